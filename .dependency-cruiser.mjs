@@ -1,0 +1,169 @@
+// The architecture's arrows (docs/adr, CONTRIBUTING.md). test/architecture/arrows.test.ts shows that each rule catches what it forbids.
+
+/** Files that put the parts together: they may see everything, and only one another may see them. */
+const compositionRoots = "^service/(main|control-plane|stack-worker|provider-plugin)\\.ts$|^service/quickstart/";
+
+/** Code in `from` may import our own code in `allowed` only (and itself). Several roots are joined by `|`. */
+const arrow = (name, from, allowed, comment) => ({
+  name,
+  comment,
+  severity: "error",
+  from: { path: from },
+  to: { path: "^(sdk|service|adapters|components|stacks|test)/", pathNot: [from, ...allowed] },
+});
+
+/** The package is imported there only. A type costs nothing at run time, but ties all the same: `typesAllowed` says where that is wanted. */
+const vendor = (name, packages, allowed, typesAllowed = []) => [
+  {
+    name: `vendor-${name}`,
+    comment: `${name} is imported in ${allowed.join(", ")} only`,
+    severity: "error",
+    from: { path: "^(sdk|service|adapters|components|stacks)/", pathNot: [...allowed, ...typesAllowed] },
+    to: { path: `(^|/)node_modules/(${packages})/` },
+  },
+  ...(typesAllowed.length === 0
+    ? []
+    : [
+        {
+          name: `vendor-${name}-value`,
+          comment: `${name} is a type only in ${typesAllowed.join(", ")}`,
+          severity: "error",
+          from: { path: typesAllowed, pathNot: allowed },
+          to: { path: `(^|/)node_modules/(${packages})/`, dependencyTypesNot: ["type-only"] },
+        },
+      ]),
+];
+
+const contract = "^sdk/contract/";
+
+export default {
+  forbidden: [
+    arrow("sdk-contract-alone", "^sdk/contract/", [], "the contract knows nothing else"),
+    arrow("sdk-client-alone", "^sdk/client/", [contract], "the client knows the contract only"),
+    arrow("sdk-alone", "^sdk/", [], "sdk imports nothing of the rest"),
+    arrow("domain-inward", "^service/domain/", [contract], "domain knows nothing outside itself but the contract"),
+    arrow("application-inward", "^service/application/", ["^service/domain/", contract], "application knows domain"),
+    arrow("http-inward", "^service/http/", ["^service/(domain|application)/", contract], "http knows application"),
+    arrow("workers-inward", "^service/workers/", ["^service/(domain|application)/", contract], "workers know application"),
+    arrow("config-alone", "^service/config/", [contract], "the settings know nothing else"),
+    arrow("agent-alone", "^service/agent/", [contract, "^adapters/claws/"], "the agent knows the contract and the claw adapters"),
+    ...["claws", "engine", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
+      arrow(
+        `adapter-${name}`,
+        `^adapters/${name}/`,
+        ["^service/application/ports/", "^service/domain/", contract],
+        "adapters implement application's ports and never import one another",
+      ),
+    ),
+    arrow(
+      "adapter-providers",
+      "^adapters/providers/",
+      [
+        "^service/application/ports/",
+        "^service/domain/",
+        contract,
+        "^adapters/kubernetes/(api-client|api-errors|follow|kubeconfig|objects)\\.ts$",
+      ],
+      "providers are adapters too; the one of Kubernetes shares the client of adapters/kubernetes",
+    ),
+    arrow("components-inward", "^components/", [contract], "components know the contract"),
+    arrow("stacks-inward", "^stacks/", ["^components/", contract], "stacks know components"),
+    {
+      name: "roots-compose",
+      comment: "the composition roots alone see adapters, components and stacks",
+      severity: "error",
+      from: { path: "^service/", pathNot: `${compositionRoots}|^service/agent/` },
+      to: { path: "^(adapters|components|stacks)/" },
+    },
+    {
+      name: "roots-outermost",
+      comment: "nothing of the service imports a composition root but another",
+      severity: "error",
+      from: { path: "^service/", pathNot: compositionRoots },
+      to: { path: compositionRoots },
+    },
+    {
+      name: "test-outside",
+      comment: "nothing imports tests",
+      severity: "error",
+      from: { pathNot: "^test/" },
+      to: { path: "^test/" },
+    },
+
+    {
+      name: "contract-zod-only",
+      comment: "the contract imports zod only",
+      severity: "error",
+      from: { path: contract },
+      to: { path: "(^|/)node_modules/", pathNot: "(^|/)node_modules/zod/" },
+    },
+    {
+      name: "client-no-dependencies",
+      comment: "the client has no runtime dependencies: it takes types of the contract, not values",
+      severity: "error",
+      from: { path: "^sdk/client/" },
+      to: { pathNot: "^sdk/client/", dependencyTypesNot: ["type-only", "core"] },
+    },
+    {
+      name: "domain-pure",
+      comment: "domain has no I/O",
+      severity: "error",
+      from: { path: "^service/domain/" },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?(crypto|buffer|util)$" },
+    },
+    ...vendor("typeorm", "typeorm", ["^adapters/postgres/"]),
+    ...vendor("pg", "pg|pg-[^/]+", ["^adapters/postgres/"]),
+    ...vendor("nats", "@nats-io/[^/]+", ["^adapters/nats/"]),
+    ...vendor(
+      "pulumi",
+      "@pulumi/[^/]+",
+      ["^components/", "^stacks/", "^adapters/engine/", "^service/stack-worker\\.ts$"],
+      ["^service/provider-plugin\\.ts$"],
+    ),
+    ...vendor("grpc", "@grpc/grpc-js|google-protobuf", ["^adapters/engine/"]),
+    ...vendor("kubernetes", "@kubernetes/client-node", ["^adapters/kubernetes/"]),
+    ...vendor("fastify", "fastify|fastify-plugin|@fastify/[^/]+", ["^service/http/"]),
+    ...vendor("pino", "pino", ["^adapters/telemetry/", "^service/main\\.ts$"], ["^service/"]),
+    ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/"]),
+    ...vendor("node-pty", "@lydell/node-pty", ["^service/agent/"]),
+
+    {
+      name: "no-cycles",
+      comment: "no cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-barrels",
+      comment: "no index files but sdk/contract/index.ts and sdk/client/index.ts",
+      severity: "error",
+      from: { path: "(^|/)index\\.ts$", pathNot: "^sdk/(contract|client)/index\\.ts$|^stacks/|(^|/)node_modules/" },
+      to: {},
+    },
+    {
+      name: "no-unresolvable",
+      comment: "the import leads nowhere",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: "no-dev-dependencies",
+      comment: "what runs imports what is installed to run it",
+      severity: "error",
+      from: { path: "^(sdk|service|adapters|components|stacks)/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], pathNot: "(^|/)node_modules/@types/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "(^|/)node_modules/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["node", "import", "require", "types"],
+      extensions: [".ts", ".js", ".mjs", ".d.ts"],
+    },
+  },
+};

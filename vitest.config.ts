@@ -1,0 +1,74 @@
+import { defineConfig } from "vitest/config";
+
+const include = (kind: string) => [`test/${kind}/**/*.test.ts`];
+
+/**
+ * A project per kind of test. Kinds without outside parts run together; then those with real servers, two files at a time; then the
+ * end-to-end ones, one file at a time: each of their claws costs seconds of CPU to start.
+ */
+export default defineConfig({
+  test: {
+    // Clusters are stopped, not abandoned.
+    teardownTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: include("unit"),
+          pool: "threads",
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "component",
+          include: include("component"),
+          // Pulumi's runtime installs handlers on the whole process.
+          pool: "forks",
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "contract",
+          include: include("contract"),
+          pool: "threads",
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "architecture",
+          include: include("architecture"),
+          pool: "threads",
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: include("integration"),
+          globalSetup: "test/support/services.ts",
+          pool: "forks",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: include("e2e"),
+          globalSetup: "test/support/services.ts",
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
