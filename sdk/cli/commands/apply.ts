@@ -1,0 +1,107 @@
+import { Option } from "@commander-js/extra-typings";
+import { ApiError } from "../../client/index.ts";
+import type { Preview } from "../../contract/index.ts";
+import { defineCommand } from "../command.ts";
+import type { Context } from "../context.ts";
+import { CliError, ExitCode, usageError } from "../failure.ts";
+import { isInteractive } from "../io.ts";
+import { locateIssue, readManifests, type SourcedManifest } from "../manifests.ts";
+import { documentOutputOption, filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
+import { hasChanges, outlineOf, renderPreview } from "../output/preview.ts";
+import { toYaml } from "../output/printer.ts";
+import { applyPreview, assertApplicable } from "../preview.ts";
+import { confirm } from "../prompt.ts";
+import { kindOf } from "../resources.ts";
+import { waitFor } from "../wait.ts";
+
+export const applyCommand = defineCommand({
+  path: "apply",
+  group: "Manifests",
+  summary: "Make manifests true, or apply a plan exactly as it was previewed",
+  details:
+    "Shows the preview and asks; of a plan with --yes, which was seen before, only what it touches. All manifests are one plan: applied all or not at all. When anything the preview was computed from has changed meanwhile, nothing is applied (exit code 5).",
+  examples: [
+    "claw apply -f web.yaml",
+    "claw apply -f fleet/ --yes --wait",
+    "cat web.yaml | claw apply -f - --yes",
+    "claw apply --plan pln_2f9K --yes",
+  ],
+  syntax: (command) =>
+    command
+      .addOption(filesOption)
+      .addOption(new Option("--plan <planId>", "apply the plan of an earlier preview"))
+      .addOption(yesOption)
+      .addOption(waitOption)
+      .addOption(timeoutOption)
+      .addOption(documentOutputOption),
+  async run(context, { filename = [], plan, yes, wait, timeout, output }) {
+    const { claw, io, out, signal } = context;
+    if (filename.length > 0 === (plan !== undefined)) {
+      throw usageError("give manifests or a plan, but not both", "claw apply -f <path>, or claw apply --plan <planId>");
+    }
+    const manifests = plan === undefined ? await readManifests(io, filename) : [];
+    let preview = plan === undefined ? await previewManifests(context, manifests) : await claw.previews.get(plan, { signal });
+    const shown = plan !== undefined && yes ? outlineOf(preview) : preview;
+    out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
+    assertApplicable(preview);
+    const { planId } = preview;
+    if (!hasChanges(preview) || planId === undefined) {
+      out.note("nothing to do");
+    } else {
+      if (!yes && !isInteractive(io)) {
+        throw usageError("whether to apply this can't be asked without a terminal", `give --yes, or 'claw apply --plan ${planId} --yes'`);
+      }
+      if (!yes && !(await confirm(io, "Apply this?"))) {
+        out.note(`nothing was applied; the plan stays valid until ${preview.expiresAt}: claw apply --plan ${planId}`);
+        return;
+      }
+      const again = yes && plan === undefined ? () => previewManifests(context, manifests) : undefined;
+      preview = await applyPreview(claw, preview, signal, again);
+    }
+    if (wait) {
+      await waitFor(context, targetsOf(preview), timeout);
+    }
+    await report(context, preview, output);
+  },
+});
+
+/** Previews manifests as one plan, naming the file and manifest in what is wrong. */
+export async function previewManifests({ claw, signal }: Context, manifests: readonly SourcedManifest[]): Promise<Preview> {
+  try {
+    return await claw.previews.create({ manifests: manifests.map(({ manifest }) => manifest) }, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.issues.length > 0) {
+      const located = error.issues.map(({ path, message, fix }) => {
+        const text = `${locateIssue(path, manifests)}: ${message}`;
+        return fix === undefined ? text : `${text} (${fix})`;
+      });
+      throw new CliError(error.title, {
+        why: located.join("\n     "),
+        fix: "mend the manifests and try again",
+        exitCode: error.status === 409 || error.status === 412 ? ExitCode.Conflict : ExitCode.Failure,
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+function targetsOf(preview: Preview) {
+  return preview.items
+    .filter((item) => item.kind === "ClawInstance")
+    .map(({ name, tenant, op }) => ({ name, tenant, gone: op === "delete" }));
+}
+
+const DONE = { create: "created", update: "updated", delete: "deleted", same: "unchanged" } as const;
+
+async function report({ out }: Context, preview: Preview, output: "json" | "yaml" | undefined): Promise<void> {
+  if (output === "json") {
+    return out.line(JSON.stringify(preview, null, 2));
+  }
+  if (output === "yaml") {
+    return out.write(await toYaml([preview]));
+  }
+  for (const { kind, name, op } of preview.items) {
+    await out.line(`${kindOf(kind).word}/${name} ${DONE[op]}`);
+  }
+}

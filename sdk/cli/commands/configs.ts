@@ -1,0 +1,133 @@
+import { Option } from "@commander-js/extra-typings";
+import type { ConfigTemplateInput, ConfigValidation, ConfigVersion } from "../../contract/index.ts";
+import { defineCommand } from "../command.ts";
+import { CliError, usageError } from "../failure.ts";
+import { readManifests } from "../manifests.ts";
+import { defineGet, defineList } from "../nouns.ts";
+import { filesOption, outputOption, parsePair, parseValue, previewOption, writeOutputOption, yesOption } from "../options.ts";
+import { formatAge } from "../output/age.ts";
+import type { View } from "../output/printer.ts";
+import { showPreview } from "../preview.ts";
+import { remove } from "../removal.ts";
+import { configKind } from "../resources.ts";
+
+export const configsList = defineList("configs", configKind);
+export const configsGet = defineGet("configs", configKind);
+
+export const configsCreate = defineCommand({
+  path: "configs create",
+  group: "Resources",
+  summary: "Create config templates from manifests, as drafts",
+  details: "A draft reaches no instance before it is published: 'claw configs publish'. 'claw apply -f' writes and publishes in one step.",
+  examples: ["claw configs create -f base.yaml"],
+  syntax: (command) => command.addOption(filesOption).addOption(writeOutputOption),
+  async run({ io, claw, out, signal }, { filename = [], output }) {
+    if (filename.length === 0) {
+      throw usageError("no manifest was given", "claw configs create -f <path>");
+    }
+    for (const { manifest, source } of await readManifests(io, filename)) {
+      if (manifest.kind !== "ConfigTemplate") {
+        throw usageError(`${source} is a ${manifest.kind}, not a ConfigTemplate`, `claw apply -f ${filename.join(" ")}`);
+      }
+      const created = await claw.configs.create(manifest satisfies ConfigTemplateInput, { signal });
+      await (output ? out.item(created, configKind, output) : out.line(`config/${created.metadata.name} created`));
+    }
+  },
+});
+
+const versionView: View<ConfigVersion> = {
+  name: (version) => String(version.version),
+  columns: [
+    { header: "VERSION", value: (v) => `v${v.version}` },
+    { header: "AGE", value: (v) => formatAge(v.createdAt) },
+    { header: "AUTHOR", value: (v) => v.author },
+    { header: "MESSAGE", value: (v) => v.message || "-" },
+    { header: "DIGEST", value: (v) => v.digest, wide: true },
+  ],
+};
+
+export const configsVersions = defineCommand({
+  path: "configs versions",
+  group: "Resources",
+  summary: "List a config template's published versions, newest first",
+  examples: ["claw configs versions base", "claw configs versions base -o json"],
+  syntax: (command) => command.argument("<config>", "its name").addOption(outputOption),
+  async run({ claw, out, signal }, { output }, name) {
+    const versions: ConfigVersion[] = [];
+    for await (const version of claw.configs.versions(name, { signal })) {
+      versions.push(version);
+    }
+    await out.items(versions, versionView, output);
+  },
+});
+
+export const configsPublish = defineCommand({
+  path: "configs publish",
+  group: "Resources",
+  summary: "Publish a config template's draft to every instance that uses it",
+  details: "'--preview' shows which instances change, which lines of their files, and whether they restart.",
+  examples: ["claw configs publish base --preview", "claw configs publish base -m 'Cheaper model'"],
+  syntax: (command) =>
+    command
+      .argument("<config>", "its name")
+      .addOption(new Option("-m, --message <text>", "why").default(""))
+      .addOption(previewOption)
+      .addOption(writeOutputOption),
+  async run(context, { message, preview, output }, name) {
+    const { claw, out, signal } = context;
+    if (preview) {
+      return showPreview(context, await claw.configs.publish(name, { message }, { preview: true, signal }), output);
+    }
+    const version = await claw.configs.publish(name, { message }, { signal });
+    return output ? out.item(version, versionView, output) : out.line(`config/${name} published as version ${version.version}`);
+  },
+});
+
+type Issue = ConfigValidation["issues"][number];
+
+const issueView: Pick<View<Issue>, "columns"> = {
+  columns: [
+    { header: "KEY", value: (issue) => issue.path || "-" },
+    { header: "PROBLEM", value: (issue) => issue.message },
+    { header: "FIX", value: (issue) => issue.fix ?? "-" },
+  ],
+};
+
+export const configsValidate = defineCommand({
+  path: "configs validate",
+  group: "Resources",
+  summary: "Check a config template's draft, with values for its variables",
+  details: "Exits with 1 when it is not valid.",
+  examples: ["claw configs validate base", "claw configs validate base --set model.apiKey=sk-test"],
+  syntax: (command) =>
+    command
+      .argument("<config>", "its name")
+      .addOption(new Option("--set <key=value>", "a variable's value; JSON values are taken as such; repeatable").argParser(parsePair))
+      .addOption(outputOption),
+  async run({ claw, out, signal }, { set = {}, output }, name) {
+    const values = Object.fromEntries(Object.entries(set).map(([key, value]) => [key, parseValue(value) as Value]));
+    const result = await claw.configs.validate(name, { values }, { signal });
+    if (output === "json" || output === "yaml") {
+      await out.item(result, { columns: [], name: () => name }, output);
+    } else if (result.issues.length > 0) {
+      await out.table(result.issues, issueView);
+    }
+    if (!result.valid) {
+      throw new CliError(`config/${name} is not valid`, { why: `${result.issues.length} problems` });
+    }
+    if (output === "table" || output === "wide") {
+      await out.line(`config/${name} is valid`);
+    }
+  },
+});
+
+type Value = NonNullable<ConfigTemplateInput["spec"]["variables"][number]["default"]>;
+
+export const configsDelete = defineCommand({
+  path: "configs delete",
+  group: "Resources",
+  summary: "Delete a config template that no instance uses",
+  examples: ["claw configs delete base", "claw configs delete base --yes"],
+  syntax: (command) => command.argument("<config>", "its name").addOption(yesOption),
+  run: (context, options, name) => remove(context, [{ kind: configKind, name }], options),
+});

@@ -1,0 +1,34 @@
+import { Option } from "@commander-js/extra-typings";
+import { selectNames } from "../actions.ts";
+import { defineCommand } from "../command.ts";
+import { selectorOption, timeoutOption, waitOption, yesOption } from "../options.ts";
+import { remove } from "../removal.ts";
+import { instanceKind } from "../resources.ts";
+
+export const purgeDataOption = new Option("--purge-data", "also delete the instances' data, which is kept otherwise");
+
+export const destroyCommand = defineCommand({
+  path: "destroy",
+  group: "Instances",
+  summary: "Destroy instances",
+  details: "Shows what goes and asks. Data is kept and can be attached to a new instance, unless --purge-data says otherwise.",
+  examples: ["claw destroy web", "claw destroy web --yes --wait", "claw destroy web --purge-data"],
+  syntax: (command) =>
+    command
+      .argument("[instance...]", "names")
+      .addOption(selectorOption)
+      .addOption(purgeDataOption)
+      .addOption(yesOption)
+      .addOption(waitOption)
+      .addOption(timeoutOption),
+  async run(context, { selector, wait, timeout, ...options }, given) {
+    const names = await selectNames(context, "destroy", given, selector);
+    if (names.length > 0) {
+      await remove(
+        context,
+        names.map((name) => ({ kind: instanceKind, name })),
+        { ...options, ...(wait ? { waitMs: timeout } : {}) },
+      );
+    }
+  },
+});

@@ -1,0 +1,37 @@
+import { Claw } from "../client/index.ts";
+import type { Io } from "./io.ts";
+import { Printer } from "./output/printer.ts";
+import { pickProfile, readProfiles } from "./profiles.ts";
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly url?: string;
+  readonly token?: string;
+  readonly tenant?: string;
+  readonly profile?: string;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly io: Io;
+  readonly out: Printer;
+  readonly claw: Claw;
+  readonly globals: GlobalOptions;
+  readonly signal: AbortSignal;
+  /** For `claw diff --exit-code`, whose success has two exit codes. */
+  exitCode: number;
+}
+
+/** Where the quickstart listens. */
+export const DEFAULT_URL = "http://127.0.0.1:8787";
+
+/** Flags win over the environment, the environment over the profile. */
+export async function createContext(io: Io, globals: GlobalOptions): Promise<Context> {
+  const profile = pickProfile(await readProfiles(io), globals.profile ?? io.env["CLAW_PROFILE"]);
+  const claw = new Claw({
+    url: globals.url ?? io.env["CLAW_URL"] ?? profile.url ?? DEFAULT_URL,
+    token: globals.token ?? io.env["CLAW_TOKEN"] ?? profile.token,
+    tenant: globals.tenant ?? io.env["CLAW_TENANT"] ?? profile.tenant,
+  });
+  return { io, out: new Printer(io), claw, globals, signal: io.signal, exitCode: 0 };
+}

@@ -1,0 +1,169 @@
+import type { Preview, PropertyDiff, ResourceChange } from "../../contract/index.ts";
+import { kindOf } from "../resources.ts";
+import { formatDuration } from "./age.ts";
+import type { Paint } from "./colors.ts";
+
+type Item = Preview["items"][number];
+
+const MARKS: Readonly<Record<ResourceChange["op"], { mark: string; style: Parameters<Paint>[0] }>> = {
+  create: { mark: "+", style: "green" },
+  import: { mark: "+", style: "green" },
+  update: { mark: "~", style: "yellow" },
+  replace: { mark: "±", style: "magenta" },
+  delete: { mark: "-", style: "red" },
+  read: { mark: " ", style: "dim" },
+  same: { mark: " ", style: "dim" },
+};
+
+const EFFECTS: Readonly<Record<Item["effect"], string>> = {
+  none: "",
+  start: "starts",
+  "hot-reload": "reloads its config, keeps running",
+  restart: "restarts",
+  stop: "stops",
+  kill: "is killed",
+  delete: "is destroyed",
+};
+
+/** Lines of a file that did not exist before. */
+const NEW_FILE_LINES = 30;
+/** Characters of a property's value. */
+const VALUE_CHARS = 100;
+
+/** Whether applying it would change anything. */
+export function hasChanges(preview: Preview): boolean {
+  return preview.items.some((item) => item.op !== "same" || changesStack(item) || item.files.some((file) => file.diff !== ""));
+}
+
+function changesStack(item: Item): boolean {
+  return item.resources.some((resource) => resource.op !== "same" && resource.op !== "read");
+}
+
+/** What a preview touches, without the details. */
+export function outlineOf(preview: Preview): Preview {
+  return { ...preview, items: preview.items.map((item) => ({ ...item, diffs: [], files: [], resources: [] })), verdicts: [] };
+}
+
+/** A preview for people: every item with its properties, files, stack resources and effect, then verdicts and the sum. */
+export function renderPreview(preview: Preview, paint: Paint, now: number = Date.now()): string {
+  const lines: string[] = [];
+  for (const item of preview.items) {
+    lines.push(...renderItem(item, paint));
+  }
+  if (preview.verdicts.length > 0) {
+    lines.push("", paint("bold", "Quota and policies"));
+    for (const { kind, name, allowed, message } of preview.verdicts) {
+      lines.push(`  ${allowed ? paint("green", "✔") : paint("red", "✖")} ${kind} ${name}: ${message}`);
+    }
+  }
+  lines.push("", ...renderSummary(preview, paint));
+  if (preview.planId !== undefined && hasChanges(preview)) {
+    const left = formatDuration(Date.parse(preview.expiresAt) - now);
+    lines.push("", `Apply exactly this within ${left}:`, `  claw apply --plan ${preview.planId}`);
+  }
+  return lines.join("\n");
+}
+
+function renderItem(item: Item, paint: Paint): string[] {
+  const { mark, style } = MARKS[item.op === "same" && changesStack(item) ? "update" : item.op];
+  const effect = EFFECTS[item.effect];
+  const owner = item.kind === "Tenant" || item.kind === "Cluster" ? "" : paint("dim", ` in ${item.tenant}`);
+  const subject = `${kindOf(item.kind).word}/${item.name}`;
+  const unchanged = item.op === "same" && !changesStack(item) ? paint("dim", " unchanged") : "";
+  const lines = [`${paint(style, `${mark} ${subject}`)}${owner}${effect ? `  ${paint("cyan", effect)}` : ""}${unchanged}`];
+  if (item.placement && (item.placement.cluster !== "local" || item.placement.from !== undefined)) {
+    const { cluster, from, reason } = item.placement;
+    const where = from === undefined ? `on ${cluster}` : `moves from ${from} to ${cluster}`;
+    lines.push(`    ${where}${reason === undefined ? "" : paint("dim", ` (${reason})`)}`);
+  }
+  for (const problem of item.problems) {
+    const mark = problem.blocking ? paint("red", "✖") : paint("yellow", "! waits:");
+    lines.push(`    ${mark} ${problem.path ? `${problem.path}: ` : ""}${problem.message}`);
+    if (problem.fix) {
+      lines.push(`      fix: ${problem.fix}`);
+    }
+  }
+  // That something new has no labels says nothing.
+  for (const diff of item.diffs.filter(({ kind, after }) => !(kind === "add" && (after === "{}" || after === "[]")))) {
+    lines.push(`    ${renderDiff(diff, paint)}`);
+  }
+  for (const file of item.files) {
+    if (file.diff !== "") {
+      lines.push(`    ${paint("bold", file.path)}`, ...renderFileDiff(file.diff, paint));
+    }
+  }
+  const touched = item.resources.filter((resource) => resource.op !== "same" && resource.op !== "read");
+  for (const resource of touched) {
+    const look = MARKS[resource.op];
+    lines.push(`    ${paint(look.style, `${look.mark} ${resource.type} ${resource.name}`)}`);
+    // The properties of a resource that appears or goes are those of its item, said again.
+    if (resource.op === "update" || resource.op === "replace") {
+      const told = item.files.map(({ path }) => `files["${path}"]`);
+      const untold = resource.diffs.filter(({ path }) => !told.includes(path));
+      lines.push(...untold.map((diff) => `        ${renderDiff(diff, paint)}`));
+    }
+  }
+  return lines;
+}
+
+function renderDiff({ path, kind, before = "", after = "", replaces }: PropertyDiff, paint: Paint): string {
+  const suffix = replaces ? paint("magenta", " (forces replacement)") : "";
+  switch (kind) {
+    case "add":
+      return `${paint("green", `+ ${path}: ${short(after)}`)}${suffix}`;
+    case "delete":
+      return `${paint("red", `- ${path}: ${short(before)}`)}${suffix}`;
+    case "update":
+      return `${paint("yellow", `~ ${path}:`)} ${paint("red", short(before))} → ${paint("green", short(after))}${suffix}`;
+  }
+}
+
+function short(value: string): string {
+  return value.length <= VALUE_CHARS ? value : `${value.slice(0, VALUE_CHARS)}… (${value.length} characters; -o json shows all)`;
+}
+
+function renderFileDiff(diff: string, paint: Paint): string[] {
+  const lines = diff.replace(/\n$/, "").split("\n");
+  // The two lines that name the file say nothing new; a removed line may look like one, so only the first two can be them.
+  const body = lines.filter((line, index) => index > 1 || !/^(--- |\+\+\+ )/.test(line));
+  // What a new file holds is seen at a glance; what changes in one is shown in full.
+  const isNew = lines[0] === "--- /dev/null";
+  const shown = isNew && body.length > NEW_FILE_LINES ? body.slice(0, NEW_FILE_LINES) : body;
+  const rest = body.length - shown.length;
+  const tail = rest > 0 ? [`      ${paint("dim", `… ${rest} more lines; -o json shows all`)}`] : [];
+  return shown
+    .map((line) => {
+      const style = line.startsWith("+") ? "green" : line.startsWith("-") ? "red" : line.startsWith("@@") ? "cyan" : "dim";
+      return `      ${paint(style, line)}`;
+    })
+    .concat(tail);
+}
+
+function renderSummary(preview: Preview, paint: Paint): string[] {
+  const count = (op: Item["op"]) => preview.items.filter((item) => item.op === op).length;
+  const sum = [
+    [count("create"), "to create"],
+    [count("update"), "to update"],
+    [count("delete"), "to delete"],
+    [count("same"), "unchanged"],
+  ] as const;
+  const lines = [`${paint("bold", "Sum:")} ${list(sum) || "nothing"}`];
+  const { create, update, replace, delete: gone } = preview.summary;
+  const stack = list([
+    [create, "created"],
+    [update, "updated"],
+    [replace, "replaced"],
+    [gone, "deleted"],
+  ]);
+  if (stack) {
+    lines.push(`${paint("bold", "Stack resources:")} ${stack}`);
+  }
+  return lines;
+}
+
+function list(counts: readonly (readonly [number, string])[]): string {
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}`)
+    .join(", ");
+}

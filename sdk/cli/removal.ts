@@ -1,0 +1,70 @@
+import type { Change } from "../contract/index.ts";
+import type { Context } from "./context.ts";
+import { renderPreview } from "./output/preview.ts";
+import { applyPreview, assertApplicable } from "./preview.ts";
+import { confirm } from "./prompt.ts";
+import type { ResourceKind } from "./resources.ts";
+import { waitFor } from "./wait.ts";
+
+/** A resource to delete. */
+export interface RemovalTarget {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly tenant?: string | undefined;
+}
+
+interface RemovalOptions {
+  readonly yes?: boolean | undefined;
+  readonly purgeData?: boolean | undefined;
+  /** How long to wait until instances are gone; not at all when absent. */
+  readonly waitMs?: number | undefined;
+}
+
+/** Deletes resources: shows what goes, asks, then applies exactly what was shown; with --yes at once. Dependents go first. */
+export async function remove(context: Context, targets: readonly RemovalTarget[], options: RemovalOptions): Promise<void> {
+  const { out } = context;
+  const byTenant = Map.groupBy(targets, (target) => target.tenant);
+  for (const [tenant, group] of byTenant) {
+    await removeOfTenant(context, tenant, group, options);
+  }
+  if (options.waitMs !== undefined) {
+    const instances = targets.filter((target) => target.kind.kind === "ClawInstance");
+    await waitFor(
+      context,
+      instances.map(({ name, tenant }) => ({ name, tenant, gone: true })),
+      options.waitMs,
+    );
+    for (const { name } of instances) {
+      await out.line(`instance/${name} destroyed`);
+    }
+  }
+}
+
+async function removeOfTenant(context: Context, tenant: string | undefined, targets: readonly RemovalTarget[], options: RemovalOptions) {
+  const { io, out, signal } = context;
+  const claw = tenant === undefined ? context.claw : context.claw.withOptions({ tenant });
+  const changes = targets.map(
+    ({ kind, name }): Change => ({
+      action: "delete",
+      kind: kind.kind,
+      name,
+      ...(options.purgeData && kind.kind === "ClawInstance" ? { purgeData: true } : {}),
+    }),
+  );
+  const ask = () => claw.previews.create({ changes }, { signal });
+  const preview = await ask();
+  if (!options.yes) {
+    out.note(renderPreview({ ...preview, planId: undefined }, out.paintNote));
+  }
+  assertApplicable(preview);
+  const what = targets.length === 1 ? `${targets[0]?.kind.word}/${targets[0]?.name}` : `these ${targets.length} resources`;
+  const data = options.purgeData ? " and the data" : "";
+  if (!options.yes && !(await confirm(io, `Delete ${what}${data}?`))) {
+    out.note("nothing was deleted");
+    return;
+  }
+  await applyPreview(claw, preview, signal, options.yes ? ask : undefined);
+  for (const { kind, name } of targets) {
+    await out.line(`${kind.word}/${name} ${kind.kind === "ClawInstance" ? "is being destroyed" : "deleted"}`);
+  }
+}

@@ -1,0 +1,181 @@
+import type { Problem } from "../contract/index.ts";
+import { type ApiError, ConnectionError, TimeoutError, toApiError, UserAbortError } from "./errors.ts";
+import type { RequestOptions } from "./types.ts";
+
+/** Where and as whom a client calls. */
+export interface TransportOptions {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly tenant: string | undefined;
+  readonly timeoutMs: number;
+  readonly maxRetries: number;
+  readonly fetch: typeof fetch;
+}
+
+/** A request before it is made. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Relative to `/api/v1`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, unknown>>;
+  readonly body?: unknown;
+}
+
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_MAX_MS = 8_000;
+/** A service that asks for a longer pause gets its error reported at once instead. */
+const RETRY_AFTER_MAX_MS = 60_000;
+
+/** The absolute address of an API path. */
+export function apiUrl(base: string, path: string, query: Readonly<Record<string, unknown>> = {}): URL {
+  const url = new URL(`${base.replace(/\/+$/, "")}/api/v1${path}`);
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined) {
+      url.searchParams.set(key, String(value));
+    }
+  }
+  return url;
+}
+
+/** The headers that say who calls. */
+export function identityHeaders({ token, tenant }: TransportOptions): Record<string, string> {
+  return {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(tenant === undefined ? {} : { "x-claw-tenant": tenant }),
+  };
+}
+
+/** Sends a request, with retries. @returns the answer's JSON, or undefined when it has no body */
+export async function send(config: TransportOptions, request: HttpRequest, options: RequestOptions): Promise<unknown> {
+  const headers: Record<string, string> = {
+    accept: "application/json, application/problem+json",
+    ...identityHeaders(config),
+    ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+    ...(request.method === "GET" ? {} : { "idempotency-key": options.idempotencyKey ?? crypto.randomUUID() }),
+    ...(options.ifMatch === undefined ? {} : { "if-match": `"${options.ifMatch}"` }),
+  };
+  const init: RequestInit = {
+    method: request.method,
+    headers,
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+  };
+  const url = apiUrl(config.url, request.path, request.query);
+  const retries = options.maxRetries ?? config.maxRetries;
+  for (let attempt = 0; ; attempt++) {
+    const outcome = await attemptOnce(config, url, init, options);
+    if (outcome.ok) {
+      return outcome.value;
+    }
+    if (attempt >= retries || !outcome.retry) {
+      throw outcome.error;
+    }
+    await pause(outcome.retryAfterMs ?? backoffMs(attempt), options.signal);
+  }
+}
+
+type Outcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: Error; readonly retry: boolean; readonly retryAfterMs?: number | undefined };
+
+async function attemptOnce(config: TransportOptions, url: URL, init: RequestInit, options: RequestOptions): Promise<Outcome> {
+  const timeoutMs = options.timeoutMs ?? config.timeoutMs;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  let response: Response;
+  let text: string;
+  try {
+    response = await config.fetch(url, { ...init, signal });
+    text = await response.text();
+  } catch (cause) {
+    if (options.signal?.aborted) {
+      return { ok: false, retry: false, error: abortError(options.signal) };
+    }
+    const error = timeout.aborted
+      ? new TimeoutError(`no answer from ${url.origin} within ${timeoutMs / 1000} s`, { cause })
+      : new ConnectionError(`can't reach ${url.origin}: ${reasonOf(cause)}`, { cause });
+    return { ok: false, retry: true, error };
+  }
+  if (response.ok) {
+    const json = parseJson(text);
+    return json === NOT_JSON
+      ? { ok: false, retry: false, error: new ConnectionError(`${url.origin} answered, but not as a control plane`) }
+      : { ok: true, value: json };
+  }
+  return failure(response, text);
+}
+
+function failure(response: Response, text: string): Outcome {
+  const json = parseJson(text);
+  const problem: Partial<Problem> = typeof json === "object" && json !== null ? json : {};
+  const retryAfterMs = retryAfter(response.headers.get("retry-after"));
+  const error = toApiError(response.status, problem, retryAfterMs);
+  return { ok: false, error, retry: isRetryable(error), retryAfterMs };
+}
+
+/** A conflict is final unless the service says that it will pass; a long asked-for pause is the caller's to decide on. */
+function isRetryable(error: ApiError): boolean {
+  if ((error.retryAfterMs ?? 0) > RETRY_AFTER_MAX_MS) {
+    return false;
+  }
+  return error.status === 408 || error.status === 429 || error.status >= 500 || (error.status === 409 && error.retryable);
+}
+
+const NOT_JSON = Symbol("not JSON");
+
+function parseJson(text: string): unknown {
+  if (text === "") {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return NOT_JSON;
+  }
+}
+
+function retryAfter(value: string | null): number | undefined {
+  if (value === null) {
+    return undefined;
+  }
+  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** 0.5 s, doubling to 8 s, less up to a quarter so that clients that failed together don't come back together. */
+function backoffMs(attempt: number): number {
+  return Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS) * (1 - Math.random() * 0.25);
+}
+
+/** Waits. @throws {UserAbortError} when the signal ends the wait */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(abortError(signal));
+      return;
+    }
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(abortError(signal));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** The error of a call that its own signal ended. */
+export function abortError(signal: AbortSignal | undefined): UserAbortError {
+  return new UserAbortError("the call was aborted", { cause: signal?.reason });
+}
+
+/** `fetch` hides the reason one or two causes deep. */
+function reasonOf(error: unknown): string {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ("code" in cause && typeof cause.code === "string") {
+      return cause.message || cause.code;
+    }
+  }
+  return error instanceof Error ? error.message : String(error);
+}

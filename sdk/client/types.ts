@@ -1,0 +1,57 @@
+import type { z } from "zod";
+import type { OperationId, Preview, Route, routes } from "../contract/index.ts";
+import type { InputOf, OutputOf } from "./operations.ts";
+import type { PagePromise } from "./page.ts";
+
+/** What every call takes besides its input. */
+export interface RequestOptions {
+  /** Ends the call with a {@link UserAbortError}. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long one attempt may take. @default the client's `timeoutMs` */
+  readonly timeoutMs?: number;
+  /** @default the client's `maxRetries` */
+  readonly maxRetries?: number;
+  /** The key of a mutating call, kept over its retries. @default a random one per call */
+  readonly idempotencyKey?: string;
+  /** The resource version that the write is made on; refused with 412 when it is not the newest. */
+  readonly ifMatch?: string;
+}
+
+type Routes = typeof routes;
+type Query<R extends Route> = R extends { query: z.ZodType<infer Q> } ? Partial<Q> : unknown;
+type Body<R extends Route> = R extends { body: infer B extends z.ZodType } ? z.input<B> : never;
+type Output<R extends Route> = R extends { response: z.ZodType<infer T> } ? T : undefined;
+
+type Params<R extends Route> = R extends { params: z.ZodObject } ? [id: string] : [];
+type Input<R extends Route> =
+  InputOf<R> extends "body"
+    ? undefined extends Body<R>
+      ? [input?: Body<R>]
+      : [input: Body<R>]
+    : InputOf<R> extends "query"
+      ? [query?: Query<R>]
+      : [];
+/** A write's query is part of its options: `instances.delete("web", { purgeData: true })`. */
+type Options<R extends Route> = RequestOptions & (R["method"] extends "GET" ? unknown : Query<R>);
+
+type Result<R extends Route> =
+  OutputOf<R> extends "page" ? (Output<R> extends { items: (infer T)[] } ? PagePromise<T> : never) : Promise<Output<R>>;
+
+/** A write that can be asked for as a preview answers the preview when it is. */
+interface PreviewableMethod<R extends Route> {
+  (...args: [...Params<R>, ...Required<Input<R>>, options: Options<R> & { preview: true }]): Promise<Preview>;
+  (...args: [...Params<R>, ...Input<R>, options?: Options<R> & { preview?: false }]): Promise<Exclude<Output<R>, Preview>>;
+}
+
+type Method<R extends Route> = "preview" extends keyof Query<R>
+  ? PreviewableMethod<R>
+  : (...args: [...Params<R>, ...Input<R>, options?: Options<R>]) => Result<R>;
+
+type Area = OperationId extends infer Op ? (Op extends `${infer A}.${string}` ? A : never) : never;
+
+/** The routes as methods: `instances.list` is `api.instances.list(query?, options?)`. */
+export type Api = {
+  readonly [A in Area]: {
+    readonly [Op in OperationId as Op extends `${A}.${infer Verb}` ? Verb : never]: Method<Routes[Op]>;
+  };
+};

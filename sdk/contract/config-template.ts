@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { ConditionSchema, JsonValueSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
+
+/** A variable of a template. Its name is a dotted path in the unified config: `model.name`, `memory.limit`. */
+export const ConfigVariableSchema = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_-]+)*$/, "a dotted path such as 'model.name'"),
+    type: z.enum(["string", "number", "boolean", "object", "array"]),
+    default: JsonValueSchema.optional(),
+    required: z.boolean().default(false),
+    secret: z.boolean().default(false),
+    description: z.string().default(""),
+  })
+  .refine((v) => v.default === undefined || matchesVariableType(v.type, v.default), {
+    message: "the default does not have the variable's type",
+    path: ["default"],
+  });
+export type ConfigVariable = z.infer<typeof ConfigVariableSchema>;
+
+/** Whether a JSON value is of a variable's type. */
+export function matchesVariableType(type: "string" | "number" | "boolean" | "object" | "array", value: unknown): boolean {
+  switch (type) {
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return typeof value === "object" && value !== null && !Array.isArray(value);
+    default:
+      return typeof value === type;
+  }
+}
+
+export const ConfigTemplateSpecSchema = z.strictObject({
+  description: z.string().default(""),
+  variables: z.array(ConfigVariableSchema).default([]),
+  /** Name of the adapter that turns it into a claw's files: `OpenClawAdapter`. */
+  adapter: z.string().min(1),
+  /** The author's own version text; published versions are numbered by the service. */
+  version: z.string().default("1.0.0"),
+  /** Native config of the claw, merged below the variables: for settings that no variable covers. */
+  base: z.record(z.string(), JsonValueSchema).default({}),
+});
+export type ConfigTemplateSpec = z.infer<typeof ConfigTemplateSpecSchema>;
+
+export const ConfigTemplateInputSchema = manifestOf("ConfigTemplate", ConfigTemplateSpecSchema);
+export type ConfigTemplateInput = z.infer<typeof ConfigTemplateInputSchema>;
+
+export const ConfigTemplateSchema = resourceOf(
+  "ConfigTemplate",
+  ConfigTemplateSpecSchema,
+  z.object({
+    /** The newest published version; 0 before the first. Instances run with published versions only. */
+    publishedVersion: z.int(),
+    /** Whether `spec` differs from the newest published version. */
+    dirty: z.boolean(),
+    conditions: z.array(ConditionSchema),
+  }),
+);
+export type ConfigTemplate = z.infer<typeof ConfigTemplateSchema>;
+export const ConfigTemplatePageSchema = pageOf(ConfigTemplateSchema);
+
+/** An immutable published version of a template. */
+export const ConfigVersionSchema = z.object({
+  version: z.int(),
+  author: z.string(),
+  createdAt: z.iso.datetime(),
+  message: z.string(),
+  digest: z.string(),
+  spec: ConfigTemplateSpecSchema,
+});
+export type ConfigVersion = z.infer<typeof ConfigVersionSchema>;
+export const ConfigVersionPageSchema = pageOf(ConfigVersionSchema);
+
+export const PublishRequestSchema = z.strictObject({ message: z.string().default("") });
+/** Values for the template's variables. */
+export const ValidateRequestSchema = z.strictObject({ values: z.record(z.string(), JsonValueSchema).default({}) });
+
+export const ConfigValidationSchema = z.object({
+  valid: z.boolean(),
+  issues: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional() })),
+});
+export type ConfigValidation = z.infer<typeof ConfigValidationSchema>;

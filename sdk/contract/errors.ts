@@ -1,0 +1,110 @@
+import { z } from "zod";
+
+interface ErrorSpec {
+  readonly status: number;
+  readonly title: string;
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+  readonly fault: "caller" | "tenant" | "platform";
+}
+
+/** Every error the service answers. A code is stable; each has its page `docs/errors/<code>.md`. */
+export const errorCatalogue = {
+  "request.malformed": { status: 400, title: "The request is malformed", retryable: false, fault: "caller" },
+  "request.invalid": { status: 422, title: "The request is invalid", retryable: false, fault: "caller" },
+  "request.too_large": { status: 413, title: "The request is too large", retryable: false, fault: "caller" },
+  "request.idempotency_mismatch": {
+    status: 409,
+    title: "The idempotency key was used for another request",
+    retryable: false,
+    fault: "caller",
+  },
+  "request.in_progress": {
+    status: 409,
+    title: "The same request is being served",
+    retryable: true,
+    fault: "caller",
+  },
+  "request.unsupported_media_type": {
+    status: 415,
+    title: "The body's media type is not supported",
+    retryable: false,
+    fault: "caller",
+  },
+  "auth.unauthenticated": { status: 401, title: "Not authenticated", retryable: false, fault: "caller" },
+  "auth.forbidden": { status: 403, title: "Not allowed", retryable: false, fault: "caller" },
+  "route.not_found": { status: 404, title: "No such route", retryable: false, fault: "caller" },
+  "resource.version_conflict": { status: 412, title: "The resource has changed", retryable: false, fault: "caller" },
+  "instance.not_found": { status: 404, title: "Instance not found", retryable: false, fault: "caller" },
+  "instance.name_taken": { status: 409, title: "The instance's name is taken", retryable: false, fault: "caller" },
+  "instance.unknown_type": { status: 422, title: "Unknown claw type", retryable: false, fault: "caller" },
+  "instance.not_running": { status: 409, title: "The instance is not running", retryable: true, fault: "caller" },
+  "instance.unreachable": {
+    status: 503,
+    title: "The instance's agent is not connected",
+    retryable: true,
+    fault: "platform",
+  },
+  "config.not_found": { status: 404, title: "Config template not found", retryable: false, fault: "caller" },
+  "config.name_taken": { status: 409, title: "The config template's name is taken", retryable: false, fault: "caller" },
+  "config.invalid": { status: 422, title: "The configuration is invalid", retryable: false, fault: "caller" },
+  "config.in_use": { status: 409, title: "The config template is in use", retryable: false, fault: "caller" },
+  "tenant.not_found": { status: 404, title: "Tenant not found", retryable: false, fault: "caller" },
+  "tenant.name_taken": { status: 409, title: "The tenant's name is taken", retryable: false, fault: "caller" },
+  "tenant.not_empty": { status: 409, title: "The tenant still has instances", retryable: false, fault: "caller" },
+  "tenant.required": { status: 400, title: "No tenant was named", retryable: false, fault: "caller" },
+  "tenant.quota_exceeded": { status: 403, title: "Quota exceeded", retryable: false, fault: "tenant" },
+  "policy.denied": { status: 403, title: "A policy forbids this", retryable: false, fault: "tenant" },
+  "project.not_found": { status: 404, title: "Project not found", retryable: false, fault: "caller" },
+  "project.name_taken": { status: 409, title: "The project's name is taken", retryable: false, fault: "caller" },
+  "project.not_empty": { status: 409, title: "The project still has instances", retryable: false, fault: "caller" },
+  "cluster.not_found": { status: 404, title: "Cluster not found", retryable: false, fault: "caller" },
+  "cluster.name_taken": { status: 409, title: "The cluster's name is taken", retryable: false, fault: "caller" },
+  "cluster.in_use": { status: 409, title: "The cluster is in use", retryable: false, fault: "caller" },
+  "placement.unsatisfied": { status: 409, title: "No cluster can take the instance", retryable: true, fault: "platform" },
+  "placement.holds_data": { status: 409, title: "The instance's data can't move", retryable: false, fault: "caller" },
+  "preview.not_found": { status: 404, title: "Preview not found", retryable: false, fault: "caller" },
+  "preview.stale": { status: 409, title: "The preview's base has changed", retryable: false, fault: "caller" },
+  "stack.not_found": { status: 404, title: "The tenant has no stack yet", retryable: false, fault: "caller" },
+  "stack.invalid": { status: 422, title: "The stack's state can't be imported", retryable: false, fault: "caller" },
+  "stack.locked": { status: 409, title: "Another operation is running", retryable: true, fault: "platform" },
+  "engine.failed": { status: 500, title: "The engine operation failed", retryable: true, fault: "platform" },
+  "service.unavailable": { status: 503, title: "The service is not available", retryable: true, fault: "platform" },
+  "service.internal": { status: 500, title: "Internal error", retryable: false, fault: "platform" },
+} as const satisfies Record<string, ErrorSpec>;
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** One thing that is wrong: where, what, and what to do about it. */
+export const ProblemIssueSchema = z.object({ path: z.string(), message: z.string(), fix: z.string().optional() });
+export type ProblemIssue = z.infer<typeof ProblemIssueSchema>;
+
+/** RFC 9457 `application/problem+json`. */
+export const ProblemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  requestId: z.string().optional(),
+  retryable: z.boolean(),
+  errors: z.array(ProblemIssueSchema).optional(),
+});
+export type Problem = z.infer<typeof ProblemSchema>;
+
+/** A failure with a stable code. `detail` is for the caller: what is wrong, the quoted identifier, what to do; no SQL, no secrets. */
+export class ClawError extends Error {
+  readonly code: ErrorCode;
+  readonly issues: readonly ProblemIssue[];
+  constructor(code: ErrorCode, detail: string, options: { issues?: readonly ProblemIssue[]; cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "ClawError";
+    this.code = code;
+    this.issues = options.issues ?? [];
+  }
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+  get retryable(): boolean {
+    return errorCatalogue[this.code].retryable;
+  }
+}

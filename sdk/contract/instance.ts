@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { PlacementSchema } from "./cluster.ts";
+import { ConditionSchema, JsonValueSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
+import { PropertyDiffSchema } from "./property-diff.ts";
+
+export const InstancePhase = {
+  Creating: "Creating",
+  Running: "Running",
+  Stopped: "Stopped",
+  Failed: "Failed",
+  Destroyed: "Destroyed",
+} as const;
+export type InstancePhase = (typeof InstancePhase)[keyof typeof InstancePhase];
+
+export const InstanceSpecSchema = z.strictObject({
+  /** The claw type: `OpenClaw`, `Echo`, or one that the organisation brought. Case is ignored. */
+  type: z.string().min(1).max(63),
+  /** An exact version of the claw's software; the type's pinned version when absent. */
+  version: z.string().optional(),
+  replicas: z.int().min(0).max(1000).default(1),
+  /** Desired run state: `start` and `stop` write it. */
+  running: z.boolean().default(true),
+  resources: z.strictObject({ cpu: QuantitySchema.default("1"), memory: QuantitySchema.default("2Gi") }).prefault({}),
+  config: z
+    .strictObject({
+      /** The ConfigTemplate; the type's own defaults when absent. */
+      template: NameSchema.optional(),
+      overrides: z.array(z.strictObject({ key: z.string().min(1), value: JsonValueSchema })).default([]),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      configDir: z.string().optional(),
+      dataDir: z.string().optional(),
+      size: QuantitySchema.default("10Gi"),
+    })
+    .prefault({}),
+  network: z.strictObject({ expose: z.boolean().default(false), port: z.int().min(1).max(65535).optional() }).prefault({}),
+  /** The tenant's when absent; without either it runs on the control plane's host. */
+  placement: PlacementSchema.optional(),
+  /** What to do about changes that somebody makes behind the control plane's back: tell of them, undo them, or take into this what it can say. */
+  drift: z.enum(["report", "repair", "adopt"]).default("report"),
+  /** What happens to the data directory when the instance is deleted. */
+  deletionPolicy: z.enum(["retain", "delete"]).default("retain"),
+});
+export type InstanceSpec = z.infer<typeof InstanceSpecSchema>;
+
+/** A resource of an instance that is not as declared any more, and who did it as far as the cluster knows. */
+export const DriftSchema = z.object({
+  urn: z.string(),
+  /** `apps/v1/StatefulSet claw-acme/web` */
+  resource: z.string(),
+  op: z.enum(["changed", "deleted"]),
+  /** `before` is what was declared, `after` what is. */
+  diffs: z.array(PropertyDiffSchema),
+  /** The field manager that wrote it; a deletion leaves none. */
+  manager: z.string().optional(),
+  time: z.iso.datetime().optional(),
+  detectedAt: z.iso.datetime(),
+  /** Where the policy is to adopt: why this, or a part of it, can't be. */
+  notAdopted: z.string().optional(),
+});
+export type Drift = z.infer<typeof DriftSchema>;
+
+export const InstanceStatusSchema = z.object({
+  phase: z.enum(InstancePhase),
+  observedGeneration: z.int(),
+  readyReplicas: z.int(),
+  lastTransitionTime: z.iso.datetime(),
+  conditions: z.array(ConditionSchema),
+  /** Where it runs: a cluster's name, or `local`. */
+  cluster: z.string(),
+  /** Absent when everything is as declared. */
+  drift: z.array(DriftSchema).optional(),
+  /** The software's version that runs. */
+  version: z.string().optional(),
+  restarts: z.int(),
+  /** What the claw takes, as it was last measured: `120m` of a core, `85Mi`. Absent where nobody measures it, or has not lately. */
+  usage: z.object({ cpu: QuantitySchema, memory: QuantitySchema, time: z.iso.datetime() }).optional(),
+  /** Its pod, on a cluster. */
+  pod: z.object({ name: z.string(), node: z.string().optional() }).optional(),
+  /** Number of the config version it runs with, when it uses a template. */
+  configVersion: z.int().optional(),
+});
+export type InstanceStatus = z.infer<typeof InstanceStatusSchema>;
+
+/** A manifest as people write it. */
+export const ClawInstanceInputSchema = manifestOf("ClawInstance", InstanceSpecSchema);
+export type ClawInstanceInput = z.infer<typeof ClawInstanceInputSchema>;
+
+export const ClawInstanceSchema = resourceOf("ClawInstance", InstanceSpecSchema, InstanceStatusSchema);
+export type ClawInstance = z.infer<typeof ClawInstanceSchema>;
+export const ClawInstancePageSchema = pageOf(ClawInstanceSchema);
+
+/** Something that happened to an instance: a phase transition, an operation, a report of its agent. */
+export const InstanceEventSchema = z.object({
+  id: z.string(),
+  time: z.iso.datetime(),
+  type: z.enum(["Normal", "Warning"]),
+  /** CamelCase and stable: `PhaseChanged`, `UpdateFailed`, `CrashLoop` … */
+  reason: z.string(),
+  message: z.string(),
+  actor: z.string().optional(),
+});
+export type InstanceEvent = z.infer<typeof InstanceEventSchema>;
+export const InstanceEventPageSchema = pageOf(InstanceEventSchema);
+
+export const InstanceLogsSchema = z.object({ lines: z.array(z.string()) });
+export type InstanceLogs = z.infer<typeof InstanceLogsSchema>;
+
+/** The terminal that is to be opened. */
+export const ConsoleRequestSchema = z.strictObject({
+  cols: z.int().min(1).max(1000).default(80),
+  rows: z.int().min(1).max(1000).default(24),
+});
+/** The WebSocket path to connect to. */
+export const ConsoleAddressSchema = z.object({ url: z.string() });

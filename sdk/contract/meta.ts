@@ -1,0 +1,131 @@
+import { z } from "zod";
+
+/** The API group and version of every manifest and resource. */
+export const API_VERSION = "clusterclaw.io/v1";
+
+/** Any JSON. */
+export const JsonValueSchema = z.json();
+
+/** A DNS label: what names of instances, templates, tenants and projects look like, so that they fit Kubernetes names and URNs. */
+export const NameSchema = z
+  .string()
+  .min(1, "a name is required")
+  .max(63, "at most 63 characters")
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "lower-case letters, digits and '-', beginning and ending with a letter or digit");
+
+/** Kubernetes labels. */
+export const LabelsSchema = z.record(
+  z.string().regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/, "not a Kubernetes label key"),
+  z
+    .string()
+    .max(63)
+    .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, "not a Kubernetes label value"),
+);
+
+/** Metadata as a client writes it. `namespace` names the tenant (the founding manifests' form); `project` defaults to `default`. */
+export const MetadataInputSchema = z.strictObject({
+  name: NameSchema,
+  namespace: NameSchema.optional(),
+  project: NameSchema.optional(),
+  labels: LabelsSchema.optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+  /** Sent back from a read: the write is refused when it is not the newest (like `If-Match`). */
+  resourceVersion: z.string().optional(),
+  uid: z.string().optional(),
+  generation: z.int().optional(),
+  createdAt: z.iso.datetime().optional(),
+  updatedAt: z.iso.datetime().optional(),
+});
+export type MetadataInput = z.infer<typeof MetadataInputSchema>;
+
+/** Metadata as the service answers it. */
+export const MetadataSchema = z.object({
+  name: NameSchema,
+  /** The tenant's name; absent on tenants. */
+  namespace: NameSchema.optional(),
+  project: NameSchema.optional(),
+  labels: z.record(z.string(), z.string()),
+  annotations: z.record(z.string(), z.string()),
+  uid: z.string(),
+  /** Grows with every change of `spec`. */
+  generation: z.int(),
+  /** Grows with every write; opaque to clients. */
+  resourceVersion: z.string(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type Metadata = z.infer<typeof MetadataSchema>;
+
+export const ConditionStatus = { True: "True", False: "False", Unknown: "Unknown" } as const;
+
+/** A Kubernetes-style condition. */
+export const ConditionSchema = z.object({
+  type: z.string(),
+  status: z.enum(ConditionStatus),
+  reason: z.string(),
+  message: z.string(),
+  lastTransitionTime: z.iso.datetime(),
+});
+export type Condition = z.infer<typeof ConditionSchema>;
+
+/** A Kubernetes quantity: `500m`, `2`, `4Gi`. */
+export const QuantitySchema = z
+  .union([z.string(), z.number().transform(String)], "not a quantity such as '500m', '2' or '4Gi'")
+  .pipe(z.string().regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/, "not a quantity such as '500m', '2' or '4Gi'"));
+
+const QUANTITY_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
+};
+
+/** The number a quantity stands for: cores for CPU, bytes for memory and storage. @throws {RangeError} when it is not a quantity. */
+export function parseQuantity(quantity: string): number {
+  const match = /^(\d+(?:\.\d+)?)([a-zA-Z]*)$/.exec(quantity);
+  const unit = match ? QUANTITY_UNITS[match[2] ?? ""] : undefined;
+  if (!match || unit === undefined) {
+    throw new RangeError(`'${quantity}' is not a quantity such as '500m', '2' or '4Gi'`);
+  }
+  return Number(match[1]) * unit;
+}
+
+/** A resource as a client writes it. `status` is accepted so that `get -o yaml` round-trips, and ignored. */
+export const manifestOf = <K extends string, S extends z.ZodType>(kind: K, spec: S) =>
+  z.strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal(kind),
+    metadata: MetadataInputSchema,
+    spec,
+    status: z.unknown().optional(),
+  });
+
+/** A resource as the service answers it. */
+export const resourceOf = <K extends string, S extends z.ZodType, T extends z.ZodType>(kind: K, spec: S, status: T) =>
+  z.object({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata: MetadataSchema, spec, status });
+
+/** One page of a list; `nextCursor` is absent on the last page. */
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().optional() });
+
+/** What every list takes. */
+export const ListQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().optional(),
+  /** Equality and set terms joined by commas: `team=red,env!=prod,tier in (a,b),gpu,!spot`. */
+  labelSelector: z.string().optional(),
+  /** Equality terms on fields: `status.phase=Running,spec.type=OpenClaw`. */
+  fieldSelector: z.string().optional(),
+  /** A field, with `-` before it for descending: `metadata.name`, `-metadata.createdAt`, `status.phase`. */
+  sort: z.string().optional(),
+});
+export type ListQuery = z.infer<typeof ListQuerySchema>;

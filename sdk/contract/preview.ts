@@ -1,0 +1,115 @@
+import { z } from "zod";
+import { ClusterInputSchema } from "./cluster.ts";
+import { ConfigTemplateInputSchema } from "./config-template.ts";
+import { ClawInstanceInputSchema } from "./instance.ts";
+import { NameSchema } from "./meta.ts";
+import { PropertyDiffSchema } from "./property-diff.ts";
+import { ProjectInputSchema, TenantInputSchema } from "./tenant.ts";
+
+/** Any manifest; `kind` decides. */
+export const ManifestSchema = z.discriminatedUnion("kind", [
+  ClawInstanceInputSchema,
+  ConfigTemplateInputSchema,
+  TenantInputSchema,
+  ProjectInputSchema,
+  ClusterInputSchema,
+]);
+export type Manifest = z.infer<typeof ManifestSchema>;
+export const ManifestKindSchema = z.enum(["ClawInstance", "ConfigTemplate", "Tenant", "Project", "Cluster"]);
+export type ManifestKind = z.infer<typeof ManifestKindSchema>;
+
+/** A write that could be made: what a preview is computed for, and what applying it makes. */
+export const ChangeSchema = z.discriminatedUnion("action", [
+  z.strictObject({ action: z.literal("apply"), manifest: ManifestSchema }),
+  z.strictObject({
+    action: z.literal("delete"),
+    kind: ManifestKindSchema,
+    name: NameSchema,
+    purgeData: z.boolean().optional(),
+  }),
+  z.strictObject({ action: z.literal("start"), name: NameSchema }),
+  z.strictObject({ action: z.literal("stop"), name: NameSchema }),
+  z.strictObject({ action: z.literal("restart"), name: NameSchema }),
+  z.strictObject({ action: z.literal("kill"), name: NameSchema }),
+  /** Publishes the template's current spec. */
+  z.strictObject({ action: z.literal("publish"), name: NameSchema, message: z.string().optional() }),
+]);
+export type Change = z.infer<typeof ChangeSchema>;
+
+/** `manifests` is short for one `apply` change each. Previews of one call are one plan: applied all or not at all. */
+export const PreviewRequestSchema = z
+  .strictObject({
+    manifests: z.array(ManifestSchema).max(1000).optional(),
+    changes: z.array(ChangeSchema).max(1000).optional(),
+  })
+  .refine((r) => (r.manifests?.length ?? 0) + (r.changes?.length ?? 0) > 0, "give 'manifests' or 'changes'");
+export type PreviewRequest = z.infer<typeof PreviewRequestSchema>;
+
+export const ResourceChangeSchema = z.object({
+  urn: z.string(),
+  type: z.string(),
+  name: z.string(),
+  /** The instance it belongs to; absent for what instances share. */
+  instance: z.string().optional(),
+  op: z.enum(["create", "update", "replace", "delete", "same", "read", "import"]),
+  diffs: z.array(PropertyDiffSchema),
+});
+export type ResourceChange = z.infer<typeof ResourceChangeSchema>;
+
+export const FileDiffSchema = z.object({
+  path: z.string(),
+  /** Unified diff text, secrets masked; empty when the file is unchanged. */
+  diff: z.string(),
+});
+export type FileDiff = z.infer<typeof FileDiffSchema>;
+
+/** What a change does to a running claw. */
+export const ChangeEffect = {
+  None: "none",
+  Start: "start",
+  HotReload: "hot-reload",
+  Restart: "restart",
+  Stop: "stop",
+  Kill: "kill",
+  Delete: "delete",
+} as const;
+
+export const VerdictSchema = z.object({
+  kind: z.enum(["quota", "policy"]),
+  name: z.string(),
+  allowed: z.boolean(),
+  /** Which policy or quota, which value, and how to ask for more. */
+  message: z.string(),
+});
+export type Verdict = z.infer<typeof VerdictSchema>;
+
+export const PreviewItemSchema = z.object({
+  kind: ManifestKindSchema,
+  name: z.string(),
+  /** Name of its tenant. */
+  tenant: z.string(),
+  op: z.enum(["create", "update", "delete", "same"]),
+  /** Differences of the manifest itself. */
+  diffs: z.array(PropertyDiffSchema),
+  effect: z.enum(ChangeEffect),
+  /** Where an instance is or will be; `from` when it moves. */
+  placement: z.object({ cluster: z.string(), from: z.string().optional(), reason: z.string().optional() }).optional(),
+  files: z.array(FileDiffSchema),
+  /** Resources of the stack that belong to it. */
+  resources: z.array(ResourceChangeSchema),
+  /** What is wrong, by field. While any is `blocking` there is no plan to apply; the others are waited for: a secret that is not set yet. */
+  problems: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional(), blocking: z.boolean() })),
+});
+export type PreviewItem = z.infer<typeof PreviewItemSchema>;
+
+export const PreviewSchema = z.object({
+  /** Applies exactly this: `POST /api/v1/previews/{planId}/apply`. Absent when it can't be applied. */
+  planId: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  /** One per change, then the instances that change though no manifest names them, because a template they use does. */
+  items: z.array(PreviewItemSchema),
+  verdicts: z.array(VerdictSchema),
+  summary: z.object({ create: z.int(), update: z.int(), replace: z.int(), delete: z.int(), same: z.int() }),
+});
+export type Preview = z.infer<typeof PreviewSchema>;

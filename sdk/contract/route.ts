@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { ErrorCode } from "./errors.ts";
+
+/** One route as data: the server registers it, the client calls it, OpenAPI describes it. `operationId` is `area.verb`. */
+export interface Route {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Relative to `/api/v1`, with `:params`. */
+  readonly path: string;
+  readonly summary: string;
+  /** Who may: `authenticated` routes take any credential, with or without a tenant; `tenant` routes need a tenant, from the credential, the manifest or `X-Claw-Tenant`; `platform` routes need a platform token. */
+  readonly scope: "public" | "authenticated" | "tenant" | "platform";
+  readonly params?: z.ZodObject;
+  /** What is not in it is refused, as everywhere. */
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** For documents, which are larger than requests and may hold any text. @default 4 MiB */
+  readonly bodyBytesMax?: number;
+  /** Success status and body. 202: accepted, and reconciled later. */
+  readonly success: 200 | 201 | 202 | 204;
+  readonly response?: z.ZodType;
+  /** Refusals of its own, beside those that follow from its form: see {@link errorCodesOf}. */
+  readonly errors?: readonly ErrorCode[];
+}
+
+export const idParams = z.object({ id: z.string().describe("uid or name") });
+
+/** A write of desired state can be asked for as a diff first: it answers 200 and a Preview then, and changes nothing. */
+export const writeQuery = z.strictObject({
+  preview: z.stringbool().optional().describe("answer the preview of this write and change nothing"),
+});
+
+/** Quota, policy and the configuration that a write comes to. */
+export const admission = ["tenant.quota_exceeded", "policy.denied", "config.invalid"] as const;
+/** Choosing a cluster for an instance. */
+export const placing = ["cluster.not_found", "placement.unsatisfied", "placement.holds_data"] as const;
+
+/** Whether the route writes desired state: such writes take `preview`, and `If-Match` where the path names the resource. */
+export function isStateWrite(route: Route): boolean {
+  return "preview" in (route.query?.shape ?? {});
+}
+
+/** Whether the route takes `If-Match`. */
+export function takesIfMatch(route: Route): boolean {
+  return isStateWrite(route) && route.params !== undefined;
+}
+
+/** Every error code that the route may answer. */
+export function errorCodesOf(route: Route): readonly ErrorCode[] {
+  const codes: ErrorCode[] = ["request.malformed", "request.invalid", "service.internal", "service.unavailable"];
+  if (route.scope !== "public") {
+    codes.push("auth.unauthenticated");
+  }
+  if (route.scope === "platform") {
+    codes.push("auth.forbidden");
+  } else if (route.scope === "tenant") {
+    codes.push("tenant.required", "tenant.not_found");
+  } else if (route.scope === "authenticated") {
+    codes.push("tenant.not_found");
+  }
+  if (route.method !== "GET") {
+    codes.push("request.too_large", "request.unsupported_media_type", "request.idempotency_mismatch", "request.in_progress");
+  }
+  if (isStateWrite(route)) {
+    codes.push("resource.version_conflict", "engine.failed", "stack.locked");
+  }
+  return [...new Set([...codes, ...(route.errors ?? [])])].sort();
+}

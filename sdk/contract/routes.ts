@@ -1,0 +1,18 @@
+import type { Route } from "./route.ts";
+import { clusterRoutes } from "./routes/clusters.ts";
+import { configRoutes } from "./routes/configs.ts";
+import { instanceRoutes } from "./routes/instances.ts";
+import { serviceRoutes } from "./routes/service.ts";
+import { stackRoutes } from "./routes/stacks.ts";
+import { tenancyRoutes } from "./routes/tenancy.ts";
+
+/** Every route by its operation id. */
+export const routes = {
+  ...instanceRoutes,
+  ...configRoutes,
+  ...tenancyRoutes,
+  ...clusterRoutes,
+  ...stackRoutes,
+  ...serviceRoutes,
+} as const satisfies Record<string, Route>;
+export type OperationId = keyof typeof routes;

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { ClusterInputSchema, ClusterPageSchema, ClusterSchema, DrainSchema } from "../cluster.ts";
+import { ListQuerySchema } from "../meta.ts";
+import { idParams as id, type Route, writeQuery } from "../route.ts";
+import { EmptyRequestSchema } from "../service.ts";
+
+export const clusterRoutes = {
+  "clusters.list": {
+    method: "GET",
+    path: "/clusters",
+    summary: "List clusters",
+    scope: "platform",
+    query: ListQuerySchema,
+    success: 200,
+    response: ClusterPageSchema,
+  },
+  "clusters.create": {
+    method: "POST",
+    path: "/clusters",
+    summary: "Register a cluster",
+    scope: "platform",
+    query: writeQuery,
+    body: ClusterInputSchema,
+    success: 201,
+    response: ClusterSchema,
+    errors: ["cluster.name_taken"],
+  },
+  "clusters.get": {
+    method: "GET",
+    path: "/clusters/:id",
+    summary: "Read a cluster",
+    scope: "platform",
+    params: id,
+    success: 200,
+    response: ClusterSchema,
+    errors: ["cluster.not_found"],
+  },
+  "clusters.replace": {
+    method: "PUT",
+    path: "/clusters/:id",
+    summary: "Replace a cluster's specification, its credentials too",
+    scope: "platform",
+    params: id,
+    query: writeQuery,
+    body: ClusterInputSchema,
+    success: 200,
+    response: ClusterSchema,
+    errors: ["cluster.not_found"],
+  },
+  "clusters.delete": {
+    method: "DELETE",
+    path: "/clusters/:id",
+    summary: "Forget a cluster that no instance is on",
+    scope: "platform",
+    params: id,
+    query: writeQuery,
+    success: 204,
+    errors: ["cluster.not_found", "cluster.in_use"],
+  },
+  "clusters.drain": {
+    method: "POST",
+    path: "/clusters/:id/drain",
+    summary: "Close a cluster for new instances, and move those away whose data need not come along",
+    scope: "platform",
+    params: id,
+    query: z.strictObject({
+      dryRun: z.stringbool().optional().describe("answer what it would do and change nothing"),
+      discardData: z.stringbool().optional().describe("also move instances whose data is deleted with them"),
+    }),
+    body: EmptyRequestSchema.optional(),
+    success: 200,
+    response: DrainSchema,
+    errors: ["cluster.not_found", "resource.version_conflict"],
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { DriftSchema } from "./instance.ts";
+import { pageOf } from "./meta.ts";
+
+/** What keeps a stack's state and runs its operations. */
+export const StackEngineSchema = z.enum(["embedded", "cli"]);
+export type StackEngine = z.infer<typeof StackEngineSchema>;
+
+const StackResourceSchema = z.looseObject({ urn: z.string().min(1), type: z.string().min(1) });
+
+/** A stack's state in Pulumi's own form: what `pulumi stack export` prints and `pulumi stack import` takes. */
+export const StackExportSchema = z.object({
+  version: z.int(),
+  features: z.array(z.string()).optional(),
+  deployment: z.looseObject({
+    manifest: z.looseObject({ magic: z.string().optional(), version: z.string().optional() }).optional(),
+    secrets_providers: z.looseObject({ type: z.string(), state: z.record(z.string(), z.unknown()).optional() }).optional(),
+    resources: z.array(StackResourceSchema).optional(),
+    pending_operations: z.array(z.looseObject({ type: z.string(), resource: StackResourceSchema })).optional(),
+  }),
+});
+export type StackExport = z.infer<typeof StackExportSchema>;
+
+/** One operation that a stack's engine ran. */
+export const StackUpdateSchema = z.object({
+  /** Counts the stack's operations; 0 on the CLI's self-managed backends, which don't. */
+  version: z.int(),
+  kind: z.string(),
+  result: z.enum(["succeeded", "failed", "in-progress"]),
+  startTime: z.iso.datetime(),
+  endTime: z.iso.datetime(),
+  message: z.string(),
+  /** Operation → how many resources: `{ "update": 1, "same": 5 }`. */
+  resourceChanges: z.record(z.string(), z.int()),
+});
+export type StackUpdate = z.infer<typeof StackUpdateSchema>;
+export const StackUpdatePageSchema = pageOf(StackUpdateSchema);
+
+export const StackImportedSchema = z.object({ resources: z.int() });
+
+export const StackCancelledSchema = z.object({
+  /** Which worker ran it; absent when nothing was running. */
+  holder: z.string().optional(),
+  /** False when it did not stop in time: the stack was taken from it, and it can write nothing more. */
+  stopped: z.boolean(),
+});
+
+export const StackRefreshedSchema = z.object({
+  /** How many were read. */
+  resources: z.int(),
+  /** What is not as declared. Resources that instances share are listed with each of them. */
+  drift: z.array(DriftSchema.extend({ instance: z.string() })),
+  /** Instances that an operation is due for: they were left alone. */
+  skipped: z.array(z.string()),
+});
+
+export const StackUnlockedSchema = z.object({ holder: z.string().optional() });
+
+export const StackMigrateRequestSchema = z.strictObject({ engine: StackEngineSchema });
+export const StackMigratedSchema = z.object({ from: StackEngineSchema, to: StackEngineSchema, resources: z.int() });

@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { ChatEventSchema, ChatRequestSchema } from "./agent.ts";
+
+/** A WebSocket as data. */
+export interface Stream {
+  /** Relative to `/api/v1`, with `:id` for the instance. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query: z.ZodObject;
+  /** Schemas of JSON text frames; raw frames are told by the summary. */
+  readonly receives?: z.ZodType;
+  readonly sends?: z.ZodType;
+}
+
+/** The tenant of browsers, which can't set `X-Claw-Tenant` on a WebSocket. */
+const streamQuery = z.strictObject({ tenant: z.string().optional().describe("for browsers: the tenant's name") });
+const side = (fallback: number) => z.coerce.number().int().min(1).max(1000).default(fallback);
+
+/** How many log lines a read or a stream of logs begins with. */
+export const TailLinesSchema = z.coerce.number().int().min(0).max(10_000).default(200);
+
+/** A terminal's new size, as a text frame. */
+export const TerminalSizeSchema = z.object({ cols: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) });
+export type TerminalSize = z.infer<typeof TerminalSizeSchema>;
+
+/**
+ * WebSocket routes; the token goes in `Authorization` or, for browsers, in the subprotocol `bearer.<token>`. A handshake that is refused
+ * answers a problem document. A stream that ends by an error is closed with {@link STREAM_ERROR_CLOSE} + the HTTP status and the reason
+ * `<error code>: <detail>`.
+ */
+export const webSockets = {
+  stream: {
+    path: "/instances/:id/stream",
+    summary: "Chat with an instance: messages in, events of the answer out",
+    query: streamQuery,
+    receives: ChatRequestSchema,
+    sends: ChatEventSchema,
+  },
+  logs: {
+    path: "/instances/:id/logs/stream",
+    summary: "Follow an instance's log: a text frame is a line",
+    query: streamQuery.extend({ tailLines: TailLinesSchema }),
+  },
+  console: {
+    path: "/instances/:id/console/stream",
+    summary: "A terminal inside an instance: binary frames both ways, a text frame resizes it",
+    query: streamQuery.extend({ cols: side(80), rows: side(24) }),
+    receives: TerminalSizeSchema,
+  },
+  connect: {
+    path: "/instances/:id/connect",
+    summary: "A TCP connection to an instance's port: binary frames both ways",
+    query: streamQuery,
+  },
+} as const satisfies Record<string, Stream>;
+
+/** Base of the close codes of streams that fail: 4404 is a stream that ends with status 404. */
+export const STREAM_ERROR_CLOSE = 4000;

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { PlacementSchema } from "./cluster.ts";
+import { ConditionSchema, manifestOf, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
+
+/** Upper bounds; an absent one is unlimited. */
+export const QuotaSchema = z.strictObject({
+  instances: z.int().min(0).optional(),
+  cpu: QuantitySchema.optional(),
+  memory: QuantitySchema.optional(),
+  storage: QuantitySchema.optional(),
+});
+export type Quota = z.infer<typeof QuotaSchema>;
+
+export const QuotaStatusSchema = z.object({ hard: QuotaSchema, used: QuotaSchema.required() });
+export type QuotaStatus = z.infer<typeof QuotaStatusSchema>;
+
+export const TenantSpecSchema = z.strictObject({
+  displayName: z.string().optional(),
+  quota: QuotaSchema.default({}),
+  /** Access policies by name: `max-replicas`, `allowed-types`, `allowed-versions`, `allowed-models` (comma-separated lists). */
+  policies: z.array(z.strictObject({ name: z.string().min(1), value: z.string() })).default([]),
+  admins: z.array(z.string()).default([]),
+  /** Of new instances that name none of their own. */
+  placement: PlacementSchema.optional(),
+});
+export type TenantSpec = z.infer<typeof TenantSpecSchema>;
+
+export const TenantInputSchema = manifestOf("Tenant", TenantSpecSchema);
+export type TenantInput = z.infer<typeof TenantInputSchema>;
+
+export const TenantSchema = resourceOf("Tenant", TenantSpecSchema, z.object({ instances: z.int(), conditions: z.array(ConditionSchema) }));
+export type Tenant = z.infer<typeof TenantSchema>;
+export const TenantPageSchema = pageOf(TenantSchema);
+
+export const ProjectSpecSchema = z.strictObject({ displayName: z.string().optional(), quota: QuotaSchema.default({}) });
+export type ProjectSpec = z.infer<typeof ProjectSpecSchema>;
+
+export const ProjectInputSchema = manifestOf("Project", ProjectSpecSchema.prefault({}));
+export type ProjectInput = z.infer<typeof ProjectInputSchema>;
+
+export const ProjectSchema = resourceOf(
+  "Project",
+  ProjectSpecSchema,
+  z.object({ instances: z.int(), conditions: z.array(ConditionSchema) }),
+);
+export type Project = z.infer<typeof ProjectSchema>;
+export const ProjectPageSchema = pageOf(ProjectSchema);
