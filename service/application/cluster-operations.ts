@@ -1,0 +1,49 @@
+import type { Cluster } from "../domain/clusters/cluster.ts";
+import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
+import type { ApplicationDependencies } from "./dependencies.ts";
+import { drainCluster } from "./drain-cluster.ts";
+import type { Operations } from "./operations.ts";
+import type { PlatformTransaction } from "./ports/transactions.ts";
+import { presentCluster } from "./present.ts";
+import { applied, assertSameName, writeOrPreview } from "./requests.ts";
+import type { Written } from "./write-context.ts";
+
+type ClusterOperations = Pick<Operations, Extract<keyof Operations, `clusters.${string}`>>;
+
+export function clusterOperations(deps: ApplicationDependencies): ClusterOperations {
+  const find = (ref: string) => deps.transactions.platform((tx) => tx.clusters.get(ref));
+  const presentOne = (cluster: Cluster) =>
+    deps.transactions.platform(async (tx) => presentCluster(cluster, (await tx.clusters.allocated()).get(cluster.name)));
+
+  const presentWritten = ({ after }: Written) => presentOne(after as Cluster);
+
+  return {
+    "clusters.list": (_ctx, { query }) =>
+      deps.transactions.platform(async (tx) => {
+        const page = await tx.clusters.list(query);
+        const allocated = await tx.clusters.allocated();
+        return { ...page, items: page.items.map((cluster) => presentCluster(cluster, allocated.get(cluster.name))) };
+      }),
+    "clusters.create": (ctx, { body, query }) => writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent" }), deps, presentWritten),
+    "clusters.get": async (_ctx, { params }) => presentOne(await find(params.id)),
+    "clusters.replace": async (ctx, { params, body, query }) => {
+      assertSameName(body, await find(params.id));
+      return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present" }), deps, presentWritten);
+    },
+    "clusters.delete": async (ctx, { params, query }) => {
+      const { name } = await find(params.id);
+      return writeOrPreview(ctx, query, { action: "delete", kind: "Cluster", name, tenant: SHARED_TENANT }, deps, () => undefined);
+    },
+    "clusters.drain": async (ctx, { params, query }) => {
+      const { name } = await find(params.id);
+      const now = deps.clock().toISOString();
+      const drain = (tx: PlatformTransaction) => drainCluster(tx, name, { actor: ctx.actor, now, discardData: query.discardData ?? false });
+      if (query.dryRun) {
+        return deps.transactions.dryRun(drain);
+      }
+      const done = await deps.transactions.platform(drain);
+      deps.wake();
+      return done;
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { ClawError, type ConfigVersion } from "../../sdk/contract/index.ts";
+import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../domain/configs/config-template.ts";
+import { resolveConfig } from "../domain/configs/resolve-config.ts";
+import { digestOf } from "../domain/digest.ts";
+import { open } from "../domain/sealed.ts";
+import type { ApplicationDependencies } from "./dependencies.ts";
+import type { Operations, RequestContext } from "./operations.ts";
+import { maskTemplate, presentTemplate } from "./present.ts";
+import { applied, assertSameName, tenantIn, writeOrPreview } from "./requests.ts";
+import type { Written } from "./write-context.ts";
+
+type ConfigOperations = Pick<Operations, Extract<keyof Operations, `configs.${string}`>>;
+
+export function configOperations(deps: ApplicationDependencies): ConfigOperations {
+  const find = (ctx: RequestContext, id: string) => deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.templates.get(id));
+  const present = (ctx: RequestContext, template: ConfigTemplate) => presentTemplate(template, tenantIn(ctx).name, digestOf(template.spec));
+  const presentWritten = (ctx: RequestContext) => (written: Written) => present(ctx, written.after as ConfigTemplate);
+
+  return {
+    "configs.list": async (ctx, { query }) => {
+      const page = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.templates.list(query));
+      return { ...page, items: page.items.map((template) => present(ctx, template)) };
+    },
+    "configs.create": (ctx, { body, query }) =>
+      writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent", draft: true }), deps, presentWritten(ctx)),
+    "configs.get": async (ctx, { params }) => present(ctx, await find(ctx, params.id)),
+    "configs.replace": async (ctx, { params, body, query }) => {
+      assertSameName(body, await find(ctx, params.id));
+      return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present", draft: true }), deps, presentWritten(ctx));
+    },
+    "configs.delete": async (ctx, { params, query }) => {
+      const { name } = await find(ctx, params.id);
+      return writeOrPreview(
+        ctx,
+        query,
+        { action: "delete", kind: "ConfigTemplate", name, tenant: tenantIn(ctx).name },
+        deps,
+        () => undefined,
+      );
+    },
+    "configs.versions": async (ctx, { params }) => {
+      const template = await find(ctx, params.id);
+      const versions = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.templates.listVersions(template.id));
+      return { items: versions.map(presentVersion) };
+    },
+    "configs.publish": async (ctx, { params, body, query }) => {
+      const { name } = await find(ctx, params.id);
+      const tenant = tenantIn(ctx);
+      const change = { action: "publish", name, message: body.message, tenant: tenant.name } as const;
+      return writeOrPreview(ctx, query, change, deps, async ({ after }) => {
+        const { id, publishedVersion } = after as ConfigTemplate;
+        const version = await deps.transactions.tenant(tenant.id, (tx) => tx.templates.findVersion(id, publishedVersion));
+        if (!version) {
+          throw new ClawError("service.internal", `version ${publishedVersion} of '${name}' is missing`);
+        }
+        return presentVersion(version);
+      });
+    },
+    "configs.validate": async (ctx, { params, body }) => {
+      const template = await find(ctx, params.id);
+      const adapter = deps.types.find(template.spec.adapter);
+      if (!adapter) {
+        return { valid: false, issues: [{ path: "spec.adapter", message: `adapter '${template.spec.adapter}' is not known` }] };
+      }
+      const config = resolveConfig({
+        template: {
+          ...template.spec,
+          variables: template.spec.variables.map((variable) =>
+            variable.default === undefined
+              ? variable
+              : { ...variable, default: open(variable.default, deps.cipher) as typeof variable.default },
+          ),
+        },
+        defaults: adapter.defaults,
+        secretKeys: adapter.secretKeys,
+        values: [],
+        overrides: Object.entries(body.values).map(([key, value]) => ({ key, value })),
+      });
+      const issues =
+        config.issues.length > 0
+          ? config.issues
+          : await adapter.validate(adapter.parseConfig(config.unified, config.secrets), adapter.defaultVersion);
+      return { valid: issues.length === 0, issues: [...issues] };
+    },
+  };
+}
+
+function presentVersion({ version, author, createdAt, message, digest, spec }: StoredVersion): ConfigVersion {
+  return { version, author, createdAt, message, digest, spec: maskTemplate(spec) };
+}

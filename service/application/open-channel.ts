@@ -1,0 +1,142 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type ChannelOpen, ClawError, type InstanceId, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
+import { namespaceOf } from "../domain/clusters/cluster.ts";
+import type { Instance } from "../domain/instances/instance.ts";
+import type { AgentChannel, Agents } from "./ports/agents.ts";
+import { ClusterError, type KubernetesAccess } from "./ports/clusters.ts";
+import type { PodContainer, Pods } from "./ports/pods.ts";
+import type { SecretCipher } from "./ports/secrets.ts";
+import type { Transactions } from "./ports/transactions.ts";
+import { kubernetesAccess } from "./stack-target.ts";
+
+/** The claw's container in its pod; the components name it. */
+const CONTAINER = "claw";
+const SHELL = ["/bin/sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"];
+
+/** What must be known of an instance to talk to it. */
+export interface ChannelTarget {
+  readonly uid: string;
+  readonly name: string;
+  /** The tenant's name. */
+  readonly tenant: string;
+  /** Whether it is to run. */
+  readonly running: boolean;
+  readonly cluster: string;
+  readonly pod: string | undefined;
+}
+
+export function channelTarget({ id, name, spec, cluster, status }: Instance, tenant: string): ChannelTarget {
+  return { uid: id, name, tenant, running: spec.running, cluster, pod: status.pod?.name };
+}
+
+/** Whether anybody would answer on a channel. */
+export function isReachable({ id, cluster, status }: Instance, agents: Agents): boolean {
+  return cluster === LOCAL_CLUSTER ? agents.status(id) !== undefined : status.pod !== undefined;
+}
+
+export type OpenChannel = (target: ChannelTarget, open: ChannelOpen) => Promise<AgentChannel>;
+
+/**
+ * Opens channels on instances: through the agent, or for what the kubelet does better than an agent that lives in the same pod, through
+ * the cluster's API: logs, terminals and the kill of an instance on a cluster. @throws {ClawError} `instance.unreachable`, `instance.not_running`
+ */
+export function createChannelOpener(deps: {
+  readonly agents: Agents;
+  readonly pods: Pods;
+  readonly transactions: Transactions;
+  readonly cipher: SecretCipher;
+}): OpenChannel {
+  return async (target, open) => {
+    if (open.channel === "tcp" && !target.running) {
+      throw notRunning(target.name);
+    }
+    if (target.cluster === LOCAL_CLUSTER || open.channel === "chat" || open.channel === "tcp") {
+      return deps.agents.open(target.uid as InstanceId, open);
+    }
+    if (target.pod === undefined || target.pod === "") {
+      throw new ClawError("instance.unreachable", `instance '${target.name}' has no pod on cluster '${target.cluster}'; is it running?`);
+    }
+    const cluster = await deps.transactions.platform((tx) => tx.clusters.get(target.cluster));
+    const access = kubernetesAccess(cluster, deps.cipher);
+    const container = { namespace: namespaceOf(cluster.spec, target.tenant), pod: target.pod, container: CONTAINER };
+    try {
+      switch (open.channel) {
+        case "logs":
+          return logChannel(deps.pods, access, container, open);
+        case "console":
+          return await terminalChannel(deps.pods, access, container, open);
+        case "signal":
+          await deps.pods.kill(access, container);
+          return endedChannel();
+      }
+    } catch (error) {
+      throw error instanceof ClusterError ? unreachable(target, error) : error;
+    }
+  };
+}
+
+/** What takes a claw that runs is asked of one that is stopped. */
+export function notRunning(name: string): ClawError {
+  return new ClawError("instance.not_running", `instance '${name}' is stopped; start it first`);
+}
+
+function unreachable({ name, cluster }: ChannelTarget, error: ClusterError): ClawError {
+  return new ClawError("instance.unreachable", `instance '${name}' on cluster '${cluster}': ${error.message}`, { cause: error });
+}
+
+type End = Parameters<Parameters<AgentChannel["onClose"]>[0]>[0];
+
+function logChannel(
+  pods: Pods,
+  access: KubernetesAccess,
+  container: PodContainer,
+  { tailLines, follow }: { tailLines: number; follow: boolean },
+): AgentChannel {
+  const controller = new AbortController();
+  let onData: (data: string) => void = () => {};
+  let onClose: (end: End) => void = () => {};
+  const run = async () => {
+    // Whoever opens it listens in the same turn.
+    await delay(0);
+    try {
+      for await (const line of pods.logs(access, container, { tailLines, follow, signal: controller.signal })) {
+        onData(`${line}\n`);
+      }
+      onClose({});
+    } catch (error) {
+      onClose(controller.signal.aborted ? {} : { error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  void run();
+  return {
+    send() {},
+    resize() {},
+    onData(listener) {
+      onData = listener;
+    },
+    onClose(listener) {
+      onClose = listener;
+    },
+    close: () => controller.abort(),
+  };
+}
+
+async function terminalChannel(
+  pods: Pods,
+  access: KubernetesAccess,
+  container: PodContainer,
+  { cols, rows }: { cols: number; rows: number },
+): Promise<AgentChannel> {
+  const terminal = await pods.exec(access, container, { command: SHELL, cols, rows });
+  return {
+    send: (data) => terminal.send(Buffer.from(data, "base64")),
+    resize: terminal.resize,
+    onData: (listener) => terminal.onData((data) => listener(data.toString("base64"))),
+    onClose: (listener) => terminal.onClose(listener),
+    close: terminal.close,
+  };
+}
+
+function endedChannel(): AgentChannel {
+  return { send() {}, resize() {}, onData() {}, onClose: (listener) => listener({}), close() {} };
+}

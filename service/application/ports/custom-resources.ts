@@ -1,0 +1,32 @@
+export type CustomKind = "ClawInstance" | "ConfigTemplate" | "Tenant";
+
+/** A resource of ours as somebody wrote it to a cluster. */
+export interface CustomResource {
+  readonly kind: CustomKind;
+  /** Absent on tenants. */
+  readonly namespace?: string | undefined;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly resourceVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: unknown;
+  readonly status: Readonly<Record<string, unknown>>;
+  readonly deleting: boolean;
+  /** Whether it waits for us before it goes. */
+  readonly held: boolean;
+}
+
+/** The custom resources of one cluster. Writes are refused (`Conflict`, `NotFound`) when the resource has changed since; it is seen again then. */
+export interface CustomResources {
+  /** Tells of every resource as it is and whenever it changes, until stopped; undefined when it is gone. */
+  follow(listener: (key: string, resource: CustomResource | undefined) => void): { stop(): void };
+  /** Keeps it from going, or lets it go. */
+  hold(resource: CustomResource, held: boolean): Promise<void>;
+  writeStatus(resource: CustomResource, status: Readonly<Record<string, unknown>>): Promise<void>;
+  replaceSpec(resource: CustomResource, spec: unknown): Promise<void>;
+  delete(resource: CustomResource): Promise<void>;
+  /** Makes a namespace where there is none of that name, for what is written of a tenant. */
+  ensureNamespace(name: string): Promise<void>;
+}

@@ -1,0 +1,247 @@
+import type {
+  ConfigTemplateId,
+  InstanceEvent,
+  InstanceId,
+  ListQuery,
+  PlanId,
+  Preview,
+  ProjectId,
+  TenantId,
+  Usage,
+} from "../../../sdk/contract/index.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import type { Cluster, ClusterState, Load } from "../../domain/clusters/cluster.ts";
+import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
+import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { Project, Tenant } from "../../domain/tenancy/tenant.ts";
+
+/**
+ * Runs units of work. There is no repository outside a transaction, and none of a tenant's outside a transaction bound to it:
+ * the database's row-level security sees to the rest. Inside a transaction there is no network, no waiting, no heavy computing.
+ * Serialization failures and deadlocks are retried.
+ */
+export interface Transactions {
+  /** A transaction that sees one tenant. */
+  tenant<T>(tenantId: TenantId, work: (tx: TenantTransaction) => Promise<T>): Promise<T>;
+  /** A transaction of the platform: tenants, tokens, and any tenant it enters. */
+  platform<T>(work: (tx: PlatformTransaction) => Promise<T>): Promise<T>;
+  /** Runs `work`, rolls back, and answers what it returned: how a preview makes the very writes that it shows. */
+  dryRun<T>(work: (tx: PlatformTransaction) => Promise<T>): Promise<T>;
+}
+
+export interface PlatformTransaction {
+  readonly tenants: TenantRepository;
+  readonly clusters: ClusterRepository;
+  readonly tokens: TokenRepository;
+  readonly outbox: OutboxRepository;
+  readonly work: WorkRepository;
+  /** Keys of requests that are of no tenant. */
+  readonly idempotency: IdempotencyRepository;
+  /** Binds what follows to one tenant. Entering another leaves it: use a tenant's repositories before entering the next. */
+  enter(tenantId: TenantId): Promise<TenantTransaction>;
+}
+
+export interface TenantTransaction {
+  readonly tenantId: TenantId;
+  readonly tenants: Pick<TenantRepository, "get" | "lock">;
+  readonly projects: ProjectRepository;
+  readonly instances: InstanceRepository;
+  readonly templates: ConfigTemplateRepository;
+  readonly values: ConfigValueRepository;
+  readonly plans: PlanRepository;
+  readonly events: InstanceEventRepository;
+  readonly idempotency: IdempotencyRepository;
+  /** Appends a domain event to be published after commit. */
+  publish(event: DomainEvent): Promise<void>;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+/** Id or name; a string with the resource's id prefix is an id. */
+export type Ref = string;
+
+/** Common rules: `find` answers undefined, `get` throws `<area>.not_found`; `insert` throws `<area>.name_taken`; `update` writes the row when its stored resourceVersion is still `expected` and throws `resource.version_conflict` otherwise. Ids, versions and times are set by the caller. */
+export interface TenantRepository {
+  list(query: ListQuery): Promise<Page<Tenant>>;
+  get(ref: Ref): Promise<Tenant>;
+  find(ref: Ref): Promise<Tenant | undefined>;
+  /** Locks the tenant's row until the transaction ends: quota decisions queue up behind it. */
+  lock(id: TenantId): Promise<Tenant>;
+  insert(tenant: Tenant): Promise<void>;
+  update(tenant: Tenant, expected: number): Promise<void>;
+  /** Removes the tenant with all that is stored of it, its empty stacks too. @throws {tenant.not_empty}, {stack.locked} */
+  delete(id: TenantId): Promise<void>;
+  /** How many instances each of the tenants has that has any, those that are being deleted too. */
+  countInstances(ids: readonly TenantId[]): Promise<ReadonlyMap<TenantId, number>>;
+}
+/** An instance that is on a cluster, or has not left it yet. */
+export interface ClusterUser {
+  readonly tenantId: TenantId;
+  readonly tenant: string;
+  readonly instance: string;
+}
+export interface ClusterRepository {
+  list(query: ListQuery): Promise<Page<Cluster>>;
+  /** Every one, by name. */
+  all(): Promise<readonly Cluster[]>;
+  /**
+   * Those that a replica of the control plane is to look after, by name: it keeps the ones it has, and takes those that nobody has said to
+   * keep for `ttlSeconds`.
+   */
+  keep(replica: string, ttlSeconds: number): Promise<readonly Cluster[]>;
+  /** Leaves all that a replica keeps to others. */
+  leave(replica: string): Promise<void>;
+  get(ref: Ref): Promise<Cluster>;
+  find(ref: Ref): Promise<Cluster | undefined>;
+  /** Locks the clusters' rows until the transaction ends, in the order of their names: decisions about room queue up behind them. */
+  lock(names: readonly string[]): Promise<void>;
+  insert(cluster: Cluster): Promise<void>;
+  /** Writes everything but the state. */
+  update(cluster: Cluster, expected: number): Promise<void>;
+  /** Writes the state only; false when the cluster is gone. */
+  updateState(name: string, change: (cluster: Cluster) => ClusterState): Promise<boolean>;
+  /** @throws {cluster.in_use} */
+  delete(cluster: Cluster): Promise<void>;
+  /** What the instances of each cluster add up to, those that are on their way out too. */
+  allocated(): Promise<ReadonlyMap<string, Load>>;
+  /** By tenant and name. */
+  users(name: string, limit?: number): Promise<readonly ClusterUser[]>;
+}
+export interface ProjectRepository {
+  list(query: ListQuery): Promise<Page<Project>>;
+  get(ref: Ref): Promise<Project>;
+  find(ref: Ref): Promise<Project | undefined>;
+  insert(project: Project): Promise<void>;
+  update(project: Project, expected: number): Promise<void>;
+  /** @throws {project.not_empty} */
+  delete(id: ProjectId): Promise<void>;
+}
+/** What instances that are not being deleted add up to. CPU in cores, memory and storage in bytes; replicas counted. */
+export interface ResourceUsage {
+  readonly instances: number;
+  readonly cpu: number;
+  readonly memoryBytes: number;
+  readonly storageBytes: number;
+}
+export interface InstanceRepository {
+  /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
+  list(query: ListQuery): Promise<Page<Instance>>;
+  get(ref: Ref): Promise<Instance>;
+  find(ref: Ref): Promise<Instance | undefined>;
+  insert(instance: Instance): Promise<void>;
+  /** Writes everything but status. */
+  update(instance: Instance, expected: number): Promise<void>;
+  /** Writes status only; false when the row is gone. */
+  updateStatus(id: InstanceId, change: (state: Instance) => InstanceState): Promise<boolean>;
+  /** Removes the row: its resources are gone. */
+  delete(id: InstanceId): Promise<void>;
+  usage(projectId?: ProjectId): Promise<ResourceUsage>;
+  /** How many instances each project has that has any, those that are being deleted too. */
+  countByProject(): Promise<ReadonlyMap<ProjectId, number>>;
+  listByTemplate(name: string): Promise<readonly Instance[]>;
+  /** Those that are on a cluster, or have not left it yet. */
+  listByCluster(name: string): Promise<readonly Instance[]>;
+  /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
+  listDue(cluster: string, limit: number): Promise<readonly Instance[]>;
+  /** Says that a moving instance has left its former cluster. */
+  markMoved(id: InstanceId): Promise<void>;
+}
+export interface ConfigTemplateRepository {
+  list(query: ListQuery): Promise<Page<ConfigTemplate>>;
+  get(ref: Ref): Promise<ConfigTemplate>;
+  /** The tenant's own, else the shared tenant's one of that name. */
+  find(ref: Ref): Promise<ConfigTemplate | undefined>;
+  insert(template: ConfigTemplate): Promise<void>;
+  update(template: ConfigTemplate, expected: number): Promise<void>;
+  /** @throws {config.in_use} */
+  delete(id: ConfigTemplateId): Promise<void>;
+  insertVersion(version: ConfigVersion): Promise<void>;
+  /** Newest first. */
+  listVersions(id: ConfigTemplateId): Promise<readonly ConfigVersion[]>;
+  findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined>;
+}
+export interface ConfigValueRepository {
+  /** All values that an instance sees, every level. */
+  listFor(projectId: ProjectId, instanceId: InstanceId | undefined): Promise<readonly ConfigValue[]>;
+  put(value: ConfigValue): Promise<void>;
+}
+
+/** A stored preview: what was shown, the writes it stands for, and what they must resolve to when they are made. */
+export interface Plan {
+  readonly id: PlanId;
+  readonly tenantId: TenantId;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly author: string;
+  readonly changes: readonly PlannedChange[];
+  /** `kind/tenant/name` → the id that a creation gets, so that apply creates what was shown. */
+  readonly ids: Readonly<Record<string, string>>;
+  /** `kind/tenant/name` → `resourceVersion/observedGeneration` that the preview was computed from; `absent` for creations. */
+  readonly base: Readonly<Record<string, string>>;
+  /** Digest of everything the changes resolve to. */
+  readonly digest: string;
+  readonly preview: Preview;
+  readonly appliedAt: string | undefined;
+}
+export interface PlanRepository {
+  insert(plan: Plan): Promise<void>;
+  /** @throws {preview.not_found} */
+  get(id: PlanId): Promise<Plan>;
+  markApplied(id: PlanId, at: string): Promise<void>;
+}
+export interface InstanceEventRepository {
+  append(instanceId: InstanceId, event: InstanceEvent): Promise<void>;
+  list(instanceId: InstanceId, limit: number, cursor?: string): Promise<Page<InstanceEvent>>;
+}
+export interface IdempotencyRepository {
+  /**
+   * The answer stored under the key, or undefined after claiming it. A claim that was neither completed nor released for a minute
+   * (its replica died) is taken over. @throws {request.idempotency_mismatch} for another request with the same key,
+   * {request.in_progress} while the first one is being served.
+   */
+  claim(key: string, requestDigest: string): Promise<{ status: number; body: unknown } | undefined>;
+  complete(key: string, answer: { status: number; body: unknown }): Promise<void>;
+  /** Forgets a claim whose request failed, so that it can be made again. */
+  release(key: string): Promise<void>;
+}
+
+/** Something that happened, past tense: published as `claw.v1.<tenantId>.<aggregate>.<event>`. */
+export interface DomainEvent {
+  readonly id: string;
+  readonly aggregate: "instance" | "config" | "tenant" | "project" | "preview" | "cluster" | "usage" | "drift";
+  readonly event: string;
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+export interface OutboxRepository {
+  /** Unpublished events in order, or none while another transaction relays: two at once would publish out of order. */
+  claim(limit: number): Promise<readonly (DomainEvent & { readonly tenantId: TenantId; readonly sequence: string })[]>;
+  markPublished(sequences: readonly string[]): Promise<void>;
+}
+export interface WorkRepository {
+  /**
+   * Stacks, a tenant's part of a cluster each, that have due instances: the clusters take turns. Those of clusters that can't be reached
+   * wait until they can.
+   */
+  listStacksDue(limit: number): Promise<readonly { readonly tenant: Tenant; readonly cluster: string }[]>;
+  /** Takes one stack whose next refresh is due, and puts that off by about a period. A new stack's first one is somewhere in the first period. */
+  claimRefresh(periodSeconds: number): Promise<{ readonly tenant: Tenant; readonly cluster: string } | undefined>;
+  /** Keeps the newest sample of each instance. Nothing of the instance itself is written. */
+  recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void>;
+  /** Whose instance it is; undefined when it is gone. */
+  findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
+}
+export interface TokenRepository {
+  /** By SHA-256 of the token, hex. */
+  find(
+    digest: string,
+  ): Promise<{ readonly subject: string; readonly tenantId: TenantId | undefined; readonly platform: boolean } | undefined>;
+  insert(token: {
+    readonly digest: string;
+    readonly subject: string;
+    readonly tenantId: TenantId | undefined;
+    readonly platform: boolean;
+  }): Promise<void>;
+}

@@ -1,0 +1,45 @@
+import { newId } from "../../sdk/contract/index.ts";
+import { afterInspection, type Cluster, type Inspection, reachCondition } from "../domain/clusters/cluster.ts";
+import { digestOf } from "../domain/digest.ts";
+import { withCondition } from "../domain/instances/conditions.ts";
+import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
+import type { Transactions } from "./ports/transactions.ts";
+import { recordState } from "./report-status.ts";
+
+/**
+ * Writes what asking a cluster came to. When it can't be reached any more, or again, that is an event, and a condition of every instance
+ * on it. @returns whether its reach changed
+ */
+export async function recordInspection(
+  name: string,
+  inspection: Inspection,
+  now: string,
+  { transactions }: { readonly transactions: Transactions },
+): Promise<boolean> {
+  return transactions.platform(async (tx) => {
+    let before: Cluster | undefined;
+    let after: Cluster | undefined;
+    const known = await tx.clusters.find(name);
+    if (!known || digestOf(afterInspection(known, inspection, now)) === digestOf(known.state)) {
+      return false;
+    }
+    await tx.clusters.updateState(name, (cluster) => {
+      before = cluster;
+      after = { ...cluster, state: afterInspection(cluster, inspection, now) };
+      return after.state;
+    });
+    if (!before || !after || before.state.reachable === after.state.reachable) {
+      return false;
+    }
+    const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
+    const data = { name, uid: after.id, ...(inspection.ok ? {} : { reason: inspection.reason }) };
+    await shared.publish({ id: newId("evt"), aggregate: "cluster", event: inspection.ok ? "reachable" : "unreachable", time: now, data });
+    const condition = reachCondition(name, after.state);
+    for (const { tenantId, instance } of await tx.clusters.users(name)) {
+      const scope = await tx.enter(tenantId);
+      const { id } = await scope.instances.get(instance);
+      await recordState(scope, id, ({ status }) => ({ ...status, conditions: withCondition(status.conditions, condition, now) }), now);
+    }
+    return true;
+  });
+}

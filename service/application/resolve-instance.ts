@@ -1,0 +1,153 @@
+import { ClawError, type ResolvedInstance } from "../../sdk/contract/index.ts";
+import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
+import type { Instance } from "../domain/instances/instance.ts";
+import { open } from "../domain/sealed.ts";
+import type { ClawTypes } from "./ports/claw-adapter.ts";
+import type { SecretCipher } from "./ports/secrets.ts";
+import type { TenantTransaction } from "./ports/transactions.ts";
+
+export interface ResolveDependencies {
+  readonly types: ClawTypes;
+  readonly cipher: SecretCipher;
+}
+
+/** An instance with its configuration worked out: what the stack is to make true, or why it can't be. */
+export interface Resolution {
+  readonly instance: Instance;
+  /** Absent when `issues` say why. */
+  readonly resolved: ResolvedInstance | undefined;
+  readonly issues: readonly ConfigProblem[];
+  /** Published version of its template, when it uses one. */
+  readonly configVersion: number | undefined;
+  /** The effective software version. */
+  readonly version: string;
+  /** The effective `model.name`. */
+  readonly model: string | undefined;
+  /** Plain values to be masked wherever they might be shown. */
+  readonly secretValues: readonly string[];
+}
+
+/**
+ * Template, levels and overrides → unified config → adapter → files and runtime (C8). Deterministic: the same stored state gives the
+ * same bytes, which is what a plan's digest rests on. Reads inside the transaction; computes little.
+ */
+export async function resolveInstance(
+  scope: TenantTransaction,
+  tenant: string,
+  instance: Instance,
+  deps: ResolveDependencies,
+): Promise<Resolution> {
+  const { spec } = instance;
+  const adapter = deps.types.find(spec.type);
+  if (!adapter) {
+    throw new ClawError("instance.unknown_type", `claw type '${spec.type}' is not known any more`);
+  }
+  const version = spec.version ?? adapter.defaultVersion;
+  const failed = (issues: readonly ConfigProblem[], configVersion?: number): Resolution => ({
+    instance,
+    resolved: undefined,
+    issues,
+    configVersion,
+    version,
+    model: undefined,
+    secretValues: [],
+  });
+
+  const template = spec.config.template === undefined ? undefined : await scope.templates.find(spec.config.template);
+  if (spec.config.template !== undefined && !template) {
+    return failed([
+      {
+        path: "spec.config.template",
+        message: `there is no config template '${spec.config.template}'`,
+        fix: "create it, or name another: claw configs list",
+      },
+    ]);
+  }
+  const published = template && (await scope.templates.findVersion(template.id, template.publishedVersion));
+  if (template && !published) {
+    return failed([
+      {
+        path: "spec.config.template",
+        message: `config template '${template.name}' has no published version`,
+        fix: `claw configs publish ${template.name}`,
+      },
+    ]);
+  }
+  const configVersion = published?.version;
+  if (published && published.spec.adapter !== adapter.name) {
+    return failed(
+      [
+        {
+          path: "spec.config.template",
+          message: `config template '${template?.name}' is for ${published.spec.adapter}, not for ${adapter.name}`,
+          fix: "use a template of this type",
+        },
+      ],
+      configVersion,
+    );
+  }
+
+  const values = await scope.values.listFor(instance.projectId, instance.id);
+  const config = resolveConfig({
+    template: published && {
+      ...published.spec,
+      variables: published.spec.variables.map((variable) =>
+        variable.default === undefined
+          ? variable
+          : { ...variable, default: open(variable.default, deps.cipher) as typeof variable.default },
+      ),
+    },
+    defaults: adapter.defaults,
+    secretKeys: adapter.secretKeys,
+    values: values.map((value) => ({ ...value, value: open(value.value, deps.cipher) })),
+    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: open(value, deps.cipher) })),
+  });
+  if (config.issues.length > 0) {
+    return failed(config.issues, configVersion);
+  }
+  const parsed = adapter.parseConfig(config.unified, config.secrets);
+  const issues = await adapter.validate(parsed, version);
+  if (issues.length > 0) {
+    return failed(issues, configVersion);
+  }
+  const runtime = adapter.injectRuntime(parsed, {
+    instanceId: instance.id,
+    name: instance.name,
+    tenant,
+    project: instance.projectName,
+    spec,
+    instanceToken: deps.cipher.derive(`instance-token:${instance.id}`),
+  });
+  const model = config.origins["model.name"]?.value;
+  return {
+    instance,
+    issues: [],
+    configVersion,
+    version,
+    model: typeof model === "string" ? model : undefined,
+    secretValues: Object.values(runtime.secretEnv),
+    resolved: {
+      uid: instance.id,
+      name: instance.name,
+      project: instance.projectName,
+      type: adapter.type,
+      running: spec.running,
+      ...(instance.restartedAt !== undefined && { restartedAt: instance.restartedAt }),
+      deletionPolicy: spec.deletionPolicy,
+      storage: {
+        ...(spec.storage.configDir !== undefined && { configDir: spec.storage.configDir }),
+        ...(spec.storage.dataDir !== undefined && { dataDir: spec.storage.dataDir }),
+        size: spec.storage.size,
+      },
+      resources: spec.resources,
+      expose: spec.network.expose,
+      runtime,
+      agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
+    },
+  };
+}
+
+/** What an instance's agent token is derived for. */
+export function agentTokenPurpose(instanceId: string): string {
+  return `agent-token:${instanceId}`;
+}

@@ -1,0 +1,170 @@
+import { ClawError, type ManifestKind, newId, type ProjectInput, type TenantInput } from "../../sdk/contract/index.ts";
+import { inWriteOrder, type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
+import { policyIssues } from "../domain/tenancy/policy.ts";
+import { DEFAULT_PROJECT, type Project, SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
+import type { PlatformTransaction } from "./ports/transactions.ts";
+import { writeCluster } from "./write-cluster.ts";
+import {
+  assertExpected,
+  fresh,
+  invalid,
+  mergedMetadata,
+  revised,
+  type Stamp,
+  type WriteDependencies,
+  type Writer,
+  type Written,
+} from "./write-context.ts";
+import { writeInstance } from "./write-instance.ts";
+import { writeTemplate } from "./write-template.ts";
+
+/**
+ * Makes changes inside a transaction: the one way in which desired state is written, for previews (rolled back), plans and single writes.
+ * Each write and its event are in the same transaction. @throws {ClawError} for the first change that can't be made.
+ */
+export async function writeChanges(
+  tx: PlatformTransaction,
+  changes: readonly PlannedChange[],
+  stamp: Stamp,
+  deps: WriteDependencies,
+): Promise<Written[]> {
+  const written: Written[] = [];
+  for (const change of inWriteOrder(changes)) {
+    const result = await writeChange(tx, change, stamp, deps);
+    written.push(result);
+    if (result.op !== "same") {
+      const scope = await tx.enter(result.tenantId);
+      await scope.publish({
+        id: newId("evt"),
+        aggregate: AGGREGATES[result.kind],
+        event: EVENTS[result.op],
+        time: stamp.now,
+        data: {
+          name: result.name,
+          tenant: result.tenant,
+          uid: (result.after ?? result.before)?.id,
+          actor: stamp.actor.subject,
+        },
+      });
+    }
+  }
+  return written;
+}
+
+function writeChange(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp, deps: WriteDependencies): Promise<Written> {
+  switch (targetOf(change).kind) {
+    case "Cluster":
+      return writeCluster(tx, change, stamp, deps);
+    case "Tenant":
+      return writeTenant(tx, change, stamp);
+    default:
+      return writeInTenant(tx, change, stamp, deps);
+  }
+}
+
+const AGGREGATES = {
+  ClawInstance: "instance",
+  ConfigTemplate: "config",
+  Tenant: "tenant",
+  Project: "project",
+  Cluster: "cluster",
+} as const satisfies Record<ManifestKind, string>;
+const EVENTS = { create: "created", update: "updated", delete: "deleted" } as const;
+
+async function writeInTenant(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp, deps: WriteDependencies): Promise<Written> {
+  const tenant = await tx.tenants.get(change.tenant);
+  const scope = await tx.enter(tenant.id);
+  const writer = { tx, change, scope, tenant, stamp, deps };
+  switch (targetOf(change).kind) {
+    case "Project":
+      return writeProject(writer);
+    case "ConfigTemplate":
+      return writeTemplate(writer);
+    default:
+      return writeInstance(writer);
+  }
+}
+
+async function writeTenant(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp): Promise<Written> {
+  const name = targetOf(change).name;
+  if (!stamp.actor.platform) {
+    throw new ClawError("auth.forbidden", "tenants are written by platform administrators only");
+  }
+  const before = await tx.tenants.find(name);
+  assertExpected(change, before, stamp);
+  const result = { change, kind: "Tenant", name, tenant: name } as const;
+  if (change.action === "delete" && before) {
+    assertDispensable("tenant", name, SHARED_TENANT);
+    await tx.tenants.delete(before.id);
+    return { ...result, tenantId: before.id, op: "delete", before, after: undefined };
+  }
+  const manifest = (change as { manifest: TenantInput }).manifest;
+  const issues = policyIssues(manifest.spec.policies);
+  if (issues.length > 0) {
+    throw new ClawError("request.invalid", `tenant '${name}' has policies that can't be evaluated`, { issues });
+  }
+  if (!before) {
+    const after: Tenant = {
+      ...fresh(targetKey(change), "ten", stamp),
+      name,
+      ...mergedMetadata(manifest, undefined),
+      spec: manifest.spec,
+    };
+    await tx.tenants.insert(after);
+    const scope = await tx.enter(after.id);
+    const project = fresh(`Project/${name}/${DEFAULT_PROJECT}`, "prj", stamp);
+    await scope.projects.insert({
+      ...project,
+      tenantId: after.id,
+      name: DEFAULT_PROJECT,
+      labels: {},
+      annotations: {},
+      spec: { quota: {} },
+    });
+    return { ...result, tenantId: after.id, op: "create", before, after };
+  }
+  const { op, after } = revised(before, { ...before, ...mergedMetadata(manifest, before), spec: manifest.spec }, stamp.now);
+  if (op === "update") {
+    await tx.tenants.update(after, before.resourceVersion);
+  }
+  return { ...result, tenantId: before.id, op, before, after };
+}
+
+async function writeProject({ change, scope, tenant, stamp }: Writer): Promise<Written> {
+  const name = targetOf(change).name;
+  const before = await scope.projects.find(name);
+  assertExpected(change, before, stamp);
+  const result = { change, kind: "Project", name, tenant: tenant.name, tenantId: tenant.id } as const;
+  if (change.action === "delete" && before) {
+    assertDispensable("project", name, DEFAULT_PROJECT);
+    await scope.projects.delete(before.id);
+    return { ...result, op: "delete", before, after: undefined };
+  }
+  const manifest = (change as { manifest: ProjectInput }).manifest;
+  if (!before) {
+    const after: Project = {
+      ...fresh(targetKey(change), "prj", stamp),
+      tenantId: tenant.id,
+      name,
+      ...mergedMetadata(manifest, undefined),
+      spec: manifest.spec,
+    };
+    await scope.projects.insert(after);
+    return { ...result, op: "create", before, after };
+  }
+  const { op, after } = revised(before, { ...before, ...mergedMetadata(manifest, before), spec: manifest.spec }, stamp.now);
+  if (op === "update") {
+    await scope.projects.update(after, before.resourceVersion);
+  }
+  return { ...result, op, before, after };
+}
+
+function assertDispensable(noun: string, name: string, needed: string): void {
+  if (name === needed) {
+    throw invalid(
+      "id",
+      `the ${noun} '${name}' is what others fall back on and can't be deleted`,
+      "leave it; being empty, it costs nothing",
+    );
+  }
+}

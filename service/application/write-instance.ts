@@ -1,0 +1,203 @@
+import { ClawError, type ClawInstanceInput, type InstanceSpec, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
+import { type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
+import { reachCondition } from "../domain/clusters/cluster.ts";
+import { matchesKey } from "../domain/configs/config-path.ts";
+import { withCondition } from "../domain/instances/conditions.ts";
+import type { Instance } from "../domain/instances/instance.ts";
+import { seal } from "../domain/sealed.ts";
+import { DEFAULT_PROJECT } from "../domain/tenancy/tenant.ts";
+import { placeInstance } from "./place-instance.ts";
+import type { ClawAdapter } from "./ports/claw-adapter.ts";
+import type { SecretCipher } from "./ports/secrets.ts";
+import type { TenantTransaction } from "./ports/transactions.ts";
+import {
+  assertExpected,
+  fresh,
+  invalid,
+  mergedMetadata,
+  revised,
+  unknownNameFix,
+  unknownType,
+  type Writer,
+  type Written,
+} from "./write-context.ts";
+
+/** Names that are looked through for the one that was meant. */
+const CANDIDATES = 500;
+
+/** Writes an instance: a manifest, or one of the actions on it. */
+export async function writeInstance(writer: Writer): Promise<Written> {
+  const { tx, change, scope, tenant, stamp } = writer;
+  const name = targetOf(change).name;
+  const before = await scope.instances.find(name);
+  assertExpected(change, before, stamp);
+  const result = { change, kind: "ClawInstance", name, tenant: tenant.name, tenantId: tenant.id } as const;
+  if (before?.deletedAt !== undefined && change.action !== "delete") {
+    const message = `instance '${name}' is being destroyed`;
+    const fix = "wait until it is gone";
+    throw new ClawError("instance.name_taken", `${message}; ${fix}`, { issues: [{ path: "metadata.name", message, fix }] });
+  }
+  if (change.action === "apply" && change.manifest.kind === "ClawInstance") {
+    const applied = await appliedInstance(change.manifest, before, writer);
+    const { spec } = applied;
+    const placed = await placeInstance(tx, { name, spec, tenantPlacement: tenant.spec.placement }, before);
+    const after = { ...applied, cluster: placed.cluster, movedFrom: placed.movedFrom };
+    const placementReason = placed.reason;
+    if (!before) {
+      const reach = placed.unreachable && reachCondition(placed.cluster, placed.unreachable);
+      const status = reach ? { ...after.status, conditions: withCondition([], reach, stamp.now) } : after.status;
+      await scope.instances.insert({ ...after, status });
+      return { ...result, op: "create", before, after, placementReason };
+    }
+    const revision = revised(before, after, stamp.now);
+    if (revision.op === "update") {
+      await scope.instances.update(revision.after, before.resourceVersion);
+    }
+    return { ...result, op: revision.op, before, after: revision.after, placementReason };
+  }
+  if (!before) {
+    throw new ClawError("instance.not_found", `there is no instance '${name}' in tenant '${tenant.name}'`);
+  }
+  const next = requested(before, change, stamp.now);
+  if (next === before) {
+    return { ...result, op: "same", before, after: before };
+  }
+  const after = {
+    ...next,
+    generation: before.generation + 1,
+    resourceVersion: before.resourceVersion + 1,
+    updatedAt: stamp.now,
+  };
+  await scope.instances.update({ ...after, status: { ...after.status, attempts: 0, nextAttemptAt: undefined } }, before.resourceVersion);
+  return { ...result, op: change.action === "delete" ? "delete" : "update", before, after };
+}
+
+/** The instance as an action wants it. */
+function requested(before: Instance, change: PlannedChange, now: string): Instance {
+  switch (change.action) {
+    case "delete":
+      return before.deletedAt !== undefined ? before : { ...before, deletedAt: now, purgeData: change.purgeData ?? false };
+    case "start":
+    case "stop":
+    case "kill": {
+      const running = change.action === "start";
+      // A start of something that failed is a wish to try again, though the spec says it already.
+      return before.spec.running === running && before.status.phase !== "Failed"
+        ? before
+        : { ...before, spec: { ...before.spec, running }, ...(running && before.spec.running && { restartedAt: now }) };
+    }
+    case "restart":
+      return { ...before, spec: { ...before.spec, running: true }, restartedAt: now };
+    default:
+      return before;
+  }
+}
+
+async function appliedInstance(
+  manifest: ClawInstanceInput,
+  before: Instance | undefined,
+  { change, scope, tenant, stamp, deps }: Writer,
+): Promise<Instance> {
+  const adapter = deps.types.find(manifest.spec.type);
+  if (!adapter) {
+    throw unknownType(
+      "spec.type",
+      manifest.spec.type,
+      deps.types.list().map((type) => type.type),
+    );
+  }
+  const projectName = manifest.metadata.project ?? before?.projectName ?? DEFAULT_PROJECT;
+  const project = await scope.projects.find(projectName);
+  if (!project) {
+    const { items } = await scope.projects.list({ limit: CANDIDATES });
+    throw invalid(
+      "metadata.project",
+      `there is no project '${projectName}' in tenant '${tenant.name}'`,
+      nearestOf(projectName, items) ?? "create it first: claw projects create",
+    );
+  }
+  if (before && before.projectId !== project.id) {
+    throw invalid(
+      "metadata.project",
+      `instance '${before.name}' is in project '${before.projectName}' and can't move`,
+      "delete it and create it in the other project",
+    );
+  }
+  if (before && before.spec.type !== adapter.type) {
+    throw invalid(
+      "spec.type",
+      `instance '${before.name}' is of type '${before.spec.type}' and can't become '${adapter.type}'`,
+      "create another instance",
+    );
+  }
+  const secretKeys = await secretKeysOf(manifest.spec, adapter, scope);
+  const spec = sealOverrides({ ...manifest.spec, type: adapter.type }, before?.spec, secretKeys, deps.cipher);
+  const metadata = mergedMetadata(manifest, before);
+  if (before) {
+    return { ...before, ...metadata, spec };
+  }
+  return {
+    ...fresh(targetKey(change), "ins", stamp),
+    tenantId: tenant.id,
+    projectId: project.id,
+    projectName: project.name,
+    name: manifest.metadata.name,
+    ...metadata,
+    spec,
+    restartedAt: undefined,
+    deletedAt: undefined,
+    purgeData: false,
+    cluster: LOCAL_CLUSTER,
+    movedFrom: undefined,
+    status: {
+      phase: "Creating",
+      observedGeneration: 0,
+      lastTransitionTime: stamp.now,
+      conditions: [],
+      agent: undefined,
+      pod: undefined,
+      drift: [],
+      configVersion: undefined,
+      attempts: 0,
+      nextAttemptAt: undefined,
+    },
+  };
+}
+
+function nearestOf(name: string, known: readonly { readonly name: string }[]): string | undefined {
+  return unknownNameFix(
+    name,
+    known.map((item) => item.name),
+  );
+}
+
+/** Keys (`*` is any segment) whose values are secret: the type's own, and what its template says. */
+async function secretKeysOf(spec: InstanceSpec, adapter: ClawAdapter, scope: TenantTransaction): Promise<readonly string[]> {
+  const template = spec.config.template === undefined ? undefined : await scope.templates.find(spec.config.template);
+  if (spec.config.template !== undefined && !template) {
+    const { items } = await scope.templates.list({ limit: CANDIDATES });
+    throw invalid(
+      "spec.config.template",
+      `there is no config template '${spec.config.template}'`,
+      nearestOf(spec.config.template, items) ?? "create it, or name another: claw configs list",
+    );
+  }
+  const variables = template?.spec.variables.filter((variable) => variable.secret).map((variable) => variable.name) ?? [];
+  return [...adapter.secretKeys, ...variables];
+}
+
+function sealOverrides(
+  spec: InstanceSpec,
+  former: InstanceSpec | undefined,
+  secretKeys: readonly string[],
+  cipher: SecretCipher,
+): InstanceSpec {
+  const overrides = spec.config.overrides.map((override) => {
+    if (!matchesKey(override.key, secretKeys)) {
+      return override;
+    }
+    const formerValue = former?.config.overrides.find(({ key }) => key === override.key)?.value;
+    return { key: override.key, value: seal(override.value, formerValue, cipher) };
+  });
+  return { ...spec, config: { ...spec.config, overrides } };
+}

@@ -1,0 +1,117 @@
+import { availableParallelism, homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { z } from "zod";
+
+/** What the service is told by its environment. Everything has a default: with none set, every part is the embedded one. */
+export interface Environment {
+  /** Undefined: PostgreSQL is started in the data folder. */
+  readonly databaseUrl: string | undefined;
+  /** Undefined: events go over a bus within the process. */
+  readonly natsUrl: string | undefined;
+  readonly engine: "embedded" | "cli";
+  readonly dataDir: string;
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: one is made at the first start and kept in the data folder. */
+  readonly adminToken: string | undefined;
+  /** Encrypts secrets at rest; 32 bytes. Undefined: one is made at the first start and kept in the data folder. */
+  readonly masterKey: Uint8Array | undefined;
+  readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace";
+  /** Most stack operations at a time on one cluster or on this host, each in a process of its own; twice as many on all together. */
+  readonly workers: number;
+  /** How often what nobody watches is looked at. */
+  readonly refreshSeconds: number;
+}
+
+export interface EnvironmentIssue {
+  readonly variable: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/** Names each variable that can't be, what is wrong with it, and what to set instead. Never its value: it may be a secret. */
+export class EnvironmentError extends Error {
+  readonly issues: readonly EnvironmentIssue[];
+  constructor(issues: readonly EnvironmentIssue[]) {
+    super(
+      `the environment is invalid:\n${issues.map(({ variable, problem, fix }) => `  ${variable}: ${problem}; fix: ${fix}`).join("\n")}`,
+    );
+    this.name = "EnvironmentError";
+    this.issues = issues;
+  }
+}
+
+const url = (...schemes: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), {
+    error: `is not a URL with the scheme ${schemes.join(" or ")}`,
+  });
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .refine((text) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max, { error: `is not a whole number ${min} to ${max}` })
+    .transform(Number);
+const keyBytes = (text: string) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
+
+const EnvironmentSchema = z.object({
+  CLAW_DATABASE_URL: url("postgres", "postgresql").optional(),
+  CLAW_NATS_URL: url("nats", "tls", "ws", "wss").optional(),
+  CLAW_ENGINE: z.enum(["embedded", "cli"], { error: "is neither `embedded` nor `cli`" }).default("embedded"),
+  CLAW_DATA_DIR: z.string().optional(),
+  XDG_DATA_HOME: z.string().optional(),
+  CLAW_HOST: z.string().regex(/^\S+$/, "is not a host name or address").default("127.0.0.1"),
+  CLAW_PORT: whole(0, 65_535).default(8787),
+  CLAW_ADMIN_TOKEN: z.string().min(20, "is shorter than 20 characters").regex(/^\S+$/, "holds white space").optional(),
+  CLAW_MASTER_KEY: z
+    .string()
+    .refine((text) => keyBytes(text).length === 32, { error: "is not 32 bytes in base64 or hex" })
+    .transform((text): Uint8Array => keyBytes(text))
+    .optional(),
+  CLAW_LOG_LEVEL: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
+    .default("info"),
+  CLAW_WORKERS: whole(1, 64).optional(),
+  CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
+});
+
+const fixes: Readonly<Record<string, string>> = {
+  CLAW_DATABASE_URL: "set it like postgres://user@host:5432/database, or unset it to use the embedded PostgreSQL",
+  CLAW_NATS_URL: "set it like nats://host:4222, or unset it to use the bus within the process",
+  CLAW_ENGINE: "set `embedded` (needs npm alone) or `cli` (the Pulumi CLI)",
+  CLAW_HOST: "set an address to listen on, like 127.0.0.1 or 0.0.0.0",
+  CLAW_PORT: "set a TCP port, like 8787, or 0 for any free one",
+  CLAW_ADMIN_TOKEN: "set one made by `openssl rand -hex 24`, or unset it to have one made",
+  CLAW_MASTER_KEY: "set one made by `openssl rand -base64 32`, or unset it to have one made",
+  CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
+  CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
+  CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
+};
+
+/** Reads the service's settings. An empty variable counts as unset. @throws {EnvironmentError} */
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = EnvironmentSchema.safeParse(given);
+  if (!parsed.success) {
+    throw new EnvironmentError(
+      parsed.error.issues.map((issue) => {
+        const variable = String(issue.path[0]);
+        return { variable, problem: issue.message, fix: fixes[variable] ?? "correct or unset it" };
+      }),
+    );
+  }
+  const env = parsed.data;
+  // The XDG rules: a path that is not absolute counts as unset.
+  const dataHome = env.XDG_DATA_HOME && isAbsolute(env.XDG_DATA_HOME) ? env.XDG_DATA_HOME : join(homedir(), ".local", "share");
+  return {
+    databaseUrl: env.CLAW_DATABASE_URL,
+    natsUrl: env.CLAW_NATS_URL,
+    engine: env.CLAW_ENGINE,
+    dataDir: resolve(env.CLAW_DATA_DIR ?? join(dataHome, "open-cluster-claw")),
+    host: env.CLAW_HOST,
+    port: env.CLAW_PORT,
+    adminToken: env.CLAW_ADMIN_TOKEN,
+    masterKey: env.CLAW_MASTER_KEY,
+    logLevel: env.CLAW_LOG_LEVEL,
+    workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
+    refreshSeconds: env.CLAW_REFRESH_SECONDS,
+  };
+}

@@ -1,0 +1,9 @@
+import type { Condition } from "../../../sdk/contract/index.ts";
+
+/** Sets a condition; its transition time moves only when its status does. */
+export function withCondition(conditions: readonly Condition[], next: Omit<Condition, "lastTransitionTime">, now: string): Condition[] {
+  const before = conditions.find((condition) => condition.type === next.type);
+  const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : now;
+  const rest = conditions.filter((condition) => condition.type !== next.type);
+  return [...rest, { ...next, lastTransitionTime }].sort((a, b) => a.type.localeCompare(b.type));
+}

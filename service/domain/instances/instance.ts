@@ -1,0 +1,63 @@
+import type {
+  AgentStatus,
+  Condition,
+  Drift,
+  InstanceId,
+  InstancePhase,
+  InstanceSpec,
+  ProjectId,
+  TenantId,
+  Usage,
+} from "../../../sdk/contract/index.ts";
+
+import type { PodReport } from "./pod.ts";
+
+/** An instance as it is stored: what was declared, and what is known of it. */
+export interface Instance {
+  readonly id: InstanceId;
+  readonly tenantId: TenantId;
+  readonly projectId: ProjectId;
+  readonly projectName: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: InstanceSpec;
+  /** Grows with every change that the reconciler must carry out: of `spec`, a restart, a kill, a deletion, a new version of its template. */
+  readonly generation: number;
+  /** Grows with every write a client makes; status does not touch it. */
+  readonly resourceVersion: number;
+  /** Set by `restart`: a new value is a new restart. ISO-8601. */
+  readonly restartedAt: string | undefined;
+  /** Set by a delete; the row goes when the stack's resources are gone. */
+  readonly deletedAt: string | undefined;
+  /** Whether the deletion takes the data directory too, whatever `spec.deletionPolicy` says. */
+  readonly purgeData: boolean;
+  /** Where it runs: the name of a cluster, or `local`. */
+  readonly cluster: string;
+  /** The cluster that it is leaving; its resources there go first. */
+  readonly movedFrom: string | undefined;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly status: InstanceState;
+  /** The newest sample of what it takes; read with it, never written with it. */
+  readonly usage?: Usage | undefined;
+}
+
+/** What is known of an instance: written by the reconciler and by what its agent reports. */
+export interface InstanceState {
+  readonly phase: InstancePhase;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string;
+  readonly conditions: readonly Condition[];
+  /** The agent's last report; undefined before the first. */
+  readonly agent: AgentStatus | undefined;
+  /** Its pod as its cluster shows it; undefined when there is none, or it needs none. */
+  readonly pod: PodReport | undefined;
+  /** What somebody changed of its resources, by resource. */
+  readonly drift: readonly Drift[];
+  /** Number of the template version it was last applied with. */
+  readonly configVersion: number | undefined;
+  /** Failed attempts at this generation, and when the next may be made. */
+  readonly attempts: number;
+  readonly nextAttemptAt: string | undefined;
+}

@@ -1,0 +1,213 @@
+import { type AgentStatus, type Condition, InstancePhase, LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
+import { withCondition } from "./conditions.ts";
+import type { Instance, InstanceState } from "./instance.ts";
+import { hasFailed, type PodReport } from "./pod.ts";
+
+/** Back-off of failed attempts: 2 s doubling to 5 min. */
+const FIRST_RETRY_SECONDS = 2;
+const MAX_RETRY_SECONDS = 300;
+
+const repaired = { type: "Drifted", status: "False", reason: "Repaired", message: "" } as const;
+
+const applying = {
+  type: "ConfigSynced",
+  status: "Unknown",
+  reason: "Applying",
+  message: "it has not taken its new configuration over yet",
+} as const;
+
+/** What an operation on an instance's resources came to. */
+export type OperationOutcome =
+  | {
+      readonly ok: true;
+      readonly generation: number;
+      readonly configVersion: number | undefined;
+      /** Of the files that were written, for a claw that says which ones it uses. */
+      readonly configDigest: string | undefined;
+    }
+  /** `final` failures are not tried again until something changes: a config that can't be resolved, a version that does not exist. */
+  | {
+      readonly ok: false;
+      readonly generation: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly final: boolean;
+    };
+
+/** Whether no operation on it is due or under way. */
+export function isSettled(instance: Instance): boolean {
+  return instance.deletedAt === undefined && instance.movedFrom === undefined && instance.status.observedGeneration === instance.generation;
+}
+
+/** The state after an engine operation ended. */
+export function afterOperation(instance: Instance, outcome: OperationOutcome, now: string): InstanceState {
+  const state = instance.status;
+  if (outcome.ok) {
+    const changes: Omit<Condition, "lastTransitionTime">[] = [
+      { type: "Provisioned", status: "True", reason: "Applied", message: `generation ${outcome.generation} is applied` },
+      ...(state.drift.length > 0 ? [repaired] : []),
+      ...(isOfOtherFiles(state, outcome.configDigest) ? [applying] : []),
+    ];
+    return derive(
+      instance,
+      {
+        ...state,
+        // It began by reading what there is, and made that what is declared.
+        drift: [],
+        conditions: changes.reduce((all, condition) => withCondition(all, condition, now), state.conditions),
+        observedGeneration: outcome.generation,
+        configVersion: outcome.configVersion,
+        attempts: 0,
+        nextAttemptAt: undefined,
+      },
+      now,
+    );
+  }
+  const attempts = state.attempts + 1;
+  const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS);
+  const conditions = withCondition(
+    state.conditions,
+    { type: "Provisioned", status: "False", reason: outcome.reason, message: outcome.message },
+    now,
+  );
+  const next: InstanceState = {
+    ...state,
+    conditions,
+    attempts,
+    observedGeneration: outcome.final ? outcome.generation : state.observedGeneration,
+    nextAttemptAt: outcome.final ? undefined : new Date(Date.parse(now) + delaySeconds * 1000).toISOString(),
+  };
+  return derive(instance, next, now);
+}
+
+/** The state after its agent reported. */
+export function afterReport(instance: Instance, agent: AgentStatus, now: string): InstanceState {
+  const conditions = withCondition(
+    instance.status.conditions,
+    { type: "AgentConnected", status: "True", reason: "Connected", message: "" },
+    now,
+  );
+  const config = configCondition(instance.status, agent);
+  return derive(instance, { ...instance.status, conditions: config ? withCondition(conditions, config, now) : conditions, agent }, now);
+}
+
+/** What the claw last said of its configuration is not about the files that it has now. */
+function isOfOtherFiles({ agent }: InstanceState, configDigest: string | undefined): boolean {
+  return agent?.config !== undefined && configDigest !== undefined && agent.config.digest !== configDigest;
+}
+
+type ConfigCondition = Omit<Condition, "lastTransitionTime">;
+const CONFIG_CONDITIONS = {
+  pending: { status: applying.status, reason: applying.reason },
+  applied: { status: "True", reason: "Applied" },
+  refused: { status: "False", reason: "Refused" },
+  unknown: { status: "Unknown", reason: "NotTold" },
+} as const;
+
+/** Whether the claw uses the configuration that is declared, by its own word: undefined when there is nothing new to say. */
+function configCondition(before: InstanceState, agent: AgentStatus): ConfigCondition | undefined {
+  const { config } = agent;
+  if (config) {
+    const known = before.agent?.config;
+    // Said again, it is of before the last operation; the condition may know better.
+    const isNew = config.digest !== known?.digest || config.state !== known.state;
+    return isNew ? { type: "ConfigSynced", ...CONFIG_CONDITIONS[config.state], message: config.message } : undefined;
+  }
+  const isStarting = agent.phase === "Starting" && before.conditions.some(({ type }) => type === "ConfigSynced");
+  return isStarting ? { type: "ConfigSynced", ...CONFIG_CONDITIONS.pending, message: "it is starting" } : undefined;
+}
+
+/** The state after its cluster showed its pod; a pod that is gone leaves its last word to the agent. */
+export function afterPodReport(instance: Instance, pod: PodReport | undefined, now: string): InstanceState {
+  const condition = pod
+    ? { type: "PodReady", status: pod.ready ? ("True" as const) : ("False" as const), reason: pod.reason, message: pod.message }
+    : { type: "PodReady", status: "False" as const, reason: "NoPod", message: instance.spec.running ? "there is no pod" : "" };
+  const conditions = withCondition(instance.status.conditions, condition, now);
+  return derive(instance, { ...instance.status, conditions, pod }, now);
+}
+
+/** The state after its agent's connection was lost: what it last said still stands, since instances outlive connections. */
+export function afterDisconnect(instance: Instance, now: string): InstanceState {
+  const conditions = withCondition(
+    instance.status.conditions,
+    {
+      type: "AgentConnected",
+      status: "False",
+      reason: "Disconnected",
+      message: "the agent is not connected; the instance may well be running",
+    },
+    now,
+  );
+  return { ...instance.status, conditions };
+}
+
+function derive(instance: Instance, state: InstanceState, now: string): InstanceState {
+  const phase = phaseOf(instance, state);
+  const ready = isReady(instance, state) && instance.spec.running;
+  const cause = notProvisioned(state) ?? state.pod ?? state.agent;
+  const conditions = withCondition(
+    state.conditions,
+    {
+      type: "Ready",
+      status: ready ? "True" : "False",
+      reason: ready ? "Ready" : (cause?.reason ?? "Pending"),
+      message: ready ? "" : (cause?.message ?? (onCluster(instance) ? "waiting for its pod" : "waiting for its agent")),
+    },
+    now,
+  );
+  return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };
+}
+
+function onCluster(instance: Instance): boolean {
+  return instance.cluster !== LOCAL_CLUSTER;
+}
+
+/** On a cluster its pod says whether it is ready: its probes ask the claw itself, and go on when the agent's connection does not. */
+function isReady(instance: Instance, state: InstanceState): boolean {
+  return onCluster(instance) ? state.pod?.ready === true : state.agent?.phase === "Ready";
+}
+
+function phaseOf(instance: Instance, state: InstanceState): InstancePhase {
+  if (instance.deletedAt !== undefined) {
+    return state.phase;
+  }
+  return onCluster(instance) ? phaseOnCluster(instance, state) : phaseOfProcess(instance, state);
+}
+
+function phaseOnCluster(instance: Instance, state: InstanceState): InstancePhase {
+  const { pod } = state;
+  if (!instance.spec.running && pod === undefined && !notProvisioned(state)) {
+    return state.observedGeneration === instance.generation ? InstancePhase.Stopped : state.phase;
+  }
+  if (pod?.ready) {
+    return InstancePhase.Running;
+  }
+  if (notProvisioned(state) || (pod && hasFailed(pod))) {
+    return InstancePhase.Failed;
+  }
+  // A pod that has run and is not ready for a moment still runs; one that comes back after a failure or a stop is being created again.
+  return state.phase === InstancePhase.Running && pod !== undefined ? InstancePhase.Running : InstancePhase.Creating;
+}
+
+function phaseOfProcess(instance: Instance, state: InstanceState): InstancePhase {
+  const agent = state.agent;
+  if (!instance.spec.running) {
+    if (notProvisioned(state)) {
+      return InstancePhase.Failed;
+    }
+    const stopped = agent === undefined || agent.phase === "Stopped";
+    return stopped && state.observedGeneration === instance.generation ? InstancePhase.Stopped : state.phase;
+  }
+  if (agent?.phase === "Ready" || agent?.phase === "Unready") {
+    return InstancePhase.Running;
+  }
+  if (notProvisioned(state) || agent?.phase === "Failed" || (agent?.phase === "BackOff" && agent.reason === "CrashLoop")) {
+    return InstancePhase.Failed;
+  }
+  // Starting again after a failure is an attempt to get out of it; a first start is still creating.
+  return state.phase === InstancePhase.Failed && agent?.phase === "Starting" ? InstancePhase.Creating : state.phase;
+}
+
+function notProvisioned(state: InstanceState) {
+  return state.conditions.find((condition) => condition.type === "Provisioned" && condition.status === "False");
+}

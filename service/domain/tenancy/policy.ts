@@ -1,0 +1,63 @@
+import { type InstanceSpec, unknownKeyFix, type Verdict } from "../../../sdk/contract/index.ts";
+
+/** The access policies that are understood, with what they read: anything else is refused when a tenant is written. */
+const POLICIES: Readonly<Record<string, (value: string, subject: PolicySubject) => string | undefined>> = {
+  "max-replicas": (value, { spec }) =>
+    spec.replicas > Number(value) ? `spec.replicas is ${spec.replicas}, at most ${value} are allowed` : undefined,
+  "allowed-types": (value, { spec }) => refuseUnlisted("spec.type", value, spec.type),
+  "allowed-versions": (value, { version }) => refuseUnlisted("spec.version", value, version),
+  "allowed-models": (value, { model }) => (model === undefined ? undefined : refuseUnlisted("model.name", value, model)),
+};
+
+/** What policies are evaluated on. */
+export interface PolicySubject {
+  readonly name: string;
+  readonly spec: InstanceSpec;
+  /** The effective software version. */
+  readonly version: string;
+  /** The effective `model.name`, when the configuration has one. */
+  readonly model: string | undefined;
+}
+
+export interface Policy {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Names the policies that can't be evaluated, with the reason. */
+export function policyIssues(policies: readonly Policy[]): { path: string; message: string; fix: string }[] {
+  return policies.flatMap((policy, index) => {
+    if (!Object.hasOwn(POLICIES, policy.name)) {
+      const fix = unknownKeyFix(policy.name, Object.keys(POLICIES));
+      return [{ path: `spec.policies[${index}].name`, message: `unknown policy '${policy.name}'`, fix }];
+    }
+    if (policy.name === "max-replicas" && !/^\d+$/.test(policy.value)) {
+      return [
+        {
+          path: `spec.policies[${index}].value`,
+          message: `'${policy.value}' is not a number`,
+          fix: "give a whole number such as '3'",
+        },
+      ];
+    }
+    return [];
+  });
+}
+
+/** One verdict per policy. */
+export function judgePolicies(policies: readonly Policy[], subject: PolicySubject, tenant: string): Verdict[] {
+  return policies.map(({ name, value }) => {
+    const refusal = POLICIES[name]?.(value, subject);
+    const message = refusal
+      ? `instance '${subject.name}': ${refusal} by policy '${name}' of tenant '${tenant}'; ask a platform administrator to change it`
+      : `instance '${subject.name}' complies with '${name}'`;
+    return { kind: "policy" as const, name, allowed: refusal === undefined, message };
+  });
+}
+
+function refuseUnlisted(field: string, list: string, value: string): string | undefined {
+  const allowed = list.split(",").map((item) => item.trim());
+  return allowed.some((item) => item.toLowerCase() === value.toLowerCase())
+    ? undefined
+    : `${field} is '${value}', allowed are ${allowed.join(", ")}`;
+}

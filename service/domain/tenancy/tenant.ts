@@ -1,0 +1,33 @@
+import type { ProjectId, ProjectSpec, TenantId, TenantSpec } from "../../../sdk/contract/index.ts";
+
+/** The tenant whose config templates every tenant may use: the namespace of shared manifests. */
+export const SHARED_TENANT = "default";
+/** The project of instances that name none; every tenant has it. */
+export const DEFAULT_PROJECT = "default";
+
+interface Stored {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly generation: number;
+  readonly resourceVersion: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+export interface Tenant extends Stored {
+  readonly id: TenantId;
+  readonly spec: TenantSpec;
+}
+export interface Project extends Stored {
+  readonly id: ProjectId;
+  readonly tenantId: TenantId;
+  readonly spec: ProjectSpec;
+}
+
+/** Who makes a request. Platform actors may act in any tenant. */
+export interface Actor {
+  readonly subject: string;
+  readonly platform: boolean;
+  /** The tenant that the credential is bound to; undefined for platform tokens. */
+  readonly tenantId: TenantId | undefined;
+}
