@@ -1,0 +1,132 @@
+import type { EntityManager } from "typeorm";
+import type { ListQuery } from "../../sdk/contract/index.ts";
+import type { Page } from "../../service/application/ports/transactions.ts";
+import { invalidQuery, type LabelTerm, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
+
+/** What can be selected, filtered and sorted in a list. All SQL text in it is ours: requests only choose from it. */
+export interface Listing {
+  readonly columns: string;
+  readonly from: string;
+  /** A condition that the list itself has. */
+  readonly where?: string;
+  /** The tie-breaker of every sort. */
+  readonly id: string;
+  readonly labels: string;
+  /** Contract path → what a field selector compares. `values` are the only ones it can have. */
+  readonly fields: Readonly<Record<string, { readonly sql: string; readonly ignoreCase?: true; readonly values?: readonly string[] }>>;
+  /** Contract path → what it sorts by: a column that is never null. The first is the default. */
+  readonly sorts: Readonly<Record<string, { readonly sql: string; readonly type: "text" | "timestamptz" }>>;
+}
+
+/**
+ * One page, by key and not by offset: rows that come or go meanwhile neither repeat nor hide others.
+ * @throws {ClawError} `request.invalid` for a selector, sort or cursor that can't be
+ */
+export async function listPage<Row extends { id: string }, T>(
+  manager: EntityManager,
+  listing: Listing,
+  query: ListQuery,
+  toDomain: (row: Row) => T,
+): Promise<Page<T>> {
+  const parameters: unknown[] = [];
+  const bind = (value: unknown) => `$${parameters.push(value)}`;
+  const sort = sortOf(listing, query.sort);
+  const conditions = [
+    listing.where ?? "true",
+    ...(query.labelSelector ? parseLabelSelector(query.labelSelector).map((term) => labelCondition(listing, term, bind)) : []),
+    ...(query.fieldSelector ? fieldConditions(listing, query.fieldSelector, bind) : []),
+  ];
+  if (query.cursor !== undefined) {
+    const after = parseCursor(query.cursor, sort);
+    const key = `${bind(after.key)}::${sort.type}`;
+    conditions.push(`(${sort.sql}, ${listing.id}) ${sort.descending ? "<" : ">"} (${key}, ${bind(after.id)})`);
+  }
+  const direction = sort.descending ? "desc" : "asc";
+  const rows = await manager.query<(Row & { sort_key: string | Date })[]>(
+    `select ${listing.columns}, ${sort.sql} as sort_key from ${listing.from}
+     where ${conditions.join(" and ")}
+     order by ${sort.sql} ${direction}, ${listing.id} ${direction}
+     limit ${bind(query.limit + 1)}`,
+    parameters,
+  );
+  const items = rows.slice(0, query.limit);
+  const last = items.at(-1);
+  const page = { items: items.map(toDomain) };
+  return rows.length > query.limit && last ? { ...page, nextCursor: formatCursor(sort, last) } : page;
+}
+
+interface Sort {
+  readonly name: string;
+  readonly sql: string;
+  readonly type: "text" | "timestamptz";
+  readonly descending: boolean;
+}
+
+function sortOf(listing: Listing, requested: string | undefined): Sort {
+  const name = requested ?? Object.keys(listing.sorts)[0] ?? "";
+  const descending = name.startsWith("-");
+  const field = descending ? name.slice(1) : name;
+  // Only what is ours: every object has a 'constructor'.
+  const sort = Object.hasOwn(listing.sorts, field) ? listing.sorts[field] : undefined;
+  if (!sort) {
+    const allowed = Object.keys(listing.sorts).join(", ");
+    throw invalidQuery("sort", `can't sort by '${name}'`, `use one of ${allowed}, with '-' before it for descending`);
+  }
+  return { name, ...sort, descending };
+}
+
+function labelCondition(listing: Listing, term: LabelTerm, bind: (value: unknown) => string): string {
+  const label = `${listing.labels} ->> ${bind(term.key)}`;
+  switch (term.operator) {
+    case "exists":
+      return `(${label}) is not null`;
+    case "absent":
+      return `(${label}) is null`;
+    case "in":
+      return `(${label}) = any(${bind(term.values)}::text[])`;
+    case "notin":
+      return `((${label}) = any(${bind(term.values)}::text[])) is not true`;
+  }
+}
+
+function fieldConditions(listing: Listing, selector: string, bind: (value: unknown) => string): string[] {
+  return parseFieldSelector(selector).map((term) => {
+    const field = Object.hasOwn(listing.fields, term.field) ? listing.fields[term.field] : undefined;
+    if (!field) {
+      const allowed = Object.keys(listing.fields).join(", ");
+      throw invalidQuery("fieldSelector", `can't select by '${term.field}'`, `use one of ${allowed}`);
+    }
+    if (field.values && !field.values.includes(term.value)) {
+      const allowed = field.values.join(", ");
+      throw invalidQuery("fieldSelector", `'${term.field}' is never '${term.value}'`, `use one of ${allowed}`);
+    }
+    const [left, right] = [field.sql, `${bind(term.value)}::text`].map((side) => (field.ignoreCase ? `lower(${side})` : side));
+    return `${left} ${term.operator === "=" ? "=" : "is distinct from"} ${right}`;
+  });
+}
+
+function formatCursor(sort: Sort, row: { id: string; sort_key: string | Date }): string {
+  const key = row.sort_key instanceof Date ? row.sort_key.toISOString() : row.sort_key;
+  return Buffer.from(JSON.stringify([sort.name, key, row.id])).toString("base64url");
+}
+
+function parseCursor(cursor: string, sort: Sort): { key: string; id: string } {
+  const [name, key, id] = decode(cursor);
+  const isKey = typeof key === "string" && (sort.type === "text" || !Number.isNaN(Date.parse(key)));
+  if (!isKey || typeof id !== "string" || key.includes("\0") || id.includes("\0")) {
+    throw invalidQuery("cursor", "this is not a cursor of this list", "start again without one");
+  }
+  if (name !== sort.name) {
+    throw invalidQuery("cursor", "the cursor belongs to a list with another sort", `repeat the sort '${String(name)}', or start again`);
+  }
+  return { key, id };
+}
+
+function decode(cursor: string): unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    return Array.isArray(parsed) ? parsed : [];
+  } catch {
+    return [];
+  }
+}

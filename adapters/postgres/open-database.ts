@@ -1,0 +1,161 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Pool } from "pg";
+import { DataSource } from "typeorm";
+import { ClawError } from "../../sdk/contract/index.ts";
+import type { Transactions } from "../../service/application/ports/transactions.ts";
+import { ApiTokenEntity } from "./entities/api-token.ts";
+import { ClusterEntity } from "./entities/cluster.ts";
+import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
+import { ConfigTemplateEntity } from "./entities/config-template.ts";
+import { ConfigValueEntity } from "./entities/config-value.ts";
+import { ConfigVersionEntity } from "./entities/config-version.ts";
+import { IdempotencyKeyEntity } from "./entities/idempotency-key.ts";
+import { InstanceEntity } from "./entities/instance.ts";
+import { InstanceEventEntity } from "./entities/instance-event.ts";
+import { OutboxEventEntity } from "./entities/outbox-event.ts";
+import { PlanEntity } from "./entities/plan.ts";
+import { ProjectEntity } from "./entities/project.ts";
+import { TenantEntity } from "./entities/tenant.ts";
+import { errorCodeOf } from "./errors.ts";
+import { CreateTenancy1700000000001 } from "./migrations/0001-create-tenancy.ts";
+import { CreateStacks1700000000002 } from "./migrations/0002-create-stacks.ts";
+import { CreateClusters1700000000003 } from "./migrations/0003-create-clusters.ts";
+import { WatchPods1700000000004 } from "./migrations/0004-watch-pods.ts";
+import { WatchDrift1700000000005 } from "./migrations/0005-watch-drift.ts";
+import { ScheduleRefreshes1700000000006 } from "./migrations/0006-schedule-refreshes.ts";
+import { MeasureUsage1700000000007 } from "./migrations/0007-measure-usage.ts";
+import { KeepClusters1700000000008 } from "./migrations/0008-keep-clusters.ts";
+import { PostgresTransactions } from "./transactions.ts";
+
+const CONNECTIONS = 20;
+const CONNECT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 15_000;
+/** Longer than a statement may take: an outbox relay publishes inside its transaction. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+/** How long to keep trying when the server is not there yet. */
+const CONNECT_PATIENCE_MS = 30_000;
+/** No connection, starting up, shutting down, too many clients: the same attempt may succeed soon. */
+const NOT_YET = new Set(["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "57P03", "57P01", "53300", "08006", "08001"]);
+
+const entities = [
+  ApiTokenEntity,
+  ClusterEntity,
+  ConfigRolloutEntity,
+  ConfigTemplateEntity,
+  ConfigValueEntity,
+  ConfigVersionEntity,
+  IdempotencyKeyEntity,
+  InstanceEntity,
+  InstanceEventEntity,
+  OutboxEventEntity,
+  PlanEntity,
+  ProjectEntity,
+  TenantEntity,
+];
+export const migrations = [
+  CreateTenancy1700000000001,
+  CreateStacks1700000000002,
+  CreateClusters1700000000003,
+  WatchPods1700000000004,
+  WatchDrift1700000000005,
+  ScheduleRefreshes1700000000006,
+  MeasureUsage1700000000007,
+  KeepClusters1700000000008,
+];
+
+export interface Database {
+  readonly transactions: Transactions;
+  readonly dataSource: DataSource;
+  /** The connections that the transactions use, for adapters that write their own SQL. */
+  readonly pool: Pool;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects, waiting for a server that is just starting, and migrates.
+ * @throws {ClawError} `service.unavailable` with what to do when it can't be used
+ */
+export async function openDatabase(options: { readonly url: string; readonly connections?: number }): Promise<Database> {
+  await whenReachable(options.url, () => migrateDatabase(options.url));
+  const dataSource = new DataSource({
+    type: "postgres",
+    url: options.url,
+    entities,
+    synchronize: false,
+    migrationsRun: false,
+    poolSize: options.connections ?? CONNECTIONS,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    applicationName: "claw",
+    extra: {
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    },
+  });
+  await dataSource.initialize();
+  // TypeORM types its driver's pool as `any`.
+  const pool = (dataSource.driver as unknown as { master: Pool }).master;
+  return {
+    transactions: new PostgresTransactions(dataSource),
+    dataSource,
+    pool,
+    close: () => dataSource.destroy(),
+  };
+}
+
+/** Brings the schema up to date. Replicas that start together queue up behind one lock; migrations know no statement timeout. */
+export async function migrateDatabase(url: string): Promise<void> {
+  const dataSource = new DataSource({
+    type: "postgres",
+    url,
+    migrations,
+    migrationsTableName: "claw_migrations",
+    poolSize: 2,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    applicationName: "claw migrations",
+  });
+  await dataSource.initialize();
+  try {
+    const lockHolder = dataSource.createQueryRunner();
+    try {
+      await lockHolder.query(`select pg_advisory_lock(hashtextextended('claw migrations', 0))`);
+      await dataSource.runMigrations({ transaction: "each" });
+      await lockHolder.query(`select pg_advisory_unlock(hashtextextended('claw migrations', 0))`);
+    } finally {
+      await lockHolder.release();
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+async function whenReachable(url: string, work: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + CONNECT_PATIENCE_MS;
+  for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2_000)) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const code = errorCodeOf(error) ?? "";
+      if (!NOT_YET.has(code)) {
+        throw REASONS[code] ? unusable(url, REASONS[code], error) : error;
+      }
+      if (Date.now() > deadline) {
+        throw unusable(url, "it does not answer; is it running, and is CLAW_DATABASE_URL right?", error);
+      }
+    }
+    await delay(waitMs);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  "28P01": "the password is wrong",
+  "28000": "the user may not connect",
+  "3D000": "the database does not exist: create it, or name another in CLAW_DATABASE_URL",
+  "42501": "the user may not migrate it: make it the database's owner, with CREATEROLE or the granted roles claw_app and claw_platform",
+  ENOTFOUND: "the host is not known",
+};
+
+function unusable(url: string, reason: string, cause: unknown): ClawError {
+  const { host, pathname } = new URL(url);
+  return new ClawError("service.unavailable", `PostgreSQL at ${host}${pathname} can't be used: ${reason}`, { cause });
+}

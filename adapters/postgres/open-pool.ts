@@ -1,0 +1,14 @@
+import { Pool } from "pg";
+
+/** Connections for a process that runs stack operations: few, since it runs one at a time. */
+export function openPool(url: string, connections: number): Pool {
+  const pool = new Pool({
+    connectionString: url,
+    max: connections,
+    application_name: "claw stack worker",
+    connectionTimeoutMillis: 10_000,
+  });
+  // A server that restarts ends idle connections: the next query opens another, and an error without a listener would end the process.
+  pool.on("error", () => undefined);
+  return pool;
+}

@@ -1,0 +1,154 @@
+import { ClawError, type ListQuery } from "../../../sdk/contract/index.ts";
+import type { ClusterRepository, ClusterUser, Page, Ref } from "../../../service/application/ports/transactions.ts";
+import type { Cluster, ClusterState, Load } from "../../../service/domain/clusters/cluster.ts";
+import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
+import { fromMetadata, toMetadata } from "../entities/columns.ts";
+import { type Listing, listPage } from "../list-page.ts";
+import type { Scope } from "../session.ts";
+import { insertRow, updateRow } from "./rows.ts";
+
+const listing: Listing = {
+  columns: "c.*",
+  from: "clusters c",
+  id: "c.id",
+  labels: "c.labels",
+  fields: { "metadata.name": { sql: "c.name" }, "metadata.uid": { sql: "c.id" } },
+  sorts: {
+    "metadata.name": { sql: "c.name", type: "text" },
+    "metadata.createdAt": { sql: "c.created_at", type: "timestamptz" },
+    "metadata.updatedAt": { sql: "c.updated_at", type: "timestamptz" },
+  },
+};
+
+/** Users that a refusal names. */
+const NAMED = 3;
+
+export class PostgresClusterRepository implements ClusterRepository {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: ListQuery): Promise<Page<Cluster>> {
+    return this.#scope.run((manager) => listPage<ClusterRow, Cluster>(manager, listing, query, toCluster));
+  }
+
+  async all(): Promise<readonly Cluster[]> {
+    const rows = await this.#scope.run((manager) => manager.query<ClusterRow[]>(`select * from clusters order by name`));
+    return rows.map(toCluster);
+  }
+
+  async keep(replica: string, ttlSeconds: number): Promise<readonly Cluster[]> {
+    return this.#scope.run(async (manager) => {
+      // Rows that somebody has locked are left for the next time: there are several before the time is up.
+      await manager.query(
+        `update clusters set keeper = $1, kept_until = now() + make_interval(secs => $2::float8)
+         where id in (select id from clusters
+                      where kept_until is null or kept_until < now() or (keeper = $1 and kept_until < now() + make_interval(secs => $2::float8 / 2))
+                      for no key update skip locked)`,
+        [replica, ttlSeconds],
+      );
+      const rows = await manager.query<ClusterRow[]>(`select * from clusters where keeper = $1 and kept_until > now() order by name`, [
+        replica,
+      ]);
+      return rows.map(toCluster);
+    });
+  }
+
+  async leave(replica: string): Promise<void> {
+    await this.#scope.run((manager) => manager.query(`update clusters set keeper = null, kept_until = null where keeper = $1`, [replica]));
+  }
+
+  async get(ref: Ref): Promise<Cluster> {
+    const cluster = await this.find(ref);
+    if (!cluster) {
+      throw new ClawError("cluster.not_found", `there is no cluster '${ref}'`);
+    }
+    return cluster;
+  }
+
+  async find(ref: Ref): Promise<Cluster | undefined> {
+    const column = ref.startsWith("cls_") ? "id" : "name";
+    const rows = await this.#scope.run((manager) => manager.query<ClusterRow[]>(`select * from clusters where ${column} = $1`, [ref]));
+    return rows[0] && toCluster(rows[0]);
+  }
+
+  async lock(names: readonly string[]): Promise<void> {
+    await this.#scope.run((manager) =>
+      manager.query(`select from clusters where name = any($1::text[]) order by name for no key update`, [names]),
+    );
+  }
+
+  async insert(cluster: Cluster): Promise<void> {
+    const row = { ...toDeclaredRow(cluster), ...toStateRow(cluster.state), keeper: null, kept_until: null };
+    if (!(await this.#scope.run((manager) => insertRow(manager, ClusterEntity, row)))) {
+      throw new ClawError("cluster.name_taken", `there is a cluster '${cluster.name}' already; choose another name`);
+    }
+  }
+
+  update(cluster: Cluster, expected: number): Promise<void> {
+    return this.#scope.run((manager) => updateRow(manager, ClusterEntity, toDeclaredRow(cluster), expected, "cluster"));
+  }
+
+  async updateState(name: string, change: (cluster: Cluster) => ClusterState): Promise<boolean> {
+    return this.#scope.run(async (manager) => {
+      const [row] = await manager.query<ClusterRow[]>(`select * from clusters where name = $1 for no key update`, [name]);
+      if (!row) {
+        return false;
+      }
+      await manager.update(ClusterEntity, { id: row.id }, toStateRow(change(toCluster(row))) as object);
+      return true;
+    });
+  }
+
+  async delete(cluster: Cluster): Promise<void> {
+    await this.lock([cluster.name]);
+    const users = await this.users(cluster.name, NAMED + 1);
+    if (users.length > 0) {
+      const named = users.slice(0, NAMED).map(({ tenant, instance }) => `${tenant}/${instance}`);
+      throw new ClawError(
+        "cluster.in_use",
+        `cluster '${cluster.name}' still has instances: ${named.join(", ")}${users.length > NAMED ? ", …" : ""}; drain it or destroy them first`,
+      );
+    }
+    await this.#scope.run((manager) => manager.query(`delete from clusters where id = $1`, [cluster.id]));
+  }
+
+  async allocated(): Promise<ReadonlyMap<string, Load>> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ cluster: string; instances: string; cpu: string; memory_bytes: string }[]>(
+        `select cluster, count(*) as instances, sum(cpu * replicas) as cpu, sum(memory_bytes * replicas) as memory_bytes
+         from (select cluster, replicas, cpu, memory_bytes from instances
+               union all select moved_from, replicas, cpu, memory_bytes from instances where moved_from is not null) placed
+         group by cluster`,
+      ),
+    );
+    return new Map(
+      rows.map((row) => [row.cluster, { instances: Number(row.instances), cpu: Number(row.cpu), memoryBytes: Number(row.memory_bytes) }]),
+    );
+  }
+
+  async users(name: string, limit?: number): Promise<readonly ClusterUser[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: ClusterUser["tenantId"]; tenant: string; name: string }[]>(
+        `select i.tenant_id, t.name as tenant, i.name from instances i join tenants t on t.id = i.tenant_id
+         where i.cluster = $1 or i.moved_from = $1 order by t.name, i.name limit $2`,
+        [name, limit ?? null],
+      ),
+    );
+    return rows.map((row) => ({ tenantId: row.tenant_id, tenant: row.tenant, instance: row.name }));
+  }
+}
+
+function toDeclaredRow(cluster: Cluster): Omit<ClusterRow, "state" | "reachable" | "keeper" | "kept_until"> {
+  return { id: cluster.id, ...fromMetadata(cluster), spec: cluster.spec };
+}
+
+function toStateRow(state: ClusterState): Pick<ClusterRow, "state" | "reachable"> {
+  return { reachable: state.reachable ?? null, state };
+}
+
+function toCluster(row: ClusterRow): Cluster {
+  return { id: row.id, ...toMetadata(row), spec: row.spec, state: row.state };
+}

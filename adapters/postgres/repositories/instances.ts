@@ -1,0 +1,242 @@
+import type { EntityManager } from "typeorm";
+import { ClawError, type InstanceId, InstancePhase, type ListQuery, type ProjectId, parseQuantity } from "../../../sdk/contract/index.ts";
+import type { InstanceRepository, Page, Ref, ResourceUsage } from "../../../service/application/ports/transactions.ts";
+import type { Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
+import { fromMetadata, toMetadata } from "../entities/columns.ts";
+import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
+import { type Listing, listPage } from "../list-page.ts";
+import type { Scope } from "../session.ts";
+import { insertRow, notFound, updateRow } from "./rows.ts";
+
+type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
+
+const columns = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
+/** Of a claw that has stopped, or whose host tells nothing any more, the last sample says nothing. */
+const from = `instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id
+  left join instance_usage u on u.instance_id = i.id and i.running and u.sampled_at > now() - interval '5 minutes'`;
+const select = `select ${columns} from ${from}`;
+
+/** Work is due: the reconciler has not seen the newest generation, and the pause after a failure is over. */
+export const due = "i.generation > i.observed_generation and (i.next_attempt_at is null or i.next_attempt_at <= now())";
+/** Where the next operation on an instance takes place: one that moves first leaves. */
+export const workplace = "coalesce(i.moved_from, i.cluster)";
+
+const listing: Listing = {
+  columns,
+  from,
+  id: "i.id",
+  labels: "i.labels",
+  fields: {
+    "metadata.name": { sql: "i.name" },
+    "metadata.uid": { sql: "i.id" },
+    "metadata.project": { sql: "p.name" },
+    "spec.type": { sql: "i.type", ignoreCase: true },
+    "spec.running": { sql: "i.running::text", values: ["true", "false"] },
+    "spec.config.template": { sql: "i.template" },
+    "status.phase": { sql: "i.phase", values: Object.values(InstancePhase) },
+    "status.cluster": { sql: "i.cluster" },
+  },
+  sorts: {
+    "metadata.name": { sql: "i.name", type: "text" },
+    "metadata.createdAt": { sql: "i.created_at", type: "timestamptz" },
+    "metadata.updatedAt": { sql: "i.updated_at", type: "timestamptz" },
+    "metadata.project": { sql: "p.name", type: "text" },
+    "spec.type": { sql: "i.type", type: "text" },
+    "status.phase": { sql: "i.phase", type: "text" },
+  },
+};
+
+export class PostgresInstanceRepository implements InstanceRepository {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: ListQuery): Promise<Page<Instance>> {
+    return this.#scope.run((manager) => listPage<JoinedRow, Instance>(manager, listing, query, toInstance));
+  }
+
+  async get(ref: Ref): Promise<Instance> {
+    const instance = await this.find(ref);
+    if (!instance) {
+      throw await notFound(this.#scope, "instance", ref);
+    }
+    return instance;
+  }
+
+  async find(ref: Ref): Promise<Instance | undefined> {
+    const column = ref.startsWith("ins_") ? "id" : "name";
+    const rows = await this.#query(`${select} where i.${column} = $1`, [ref]);
+    return rows[0];
+  }
+
+  async insert(instance: Instance): Promise<void> {
+    const row = { ...toDeclaredRow(instance), ...toStateRow(instance.status) };
+    if (!(await this.#scope.run((manager) => insertRow(manager, InstanceEntity, row)))) {
+      throw new ClawError("instance.name_taken", `there is an instance '${instance.name}' already; choose another name`);
+    }
+  }
+
+  update(instance: Instance, expected: number): Promise<void> {
+    return this.#scope.run(async (manager) => {
+      // Attempts are counted per generation: a new one starts afresh, without waiting out the old one's pause.
+      await manager.query(
+        `update instances set attempts = 0, next_attempt_at = null
+         where id = $1 and resource_version = $2 and generation <> $3 and attempts > 0`,
+        [instance.id, expected, instance.generation],
+      );
+      await updateRow(manager, InstanceEntity, toDeclaredRow(instance), expected, "instance");
+    });
+  }
+
+  async updateStatus(id: InstanceId, change: (instance: Instance) => InstanceState): Promise<boolean> {
+    return this.#scope.run(async (manager) => {
+      const [row] = await manager.query<JoinedRow[]>(`${select} where i.id = $1 for no key update of i`, [id]);
+      if (!row) {
+        return false;
+      }
+      await manager.update(InstanceEntity, { id }, toStateRow(change(toInstance(row))) as object);
+      return true;
+    });
+  }
+
+  async delete(id: InstanceId): Promise<void> {
+    await this.#scope.run(async (manager) => {
+      await manager.query(`delete from config_values where level = 'instance' and owner_id = $1`, [id]);
+      await manager.query(`delete from instances where id = $1`, [id]);
+    });
+  }
+
+  async usage(projectId?: ProjectId): Promise<ResourceUsage> {
+    const [sums] = await this.#scope.run((manager) =>
+      manager.query<{ instances: string; cpu: string; memory_bytes: string; storage_bytes: string }[]>(
+        `select count(*) as instances,
+                coalesce(sum(cpu * replicas), 0) as cpu,
+                coalesce(sum(memory_bytes * replicas), 0) as memory_bytes,
+                coalesce(sum(storage_bytes * replicas), 0) as storage_bytes
+         from instances where deleted_at is null and ($1::text is null or project_id = $1)`,
+        [projectId ?? null],
+      ),
+    );
+    return {
+      instances: Number(sums?.instances),
+      cpu: Number(sums?.cpu),
+      memoryBytes: Number(sums?.memory_bytes),
+      storageBytes: Number(sums?.storage_bytes),
+    };
+  }
+
+  async countByProject(): Promise<ReadonlyMap<ProjectId, number>> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ project_id: ProjectId; count: string }[]>(`select project_id, count(*) from instances group by project_id`),
+    );
+    return new Map(rows.map(({ project_id, count }) => [project_id, Number(count)]));
+  }
+
+  listByTemplate(name: string): Promise<readonly Instance[]> {
+    return this.#query(`${select} where i.template = $1 order by i.name`, [name]);
+  }
+
+  listByCluster(name: string): Promise<readonly Instance[]> {
+    return this.#query(`${select} where i.cluster = $1 or i.moved_from = $1 order by i.name`, [name]);
+  }
+
+  listDue(cluster: string, limit: number): Promise<readonly Instance[]> {
+    return this.#query(`${select} where ${due} and ${workplace} = $1 order by i.updated_at, i.id limit $2`, [cluster, limit]);
+  }
+
+  async markMoved(id: InstanceId): Promise<void> {
+    await this.#scope.run((manager) => manager.query(`update instances set moved_from = null where id = $1`, [id]));
+  }
+
+  #query(sql: string, parameters: unknown[]): Promise<Instance[]> {
+    return this.#scope.run(async (manager: EntityManager) => (await manager.query<JoinedRow[]>(sql, parameters)).map(toInstance));
+  }
+}
+
+type StateColumn =
+  | "phase"
+  | "observed_generation"
+  | "last_transition_time"
+  | "conditions"
+  | "agent"
+  | "pod"
+  | "drift"
+  | "config_version"
+  | "attempts"
+  | "next_attempt_at";
+
+function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn> {
+  const { spec } = instance;
+  return {
+    id: instance.id,
+    tenant_id: instance.tenantId,
+    project_id: instance.projectId,
+    ...fromMetadata(instance),
+    spec,
+    type: spec.type,
+    template: spec.config.template ?? null,
+    replicas: spec.replicas,
+    running: spec.running,
+    // In thousandths, as cores are counted: 0.7 and not 0.7000000000000001.
+    cpu: parseQuantity(spec.resources.cpu).toFixed(3),
+    memory_bytes: String(parseQuantity(spec.resources.memory)),
+    storage_bytes: String(parseQuantity(spec.storage.size)),
+    restarted_at: toDate(instance.restartedAt),
+    deleted_at: toDate(instance.deletedAt),
+    purge_data: instance.purgeData,
+    cluster: instance.cluster,
+    moved_from: instance.movedFrom ?? null,
+  };
+}
+
+function toStateRow(state: InstanceState): Pick<InstanceRow, StateColumn> {
+  return {
+    phase: state.phase,
+    observed_generation: state.observedGeneration,
+    last_transition_time: new Date(state.lastTransitionTime),
+    conditions: state.conditions,
+    agent: state.agent ?? null,
+    pod: state.pod ?? null,
+    drift: state.drift,
+    config_version: state.configVersion ?? null,
+    attempts: state.attempts,
+    next_attempt_at: toDate(state.nextAttemptAt),
+  };
+}
+
+function toInstance(row: JoinedRow): Instance {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    projectId: row.project_id,
+    projectName: row.project_name,
+    ...toMetadata(row),
+    spec: row.spec,
+    restartedAt: row.restarted_at?.toISOString(),
+    deletedAt: row.deleted_at?.toISOString(),
+    purgeData: row.purge_data,
+    cluster: row.cluster,
+    movedFrom: row.moved_from ?? undefined,
+    ...(row.usage_cpu !== null && {
+      usage: { cpu: row.usage_cpu, memoryBytes: Number(row.usage_memory_bytes), time: row.usage_at.toISOString() },
+    }),
+    status: {
+      phase: row.phase,
+      observedGeneration: row.observed_generation,
+      lastTransitionTime: row.last_transition_time.toISOString(),
+      conditions: row.conditions,
+      agent: row.agent ?? undefined,
+      pod: row.pod ?? undefined,
+      drift: row.drift,
+      configVersion: row.config_version ?? undefined,
+      attempts: row.attempts,
+      nextAttemptAt: row.next_attempt_at?.toISOString(),
+    },
+  };
+}
+
+function toDate(time: string | undefined): Date | null {
+  return time === undefined ? null : new Date(time);
+}

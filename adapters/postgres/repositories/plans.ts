@@ -1,0 +1,58 @@
+import { ClawError, type PlanId } from "../../../sdk/contract/index.ts";
+import type { Plan, PlanRepository } from "../../../service/application/ports/transactions.ts";
+import { PlanEntity, type PlanRow } from "../entities/plan.ts";
+import type { Scope } from "../session.ts";
+import { insertRow } from "./rows.ts";
+
+export class PostgresPlanRepository implements PlanRepository {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async insert(plan: Plan): Promise<void> {
+    await this.#scope.run(async (manager) => {
+      // A plan can be read for a day after it expired: what became of it is a fair question.
+      await manager.query(`delete from plans where tenant_id = $1 and expires_at < now() - interval '1 day'`, [plan.tenantId]);
+      await insertRow(manager, PlanEntity, {
+        id: plan.id,
+        tenant_id: plan.tenantId,
+        created_at: new Date(plan.createdAt),
+        expires_at: new Date(plan.expiresAt),
+        author: plan.author,
+        changes: plan.changes,
+        ids: plan.ids,
+        base: plan.base,
+        digest: plan.digest,
+        preview: plan.preview,
+        applied_at: plan.appliedAt === undefined ? null : new Date(plan.appliedAt),
+      });
+    });
+  }
+
+  async get(id: PlanId): Promise<Plan> {
+    // Locked: of two who apply it at once, the second one sees that it was applied.
+    const [row] = await this.#scope.run((manager) => manager.query<PlanRow[]>(`select * from plans where id = $1 for update`, [id]));
+    if (!row) {
+      throw new ClawError("preview.not_found", `there is no preview '${id}'; it may have expired, make another`);
+    }
+    return {
+      id: row.id,
+      tenantId: row.tenant_id,
+      createdAt: row.created_at.toISOString(),
+      expiresAt: row.expires_at.toISOString(),
+      author: row.author,
+      changes: row.changes,
+      ids: row.ids,
+      base: row.base,
+      digest: row.digest,
+      preview: row.preview,
+      appliedAt: row.applied_at?.toISOString(),
+    };
+  }
+
+  async markApplied(id: PlanId, at: string): Promise<void> {
+    await this.#scope.run((manager) => manager.query(`update plans set applied_at = $2 where id = $1`, [id, at]));
+  }
+}

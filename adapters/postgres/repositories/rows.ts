@@ -1,0 +1,71 @@
+import type { EntityManager, EntitySchema, ObjectLiteral } from "typeorm";
+import type { QueryDeepPartialEntity } from "typeorm/query-builder/QueryPartialEntity.js";
+import { ClawError, nearestKey } from "../../../sdk/contract/index.ts";
+import type { Scope } from "../session.ts";
+
+/**
+ * Inserts a row, and says whether there was place for it. Not by catching the violation: that would end the transaction, and a
+ * preview goes on after a name that is taken.
+ */
+export async function insertRow<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntitySchema<Row>,
+  row: Partial<Row>,
+): Promise<boolean> {
+  const result = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(entity)
+    .values(row as QueryDeepPartialEntity<Row>)
+    .orIgnore()
+    .returning("1")
+    .updateEntity(false)
+    .execute();
+  return (result.raw as unknown[]).length > 0;
+}
+
+/** Updates the row that has this id and still has this version. @throws {ClawError} `resource.version_conflict` */
+export async function updateRow<Row extends ObjectLiteral & { id: string; name: string; resource_version: number }>(
+  manager: EntityManager,
+  entity: EntitySchema<Row>,
+  row: Partial<Row> & { id: string; name: string },
+  expected: number,
+  noun: string,
+): Promise<void> {
+  const { id, ...changes } = row;
+  const result = await manager
+    .createQueryBuilder()
+    .update(entity)
+    .set(changes as unknown as QueryDeepPartialEntity<Row>)
+    .where("id = :id and resource_version = :expected", { id, expected })
+    .execute();
+  if (result.affected === 0) {
+    throw new ClawError(
+      "resource.version_conflict",
+      `${noun} '${row.name}' was changed by somebody else meanwhile; read it again and repeat your change`,
+    );
+  }
+}
+
+const NAMED = {
+  instance: { table: "instances", noun: "instance" },
+  project: { table: "projects", noun: "project" },
+  config: { table: "config_templates", noun: "config template" },
+} as const;
+/** Names that are looked through for the one that was meant. */
+const CANDIDATES = 1000;
+
+/** The refusal of a name that the tenant has nothing under; says which one may have been meant. */
+export async function notFound(scope: Scope, area: keyof typeof NAMED, ref: string): Promise<ClawError> {
+  const { table, noun } = NAMED[area];
+  const rows = await scope.run((manager) =>
+    manager.query<{ name: string }[]>(`select name from ${table} order by abs(length(name) - $1), name limit ${CANDIDATES}`, [ref.length]),
+  );
+  const message = `there is no ${noun} '${ref}'`;
+  const nearest = nearestKey(
+    ref,
+    rows.map(({ name }) => name),
+  );
+  const fix = nearest === undefined ? {} : { issues: [{ path: "id", message, fix: `did you mean '${nearest}'?` }] };
+  return new ClawError(`${area}.not_found`, message, fix);
+}

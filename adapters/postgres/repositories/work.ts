@@ -1,0 +1,81 @@
+import type { InstanceId, TenantId, Usage } from "../../../sdk/contract/index.ts";
+import type { WorkRepository } from "../../../service/application/ports/transactions.ts";
+import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
+import type { TenantRow } from "../entities/tenant.ts";
+import type { Scope } from "../session.ts";
+import { due, workplace } from "./instances.ts";
+import { toTenant } from "./tenants.ts";
+
+export class PostgresWorkRepository implements WorkRepository {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async listStacksDue(limit: number): Promise<readonly { tenant: Tenant; cluster: string }[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<(TenantRow & { workplace: string })[]>(
+        `select t.*, waiting.workplace from tenants t
+         join (select i.tenant_id, ${workplace} as workplace, min(i.updated_at) as since,
+                      row_number() over (partition by ${workplace} order by min(i.updated_at), i.tenant_id) as turn
+               from instances i where ${due} group by i.tenant_id, ${workplace}) waiting
+           on waiting.tenant_id = t.id
+         where not exists (select from clusters c where c.name = waiting.workplace and c.reachable is false)
+         order by waiting.turn, waiting.since, t.id, waiting.workplace limit $1`,
+        [limit],
+      ),
+    );
+    return rows.map((row) => ({ tenant: toTenant(row), cluster: row.workplace }));
+  }
+
+  async claimRefresh(periodSeconds: number): Promise<{ tenant: Tenant; cluster: string } | undefined> {
+    return this.#scope.run(async (manager) => {
+      await manager.query(
+        `insert into stack_refreshes
+         select tenant_id, cluster, now() + random() * $1 * interval '1 second' from instances i
+         where not exists (select from stack_refreshes r where r.tenant_id = i.tenant_id and r.cluster = i.cluster)
+         group by tenant_id, cluster on conflict do nothing`,
+        [periodSeconds],
+      );
+      const [[claimed] = []] = await manager.query<[{ tenant_id: TenantId; cluster: string }[], number]>(
+        `update stack_refreshes set due_at = now() + (0.9 + 0.2 * random()) * $1 * interval '1 second'
+         where (tenant_id, cluster) = (
+           select tenant_id, cluster from stack_refreshes r where due_at <= now()
+             and exists (select from instances i where i.tenant_id = r.tenant_id and i.cluster = r.cluster)
+             and not exists (select from clusters c where c.name = r.cluster and c.reachable is false)
+           order by due_at limit 1 for update skip locked)
+         returning tenant_id, cluster`,
+        [periodSeconds],
+      );
+      if (!claimed) {
+        return undefined;
+      }
+      const [row] = await manager.query<TenantRow[]>(`select * from tenants where id = $1`, [claimed.tenant_id]);
+      return row && { tenant: toTenant(row), cluster: claimed.cluster };
+    });
+  }
+
+  async recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void> {
+    const column = (key: keyof (typeof samples)[number]) => samples.map((sample) => sample[key]);
+    await this.#scope.run((manager) =>
+      manager.query(
+        `insert into instance_usage (instance_id, tenant_id, cpu, memory_bytes, sampled_at)
+         select i.id, i.tenant_id, s.cpu, s.memory, s.at
+         from unnest($1::text[], $2::float8[], $3::bigint[], $4::timestamptz[]) as s (id, cpu, memory, at) join instances i on i.id = s.id
+         order by i.id
+         on conflict (instance_id) do update
+           set cpu = excluded.cpu, memory_bytes = excluded.memory_bytes, sampled_at = excluded.sampled_at
+           where excluded.sampled_at > instance_usage.sampled_at`,
+        [column("instance"), column("cpu"), column("memoryBytes"), column("time")],
+      ),
+    );
+  }
+
+  async findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: TenantId }[]>("select tenant_id from instances where id = $1", [instanceId]),
+    );
+    return row?.tenant_id;
+  }
+}

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { DataSource } from "typeorm";
+import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
+import type { PlatformTransaction, TenantTransaction, Transactions } from "../../service/application/ports/transactions.ts";
+import { isSerializationFailure, toClawError } from "./errors.ts";
+import { PostgresClusterRepository } from "./repositories/clusters.ts";
+import { PostgresConfigTemplateRepository } from "./repositories/config-templates.ts";
+import { PostgresConfigValueRepository } from "./repositories/config-values.ts";
+import { PLATFORM_KEYS, PostgresIdempotencyRepository } from "./repositories/idempotency.ts";
+import { PostgresInstanceEventRepository } from "./repositories/instance-events.ts";
+import { PostgresInstanceRepository } from "./repositories/instances.ts";
+import { PostgresOutboxRepository } from "./repositories/outbox.ts";
+import { PostgresPlanRepository } from "./repositories/plans.ts";
+import { PostgresProjectRepository } from "./repositories/projects.ts";
+import { PostgresTenantRepository } from "./repositories/tenants.ts";
+import { PostgresTokenRepository } from "./repositories/tokens.ts";
+import { PostgresWorkRepository } from "./repositories/work.ts";
+import { Session } from "./session.ts";
+
+const ATTEMPTS = 6;
+const FIRST_DELAY_MS = 10;
+
+/** Units of work on PostgreSQL, at its default isolation: what must not change under a decision is locked by it. */
+export class PostgresTransactions implements Transactions {
+  readonly #dataSource: DataSource;
+
+  constructor(dataSource: DataSource) {
+    this.#dataSource = dataSource;
+  }
+
+  tenant<T>(tenantId: TenantId, work: (tx: TenantTransaction) => Promise<T>): Promise<T> {
+    return this.#run("commit", (session) => work(tenantTransaction(session, tenantId)));
+  }
+
+  platform<T>(work: (tx: PlatformTransaction) => Promise<T>): Promise<T> {
+    return this.#run("commit", (session) => work(platformTransaction(session)));
+  }
+
+  dryRun<T>(work: (tx: PlatformTransaction) => Promise<T>): Promise<T> {
+    return this.#run("rollback", (session) => work(platformTransaction(session)));
+  }
+
+  async #run<T>(end: "commit" | "rollback", work: (session: Session) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(end, work);
+      } catch (error) {
+        if (!isSerializationFailure(error)) {
+          throw toClawError(error);
+        }
+        if (attempt === ATTEMPTS) {
+          throw new ClawError("service.unavailable", "too many others write the same; try again", { cause: error });
+        }
+      }
+      await delay(FIRST_DELAY_MS * 2 ** attempt * Math.random());
+    }
+  }
+
+  async #attempt<T>(end: "commit" | "rollback", work: (session: Session) => Promise<T>): Promise<T> {
+    const queryRunner = this.#dataSource.createQueryRunner();
+    const session = new Session(queryRunner.manager);
+    try {
+      const result = await work(session);
+      if (end === "commit") {
+        await session.flush();
+      }
+      await session.end(end);
+      return result;
+    } catch (error) {
+      // A rollback fails when the connection is gone, and then the server has rolled back already: the first error counts.
+      await session.end("rollback").catch(() => undefined);
+      throw error;
+    } finally {
+      await queryRunner.release();
+    }
+  }
+}
+
+function platformTransaction(session: Session): PlatformTransaction {
+  return {
+    tenants: new PostgresTenantRepository(session.platform, (id) => session.tenant(id)),
+    clusters: new PostgresClusterRepository(session.platform),
+    tokens: new PostgresTokenRepository(session.platform),
+    outbox: new PostgresOutboxRepository(session.platform),
+    work: new PostgresWorkRepository(session.platform),
+    idempotency: new PostgresIdempotencyRepository(session.platform, PLATFORM_KEYS),
+    enter: async (tenantId) => tenantTransaction(session, tenantId),
+  };
+}
+
+function tenantTransaction(session: Session, tenantId: TenantId): TenantTransaction {
+  const scope = session.tenant(tenantId);
+  return {
+    tenantId,
+    tenants: new PostgresTenantRepository(scope, (id) => session.tenant(id)),
+    projects: new PostgresProjectRepository(scope),
+    instances: new PostgresInstanceRepository(scope),
+    templates: new PostgresConfigTemplateRepository(scope, session.platform),
+    values: new PostgresConfigValueRepository(scope, tenantId),
+    plans: new PostgresPlanRepository(scope),
+    events: new PostgresInstanceEventRepository(scope, tenantId),
+    idempotency: new PostgresIdempotencyRepository(scope, tenantId),
+    publish: async (event) => session.publish(tenantId, event),
+  };
+}
