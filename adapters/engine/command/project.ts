@@ -1,0 +1,105 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { openPassphrase } from "../secrets/passphrase.ts";
+import type { CommandEnvironment } from "../secrets/stack-secrets.ts";
+import { objectValue, qualifyKey, revealConfigValue, type StoredConfig } from "./config-values.ts";
+import { CommandFailure, ExitCode } from "./failure.ts";
+
+/** What the engine needs of `Pulumi.yaml`. */
+export interface ProjectSettings {
+  readonly name: string;
+  readonly root: string;
+  readonly providerPaths: readonly { name: string; path: string; version?: string }[];
+  readonly config: PlainConfig;
+}
+
+/** Config in clear, as the program gets it. */
+export type PlainConfig = ReadonlyMap<string, { value: string; secret: boolean; object?: boolean }>;
+
+const extensions = [".yaml", ".yml", ".json"];
+
+export async function loadProject(root: string): Promise<ProjectSettings> {
+  const settings = await readFirst(extensions.map((extension) => join(root, `Pulumi${extension}`)));
+  const name = settings?.["name"];
+  if (typeof name !== "string") {
+    throw new CommandFailure(ExitCode.Failed, `no Pulumi.yaml project file found in ${root}`);
+  }
+  const plugins = asRecord(asRecord(settings)["plugins"])["providers"];
+  const providerPaths = (Array.isArray(plugins) ? plugins : []).flatMap((plugin: unknown) => {
+    const { name: pluginName, path, version } = asRecord(plugin);
+    if (typeof pluginName !== "string" || typeof path !== "string") return [];
+    return [{ name: pluginName, path, ...(typeof version === "string" && { version }) }];
+  });
+  const config = new Map<string, { value: string; secret: boolean; object?: boolean }>();
+  for (const [key, declared] of Object.entries(asRecord(asRecord(settings)["config"]))) {
+    const isDeclaration = declared !== null && typeof declared === "object" && !Array.isArray(declared);
+    const { value = undefined, default: fallback = undefined } = isDeclaration ? asRecord(declared) : { value: declared };
+    const plain = value ?? fallback;
+    if (plain !== undefined) config.set(qualifyKey(name, key), plainValue(plain));
+  }
+  return { name, root, providerPaths, config };
+}
+
+/** Config of `Pulumi.<stack>.yaml` (or `file`): there when stack settings were given to the workspace. */
+export async function loadStackFile(
+  project: ProjectSettings,
+  stack: string,
+  file: string | undefined,
+  env: CommandEnvironment,
+): Promise<PlainConfig> {
+  const candidates = file ? [file] : extensions.map((extension) => join(project.root, `Pulumi.${stack}${extension}`));
+  const settings = await readFirst(candidates);
+  if (!settings && file) throw new CommandFailure(ExitCode.Failed, `config file ${file} does not exist`);
+  const config = new Map<string, { value: string; secret: boolean; object?: boolean }>();
+  const salt = settings?.["encryptionsalt"];
+  const passphrase = env["PULUMI_CONFIG_PASSPHRASE"];
+  for (const [key, given] of Object.entries(asRecord(settings?.["config"]))) {
+    const isObject = given !== null && typeof given === "object";
+    const stored = isObject ? objectValue(given as Parameters<typeof objectValue>[0]) : undefined;
+    if (!stored?.secure) {
+      config.set(qualifyKey(project.name, key), plainValue(given));
+      continue;
+    }
+    if (typeof salt !== "string" || passphrase === undefined) {
+      throw new CommandFailure(ExitCode.Failed, `config '${key}' is secret, and its passphrase or encryptionsalt is missing`);
+    }
+    const { secure } = given as { secure?: unknown };
+    const value = typeof secure === "string" ? { value: secure, secure: true } : stored;
+    config.set(qualifyKey(project.name, key), {
+      value: revealConfigValue(value, await openPassphrase(passphrase, salt)),
+      secret: true,
+      ...(value === stored && { object: true }),
+    });
+  }
+  return config;
+}
+
+export function plainConfigOf(config: StoredConfig, secrets: Parameters<typeof revealConfigValue>[1]): PlainConfig {
+  return new Map(
+    Object.entries(config).map(([key, value]) => [
+      key,
+      { value: revealConfigValue(value, secrets), secret: value.secure, ...(value.object && { object: true }) },
+    ]),
+  );
+}
+
+function plainValue(value: unknown): { value: string; secret: boolean; object?: boolean } {
+  if (value !== null && typeof value === "object") return { value: JSON.stringify(value), secret: false, object: true };
+  return { value: String(value), secret: false };
+}
+
+async function readFirst(paths: readonly string[]): Promise<Record<string, unknown> | undefined> {
+  for (const path of paths) {
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (text !== undefined) return asRecord(parse(text));
+  }
+  return undefined;
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? { ...value } : {};
+}

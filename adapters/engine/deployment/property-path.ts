@@ -1,0 +1,140 @@
+import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import { isPlainObject, isSecret, makeSecret, unwrapSecret } from "./properties.ts";
+
+/** Keys and indexes; `*` matches any of them. */
+export type PropertyPath = readonly (string | number)[];
+
+/** Reads `root.nested["quoted key"][0].leaf`. @throws when the path is malformed. */
+export function parsePath(text: string): PropertyPath {
+  const path: (string | number)[] = [];
+  let rest = text;
+  if (rest.startsWith(".")) throw new Error("expected property path to start with a name or index");
+  while (rest.length > 0) {
+    if (rest.startsWith(".")) {
+      rest = rest.slice(1);
+      if (rest.length === 0) throw new Error("expected property path to end with a name or index");
+      continue;
+    }
+    if (!rest.startsWith("[")) {
+      const end = rest.search(/[.[]/);
+      path.push(end < 0 ? rest : rest.slice(0, end));
+      rest = end < 0 ? "" : rest.slice(end);
+      continue;
+    }
+    const quoted = /^\["((?:\\"|[^"])*)"\]/.exec(rest);
+    const indexed = /^\[(\*|\d+)\]/.exec(rest);
+    if (quoted) path.push((quoted[1] ?? "").replaceAll('\\"', '"'));
+    else if (indexed) path.push(indexed[1] === "*" ? "*" : Number(indexed[1]));
+    else throw new Error("missing closing bracket in property access");
+    rest = rest.slice((quoted ?? indexed)?.[0].length);
+  }
+  return path;
+}
+
+export function formatPath(path: PropertyPath): string {
+  return path
+    .map((key, index) => {
+      if (typeof key === "number") return `[${key}]`;
+      if (!/^[A-Za-z0-9_]*$/.test(key)) return `["${key.replaceAll('"', '\\"')}"]`;
+      return index === 0 ? key : `.${key}`;
+    })
+    .join("");
+}
+
+/** Whether `path` is `other` or an ancestor of it. */
+export function pathContains(path: PropertyPath, other: PropertyPath): boolean {
+  return path.length <= other.length && path.every((key, index) => key === "*" || key === other[index]);
+}
+
+/**
+ * The inputs with the ignored paths as they were before. Paths that would add or remove array elements or intermediate
+ * objects can't be reset: they are reported in `invalid`.
+ */
+export function resetIgnored(
+  inputs: PropertyMap,
+  oldInputs: PropertyMap,
+  ignoreChanges: readonly string[],
+): { inputs: PropertyMap; invalid: string[] } {
+  if (ignoreChanges.length === 0) return { inputs, invalid: [] };
+  const copy = structuredClone(inputs);
+  const invalid = ignoreChanges.filter((text) => {
+    let path: PropertyPath;
+    try {
+      path = parsePath(text);
+    } catch {
+      return false;
+    }
+    return !reset(path, oldInputs, copy, false, false);
+  });
+  return { inputs: copy, invalid };
+}
+
+/** Resets one path inside `into`, in place. Returns false where the shapes do not allow it. */
+function reset(
+  path: PropertyPath,
+  from: PropertyValue | undefined,
+  into: PropertyValue | undefined,
+  fromSecret: boolean,
+  intoSecret: boolean,
+): boolean {
+  const oldSecret = fromSecret || isSecret(from);
+  const newSecret = intoSecret || isSecret(into);
+  const old = from === undefined ? undefined : unwrapSecret(from);
+  const now = into === undefined ? undefined : unwrapSecret(into);
+  const [key, ...rest] = path;
+  const keep = (value: PropertyValue) => (oldSecret && !newSecret ? makeSecret(value) : value);
+  const deeper = (next: string | number) =>
+    reset(
+      rest,
+      (old as Record<string | number, PropertyValue>)[next],
+      (now as Record<string | number, PropertyValue>)[next],
+      oldSecret,
+      newSecret,
+    );
+
+  if (key === undefined) return false;
+  if (typeof key === "number") {
+    const oldArray = Array.isArray(old) ? old : undefined;
+    const newArray = Array.isArray(now) ? now : undefined;
+    if (!oldArray || !newArray) return !oldArray && !newArray;
+    if (rest.length > 0) return key < oldArray.length && key < newArray.length && deeper(key);
+    if (key >= oldArray.length && key >= newArray.length) return true;
+    if (key >= oldArray.length || key >= newArray.length) return false;
+    newArray[key] = keep(oldArray[key] as PropertyValue);
+    return true;
+  }
+  if (key === "*") {
+    if (isPlainObject(now)) {
+      if (rest.length === 0) {
+        if (!isPlainObject(old)) return true;
+        for (const name of Object.keys(now)) if (!(name in old)) delete now[name];
+        for (const [name, value] of Object.entries(old)) now[name] = keep(value);
+        return true;
+      }
+      return isPlainObject(old) && Object.keys(old).every((name) => name in now && deeper(name));
+    }
+    if (Array.isArray(now)) {
+      if (!Array.isArray(old)) return rest.length === 0;
+      for (let index = 0; index < Math.min(old.length, now.length); index++) {
+        if (rest.length === 0) now[index] = keep(old[index] as PropertyValue);
+        else if (!deeper(index)) return false;
+      }
+      return old.length === now.length;
+    }
+    return false;
+  }
+  if (rest.length === 0) {
+    const before = isPlainObject(old) ? old[key] : undefined;
+    if (before !== undefined) {
+      if (!isPlainObject(now)) return false;
+      now[key] = keep(before);
+    } else if (isPlainObject(now)) {
+      delete now[key];
+    }
+    return true;
+  }
+  if (!isPlainObject(old) || !isPlainObject(now)) return !isPlainObject(old) && !isPlainObject(now);
+  if (key in old && !(key in now)) return false;
+  if (!(key in old) && !(key in now)) return true;
+  return deeper(key);
+}

@@ -1,0 +1,37 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { LocalWorkspace, type PulumiCommand, type PulumiFn, type Stack, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
+import type { TenantStack } from "../../service/application/ports/operations.ts";
+
+/** How a worker gets at tenants' stacks. */
+export interface StackAccess {
+  /** The engine that keeps the stack: the embedded one, or the real CLI. Bound to the stack's tenant. */
+  readonly commandFor: (stack: TenantStack) => Promise<PulumiCommand>;
+  readonly projectName: string;
+  readonly workDir: string;
+  readonly env: (stack: TenantStack) => Readonly<Record<string, string>>;
+}
+
+/** The tenant's stack as the Automation API knows it; it is made when there is none. */
+export async function openStack(
+  tenantStack: TenantStack,
+  program: PulumiFn,
+  access: StackAccess,
+  command?: PulumiCommand,
+): Promise<{ stack: Stack; created: boolean }> {
+  // The CLI keeps the salt of a stack's passphrase beside its program: a tenant of the same name later has another passphrase.
+  const workDir = join(access.workDir, tenantStack.tenantId);
+  await mkdir(workDir, { recursive: true });
+  const args = { stackName: tenantStack.stack, projectName: access.projectName, program };
+  const workspace = {
+    pulumiCommand: command ?? (await access.commandFor(tenantStack)),
+    workDir,
+    envVars: { ...access.env(tenantStack) },
+  };
+  try {
+    return { stack: await LocalWorkspace.selectStack(args, workspace), created: false };
+  } catch (error) {
+    if (!(error instanceof StackNotFoundError)) throw error;
+    return { stack: await LocalWorkspace.createStack(args, workspace), created: true };
+  }
+}

@@ -1,0 +1,248 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { ClawError, type ErrorCode, LOCAL_CLUSTER, type ProblemIssue, type StackIdentity } from "../../sdk/contract/index.ts";
+import type { StackOperation, StackOperations, StackResult, StackScan, TenantStack } from "../../service/application/ports/operations.ts";
+import type { StateJobs } from "./stack-state.ts";
+
+export type OperationKind = "preview" | "up" | "refresh" | "destroy" | "scan";
+/** What goes to a worker process and what comes back. */
+export type WorkerRequest =
+  | { readonly type: "operation"; readonly kind: OperationKind; readonly operation: StackOperation }
+  | { readonly type: "state"; readonly job: keyof StateJobs; readonly stack: TenantStack; readonly args: readonly unknown[] };
+export type WorkerReply =
+  | { readonly type: "ready" }
+  | (Answered & { readonly type: "result"; readonly result: unknown })
+  | (Answered & { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly issues: readonly ProblemIssue[] });
+interface Answered {
+  /** What the process holds by then. */
+  readonly residentBytes: number;
+}
+
+export interface PoolOptions {
+  /** The worker's entry file. */
+  readonly entry: URL;
+  /**
+   * Most operations at a time on one cluster, or on this host; twice as many on all of them together, so that none that hangs holds up the
+   * others. A job on a stack's state never waits for an operation. One warm process is kept while idle.
+   */
+  readonly size: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** @default 15 minutes */
+  readonly timeoutMs?: number;
+  /** Called when a process died in an operation, before that is told: it can free what the dead one held. */
+  readonly onLost: (stack: TenantStack) => Promise<void>;
+  readonly stackName: (stack: StackIdentity) => string;
+}
+
+/** A worker that served this many operations is replaced: Pulumi's runtime leaks a little with each. */
+const OPERATIONS_PER_WORKER = 500;
+const IDLE_MS = 60_000;
+/** One that grew with a large stack is replaced as soon as nobody needs it: it would keep the memory, and a start costs half a second. */
+const RESIDENT_BYTES_MAX = 250 * 2 ** 20;
+const LARGE_IDLE_MS = 5_000;
+
+interface Job {
+  readonly request: WorkerRequest;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Worker {
+  readonly child: ChildProcess;
+  ready: boolean;
+  job: Job | undefined;
+  served: number;
+  idleTimer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Runs stack operations in child processes, one at a time each: Pulumi's Node runtime installs process-wide handlers, so a program's
+ * stray rejection must cost its own operation only. A process that dies or hangs fails its operation and is replaced.
+ */
+export function createOperationPool(options: PoolOptions): StackOperations & StateJobs {
+  const workers = new Set<Worker>();
+  const leaving = new Set<Worker>();
+  const queue: Job[] = [];
+  let closed = false;
+
+  const start = (): Worker => {
+    const child = fork(options.entry, [], {
+      env: { ...process.env, ...options.env },
+      // A worker is short of work, not of speed: with a small young generation it holds 200 MB where it would grow to 350.
+      execArgv: ["--disable-warning=ExperimentalWarning", "--expose-gc", "--max-semi-space-size=8"],
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const worker: Worker = { child, ready: false, job: undefined, served: 0, idleTimer: undefined };
+    workers.add(worker);
+    child.on("message", (reply: WorkerReply) => {
+      if (reply.type === "ready") {
+        worker.ready = true;
+      } else {
+        finish(worker, reply);
+      }
+      dispatch();
+    });
+    child.on("exit", (code, signal) => {
+      workers.delete(worker);
+      leaving.delete(worker);
+      clearTimeout(worker.idleTimer);
+      const job = worker.job;
+      worker.job = undefined;
+      if (job) {
+        const failure = new ClawError(
+          "engine.failed",
+          `the operation's process ended (${signal ?? `exit code ${code}`}); it is tried again`,
+        );
+        void options
+          .onLost(stackOf(job.request))
+          .catch(() => undefined)
+          .then(() => job.reject(failure));
+      }
+      if (!closed && (queue.length > 0 || workers.size === 0)) {
+        // A process that can't even start must not be started in a tight loop.
+        setTimeout(fill, worker.ready ? 0 : 1000).unref();
+      }
+    });
+    return worker;
+  };
+
+  const stackOf = (request: WorkerRequest): TenantStack =>
+    request.type === "state" ? request.stack : { tenantId: request.operation.tenantId, stack: options.stackName(request.operation.spec) };
+
+  const running = () => [...workers].flatMap(({ job }) => job ?? []);
+
+  /** The jobs that may run beside those that do, first come, first served. @param jobs those that run, then those that wait */
+  const admissible = (jobs: readonly Job[]): Job[] => {
+    const counts = new Map<string | undefined, number>();
+    let operations = 0;
+    return jobs.filter((job) => {
+      const place = placeOf(job);
+      const count = counts.get(place) ?? 0;
+      const isFree = place === undefined ? count < 1 : count < options.size && operations < 2 * options.size;
+      if (isFree) {
+        counts.set(place, count + 1);
+        operations += place === undefined ? 0 : 1;
+      }
+      return isFree;
+    });
+  };
+
+  const takeJob = (): Job | undefined => {
+    const next = admissible([...running(), ...queue]).find((job) => queue.includes(job));
+    return next && queue.splice(queue.indexOf(next), 1)[0];
+  };
+
+  const fill = () => {
+    const wanted = Math.max(1, admissible([...running(), ...queue]).length);
+    while (!closed && workers.size < wanted) {
+      start();
+    }
+    dispatch();
+  };
+
+  const dispatch = () => {
+    for (const worker of workers) {
+      const job = worker.ready && !worker.job ? takeJob() : undefined;
+      if (job) {
+        clearTimeout(worker.idleTimer);
+        worker.job = job;
+        worker.served++;
+        worker.child.send(job.request);
+        const timer = setTimeout(() => worker.child.kill("SIGKILL"), options.timeoutMs ?? 15 * 60_000);
+        timer.unref();
+        worker.idleTimer = timer;
+      }
+    }
+  };
+
+  const finish = (worker: Worker, reply: Exclude<WorkerReply, { type: "ready" }>) => {
+    const job = worker.job;
+    worker.job = undefined;
+    clearTimeout(worker.idleTimer);
+    if (reply.type === "result") {
+      job?.resolve(reply.result);
+    } else {
+      job?.reject(new ClawError(reply.code, reply.message, { issues: reply.issues }));
+    }
+    if (worker.served >= OPERATIONS_PER_WORKER) {
+      dismiss(worker);
+    } else {
+      const isLarge = reply.residentBytes > RESIDENT_BYTES_MAX;
+      worker.idleTimer = setTimeout(() => retire(worker, isLarge), isLarge ? LARGE_IDLE_MS : IDLE_MS).unref();
+    }
+  };
+
+  const retire = (worker: Worker, isLarge: boolean) => {
+    if (closed || worker.job || (workers.size === 1 && !isLarge)) {
+      return;
+    }
+    dismiss(worker);
+  };
+
+  /** It ends by itself once its channel is closed; another takes its place where one is wanted. */
+  const dismiss = (worker: Worker) => {
+    workers.delete(worker);
+    leaving.add(worker);
+    worker.child.disconnect();
+    fill();
+  };
+
+  const submit = <T>(request: WorkerRequest) =>
+    new Promise<T>((resolve, reject) => {
+      if (closed) {
+        reject(new ClawError("service.unavailable", "the service is shutting down"));
+        return;
+      }
+      queue.push({ request, resolve: resolve as Job["resolve"], reject });
+      fill();
+    });
+  const run =
+    <T = StackResult>(kind: OperationKind) =>
+    (operation: StackOperation) =>
+      submit<T>({ type: "operation", kind, operation });
+  const state =
+    <J extends keyof StateJobs>(job: J) =>
+    (stack: TenantStack, ...args: unknown[]) =>
+      submit<Awaited<ReturnType<StateJobs[J]>>>({ type: "state", job, stack, args });
+
+  fill();
+  return {
+    preview: run("preview"),
+    up: run("up"),
+    refresh: run("refresh"),
+    destroy: run("destroy"),
+    scan: run<StackScan>("scan"),
+    exportState: state("exportState"),
+    importState: state("importState"),
+    history: state("history"),
+    migrate: state("migrate"),
+    releaseLock: state("releaseLock"),
+    async close() {
+      closed = true;
+      for (const job of queue.splice(0)) {
+        job.reject(new ClawError("service.unavailable", "the service is shutting down"));
+      }
+      await Promise.all(
+        [...workers, ...leaving].map(
+          ({ child }) =>
+            new Promise<void>((resolve) => {
+              child.once("exit", () => resolve());
+              // A worker ends by itself when its channel closes, after the operation it is in.
+              if (child.connected) {
+                child.disconnect();
+              }
+            }),
+        ),
+      );
+    },
+  };
+}
+
+/** The cluster that an operation is on, by name; undefined for a job on a stack's state. */
+function placeOf({ request }: Job): string | undefined {
+  if (request.type === "state") {
+    return undefined;
+  }
+  const { target } = request.operation.spec;
+  return target.runtime === "process" ? LOCAL_CLUSTER : target.cluster;
+}

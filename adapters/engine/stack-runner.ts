@@ -1,0 +1,227 @@
+import { ConcurrentUpdateError, type EngineEvent, type PulumiFn, type Stack } from "@pulumi/pulumi/automation/index.js";
+import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
+import { ClawError } from "../../sdk/contract/index.ts";
+import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/operations.ts";
+import { openStack, type StackAccess } from "./open-stack.ts";
+import type { OperationKind } from "./operation-pool.ts";
+
+export interface RunnerOptions extends StackAccess {
+  readonly program: (spec: StackSpec) => PulumiFn;
+  readonly stackName: (stack: StackIdentity) => string;
+  /** URNs of what all instances of a stack rest on: they are targeted with each. */
+  readonly sharedUrns: (stack: StackIdentity) => ResourceUrns;
+  /** URNs of one instance's resources. */
+  readonly instanceUrns: (spec: StackSpec, instance: { readonly name: string }) => ResourceUrns;
+  /** Those of the URNs that the stack has. */
+  readonly existing: (operation: StackOperation, stack: Stack, urns: readonly string[]) => Promise<readonly string[]>;
+}
+
+/** URNs of what the program declares, and of what it does not but the stack may have. */
+interface ResourceUrns {
+  readonly declared: readonly string[];
+  readonly undeclared: readonly string[];
+}
+
+export const PARALLEL = 8;
+
+/** Runs one stack operation through the official Automation API. @throws {ClawError} `stack.locked`, `engine.failed` */
+export async function runStackOperation(
+  kind: Exclude<OperationKind, "scan">,
+  operation: StackOperation,
+  options: RunnerOptions,
+): Promise<StackResult> {
+  const collector = createCollector(operation, options);
+  const name = options.stackName(operation.spec);
+  const { stack, created } = await openStack({ tenantId: operation.tenantId, stack: name }, options.program(operation.spec), options);
+  const common = { onEvent: collector.onEvent, parallel: PARALLEL, color: "never" as const };
+  const targets = await targetsOf(kind, operation, stack, options);
+  const targeted = targets === undefined ? {} : { target: [...targets] };
+  try {
+    if (targets?.length === 0) {
+      return { changes: [], failures: [] };
+    }
+    switch (kind) {
+      case "preview":
+        await stack.preview({ ...common, ...targeted, ...(operation.refresh && { refresh: true }) });
+        break;
+      case "up":
+        await stack.up({ ...common, ...targeted, continueOnError: true, ...(operation.refresh && { refresh: true }) });
+        break;
+      case "refresh":
+        await stack.refresh({ ...common, ...targeted });
+        break;
+      case "destroy":
+        await stack.destroy({ ...common, ...targeted, continueOnError: true });
+        break;
+    }
+  } catch (error) {
+    if (error instanceof ConcurrentUpdateError) {
+      throw new ClawError("stack.locked", `another operation is running on stack '${name}'; try again soon`);
+    }
+    // The command's error holds whole outputs: it is logged by the worker, and only what resources said goes further.
+    if (collector.failures.length === 0) {
+      throw new ClawError("engine.failed", `the ${kind} of stack '${name}' failed: ${collector.lastError ?? "see the service's log"}`, {
+        cause: error,
+      });
+    }
+  } finally {
+    if (kind === "preview" && created) {
+      // Somebody may have begun to use it meanwhile: then it stays.
+      await stack.workspace.removeStack(name).catch(() => undefined);
+    }
+  }
+  return { changes: collector.changes(), failures: collector.failures };
+}
+
+/** What may be touched: all that is declared of the instances, what there is besides, and what they rest on. */
+async function targetsOf(
+  kind: OperationKind,
+  operation: StackOperation,
+  stack: Stack,
+  options: RunnerOptions,
+): Promise<readonly string[] | undefined> {
+  const { spec, instances } = operation;
+  if (instances === undefined) {
+    return undefined;
+  }
+  const own = await present(
+    operation,
+    stack,
+    options,
+    instances.map((instance) => options.instanceUrns(spec, instance)),
+  );
+  const isIdle = own.length === 0 || kind === "destroy";
+  return isIdle ? own : [...(await present(operation, stack, options, [options.sharedUrns(spec)])), ...own];
+}
+
+/** All that is declared, and of the rest what there is. */
+async function present(
+  operation: StackOperation,
+  stack: Stack,
+  options: RunnerOptions,
+  urns: readonly ResourceUrns[],
+): Promise<readonly string[]> {
+  const undeclared = urns.flatMap((group) => group.undeclared);
+  const leftOver = undeclared.length > 0 ? await options.existing(operation, stack, undeclared) : [];
+  return [...urns.flatMap(({ declared }) => declared), ...leftOver];
+}
+
+/** Collects what an operation's events say of its resources. */
+export function createCollector(operation: StackOperation, options: RunnerOptions) {
+  const owners = new Map<string, string>();
+  for (const instance of operation.instances ?? []) {
+    const { declared, undeclared } = options.instanceUrns(operation.spec, instance);
+    for (const urn of [...declared, ...undeclared]) {
+      owners.set(urn, instance.name);
+    }
+  }
+  const changes = new Map<string, ResourceChange>();
+  const failures: StackFailure[] = [];
+  let lastError: string | undefined;
+  const ownerOf = (urn: string) => {
+    const instance = owners.get(urn);
+    return instance === undefined ? {} : { instance };
+  };
+  const onEvent = (event: EngineEvent) => {
+    // What a refresh found is known only when it has read.
+    const metadata = event.resourcePreEvent?.metadata ?? event.resOutputsEvent?.metadata;
+    const op = metadata && OPS[metadata.op];
+    if (metadata && op && !metadata.type.startsWith("pulumi:")) {
+      changes.set(metadata.urn, {
+        urn: metadata.urn,
+        type: metadata.type,
+        name: nameOf(metadata.urn),
+        ...ownerOf(metadata.urn),
+        op,
+        diffs: diffsOf(metadata),
+      });
+    }
+    const diagnostic = event.diagnosticEvent;
+    if (diagnostic?.severity === "error") {
+      lastError = plainText(diagnostic.message);
+      if (diagnostic.urn) {
+        const { reason, message } = splitReason(lastError);
+        failures.push({ urn: diagnostic.urn, message, ...(reason && { reason }), ...ownerOf(diagnostic.urn) });
+      }
+    }
+  };
+  return {
+    onEvent,
+    ownerOf,
+    failures,
+    get lastError() {
+      return lastError;
+    },
+    changes: () => [...changes.values()],
+  };
+}
+
+/** Diagnostics carry colour marks: `<{%reset%}>`. */
+function plainText(message: string): string {
+  return message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
+}
+
+/** Providers put a CamelCase reason before the message: `VersionNotFound: there is no …`. */
+function splitReason(text: string): { reason?: string; message: string } {
+  const match = /(?:^|\s)([A-Z][a-z]+(?:[A-Z][a-z]+)*): (.*)$/s.exec(text);
+  return match?.[1] && match[2] ? { reason: match[1], message: match[2] } : { message: text };
+}
+
+const OPS: Readonly<Record<string, ResourceChange["op"]>> = {
+  same: "same",
+  create: "create",
+  update: "update",
+  delete: "delete",
+  replace: "replace",
+  "create-replacement": "replace",
+  "delete-replaced": "replace",
+  read: "read",
+  import: "import",
+};
+
+function nameOf(urn: string): string {
+  return urn.split("::").slice(3).join("::");
+}
+
+type StepMetadata = NonNullable<EngineEvent["resourcePreEvent"]>["metadata"];
+
+const KINDS: Readonly<Record<string, PropertyDiff["kind"]>> = { add: "add", delete: "delete", update: "update" };
+
+function diffsOf(metadata: StepMetadata): PropertyDiff[] {
+  const before = metadata.old?.inputs ?? {};
+  const after = metadata.new?.inputs ?? {};
+  return Object.entries(metadata.detailedDiff ?? {}).map(([path, { diffKind }]) => {
+    const text = String(diffKind);
+    const kind = KINDS[text.replace("-replace", "")] ?? "update";
+    const shown = (inputs: Record<string, unknown>) => showValue(valueAt(inputs, path));
+    return {
+      path,
+      kind,
+      ...(kind !== "add" && { before: shown(before) }),
+      ...(kind !== "delete" && { after: shown(after) }),
+      ...(text.endsWith("-replace") && { replaces: true }),
+    };
+  });
+}
+
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+
+/** JSON text of a value; the engine masked secrets already, they only lose their envelope. */
+function showValue(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, item: unknown) => (typeof item === "object" && item !== null && SIGNATURE in item ? "[secret]" : item)) ??
+    ""
+  );
+}
+
+/** The value at a property path: `files["openclaw.json"].mode`, `command[0]`. */
+function valueAt(root: unknown, path: string): unknown {
+  let value = root;
+  for (const [, name, index, quoted] of path.matchAll(/([^.[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g)) {
+    if (typeof value !== "object" || value === null) {
+      return undefined;
+    }
+    value = (value as Record<string, unknown>)[name ?? index ?? quoted ?? ""];
+  }
+  return value;
+}
