@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import { type ClawRuntime, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import type {
+  ClawAdapter,
+  ConfigIssue,
+  ParsedConfig,
+  RuntimeInfo,
+  UnifiedConfig,
+} from "../../../service/application/ports/claw-adapter.ts";
+import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/config-path.ts";
+import { stableJson } from "../json.ts";
+import { SecretReferences, secretEnvName } from "../secret-references.ts";
+import { type ClawManifest, TEMPLATE_PLACEHOLDER } from "./claw-manifest.ts";
+
+type Variable = ClawManifest["spec"]["variables"][number];
+
+/** The adapter of a claw type that a manifest describes. */
+export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
+  const { metadata, spec } = manifest;
+  const variables = new Map(spec.variables.map((variable) => [variable.name, variable]));
+  const generateConfig = (config: ParsedConfig) => configFiles(manifest, config);
+  return {
+    type: metadata.name,
+    name: `${metadata.name}Adapter`,
+    defaultVersion: spec.version,
+    description: metadata.description,
+    defaults: Object.fromEntries(spec.variables.map(({ name, default: value }) => [name, value ?? null])),
+    secretKeys: spec.variables.filter((variable) => variable.secret).map((variable) => variable.name),
+    parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
+    generateConfig,
+    validate: async (config) => [...(config.issues ?? [])],
+    injectRuntime: (config, info) => runtimeOf(manifest, config, generateConfig(config), info),
+  };
+}
+
+function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig {
+  const { native: base, ...own } = unified;
+  const issues = [...variableIssues(variables, own)];
+  if (base !== undefined) {
+    issues.push({ path: "native", message: "this claw type has no native settings", fix: "use its variables" });
+  }
+  const isSecret = (key: string) => secrets.has(key) || variables.get(key)?.secret === true;
+  const references = new SecretReferences(new Set(leafKeys(own).filter(isSecret)), (name) => name);
+  const native = references.extract(own);
+  const env: Record<string, string> = {};
+  const secretEnv: Record<string, string> = {};
+  for (const [key, variable] of variables) {
+    const value = valueAt(native, key);
+    if (value === undefined) {
+      continue;
+    }
+    if (isSecret(key)) {
+      secretEnv[variable.env ?? secretEnvName(key)] = references.env[String(value)] ?? "";
+      removeAt(native, key);
+    } else if (variable.env !== undefined) {
+      env[variable.env] = textOf(value);
+      removeAt(native, key);
+    }
+  }
+  return { native, env, secretEnv, issues: [...issues, ...references.issues] };
+}
+
+function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<ConfigIssue> {
+  const names = [...variables.keys()];
+  for (const key of leafKeys(unified)) {
+    if (!names.some((name) => key === name || key.startsWith(`${name}.`))) {
+      yield { path: key, message: `unknown key '${key}'`, fix: unknownKeyFix(key, names) };
+    }
+  }
+  for (const [name, { type, required, description }] of variables) {
+    const value = valueAt(unified, name);
+    if (value === undefined) {
+      if (required) {
+        yield { path: name, message: `is required${description && ` (${description})`}`, fix: "set it in spec.config.overrides" };
+      }
+    } else if (!matchesVariableType(type, value)) {
+      yield { path: name, message: `must be of type ${type}`, fix: `give a value of type ${type}` };
+    }
+  }
+}
+
+function configFiles({ spec }: ClawManifest, config: ParsedConfig): ClawRuntime["files"] {
+  if (!spec.config) {
+    return [];
+  }
+  const { path, format, template } = spec.config;
+  if (template !== undefined) {
+    const insert = (key: string) => {
+      const value = valueAt(config.native, key);
+      return format === "env" ? textOf(value ?? "") : JSON.stringify(value ?? null);
+    };
+    return [{ path, content: template.replaceAll(TEMPLATE_PLACEHOLDER, (_whole, key: string) => insert(key)) }];
+  }
+  switch (format) {
+    case "json":
+      return [{ path, content: stableJson(config.native) }];
+    case "yaml":
+      return [{ path, content: stringify(config.native, { sortMapEntries: true }) }];
+    case "env": {
+      const lines = leafKeys(config.native)
+        .toSorted()
+        .map((key) => `${envName(key)}=${JSON.stringify(textOf(valueAt(config.native, key)))}\n`);
+      return [{ path, content: lines.join("") }];
+    }
+  }
+}
+
+/** `reply.wordDelayMs` → `REPLY_WORD_DELAY_MS`. */
+function envName(key: string): string {
+  return secretEnvName(key).replace("CLAW_SECRET_", "");
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function runtimeOf(
+  { spec }: ClawManifest,
+  config: ParsedConfig,
+  files: ClawRuntime["files"],
+  { spec: instance, instanceToken }: RuntimeInfo,
+): ClawRuntime {
+  const version = instance.version ?? spec.version;
+  const env = { ...spec.env, ...config.env };
+  const tokenEnv = spec.chat?.tokenEnv;
+  const secretEnv = { ...config.secretEnv, ...(tokenEnv !== undefined && { [tokenEnv]: instanceToken }) };
+  const program = spec.software.source === "inline" ? spec.software.files.map(({ path, content = "" }) => ({ path, content })) : [];
+  const cold = [version, spec.command, env, secretEnv, program, ...(spec.reload === "watch" ? [] : files)];
+  return {
+    software: spec.software.source === "npm" ? { source: "npm", package: spec.software.package, version } : { source: "inline", version },
+    command: spec.command,
+    env,
+    secretEnv,
+    files: [...program, ...files],
+    restartDigest: createHash("sha256").update(stableJson(cold)).digest("hex"),
+    port: { ...(instance.network.port !== undefined && { fixed: instance.network.port }), span: spec.portSpan },
+    probes: spec.probes,
+    startup: spec.startup,
+    stop: spec.stop,
+    ...(spec.restartSignal && { restartSignal: spec.restartSignal }),
+    exitCodes: spec.exitCodes,
+    ...(spec.chat && { chat: spec.chat }),
+    ...(spec.console && { console: spec.console }),
+  };
+}

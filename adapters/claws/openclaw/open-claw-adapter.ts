@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import type { ClawRuntime } from "../../../sdk/contract/index.ts";
+import type { ClawAdapter, ConfigIssue, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/claw-adapter.ts";
+import { stableJson } from "../json.ts";
+import { coldSettings } from "./hot-settings.ts";
+import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
+import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
+import { SchemaCheck } from "./schema-check.ts";
+import { startIssues } from "./start-checks.ts";
+
+const PACKAGE = "openclaw";
+const DEFAULT_VERSION = "2026.9.6";
+const CONFIG_FILE = "openclaw.json";
+
+/** The JSON schema of a version's config, as that version itself prints it; undefined while the version is not installed. */
+export type SchemaSource = (version: string) => Promise<Readonly<Record<string, unknown>> | undefined>;
+
+/** The OpenClaw type (A2): the npm package `openclaw`, run as a gateway on the loopback interface. */
+export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): ClawAdapter {
+  const checks = new WeakMap<object, SchemaCheck>();
+  const checkOf = (schema: Readonly<Record<string, unknown>>) => {
+    const check = checks.get(schema) ?? new SchemaCheck(schema, UNIFIED_KEYS);
+    checks.set(schema, check);
+    return check;
+  };
+
+  return {
+    type: "OpenClaw",
+    name: "OpenClawAdapter",
+    defaultVersion: DEFAULT_VERSION,
+    description: "The OpenClaw gateway, from the npm package 'openclaw'",
+    defaults: DEFAULTS,
+    secretKeys: SECRET_KEYS,
+    parseConfig: parseOpenClawConfig,
+    generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
+    validate: async (config, version) => {
+      const schema = await options.schemaFor(version);
+      const found = [...(schema ? checkOf(schema).issuesOf(config.native) : []), ...startIssues(config, schema)];
+      const issues = found.map((issue) => ({ ...issue, path: toUnifiedKey(issue.path, config.sources ?? {}) }));
+      return unique([...(config.issues ?? []), ...issues]);
+    },
+    injectRuntime: runtimeOf,
+  };
+}
+
+/** Keys that levels and overrides may set without a template; none has a value unless someone gives one. */
+const DEFAULTS = Object.fromEntries(
+  [
+    "model.name",
+    "model.provider",
+    "model.baseUrl",
+    "model.apiKey",
+    "model.api",
+    "model.maxTokens",
+    "model.contextWindow",
+    "model.cost",
+    "model.fallbacks",
+    "memory.limit",
+    "agent",
+    "heartbeat",
+    "skills",
+    "plugins",
+    "channels",
+    "proxy",
+  ].map((key) => [key, null]),
+);
+
+const SECRET_KEYS: readonly string[] = [
+  "model.apiKey",
+  "skills.*.apiKey",
+  "skills.entries.*.apiKey",
+  ...["", "native."].flatMap((prefix) => [
+    `${prefix}models.providers.*.apiKey`,
+    ...["channels.*", "channels.*.accounts.*"].flatMap((channel) =>
+      [
+        "token",
+        "botToken",
+        "appToken",
+        "signingSecret",
+        "appSecret",
+        "appPassword",
+        "clientSecret",
+        "password",
+        "accessToken",
+        "webhookSecret",
+      ].map((key) => `${prefix}${channel}.${key}`),
+    ),
+  ]),
+  "native.skills.entries.*.apiKey",
+];
+
+function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): ClawRuntime {
+  const version = spec.version ?? DEFAULT_VERSION;
+  const env = {
+    ...config.env,
+    OPENCLAW_CONFIG_PATH: `\${configDir}/${CONFIG_FILE}`,
+    OPENCLAW_STATE_DIR: "${dataDir}/state",
+    [DATA_DIR_ENV]: "${dataDir}",
+    [LOG_DIR_ENV]: "${runDir}/logs",
+    // The agent owns the process and the control plane its config and version: OpenClaw is to leave all three alone.
+    OPENCLAW_NO_RESPAWN: "1",
+    OPENCLAW_SUPERVISOR_MODE: "external",
+    OPENCLAW_CONFIG_READONLY: "1",
+    OPENCLAW_NO_AUTO_UPDATE: "1",
+    OPENCLAW_DISABLE_BONJOUR: "1",
+  };
+  const secretEnv = { ...config.secretEnv, [GATEWAY_TOKEN_ENV]: instanceToken };
+  const content = stableJson(config.native);
+  return {
+    software: { source: "npm", package: PACKAGE, version },
+    command: ["${node}", `\${softwareDir}/node_modules/${PACKAGE}/openclaw.mjs`, "gateway", "--port", "${port}"],
+    env,
+    secretEnv,
+    files: [{ path: CONFIG_FILE, content }],
+    restartDigest: sha256(stableJson([version, env, secretEnv, coldSettings(config.native)])),
+    // OpenClaw derives more ports from its own: browser control at +2, debugging up to +110.
+    port: { ...(spec.network.port !== undefined && { fixed: spec.network.port }), span: 120 },
+    probes: {
+      startup: { path: "/startupz", expect: { status: "started" }, periodSeconds: 0.25, failureThreshold: 1 },
+      readiness: { path: "/readyz", expect: { ready: true }, periodSeconds: 5, failureThreshold: 3 },
+      liveness: { path: "/healthz", expect: { status: "live" }, periodSeconds: 10, failureThreshold: 6 },
+    },
+    startup: { timeoutSeconds: 180, heavy: true },
+    // Its own shutdown lets turns in flight finish for up to 325 s.
+    stop: { signal: "SIGTERM", graceSeconds: 330 },
+    restartSignal: "SIGUSR2",
+    exitCodes: {
+      "78": { reason: "ConfigError", message: "OpenClaw refused its configuration; its log says why", restart: false },
+    },
+    chat: { protocol: "openai-chat-completions", path: "/v1/chat/completions", model: "openclaw", tokenEnv: GATEWAY_TOKEN_ENV },
+    configCheck: { protocol: "openclaw-gateway", tokenEnv: GATEWAY_TOKEN_ENV, digest: sha256(content) },
+  };
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function unique(issues: readonly ConfigIssue[]): ConfigIssue[] {
+  const byText = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));
+  return [...byText.values()];
+}

@@ -1,0 +1,53 @@
+import type { ConfigIssue, UnifiedConfig } from "../../service/application/ports/claw-adapter.ts";
+import { isTree } from "../../service/domain/configs/config-path.ts";
+
+/** Moves the secret values of a config into environment variables, leaving what `reference` makes of the variable's name. */
+export class SecretReferences {
+  readonly env: Record<string, string> = {};
+  readonly issues: ConfigIssue[] = [];
+  readonly #secrets: ReadonlySet<string>;
+  readonly #reference: (name: string) => string;
+
+  constructor(secrets: ReadonlySet<string>, reference: (name: string) => string) {
+    this.#secrets = secrets;
+    this.#reference = reference;
+  }
+
+  /** A copy of the tree with every secret replaced. */
+  extract(tree: UnifiedConfig, prefix = ""): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(tree).map(([segment, value]) => {
+        const key = `${prefix}${segment}`;
+        if (this.#secrets.has(key)) {
+          return [segment, this.#move(key, value)];
+        }
+        return [segment, isTree(value) ? this.extract(value, `${key}.`) : value];
+      }),
+    );
+  }
+
+  #move(key: string, value: unknown): unknown {
+    if (typeof value !== "string" && typeof value !== "number") {
+      this.issues.push({ path: key, message: "a secret must be a text", fix: "give its parts as variables of their own" });
+      return undefined;
+    }
+    const name = this.#freeName(key);
+    this.env[name] = String(value);
+    return this.#reference(name);
+  }
+
+  #freeName(key: string): string {
+    const base = secretEnvName(key);
+    let name = base;
+    for (let count = 2; name in this.env; count++) {
+      name = `${base}_${count}`;
+    }
+    return name;
+  }
+}
+
+/** `model.apiKey` → `CLAW_SECRET_MODEL_API_KEY`. */
+export function secretEnvName(key: string): string {
+  const words = key.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/[^A-Za-z0-9]+/g, "_");
+  return `CLAW_SECRET_${words.toUpperCase()}`;
+}

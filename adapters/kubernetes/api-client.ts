@@ -1,0 +1,158 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import type { PropertyMap } from "../../service/application/ports/stack-store.ts";
+import { ApiError, UnreachableError } from "./api-errors.ts";
+import type { Connection } from "./kubeconfig.ts";
+import type { KubeObject } from "./objects.ts";
+
+export interface Call {
+  readonly method?: "GET" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: PropertyMap | PropertyMap[];
+  readonly contentType?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** How long the server may be silent. @default 60 seconds */
+  readonly timeoutMs?: number;
+  /** Over a connection of its own, rather than after those that wait for one: the others may hang. */
+  readonly apart?: boolean;
+}
+export interface WatchEvent {
+  readonly type: string;
+  readonly object: KubeObject;
+}
+
+const requestsAtOnce = 16;
+const requestMs = 60_000;
+/** A watch gets a bookmark about every minute: one that is silent for longer has lost its server. */
+const silenceMs = 150_000;
+const retriesMax = 4;
+
+/** The HTTP API of one cluster. Connections are kept; so many requests at once, the rest wait; watches and what goes apart are not counted. */
+export class ApiClient {
+  readonly #connection: Connection;
+  readonly #agent: Agent;
+  readonly #uncountedAgent: Agent;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const Kind = connection.server.startsWith("http:") ? (HttpAgent as unknown as typeof Agent) : Agent;
+    this.#agent = new Kind({ keepAlive: true, maxSockets: requestsAtOnce });
+    this.#uncountedAgent = new Kind({ keepAlive: false });
+  }
+
+  get server(): string {
+    return this.#connection.server;
+  }
+
+  /** @throws {ApiError} when it is refused. @throws {UnreachableError} when there is no answer. */
+  async request(call: Call): Promise<PropertyMap> {
+    for (let attempt = 0; ; attempt++) {
+      const response = await this.#send(call, call.apart ? this.#uncountedAgent : this.#agent, call.timeoutMs ?? requestMs);
+      const text = await readAll(response).catch((error: Error) => Promise.reject(new UnreachableError(error.message)));
+      const code = response.statusCode ?? 0;
+      const isDone = code >= 200 && code < 300;
+      // Seen of a schema that was just being made: success, and no body.
+      const isEmpty = isDone && text === "" && (call.method ?? "GET") === "GET";
+      if (isDone && !isEmpty) {
+        return JSON.parse(text) as PropertyMap;
+      }
+      // The server asks for patience (429), or is between two of its replicas: what is sent here may be sent again.
+      const retryAfter = Number(response.headers["retry-after"]);
+      if ((code === 429 || code === 503 || isEmpty) && attempt < retriesMax) {
+        await delay(retryAfter > 0 ? Math.min(retryAfter, 10) * 1000 : 200 * 2 ** attempt, undefined, { signal: call.signal });
+        continue;
+      }
+      throw isEmpty ? new UnreachableError(`an empty answer to ${call.path}`) : new ApiError(code, parseStatus(text));
+    }
+  }
+
+  /** Credentials for a connection of another kind, as of now. */
+  options(): Promise<RequestOptions> {
+    return this.#connection.options();
+  }
+
+  /** The events of one watch, until the server or the signal ends it. */
+  async *watch(call: Call & { readonly signal: AbortSignal }): AsyncGenerator<WatchEvent> {
+    const query = { ...call.query, watch: "true", allowWatchBookmarks: "true" };
+    for await (const line of this.lines({ timeoutMs: silenceMs, ...call, query })) {
+      yield JSON.parse(line) as WatchEvent;
+    }
+  }
+
+  /** The lines of an answer as they come, until the server or the signal ends it. `timeoutMs` 0: however long it is silent. */
+  async *lines(call: Call & { readonly signal: AbortSignal; readonly timeoutMs: number }): AsyncGenerator<string> {
+    const response = await this.#send(call, this.#uncountedAgent, call.timeoutMs);
+    if (response.statusCode !== 200) {
+      throw new ApiError(response.statusCode ?? 0, parseStatus(await readAll(response)));
+    }
+    const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
+    try {
+      yield* lines;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+    this.#uncountedAgent.destroy();
+  }
+
+  async #send(call: Call, agent: Agent, timeoutMs: number, isRenewed = false): Promise<IncomingMessage> {
+    call.signal?.throwIfAborted();
+    const options = await this.#connection.options().catch((error: unknown) => {
+      throw new UnreachableError(`its credentials can't be had: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    const url = new URL(`${this.#connection.server}${call.path}`);
+    for (const [key, value] of Object.entries(call.query ?? {})) {
+      url.searchParams.set(key, value);
+    }
+    const body = call.body && JSON.stringify(call.body);
+    const headers = {
+      ...options.headers,
+      accept: "application/json",
+      "user-agent": "open-cluster-claw",
+      ...(body !== undefined && { "content-type": call.contentType ?? "application/json", "content-length": Buffer.byteLength(body) }),
+    };
+    const send = url.protocol === "http:" ? httpRequest : httpsRequest;
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = send(url, { ...options, headers, method: call.method ?? "GET", agent, signal: call.signal }, resolve);
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        // The server had just closed a connection that was kept, as it does with idle ones. What is sent here may be sent again.
+        if (request.reusedSocket && error.code === "ECONNRESET") {
+          resolve(this.#send(call, agent, timeoutMs));
+          return;
+        }
+        reject(call.signal?.aborted ? call.signal.reason : new UnreachableError(`${error.message} (${this.server})`, error));
+      });
+      request.setTimeout(timeoutMs, () => {
+        request.destroy(Object.assign(new Error(`no answer within ${timeoutMs / 1000} seconds`), { code: "ETIMEDOUT" }));
+      });
+      request.end(body);
+    });
+    if (response.statusCode === 401 && !isRenewed && this.#connection.renew?.()) {
+      response.resume();
+      return this.#send(call, agent, timeoutMs, true);
+    }
+    return response;
+  }
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) {
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseStatus(text: string): PropertyMap {
+  try {
+    return JSON.parse(text) as PropertyMap;
+  } catch {
+    return { message: text.trim() };
+  }
+}

@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters.ts";
+import type { Pods } from "../../service/application/ports/pods.ts";
+import { ApiClient } from "./api-client.ts";
+import { ApiError, UnreachableError } from "./api-errors.ts";
+import { openCustomResources } from "./custom-resources.ts";
+import { declaredKinds } from "./declared-kinds.ts";
+import { deviationOf } from "./drift.ts";
+import { exec } from "./exec.ts";
+import { inspect } from "./inspect.ts";
+import { killPod } from "./kill-pod.ts";
+import { observe } from "./observe.ts";
+import { refreshPods } from "./refresh-pods.ts";
+import { readUsage } from "./usage.ts";
+
+/** The clusters that this process talks to, with the connections of each way in kept. */
+export function createClusters(): Clusters & Pods {
+  const clients = new Map<string, Promise<ApiClient>>();
+  const clientOf = (access: KubernetesAccess): Promise<ApiClient> => {
+    const key = createHash("sha256")
+      .update(JSON.stringify([access.kubeconfig, access.context]))
+      .digest("base64");
+    const client = clients.get(key) ?? connect(access);
+    clients.set(key, client);
+    client.catch(() => clients.delete(key));
+    return client;
+  };
+  return {
+    inspect: (access) => asked(async () => inspect(await clientOf(access))),
+    observe(access, listener) {
+      const controller = new AbortController();
+      void observe(() => clientOf(access), listener, controller.signal);
+      return { stop: () => controller.abort() };
+    },
+    async *logs(access, { namespace, pod, container }, { tailLines, follow, signal }) {
+      const client = await asked(() => clientOf(access));
+      const query = { container, tailLines: String(tailLines), follow: String(follow) };
+      const lines = client.lines({ path: `/api/v1/namespaces/${namespace}/pods/${pod}/log`, query, signal, timeoutMs: 0 });
+      for (;;) {
+        const next = await asked(() => lines.next());
+        if (next.done) {
+          return;
+        }
+        yield next.value;
+      }
+    },
+    exec: (access, container, options) => asked(async () => exec(await clientOf(access), container, options)),
+    kill: (access, { namespace, pod }) => asked(async () => killPod(await clientOf(access), namespace, pod)),
+    usage: (access) => asked(async () => readUsage(await clientOf(access))),
+    refreshPods: (access, namespace, uids) => asked(async () => refreshPods(await clientOf(access), namespace, uids)),
+    compare: (access, { kind, namespace, name }, declared) =>
+      asked(async () => {
+        const place = declaredKinds.find((known) => known.kind === kind);
+        if (!place) {
+          return undefined;
+        }
+        const path = `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
+        const live = await (await clientOf(access)).request({ path }).catch((error: unknown) => {
+          if (error instanceof ApiError && error.isNotFound) {
+            return undefined;
+          }
+          throw error;
+        });
+        return deviationOf(declared, live);
+      }),
+    customResources: (access) => openCustomResources(() => clientOf(access)),
+    close() {
+      for (const client of clients.values()) {
+        client.then((open) => open.close()).catch(() => undefined);
+      }
+      clients.clear();
+    },
+  };
+}
+
+/** The kubeconfig's code is loaded with the first cluster: most control planes start without one. */
+async function connect({ kubeconfig, context = "" }: KubernetesAccess): Promise<ApiClient> {
+  const { inCluster, openConnection } = await import("./kubeconfig.ts");
+  try {
+    return new ApiClient(kubeconfig === "" ? inCluster() : openConnection({ kubeconfig, context, cluster: "" }));
+  } catch (error) {
+    throw new ClusterError("InvalidKubeconfig", error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+const NETWORK_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "ConnectionRefused",
+  ECONNRESET: "ConnectionReset",
+  EPIPE: "ConnectionReset",
+  ENOTFOUND: "HostUnknown",
+  EAI_AGAIN: "HostUnknown",
+  ETIMEDOUT: "Timeout",
+  EHOSTUNREACH: "HostUnreachable",
+  ENETUNREACH: "HostUnreachable",
+};
+
+async function asked<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ApiError) {
+      throw new ClusterError(error.reason || `Http${error.code}`, error.message, error);
+    }
+    if (error instanceof UnreachableError) {
+      const { code = "", message = error.message } = (error.cause ?? {}) as { code?: string; message?: string };
+      const isTls = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(code);
+      throw new ClusterError(NETWORK_REASONS[code] ?? (isTls ? "CertificateInvalid" : "Unreachable"), message, error);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,120 @@
+import type { CustomKind, CustomResource, CustomResources } from "../../service/application/ports/custom-resources.ts";
+import type { PropertyMap } from "../../service/application/ports/stack-store.ts";
+import type { ApiClient } from "./api-client.ts";
+import { follow } from "./changes.ts";
+import { listAt, mapAt, numberAt, textAt } from "./objects.ts";
+
+const ROOT = "/apis/clusterclaw.io/v1";
+const FINALIZER = "clusterclaw.io/control-plane";
+const MANAGER = { fieldManager: "clusterclaw-control-plane" };
+const PLURALS: Readonly<Record<CustomKind, string>> = {
+  ClawInstance: "clawinstances",
+  ConfigTemplate: "configtemplates",
+  Tenant: "tenants",
+};
+
+/** The ClawInstances, ConfigTemplates and Tenants that were written to a cluster. */
+export function openCustomResources(connect: () => Promise<ApiClient>): CustomResources {
+  const patch = async (resource: CustomResource, body: PropertyMap, subresource = "") => {
+    const client = await connect();
+    // The version makes it a refusal when somebody else was faster.
+    const metadata = { ...mapAt(body, "metadata"), resourceVersion: resource.resourceVersion };
+    const contentType = "application/merge-patch+json";
+    await client.request({
+      method: "PATCH",
+      path: pathOf(resource) + subresource,
+      query: MANAGER,
+      contentType,
+      body: { ...body, metadata },
+    });
+  };
+  return {
+    follow(listener) {
+      const controller = new AbortController();
+      for (const kind of Object.keys(PLURALS) as CustomKind[]) {
+        void followKind(connect, kind, listener, controller.signal);
+      }
+      return { stop: () => controller.abort() };
+    },
+    hold: (resource, held) => patch(resource, { metadata: { finalizers: held ? [FINALIZER] : [] } }),
+    writeStatus: (resource, status) => patch(resource, { status: status as PropertyMap }, "/status"),
+    async replaceSpec(resource, spec) {
+      const client = await connect();
+      const current = await client.request({ path: pathOf(resource) });
+      const metadata = { ...mapAt(current, "metadata"), resourceVersion: resource.resourceVersion };
+      const body = { ...current, metadata, spec: spec as PropertyMap };
+      await client.request({ method: "PUT", path: pathOf(resource), query: MANAGER, body });
+    },
+    async delete(resource) {
+      const client = await connect();
+      await client.request({ method: "DELETE", path: pathOf(resource), body: { preconditions: { uid: resource.uid } } });
+    },
+    async ensureNamespace(name) {
+      const client = await connect();
+      const body = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
+      // It claims no field: one that is there stays as it is.
+      await client.request({
+        method: "PATCH",
+        path: `/api/v1/namespaces/${name}`,
+        query: MANAGER,
+        contentType: "application/apply-patch+yaml",
+        body,
+      });
+    },
+  };
+}
+
+async function followKind(
+  connect: () => Promise<ApiClient>,
+  kind: CustomKind,
+  listener: (key: string, resource: CustomResource | undefined) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = new Set<string>();
+  await follow<PropertyMap>(connect, { path: `${ROOT}/${PLURALS[kind]}` }, signal, (change) => {
+    const put = (object: PropertyMap) => {
+      const resource = toResource(kind, object);
+      known.add(keyOf(resource));
+      listener(keyOf(resource), resource);
+    };
+    const forget = (key: string) => {
+      known.delete(key);
+      listener(key, undefined);
+    };
+    if (change.type === "listed") {
+      const listed = new Set(change.items.map((object) => keyOf(toResource(kind, object))));
+      change.items.forEach(put);
+      [...known].filter((key) => !listed.has(key)).forEach(forget);
+    } else if (change.type === "put") {
+      put(change.item);
+    } else {
+      forget(keyOf(toResource(kind, change.item)));
+    }
+  });
+}
+
+function keyOf({ kind, namespace = "", name }: CustomResource): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+function pathOf({ kind, namespace, name }: CustomResource): string {
+  return `${ROOT}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${PLURALS[kind]}/${name}`;
+}
+
+function toResource(kind: CustomKind, object: PropertyMap): CustomResource {
+  const namespace = textAt(object, "metadata", "namespace");
+  return {
+    kind,
+    ...(namespace !== "" && { namespace }),
+    name: textAt(object, "metadata", "name"),
+    uid: textAt(object, "metadata", "uid"),
+    generation: numberAt(object, "metadata", "generation"),
+    resourceVersion: textAt(object, "metadata", "resourceVersion"),
+    labels: mapAt(object, "metadata", "labels") as Record<string, string>,
+    annotations: mapAt(object, "metadata", "annotations") as Record<string, string>,
+    spec: mapAt(object, "spec"),
+    status: mapAt(object, "status"),
+    deleting: textAt(object, "metadata", "deletionTimestamp") !== "",
+    held: listAt(object, "metadata", "finalizers").includes(FINALIZER),
+  };
+}

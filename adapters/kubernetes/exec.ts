@@ -1,0 +1,88 @@
+import { type ClientOptions, WebSocket } from "ws";
+import type { PodContainer, Terminal } from "../../service/application/ports/pods.ts";
+import type { ApiClient } from "./api-client.ts";
+import { ApiError, UnreachableError } from "./api-errors.ts";
+
+/** Kubernetes' remote-command protocol: the first byte of a message names its channel. */
+const PROTOCOL = "v5.channel.k8s.io";
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+const STATUS = 3;
+const RESIZE = 4;
+
+interface ExecOptions {
+  readonly command: readonly string[];
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/** Opens a terminal in a container. @throws {ApiError}, {UnreachableError} */
+export async function exec(
+  client: ApiClient,
+  { namespace, pod, container }: PodContainer,
+  { command, cols, rows }: ExecOptions,
+): Promise<Terminal> {
+  const url = new URL(`${client.server.replace(/^http/, "ws")}/api/v1/namespaces/${namespace}/pods/${pod}/exec`);
+  for (const [key, value] of [["container", container], ...["stdin", "stdout", "tty"].map((flag) => [flag, "true"])]) {
+    url.searchParams.append(key ?? "", value ?? "");
+  }
+  for (const word of command) {
+    url.searchParams.append("command", word);
+  }
+  const socket = new WebSocket(url, PROTOCOL, (await client.options()) as unknown as ClientOptions);
+  let end: { exitCode?: number; error?: string } = {};
+  const early: Buffer[] = [];
+  let onData = (data: Buffer): void => void early.push(data);
+  socket.on("message", (message: Buffer) => {
+    if (message[0] === STATUS) {
+      end = toEnd(message.subarray(1).toString());
+    } else if (message[0] === STDOUT || message[0] === STDERR) {
+      onData(message.subarray(1));
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("open", resolve);
+    socket.once("unexpected-response", (_request, response) => {
+      const message = `a terminal in pod '${pod}' was refused (${response.statusCode})`;
+      reject(new ApiError(response.statusCode ?? 0, { message }));
+    });
+    socket.once("error", (error) => reject(new UnreachableError(error.message, error)));
+  });
+  const send = (channel: number, data: Buffer): void => {
+    if (socket.readyState === WebSocket.OPEN) {
+      socket.send(Buffer.concat([Buffer.of(channel), data]));
+    }
+  };
+  const resize = (width: number, height: number) => send(RESIZE, Buffer.from(JSON.stringify({ Width: width, Height: height })));
+  resize(cols, rows);
+  return {
+    send: (data) => send(STDIN, data),
+    resize,
+    onData(listener) {
+      onData = listener;
+      early.splice(0).forEach(listener);
+    },
+    onClose(listener) {
+      socket.once("error", (error) => {
+        end = { error: error.message };
+      });
+      socket.once("close", () => listener(end));
+    },
+    close: () => socket.close(),
+  };
+}
+
+/** The Status that ends a command. */
+function toEnd(text: string): { exitCode?: number; error?: string } {
+  const { status, message, details } = JSON.parse(text) as {
+    status?: string;
+    message?: string;
+    details?: { causes?: { reason?: string; message?: string }[] };
+  };
+  if (status === "Success") {
+    return { exitCode: 0 };
+  }
+  const exitCode = details?.causes?.find(({ reason }) => reason === "ExitCode")?.message;
+  return exitCode === undefined ? { error: message ?? "the terminal ended" } : { exitCode: Number(exitCode) };
+}

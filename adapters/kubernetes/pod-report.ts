@@ -1,0 +1,96 @@
+import type { PodReport } from "../../service/domain/instances/pod.ts";
+
+/** The part of every object that is read here. */
+export interface WithMetadata {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+}
+
+interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly running?: object;
+  readonly terminated?: { readonly reason?: string; readonly message?: string; readonly exitCode: number };
+}
+interface ContainerStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly state?: ContainerState;
+  readonly lastState?: ContainerState;
+}
+export interface Pod extends WithMetadata {
+  readonly spec?: { readonly nodeName?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+/** What a pod's status comes to, in one reason and one sentence. @param unhealthy the last failed probe that the kubelet told of */
+export function toPodReport(pod: Pod, unhealthy: string | undefined): PodReport {
+  const { status = {} } = pod;
+  const containers = status.containerStatuses ?? [];
+  const ready = status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+  return {
+    name: pod.metadata.name,
+    ready,
+    restarts: Math.max(0, ...containers.map(({ restartCount }) => restartCount)),
+    ...(pod.spec?.nodeName !== undefined && { node: pod.spec.nodeName }),
+    ...(ready ? { reason: "Ready", message: "" } : whyNotReady(pod, unhealthy)),
+  };
+}
+
+function whyNotReady({ metadata, status = {} }: Pod, unhealthy: string | undefined): { reason: string; message: string } {
+  if (metadata.deletionTimestamp !== undefined) {
+    return { reason: "Terminating", message: "its pod is being stopped" };
+  }
+  const unscheduled = status.conditions?.find(({ type, status: is }) => type === "PodScheduled" && is === "False");
+  if (unscheduled) {
+    return { reason: unscheduled.reason ?? "Unschedulable", message: unscheduled.message ?? "no node takes its pod" };
+  }
+  if (status.reason !== undefined) {
+    // Evicted, NodeLost, Shutdown …
+    return { reason: status.reason, message: status.message ?? "" };
+  }
+  const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  for (const container of all) {
+    const trouble = troubleOf(container);
+    if (trouble) {
+      return trouble;
+    }
+  }
+  return unhealthy === undefined
+    ? { reason: "Starting", message: "its containers are not ready yet" }
+    : { reason: "ProbeFailed", message: unhealthy };
+}
+
+function troubleOf({ name, state, lastState }: ContainerStatus): { reason: string; message: string } | undefined {
+  const last = lastState?.terminated;
+  const { waiting, terminated } = state ?? {};
+  const ended = terminated ?? last;
+  const exit = ended && `container '${name}' ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ""}`;
+  if (waiting?.reason === "CrashLoopBackOff") {
+    return {
+      reason: last?.reason === "OOMKilled" ? "OOMKilled" : "CrashLoopBackOff",
+      message: `${exit ?? `container '${name}' keeps ending`}; it is started again with growing delays`,
+    };
+  }
+  if (waiting && !["ContainerCreating", "PodInitializing"].includes(waiting.reason ?? "")) {
+    return { reason: waiting.reason ?? "Waiting", message: `container '${name}': ${waiting.message ?? waiting.reason ?? "it waits"}` };
+  }
+  return terminated && terminated.exitCode !== 0 ? { reason: terminated.reason ?? "Error", message: exit ?? "" } : undefined;
+}

@@ -1,0 +1,174 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { extname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { AgentAddressSchema, type AgentStatus, type ControlRequest, ControlResponseSchema } from "../../../sdk/contract/index.ts";
+
+const START_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 10_000;
+const AGENT_LOG_BYTES_MAX = 1024 * 1024;
+
+type ControlCall = ControlRequest extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
+
+/** How this host's agents are started. */
+export interface AgentLauncher {
+  /** The agent's entry file. */
+  readonly agentMain: string;
+  /** The program that runs it. */
+  readonly nodePath: string;
+}
+
+/** The agent of this very checkout, on this very Node.js. */
+export const localLauncher: AgentLauncher = {
+  agentMain: fileURLToPath(new URL(`../../../service/agent/main${extname(import.meta.url)}`, import.meta.url)),
+  nodePath: process.execPath,
+};
+
+/** Nobody answers on the run directory's control socket, or no longer. */
+export class AgentNotRunningError extends Error {
+  constructor(runDir: string) {
+    super(`no agent answers in '${runDir}'`);
+    this.name = "AgentNotRunningError";
+  }
+}
+
+/** Asks the agent of a run directory. @throws {AgentNotRunningError} */
+export async function callAgent(
+  runDir: string,
+  call: ControlCall,
+  options: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<AgentStatus> {
+  const socketPath = await readSocketPath(runDir);
+  if (socketPath === undefined) {
+    throw new AgentNotRunningError(runDir);
+  }
+  const line = await exchange(runDir, socketPath, `${JSON.stringify({ ...call, id: 1 })}\n`, options);
+  const response = ControlResponseSchema.parse(JSON.parse(line));
+  if (!response.ok) {
+    throw new Error(`the agent in '${runDir}' refuses '${call.method}': ${response.error}`);
+  }
+  return response.status;
+}
+
+async function readSocketPath(runDir: string): Promise<string | undefined> {
+  const text = await readFile(join(runDir, "agent.json"), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : AgentAddressSchema.parse(JSON.parse(text)).socket;
+}
+
+function exchange(
+  runDir: string,
+  socketPath: string,
+  request: string,
+  options: { timeoutMs?: number; signal?: AbortSignal | undefined },
+): Promise<string> {
+  const { timeoutMs = ANSWER_TIMEOUT_MS, signal } = options;
+  return new Promise((resolve, reject) => {
+    let received = "";
+    const socket = createConnection(socketPath);
+    const fail = (err: Error) => {
+      socket.destroy();
+      reject(err);
+    };
+    const timer = setTimeout(() => fail(new Error(`the agent in '${runDir}' did not answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const onAbort = () => fail(new Error("cancelled"));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    socket.setEncoding("utf8");
+    socket.on("connect", () => socket.write(request));
+    socket.on("data", (text: string) => {
+      received += text;
+      if (received.includes("\n")) {
+        socket.destroy();
+        resolve(received);
+      }
+    });
+    socket.on("error", () => fail(new AgentNotRunningError(runDir)));
+    socket.on("close", () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      fail(new AgentNotRunningError(runDir));
+    });
+  });
+}
+
+/** Sees to it that an agent answers in the run directory, which holds a specification. It outlives this process. */
+export async function ensureAgent(runDir: string, hostDir: string, launcher: AgentLauncher): Promise<AgentStatus> {
+  try {
+    return await callAgent(runDir, { method: "status" });
+  } catch (err) {
+    if (!(err instanceof AgentNotRunningError)) {
+      throw err;
+    }
+  }
+  startAgent(runDir, hostDir, launcher);
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    await delay(25);
+    try {
+      return await callAgent(runDir, { method: "status" });
+    } catch (err) {
+      if (!(err instanceof AgentNotRunningError)) {
+        throw err;
+      }
+    }
+    if (Date.now() > deadline) {
+      throw new Error(
+        `AgentNotStarted: the agent in '${runDir}' did not start within ${START_TIMEOUT_MS / 1000} s; see logs/agent.log there`,
+      );
+    }
+  }
+}
+
+function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: AgentLauncher): void {
+  mkdirSync(join(runDir, "logs"), { recursive: true, mode: 0o700 });
+  const logPath = join(runDir, "logs", "agent.log");
+  const isFull = (statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > AGENT_LOG_BYTES_MAX;
+  const log = openSync(logPath, isFull ? "w" : "a", 0o600);
+  try {
+    const { PATH, TMPDIR } = process.env;
+    const env = {
+      ...(PATH === undefined ? {} : { PATH }),
+      ...(TMPDIR === undefined ? {} : { TMPDIR }),
+      // Cached code spares an agent the type stripper: about 15 MB.
+      NODE_COMPILE_CACHE: join(hostDir, "agent-cache"),
+    };
+    spawn(nodePath, ["--max-semi-space-size=1", agentMain, runDir], { cwd: runDir, env, detached: true, stdio: ["ignore", log, log] })
+      .on("error", () => undefined)
+      .unref();
+  } finally {
+    closeSync(log);
+  }
+}
+
+/**
+ * Sees to it that a host's agents run and dial the control plane where it is now. Those that do not run, after a reboot for example,
+ * are started: each adopts or starts its claw. Answers the instance uids of those that were started and of those that could not be.
+ */
+export async function reviveAgents(
+  hostDir: string,
+  agentUrl: string,
+  launcher: AgentLauncher,
+): Promise<{ revived: string[]; failed: string[] }> {
+  const revived: string[] = [];
+  const failed: string[] = [];
+  for (const uid of await readdir(join(hostDir, "run")).catch(() => [])) {
+    const runDir = join(hostDir, "run", uid);
+    if (!(await stat(join(runDir, "process.json")).catch(() => undefined))) {
+      continue;
+    }
+    const dial = () => callAgent(runDir, { method: "dial", agentUrl });
+    try {
+      await dial();
+    } catch {
+      await ensureAgent(runDir, hostDir, launcher)
+        .then(dial)
+        .then(
+          () => revived.push(uid),
+          () => failed.push(uid),
+        );
+    }
+  }
+  return { revived, failed };
+}

@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { basename, delimiter, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+const LOCK_HEARTBEAT_MS = 2_000;
+const LOCK_STALE_MS = 20_000;
+const LOCK_POLL_MS = 250;
+const INSTALL_TIMEOUT_MS = 15 * 60_000;
+const STDERR_BYTES_MAX = 64 * 1024;
+
+export interface InstallRequest {
+  readonly package: string;
+  readonly version: string;
+  /** Where the installed tree is to stand. It appears whole or not at all. */
+  readonly dir: string;
+  /** Checks the installed tree before it is moved there. */
+  verify(path: string): Promise<unknown>;
+}
+
+/** Installs a package; of several processes that want the same one, one does the work. @throws with what to do about it */
+export async function installPackage(request: InstallRequest, signal: AbortSignal | undefined): Promise<void> {
+  const parent = dirname(request.dir);
+  await mkdir(parent, { recursive: true, mode: 0o755 });
+  const lockPath = `${request.dir}.lock`;
+  const release = await lock(lockPath, signal);
+  try {
+    if (await exists(request.dir)) {
+      return;
+    }
+    const draftPrefix = `.${basename(request.dir)}-`;
+    // Holding the lock, one that lies there is of an installer that died.
+    const stale = (await readdir(parent)).filter((name) => name.startsWith(draftPrefix));
+    await Promise.all(stale.map((name) => rm(join(parent, name), { recursive: true, force: true })));
+    const draft = await mkdtemp(join(parent, draftPrefix));
+    try {
+      await npmInstall(request, draft, signal);
+      await request.verify(draft);
+      await rename(draft, request.dir);
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+  } finally {
+    await release();
+  }
+}
+
+/** A lock file whose holder keeps touching it: one that nobody touches any more is taken over. */
+async function lock(path: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      await (await open(path, "wx", 0o600)).close();
+      const heartbeat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), LOCK_HEARTBEAT_MS);
+      return async () => {
+        clearInterval(heartbeat);
+        await rm(path, { force: true });
+      };
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== "EEXIST") {
+        throw err;
+      }
+    }
+    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (age > LOCK_STALE_MS) {
+      await rm(path, { force: true });
+    } else {
+      await delay(LOCK_POLL_MS);
+    }
+  }
+}
+
+function npmInstall(request: InstallRequest, prefix: string, signal: AbortSignal | undefined): Promise<void> {
+  const wanted = `${request.package}@${request.version}`;
+  const args = ["install", "--prefix", prefix, "--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"];
+  // npm's own waits between attempts, 10 s to 60 s, would hide an unreachable registry for minutes.
+  args.push("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000", wanted);
+  return new Promise((resolve, reject) => {
+    let stderr = "";
+    const npm = spawn("npm", args, {
+      cwd: prefix,
+      env: npmEnvironment(),
+      stdio: ["ignore", "ignore", "pipe"],
+      timeout: INSTALL_TIMEOUT_MS,
+      ...(signal ? { signal } : {}),
+    });
+    npm.stderr.setEncoding("utf8");
+    npm.stderr.on("data", (text: string) => {
+      stderr = (stderr + text).slice(-STDERR_BYTES_MAX);
+    });
+    npm.on("error", (err: NodeJS.ErrnoException) => {
+      const message =
+        err.code === "ENOENT"
+          ? `NpmMissing: ${wanted} can't be installed: there is no 'npm' on PATH; install npm`
+          : `InstallFailed: ${wanted} can't be installed: ${err.message}`;
+      reject(new Error(message, { cause: err }));
+    });
+    npm.on("close", (code) => (code === 0 ? resolve() : reject(new Error(explain(wanted, stderr)))));
+  });
+}
+
+/** What npm needs of this process's environment, with this very Node.js first on PATH: npm is a program of the first one it finds. */
+function npmEnvironment(): Record<string, string> {
+  // A registry that is silent holds up the tenant's other changes: npm itself would wait 5 minutes, three times.
+  const env: Record<string, string> = { npm_config_fetch_timeout: "60000" };
+  for (const [name, value] of Object.entries(process.env)) {
+    if (
+      value !== undefined &&
+      /^(HOME|USER|TMPDIR|LANG|npm_config_.*|(http|https|no|all)_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR))$/i.test(name)
+    ) {
+      env[name] = value;
+    }
+  }
+  return { ...env, PATH: [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter) };
+}
+
+/** What npm's error codes mean, and what to do; a CamelCase reason first. */
+function explain(wanted: string, stderr: string): string {
+  const code = /npm (?:error|ERR!) code (\S+)/.exec(stderr)?.[1] ?? "";
+  switch (code) {
+    case "E404":
+    case "ETARGET":
+      return `VersionNotFound: ${wanted} is not in the npm registry: choose a version that exists`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "ECONNREFUSED":
+    case "ECONNRESET":
+    case "ETIMEDOUT":
+    case "ENETUNREACH":
+    case "ERR_SOCKET_TIMEOUT":
+    case "FETCH_ERROR":
+      return `RegistryUnreachable: ${wanted} can't be installed: the npm registry can't be reached (${code}); check the network, the proxy and npm's 'registry' setting`;
+    case "ENOSPC":
+      return `DiskFull: ${wanted} can't be installed: no space is left on the disk; free some, or set another data folder`;
+    case "EBADENGINE":
+      return `NodeUnsupported: ${wanted} does not run on Node.js ${process.version}: ${/Required: (.*)/.exec(stderr)?.[1] ?? "see its 'engines'"}`;
+    default:
+      return `InstallFailed: ${wanted} can't be installed: ${stderr.trim().slice(-1_000) || "npm failed without a message"}`;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}

@@ -1,0 +1,80 @@
+import type { DiffKind } from "../../../service/application/ports/resource-provider.ts";
+import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import { at, type KubeObject, type Path } from "../../kubernetes/objects.ts";
+import { isMap, joinPath } from "../properties.ts";
+
+export interface Change {
+  readonly path: Path;
+  readonly kind: Extract<DiffKind, "add" | "delete" | "update">;
+}
+
+/** What differs between two objects, leaf by leaf. */
+export function changesBetween(olds: KubeObject, news: KubeObject): Change[] {
+  const changes: Change[] = [];
+  compare(olds, news, []);
+  return changes;
+
+  function compare(before: PropertyValue | undefined, after: PropertyValue | undefined, path: Path): void {
+    if (before === undefined || after === undefined) {
+      if (before !== after) {
+        changes.push({ path, kind: before === undefined ? "add" : "delete" });
+      }
+    } else if (isMap(before) && isMap(after)) {
+      for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+        compare(before[key], after[key], [...path, key]);
+      }
+    } else if (Array.isArray(before) && Array.isArray(after)) {
+      for (let index = 0; index < Math.max(before.length, after.length); index++) {
+        compare(before[index], after[index], [...path, index]);
+      }
+    } else if (before !== after) {
+      changes.push({ path, kind: "update" });
+    }
+  }
+}
+
+/** Pulumi's path syntax. */
+export function toPropertyPath(path: Path): string {
+  return path.reduce<string>((text, step) => (typeof step === "number" ? `${text}[${step}]` : joinPath(text, step)), "");
+}
+
+/** Whether a property path lies at or below another. */
+export function isWithin(path: string, outer: string): boolean {
+  return path === outer || path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`);
+}
+
+/** Whether the change makes no difference to the server: what it would store is what it stores. */
+export function isWithoutEffect({ path }: Change, news: KubeObject, live: KubeObject, planned: KubeObject): boolean {
+  return sameValue(locate(live, path, news), locate(planned, path, news));
+}
+
+/** The keys by which the server merges lists of maps: its order may be another than the program's. */
+const mergeKeys = ["name", "key", "containerPort", "port", "mountPath", "devicePath", "ip", "type", "topologyKey", "uid"];
+
+function locate(object: KubeObject, path: Path, news: KubeObject): PropertyValue | undefined {
+  // The server keeps a Secret's text as data.
+  let found: PropertyValue | undefined = object;
+  let reference: PropertyValue | undefined = news;
+  for (const step of path[0] === "stringData" ? ["data", ...path.slice(1)] : path) {
+    const like = at(reference, step);
+    if (typeof step === "number" && Array.isArray(found) && isMap(like)) {
+      const key = mergeKeys.find((name) => name in like);
+      found = key === undefined ? found[step] : (found.find((item) => isMap(item) && item[key] === like[key]) ?? found[step]);
+    } else {
+      found = at(found, step);
+    }
+    reference = like;
+  }
+  return found;
+}
+
+function sameValue(a: PropertyValue | undefined, b: PropertyValue | undefined): boolean {
+  if (isMap(a) && isMap(b)) {
+    const keys = Object.keys(a);
+    return keys.length === Object.keys(b).length && keys.every((key) => sameValue(a[key], (b as PropertyMap)[key]));
+  }
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, index) => sameValue(item, b[index]));
+  }
+  return a === b;
+}

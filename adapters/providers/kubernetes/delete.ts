@@ -1,0 +1,50 @@
+import type { ApiClient } from "../../kubernetes/api-client.ts";
+import { ApiError } from "../../kubernetes/api-errors.ts";
+import { follow, listed } from "../../kubernetes/follow.ts";
+import { annotationOf, hasAnnotation, type KubeObject, listAt, nameOf, namespaceOf, textAt } from "../../kubernetes/objects.ts";
+import { get } from "./apply.ts";
+import type { Waiting } from "./await-ready.ts";
+import { timeoutOf } from "./await-ready.ts";
+
+const policies: Readonly<Record<string, string>> = { orphan: "Orphan", background: "Background" };
+/** Kinds whose deletion is not waited for with `skipAwait`, as in Pulumi's provider. */
+const skipping = ["Namespace", "Pod", "ReplicationController", "DaemonSet", "Deployment", "StatefulSet", "Job"];
+
+/** Deletes an object and waits until it is gone. @throws when it stays. */
+export async function deleteObject(object: KubeObject, inputs: KubeObject, waiting: Waiting): Promise<void> {
+  const { client, resource, signal } = waiting;
+  const [namespace, name] = [namespaceOf(object), nameOf(object)];
+  const propagationPolicy = policies[annotationOf(inputs, "pulumi.com/deletionPropagationPolicy").toLowerCase()] ?? "Foreground";
+  let answer: KubeObject;
+  try {
+    answer = await client.request({ method: "DELETE", path: resource.path(namespace, name), body: { propagationPolicy }, signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.isNotFound) {
+      return;
+    }
+    throw error;
+  }
+  // Gone at once when the answer is a status, not the object on its way out.
+  const isGone = answer["kind"] === "Status";
+  if (isGone || (hasAnnotation(inputs, "pulumi.com/skipAwait") && skipping.includes(String(object["kind"])))) {
+    return;
+  }
+  const seconds = timeoutOf(inputs, waiting.timeoutSeconds);
+  const timeout = AbortSignal.timeout(seconds * 1000);
+  const until = signal ? AbortSignal.any([timeout, signal]) : timeout;
+  const uid = textAt(answer, "metadata", "uid");
+  for await (const event of follow(client, { path: resource.collection(namespace), fieldSelector: `metadata.name=${name}` }, until)) {
+    const here = event.type === "LISTED" ? listed(event) : event.type === "DELETED" ? [] : [event.object];
+    if (!here.some((each) => textAt(each, "metadata", "uid") === uid)) {
+      return;
+    }
+  }
+  signal?.throwIfAborted();
+  throw new Error(`${object["kind"]} ${name} is not gone after ${seconds} seconds${await keeper(client, waiting, namespace, name)}`);
+}
+
+async function keeper(client: ApiClient, { resource }: Waiting, namespace: string, name: string): Promise<string> {
+  const left = await get(client, resource, namespace, name).catch(() => undefined);
+  const finalizers = listAt(left, "metadata", "finalizers");
+  return finalizers.length === 0 ? "" : `: its finalizers are still there: ${finalizers.join(", ")}`;
+}

@@ -1,0 +1,28 @@
+import type { DiffResult } from "../../../service/application/ports/resource-provider.ts";
+import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import { openConnection } from "../../kubernetes/kubeconfig.ts";
+import { diffProperties, hasUnknown } from "../properties.ts";
+import { parseProviderConfig } from "./provider-config.ts";
+
+/** New credentials leave resources where they are; another cluster means other resources. */
+export function diffProviderConfig(oldInputs: PropertyMap, news: PropertyMap): DiffResult {
+  const diffs = Object.keys(diffProperties(oldInputs, news));
+  if (diffs.length === 0) {
+    return { changes: "none" };
+  }
+  const moving = ["kubeconfig", "context", "cluster"].filter((key) => diffs.includes(key));
+  const identifier = [oldInputs["clusterIdentifier"], news["clusterIdentifier"]];
+  if (identifier[1] !== undefined && identifier[0] !== undefined) {
+    return { changes: "some", diffs, replaces: identifier[0] === identifier[1] ? [] : ["clusterIdentifier"] };
+  }
+  const isOther = moving.length > 0 && (moving.some((key) => hasUnknown(news[key])) || serverOf(oldInputs) !== serverOf(news));
+  return { changes: "some", diffs, replaces: isOther ? moving : [] };
+}
+
+function serverOf(properties: PropertyMap): string | undefined {
+  try {
+    return openConnection(parseProviderConfig(properties, {})).server;
+  } catch {
+    return undefined;
+  }
+}

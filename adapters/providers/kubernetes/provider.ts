@@ -1,0 +1,384 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type {
+  CheckRequest,
+  CheckResult,
+  CreateRequest,
+  DeleteRequest,
+  DiffRequest,
+  DiffResult,
+  ReadRequest,
+  ResourceProvider,
+  UpdateRequest,
+} from "../../../service/application/ports/resource-provider.ts";
+import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
+import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import { ApiClient } from "../../kubernetes/api-client.ts";
+import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
+import { type Connection, openConnection } from "../../kubernetes/kubeconfig.ts";
+import { idOf, type KubeObject, nameOf, namespaceOf, parseId, parseType, textAt, withAt } from "../../kubernetes/objects.ts";
+import { hasUnknown } from "../properties.ts";
+import { apply, get, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
+import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready.ts";
+import { ClusterKinds, type Resource } from "./cluster.ts";
+import { deleteObject } from "./delete.ts";
+import { diffObject } from "./diff-object.ts";
+import { autonamed, inNamespace } from "./naming.ts";
+import { checkProviderConfig, type ProviderConfig, parseProviderConfig } from "./provider-config.ts";
+import { diffProviderConfig } from "./provider-config-diff.ts";
+import { alreadyExists, deleteUnreachableHint, ifGone, ifNoMatch, managersOf, readUnreachableHint, refuse, wrapped } from "./refusals.ts";
+import {
+  fieldManagerFor,
+  fieldManagerOf,
+  inputsAsDeclared,
+  inputsOfLive,
+  parseOutputs,
+  type State,
+  toInputs,
+  toObject,
+  toOutputs,
+} from "./state.ts";
+import { validate } from "./validate.ts";
+
+/** One cluster as one configuration reaches it. */
+interface Session {
+  readonly config: ProviderConfig;
+  readonly namespace: string;
+  readonly client: ApiClient;
+  readonly kinds: ClusterKinds;
+}
+
+/**
+ * The `kubernetes` package: any kind that the server has, by server-side apply. Type tokens, inputs and outputs are those of Pulumi's
+ * own provider, so that a stack moves between the two.
+ */
+export class KubernetesProvider implements ResourceProvider {
+  readonly packageName = "kubernetes";
+  readonly version = "4.34.2";
+  readonly acceptsSecrets = true;
+  readonly supportsPreview = true;
+  readonly #env: NodeJS.ProcessEnv;
+  #config: ProviderConfig | undefined;
+  #session: Session | { readonly unreachable: string } = { unreachable: "the provider is not configured" };
+
+  constructor(env: NodeJS.ProcessEnv = process.env) {
+    this.#env = env;
+  }
+
+  async checkConfig({ news }: CheckRequest): Promise<CheckResult> {
+    return { inputs: news, failures: checkProviderConfig(news) };
+  }
+
+  async diffConfig({ oldInputs, news }: DiffRequest): Promise<DiffResult> {
+    return diffProviderConfig(oldInputs, news);
+  }
+
+  async configure(properties: PropertyMap): Promise<void> {
+    const config = parseProviderConfig(toObject(properties), this.#env);
+    this.#config = config;
+    let connection: Connection;
+    try {
+      connection = openConnection(config);
+    } catch (error) {
+      // As with Pulumi's provider: what needs no cluster goes on, such as forgetting resources of one that is gone.
+      this.#session = { unreachable: `the kubeconfig can't be used: ${error instanceof Error ? error.message : String(error)}` };
+      return;
+    }
+    const client = new ApiClient(connection);
+    this.#session = { config, client, kinds: new ClusterKinds(client), namespace: config.namespace || connection.namespace };
+  }
+
+  async check({ urn, type, name, olds, news, randomSeed, log }: CheckRequest): Promise<CheckResult> {
+    const { apiVersion, kind, isPatch } = parseType(type);
+    let object = toObject({ ...news, apiVersion, kind });
+    if (textAt(object, "metadata", "generateName") !== "") {
+      return refuse(news, "metadata.generateName", "is not supported with server-side apply; leave the name out to have one made");
+    }
+    const previous = toObject(olds);
+    if (nameOf(object) === "") {
+      if (isPatch) {
+        return refuse(news, "metadata.name", "is required: a patch is of an object that exists");
+      }
+      object = autonamed(object, previous, name, randomSeed);
+    }
+    try {
+      const { kinds, namespace } = this.#open();
+      const schemas = await kinds.schemas(apiVersion, kind);
+      const schema = schemas?.of(kind);
+      const resource = await kinds.resource(apiVersion, kind).catch(ifNoMatch);
+      // A kind whose definition is still to be made is taken for a namespaced one, as most are.
+      if (namespaceOf(object) === "" && namespace !== "" && (resource?.isNamespaced ?? true)) {
+        object = withAt(object, ["metadata", "namespace"], namespace);
+      }
+      const failures = schema && schemas && !isPatch ? validate(object, schema, schemas) : [];
+      return { inputs: toInputs(object, news), failures };
+    } catch (error) {
+      if (error instanceof UnreachableError) {
+        if (this.#config?.skipUpdateUnreachable && Object.keys(olds).length > 0) {
+          log?.("warning", `${error.message}; skipUpdateUnreachable is set, so '${urn}' is left as it is`);
+          return { inputs: olds, failures: [] };
+        }
+        return { inputs: toInputs(object, news), failures: [] };
+      }
+      throw error;
+    }
+  }
+
+  async diff({ urn, oldInputs, oldOutputs, news, ignoreChanges }: DiffRequest): Promise<DiffResult> {
+    const state = parseOutputs(oldOutputs, urn);
+    const inputs = toObject(news);
+    const plan = async () => {
+      const { client, kinds } = this.#open();
+      const resource = await kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind"));
+      const fieldManager = fieldManagerFor(inputs, state.fieldManager);
+      // Whose the fields are is a question of applying, not of what changes.
+      return apply(client, resource, inNamespace(inputs, resource), { fieldManager, force: true, dryRun: true });
+    };
+    return diffObject({
+      olds: toObject(oldInputs),
+      news: inputs,
+      live: state.live,
+      ignoreChanges,
+      plan,
+      mutability: {
+        enableConfigMapMutable: this.#config?.enableConfigMapMutable ?? false,
+        enableSecretMutable: this.#config?.enableSecretMutable ?? false,
+      },
+    });
+  }
+
+  async create(request: CreateRequest): Promise<{ id: string; outputs: PropertyMap }> {
+    const { urn, type, inputs: given, preview, signal, log } = request;
+    const inputs = toObject(given);
+    const { client, kinds, config } = this.#open();
+    const { isPatch } = parseType(type);
+    const fieldManager = fieldManagerFor(inputs, fieldManagerOf(urn));
+    const unplanned = { id: "", outputs: given };
+    if (preview && hasUnknown(inputs)) {
+      return unplanned;
+    }
+    const resource = preview
+      ? await kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind")).catch(ifNoMatch)
+      : await this.#patiently(() => kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind")), request);
+    if (!resource) {
+      return unplanned;
+    }
+    const target = inNamespace(inputs, resource);
+    const existing = await get(client, resource, namespaceOf(target), nameOf(target), signal);
+    const isOwn = existing !== undefined && managersOf(existing).includes(fieldManager);
+    if (isPatch && !existing && !preview) {
+      throw new Error(`resource ${urn} was not successfully created: there is no ${inputs["kind"]} ${idOf(target)} to patch`);
+    }
+    if (existing && !isPatch && !isOwn && !config.upsertExistingObjects) {
+      if (preview) {
+        log?.("warning", `${inputs["kind"]} ${idOf(target)} exists in the cluster`);
+        return unplanned;
+      }
+      throw alreadyExists(urn, target);
+    }
+    const force = preview || isForced(inputs, config.enablePatchForce);
+    let applied: KubeObject;
+    try {
+      const send = () => apply(client, resource, target, { fieldManager, force, dryRun: preview, signal });
+      applied = preview ? await send() : await this.#patiently(send, request);
+    } catch (error) {
+      // A namespace that is made by this same update, an old object that is replaced, or no permission for dry runs.
+      if (preview && error instanceof ApiError && (error.isNotFound || error.code === 403 || existing)) {
+        return unplanned;
+      }
+      throw wrapped(`resource ${urn} was not successfully created by the Kubernetes API server`, error);
+    }
+    const state = { initialApiVersion: textAt(inputs, "apiVersion"), fieldManager };
+    if (preview) {
+      const { status: _, ...planned } = applied;
+      return { id: "", outputs: toOutputs(inputs, planned, given, state) };
+    }
+    return this.#settle(`resource ${urn} was successfully created, but the Kubernetes API server reported that it failed to`, {
+      request: { ...request, news: given },
+      applied,
+      inputs,
+      state,
+      resource,
+    });
+  }
+
+  async read({
+    urn,
+    type,
+    id,
+    inputs: given,
+    outputs,
+    log,
+  }: ReadRequest): Promise<{ id: string; inputs?: PropertyMap; outputs?: PropertyMap }> {
+    const { apiVersion, kind, isPatch } = parseType(type);
+    const state = parseOutputs(outputs, urn);
+    const known = toObject(given);
+    const { namespace, name } = parseId(id);
+    try {
+      const { client, kinds } = this.#open();
+      const resource = await kinds.resource(apiVersion, kind);
+      const live = await get(client, resource, namespace || (resource.isNamespaced ? "default" : ""), name);
+      if (!live) {
+        return { id: "" };
+      }
+      const isImport = Object.keys(known).length === 0;
+      const inputs = isImport ? inputsOfLive(live) : inputsAsDeclared(live, known);
+      const kept = { initialApiVersion: state.initialApiVersion || apiVersion, fieldManager: fieldManagerFor(known, state.fieldManager) };
+      const found = { inputs: toInputs(inputs, given), outputs: toOutputs(inputs, live, given, kept) };
+      const problems = isPatch || isImport ? [] : await judgeNow(live, { client, kinds });
+      if (problems.length > 0) {
+        throw new ResourceInitError(id, found.outputs, problems, found.inputs);
+      }
+      return { id, ...found };
+    } catch (error) {
+      if (error instanceof NoMatchError) {
+        return { id: "" };
+      }
+      if (!(error instanceof UnreachableError)) {
+        throw error;
+      }
+      log?.("warning", error.message);
+      if (this.#config?.deleteUnreachable) {
+        return { id: "" };
+      }
+      if (this.#config?.skipUpdateUnreachable) {
+        return { id, inputs: given, outputs };
+      }
+      throw new Error(`${readUnreachableHint} (${error.message})`, { cause: error });
+    }
+  }
+
+  async update(request: UpdateRequest): Promise<{ outputs: PropertyMap }> {
+    const { urn, oldOutputs, news, preview, signal } = request;
+    const inputs = toObject(news);
+    const old = parseOutputs(oldOutputs, urn);
+    const { client, kinds, config } = this.#open();
+    if (preview && hasUnknown(inputs)) {
+      return { outputs: news };
+    }
+    const resource = await kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind"));
+    const fieldManager = fieldManagerFor(inputs, old.fieldManager);
+    const target = inNamespace(inputs, resource);
+    const isTakenOver = isMadeByPulumi(old.live);
+    let applied: KubeObject;
+    try {
+      if (isTakenOver && !preview) {
+        await takeOverFields(client, resource, target, fieldManager, signal);
+      }
+      applied = await apply(client, resource, target, {
+        fieldManager,
+        force: isForced(inputs, config.enablePatchForce) || (preview && isTakenOver),
+        dryRun: preview,
+        signal,
+      });
+    } catch (error) {
+      if (preview && error instanceof ApiError && error.code === 403) {
+        return { outputs: news };
+      }
+      throw wrapped(`update of resource ${urn} failed`, error);
+    }
+    const state = { initialApiVersion: old.initialApiVersion || textAt(inputs, "apiVersion"), fieldManager };
+    if (preview) {
+      return { outputs: toOutputs(inputs, applied, news, state) };
+    }
+    if (fieldManager !== old.fieldManager) {
+      await relinquish(client, resource, target, old.fieldManager, signal);
+    }
+    return this.#settle(`the Kubernetes API server reported that ${idOf(applied)} failed to`, {
+      request,
+      applied,
+      inputs,
+      state,
+      resource,
+    });
+  }
+
+  async delete({ urn, type, id, outputs, timeoutSeconds, signal, log }: DeleteRequest): Promise<void> {
+    const { apiVersion, kind, isPatch } = parseType(type);
+    const state = parseOutputs(outputs, urn);
+    const { namespace, name } = parseId(id);
+    try {
+      const { client, kinds } = this.#open();
+      const resource = await kinds.resource(apiVersion, kind);
+      const object = { apiVersion, kind, metadata: { name, ...(resource.isNamespaced && { namespace: namespace || "default" }) } };
+      if (isPatch) {
+        await relinquish(client, resource, object, state.fieldManager, signal).catch(ifGone);
+      } else {
+        await deleteObject(object, state.inputs, { client, kinds, resource, timeoutSeconds, signal, log });
+      }
+      if (kind === "CustomResourceDefinition") {
+        kinds.forget();
+      }
+    } catch (error) {
+      if (error instanceof NoMatchError) {
+        return;
+      }
+      if (!(error instanceof UnreachableError)) {
+        throw error;
+      }
+      log?.("warning", error.message);
+      if (!this.#config?.deleteUnreachable) {
+        throw new Error(`${deleteUnreachableHint} (${error.message})`, { cause: error });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if ("client" in this.#session) {
+      this.#session.client.close();
+    }
+  }
+
+  #open(): Session {
+    if ("unreachable" in this.#session) {
+      throw new UnreachableError(this.#session.unreachable);
+    }
+    return this.#session;
+  }
+
+  /** Waits for what was applied, and keeps it when it does not become ready. */
+  async #settle(
+    failing: string,
+    done: {
+      request: { news: PropertyMap; timeoutSeconds: number; signal?: AbortSignal; log?: CreateRequest["log"] };
+      applied: KubeObject;
+      inputs: KubeObject;
+      state: Omit<State, "live" | "inputs">;
+      resource: Resource;
+    },
+  ): Promise<{ id: string; outputs: PropertyMap }> {
+    const { request, applied, inputs, state, resource } = done;
+    const { client, kinds } = this.#open();
+    const { timeoutSeconds, signal, log, news } = request;
+    const waiting: Waiting = { client, kinds, resource, timeoutSeconds, signal, log };
+    const outputsOf = (live: KubeObject) => toOutputs(inputs, live, news, state);
+    try {
+      const live = await awaitReady(applied, inputs, waiting);
+      if (applied["kind"] === "CustomResourceDefinition") {
+        kinds.forget();
+      }
+      return { id: idOf(applied), outputs: outputsOf(live) };
+    } catch (error) {
+      const [live, reasons] = error instanceof NotReadyError ? [error.live, error.reasons] : [applied, [String(error)]];
+      const main = `${failing} fully initialize or become live: ${reasons[0] ?? ""}`;
+      throw new ResourceInitError(idOf(applied), outputsOf(live), [main, ...reasons.slice(1)]);
+    }
+  }
+
+  /** Programs make objects of a kind beside its definition, and in a namespace beside the namespace: those get their time to appear. */
+  async #patiently<T>(call: () => Promise<T>, { log, signal }: CreateRequest): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await call();
+      } catch (error) {
+        const isEarly = error instanceof NoMatchError || (error instanceof ApiError && error.isNotFound);
+        if (!isEarly || attempt === earlyRetries || signal?.aborted) {
+          throw error;
+        }
+        log?.("status", `Retry #${attempt}; creation failed: ${error.message}`);
+        await delay(250 * 2 ** attempt, undefined, { ...(signal && { signal }) });
+      }
+    }
+  }
+}
+
+const earlyRetries = 5;
