@@ -1,0 +1,130 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClawRuntime } from "../../sdk/contract/index.ts";
+import { ConfigFiles } from "../process/config-files.ts";
+import { Directory } from "../process/directory.ts";
+import { Process } from "../process/process.ts";
+import { Software } from "../process/software.ts";
+import { INSTANCE_TYPE, instanceChildren } from "./instance-urns.ts";
+import { replacePlaceholders } from "./placeholders.ts";
+
+/** Inputs of {@link ProcessClawInstance}. */
+export interface ProcessClawInstanceArgs {
+  /** The instance's uid. */
+  readonly uid: pulumi.Input<string>;
+  /** How the claw is installed, configured, started, watched and stopped. Its `secretEnv` is kept as a secret. */
+  readonly runtime: pulumi.Input<ClawRuntime>;
+  /** Whether it is to run. */
+  readonly running: pulumi.Input<boolean>;
+  /** Any new value restarts it. */
+  readonly restartedAt?: pulumi.Input<string | undefined>;
+  /** What happens to the data folder when the instance is deleted. */
+  readonly deletionPolicy: pulumi.Input<"retain" | "delete">;
+  /** What all instances of the host share: claimed ports, start slots, caches. */
+  readonly hostDir: pulumi.Input<string>;
+  /** Where installed software is kept, shared by all instances of the host. */
+  readonly cacheDir: pulumi.Input<string>;
+  /** Folder of the config files. */
+  readonly configDir: pulumi.Input<string>;
+  /** Folder of the claw's data. */
+  readonly dataDir: pulumi.Input<string>;
+  /** The agent's own folder. */
+  readonly runDir: pulumi.Input<string>;
+  /** Where the agent dials the control plane. */
+  readonly agentUrl: pulumi.Input<string>;
+  /** What the agent presents there. Kept as a secret. */
+  readonly agentToken: pulumi.Input<string>;
+}
+
+/**
+ * One claw as a supervised process of this host: its software, folders, config files and process.
+ * @example new ProcessClawInstance("assistant-1", { uid, runtime, running: true, deletionPolicy: "retain", ...dirs, agentUrl, agentToken })
+ */
+export class ProcessClawInstance extends pulumi.ComponentResource {
+  /** Digest of the specification that its agent was given. */
+  readonly specDigest: pulumi.Output<string>;
+  /** Digest of its config files. */
+  readonly configDigest: pulumi.Output<string>;
+  /** Folder of the claw's data. */
+  readonly dataDir: pulumi.Output<string>;
+
+  constructor(name: string, args: ProcessClawInstanceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(INSTANCE_TYPE, name, {}, opts);
+    const parent = { parent: this };
+    const { software: from, config: configChild, data: dataChild, files: filesChild, process: processChild } = instanceChildren;
+    const runtime = pulumi.output(args.runtime);
+    const software = new Software(`${name}${from.suffix}`, softwareArgs(runtime, args.cacheDir), parent);
+    // Inline software has no folder: asking for one would make it unknown in every preview.
+    const softwareDir = runtime.software.apply(({ source }) =>
+      source === "npm" ? software.dir : pulumi.output<string | undefined>(undefined),
+    );
+    const config = new Directory(
+      `${name}${configChild.suffix}`,
+      {
+        path: args.configDir,
+        mode: "0700",
+        // What is in it can be made again, unless the data are in there too.
+        deletion: pulumi
+          .all([args.configDir, args.dataDir, args.deletionPolicy])
+          .apply(([configDir, dataDir, policy]) => (`${dataDir}/`.startsWith(`${configDir}/`) ? policy : "delete")),
+      },
+      parent,
+    );
+    const data = new Directory(`${name}${dataChild.suffix}`, { path: args.dataDir, mode: "0700", deletion: args.deletionPolicy }, parent);
+    const dirs = { configDir: config.path, dataDir: data.path, runDir: args.runDir };
+    const files = new ConfigFiles(
+      `${name}${filesChild.suffix}`,
+      {
+        dir: config.path,
+        files: pulumi
+          .all([runtime.files, config.path, data.path, args.runDir, softwareDir])
+          .apply(([rendered, configDir, dataDir, runDir, installed]) =>
+            resolveFiles(rendered, { configDir, dataDir, runDir, softwareDir: installed }),
+          ),
+      },
+      parent,
+    );
+    const supervised = new Process(
+      `${name}${processChild.suffix}`,
+      {
+        ...dirs,
+        instanceUid: args.uid,
+        hostDir: args.hostDir,
+        softwareDir,
+        runtime: runtime.apply(({ files: _files, secretEnv: _secretEnv, ...rest }) => rest),
+        secretEnv: runtime.secretEnv,
+        agentUrl: args.agentUrl,
+        agentToken: args.agentToken,
+        running: args.running,
+        restartedAt: args.restartedAt,
+        configDigest: files.digest,
+      },
+      parent,
+    );
+    this.specDigest = supervised.specDigest;
+    this.configDigest = files.digest;
+    this.dataDir = data.path;
+    this.registerOutputs({ specDigest: this.specDigest, configDigest: this.configDigest, dataDir: this.dataDir });
+  }
+}
+
+function softwareArgs(runtime: pulumi.Output<ClawRuntime>, cacheDir: pulumi.Input<string>) {
+  const npm = <T>(value: (software: Extract<ClawRuntime["software"], { source: "npm" }>) => pulumi.Input<T>) =>
+    runtime.software.apply((software) => (software.source === "npm" ? value(software) : undefined)) as pulumi.Output<T>;
+  return {
+    source: runtime.software.source,
+    version: runtime.software.version,
+    cacheDir: npm(() => cacheDir),
+    package: npm((software) => software.package),
+  };
+}
+
+/**
+ * Path → content, with the directory placeholders replaced. `${port}` and `${node}` stay: they are known only where the claw starts.
+ * @internal
+ */
+export function resolveFiles(
+  files: ClawRuntime["files"],
+  dirs: { readonly configDir: string; readonly dataDir: string; readonly runDir: string; readonly softwareDir: string | undefined },
+): Record<string, string> {
+  return Object.fromEntries(files.map(({ path, content }) => [path, replacePlaceholders(content, { ...dirs })]));
+}

@@ -1,0 +1,25 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Inputs of {@link Software}. */
+export interface SoftwareArgs {
+  /** `npm` for a package of the registry; `inline` when the software is among the config files and nothing is installed. */
+  readonly source: pulumi.Input<"npm" | "inline">;
+  /** The folder of the host that installed versions are kept in, shared by all stacks. For `npm`. */
+  readonly cacheDir?: pulumi.Input<string>;
+  /** Name of the npm package. For `npm`. */
+  readonly package?: pulumi.Input<string>;
+  /** The exact version. */
+  readonly version: pulumi.Input<string>;
+}
+
+/** A claw's software, installed once per host and version. Deleting it leaves the installation to the others that use it. */
+export class Software extends pulumi.CustomResource {
+  /** The folder it is installed in: `node_modules` is below it. Undefined for inline software. */
+  declare readonly dir: pulumi.Output<string | undefined>;
+  /** Program name → absolute path. Undefined for inline software. */
+  declare readonly bin: pulumi.Output<Readonly<Record<string, string>> | undefined>;
+
+  constructor(name: string, args: SoftwareArgs, opts?: pulumi.CustomResourceOptions) {
+    super("clusterclaw:process:Software", name, { ...args, dir: undefined, bin: undefined }, opts);
+  }
+}

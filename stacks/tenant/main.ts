@@ -1,0 +1,19 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { StackSpecSchema } from "../../sdk/contract/index.ts";
+import { tenantDeclarations } from "./program.ts";
+
+/** The same program under plain `pulumi up`: `pulumi config set spec <path of a stack specification as JSON>`. */
+const path = resolve(new pulumi.Config().require("spec"));
+const parsed = StackSpecSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+if (!parsed.success) {
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new pulumi.RunError(`'${path}' is not a stack specification:\n${issues.join("\n")}`);
+}
+const { tenant: name, instances: declared } = parsed.data;
+
+export const tenant = name;
+const declare = tenantDeclarations(parsed.data);
+/** Instance name → what was declared of it. */
+export const instances = Object.fromEntries(declared.map((instance) => [instance.name, { uid: instance.uid, ...declare(instance) }]));
