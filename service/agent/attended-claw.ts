@@ -1,0 +1,25 @@
+import type { AgentStatus, Usage } from "../../sdk/contract/index.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** A claw as its agent's connection and channels see it, whoever starts and stops it. */
+export interface AttendedClaw {
+  /** As whom the agent dials, and where. */
+  readonly identity: { readonly instanceUid: string; readonly agentUrl: string; readonly agentToken: string };
+  readonly status: AgentStatus;
+  /** The port of the claw that runs now. */
+  readonly port: number | undefined;
+  /** How it is talked to; undefined when it can't be. */
+  readonly chat: { readonly path: string; readonly model: string; readonly token?: string | undefined } | undefined;
+  /** What proves to the claw that its agent may ask it of its configuration; undefined when it can't be asked. */
+  readonly configCheck: { readonly token: string; readonly digest: string } | undefined;
+  /** The process itself, for an agent that started it: its output, its folders, its end. In a pod those are the cluster's. */
+  readonly process: Supervisor | undefined;
+  /** What it takes now; undefined when this agent can't tell. */
+  usage(): Usage | undefined;
+  onStatus(listener: (status: AgentStatus) => void): void;
+  /** Makes it part of the status. */
+  tellConfig(config: AgentStatus["config"]): void;
+}
+
+/** What is said where only the one who started the claw could help. */
+export const NOT_OF_THE_AGENT = "the agent of a pod has neither the claw's log nor its process: its cluster has";

@@ -1,0 +1,189 @@
+import { type IncomingMessage, request } from "node:http";
+import { StringDecoder } from "node:string_decoder";
+import type { ChatEvent, TokenUsage } from "../../../sdk/contract/index.ts";
+import { type ChannelContext, type ChannelHandler, runningPort } from "./channel.ts";
+
+const SILENCE_TIMEOUT_MS = 600_000;
+const ERROR_BODY_MAX = 16 * 1024;
+
+/** One conversation turn over the claw's OpenAI-compatible endpoint. */
+export function openChat(ctx: ChannelContext, open: { message: string; session: string }): ChannelHandler {
+  const none: ChannelHandler = { closed: () => {} };
+  const { chat } = ctx.claw;
+  if (!chat) {
+    ctx.end({ error: "this type of claw can't be talked to" });
+    return none;
+  }
+  const port = runningPort(ctx);
+  if (port === undefined) {
+    return none;
+  }
+  if (ctx.claw.status.phase === "Starting") {
+    ctx.end({ error: "the instance is still starting; try again when it is ready" });
+    return none;
+  }
+  const req = request({
+    host: "127.0.0.1",
+    port,
+    method: "POST",
+    path: chat.path,
+    agent: false,
+    timeout: SILENCE_TIMEOUT_MS,
+    headers: {
+      "content-type": "application/json",
+      accept: "text/event-stream",
+      ...(chat.token === undefined ? {} : { authorization: `Bearer ${chat.token}` }),
+    },
+  });
+  const turn = new ChatTurn(ctx);
+  req.on("timeout", () => req.destroy(new Error(`no answer for ${SILENCE_TIMEOUT_MS / 1000} s`)));
+  req.on("error", (err) => turn.fail(err.message));
+  req.on("response", (res) => turn.read(res));
+  req.end(
+    JSON.stringify({
+      model: chat.model,
+      stream: true,
+      stream_options: { include_usage: true },
+      user: open.session,
+      messages: [{ role: "user", content: open.message }],
+    }),
+  );
+  return {
+    closed: () => {
+      turn.abandon();
+      req.destroy();
+    },
+  };
+}
+
+/** Reads the answer: server-sent events, or one JSON body from a claw that does not stream. */
+class ChatTurn {
+  readonly #ctx: ChannelContext;
+  #usage: TokenUsage | undefined;
+  #isOver = false;
+
+  constructor(ctx: ChannelContext) {
+    this.#ctx = ctx;
+  }
+
+  read(res: IncomingMessage): void {
+    const isStream = res.headers["content-type"]?.startsWith("text/event-stream") === true && res.statusCode === 200;
+    const decoder = new StringDecoder("utf8");
+    let text = "";
+    res.on("data", (bytes: Buffer) => {
+      text += decoder.write(bytes);
+      if (isStream) {
+        const lines = text.split("\n");
+        text = lines.pop() ?? "";
+        for (const line of lines) {
+          this.#line(line.trimEnd());
+        }
+      } else if (res.statusCode !== 200) {
+        text = text.slice(0, ERROR_BODY_MAX);
+      }
+    });
+    res.on("error", (err) => this.fail(err.message));
+    res.on("end", () => {
+      if (isStream) {
+        this.fail("the instance ended its answer too early");
+      } else if (res.statusCode === 200) {
+        this.#chunk(text, "message");
+        this.#finish();
+      } else {
+        this.fail(errorMessage(res.statusCode ?? 0, text));
+      }
+    });
+  }
+
+  fail(message: string): void {
+    this.#emit({ type: "error", message });
+    this.#over();
+  }
+
+  abandon(): void {
+    this.#isOver = true;
+  }
+
+  #line(line: string): void {
+    if (!line.startsWith("data:")) {
+      return;
+    }
+    const data = line.slice(5).trim();
+    if (data === "[DONE]") {
+      this.#finish();
+    } else {
+      this.#chunk(data, "delta");
+    }
+  }
+
+  #chunk(json: string, part: "delta" | "message"): void {
+    const chunk = parseObject(json);
+    if (!chunk) {
+      this.fail("the instance's answer is not JSON");
+      return;
+    }
+    const error = asObject(chunk["error"]);
+    if (error) {
+      this.fail(String(error["message"] ?? "the instance reports an error"));
+      return;
+    }
+    const choices = chunk["choices"];
+    const choice = Array.isArray(choices) ? asObject(choices[0]) : undefined;
+    const content = asObject(choice?.[part])?.["content"];
+    if (typeof content === "string" && content !== "") {
+      this.#emit({ type: "delta", text: content });
+    }
+    this.#usage = toUsage(asObject(chunk["usage"])) ?? this.#usage;
+  }
+
+  #finish(): void {
+    this.#emit({ type: "done", ...(this.#usage ? { usage: this.#usage } : {}) });
+    this.#over();
+  }
+
+  #emit(event: ChatEvent): void {
+    if (!this.#isOver) {
+      this.#ctx.send(JSON.stringify(event));
+    }
+  }
+
+  #over(): void {
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.#ctx.end();
+    }
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+}
+
+function parseObject(json: string): Record<string, unknown> | undefined {
+  try {
+    return asObject(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
+}
+
+function toUsage(usage: Record<string, unknown> | undefined): TokenUsage | undefined {
+  const input = usage?.["prompt_tokens"];
+  const output = usage?.["completion_tokens"];
+  if (!Number.isInteger(input) || !Number.isInteger(output)) {
+    return undefined;
+  }
+  const total = usage?.["total_tokens"];
+  return {
+    inputTokens: input as number,
+    outputTokens: output as number,
+    totalTokens: Number.isInteger(total) ? (total as number) : (input as number) + (output as number),
+  };
+}
+
+function errorMessage(status: number, body: string): string {
+  const json = parseObject(body);
+  const error = asObject(json?.["error"]);
+  const message = error?.["message"] ?? json?.["message"];
+  return typeof message === "string" ? message.slice(0, 500) : `the instance answered ${status}`;
+}

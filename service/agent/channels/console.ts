@@ -1,0 +1,71 @@
+import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import type { IPty } from "@lydell/node-pty";
+import { NOT_OF_THE_AGENT } from "../attended-claw.ts";
+import { environmentOf, resolvePlaceholders } from "../launch.ts";
+import { type ChannelContext, type ChannelHandler, throttle } from "./channel.ts";
+
+/** An interactive terminal inside the instance: the claw's own console command, or a shell in its data directory. */
+export async function openConsole(ctx: ChannelContext, open: { cols: number; rows: number }): Promise<ChannelHandler> {
+  if (!ctx.claw.process) {
+    ctx.end({ error: NOT_OF_THE_AGENT });
+    return { closed: () => {} };
+  }
+  const { spec, port, status } = ctx.claw.process;
+  const declared = spec.runtime.console;
+  if (declared && port === undefined) {
+    ctx.end({ error: `the instance is not running: ${status.phase} (${status.reason})` });
+    return { closed: () => {} };
+  }
+  const pty = await import("@lydell/node-pty").catch((err: Error) => err);
+  if (pty instanceof Error) {
+    ctx.end({ error: `no console on this host: the package '@lydell/node-pty' can't be loaded (${pty.message})` });
+    return { closed: () => {} };
+  }
+  const [command = "/bin/sh", ...args] = declared?.map((part) => resolvePlaceholders(part, spec, port ?? 0)) ?? [shell()];
+  if (isAbsolute(command) && !existsSync(command)) {
+    ctx.end({ error: `no console: this host has no '${command}'` });
+    return { closed: () => {} };
+  }
+  let terminal: IPty;
+  try {
+    terminal = pty.spawn(command, args, {
+      name: "xterm-256color",
+      cols: open.cols,
+      rows: open.rows,
+      cwd: spec.dirs.dataDir,
+      env: { ...environmentOf(spec, port ?? 0), TERM: "xterm-256color", LANG: "C.UTF-8" },
+      encoding: null,
+    });
+  } catch (err) {
+    ctx.end({ error: `the console '${command}' can't be started: ${(err as Error).message}` });
+    return { closed: () => {} };
+  }
+  const throttled = throttle(ctx, terminal);
+  // With a null encoding the data are bytes, which the package's types don't say.
+  terminal.onData((data: string | Buffer) => {
+    ctx.send(Buffer.from(data as Buffer).toString("base64"));
+    throttled.check();
+  });
+  terminal.onExit(({ exitCode }) => {
+    throttled.close();
+    ctx.end({ exitCode });
+  });
+  return {
+    // Bytes, since a frame may end in the middle of a character; the package takes them, though its types don't say so.
+    data: (data) => terminal.write(Buffer.from(data, "base64") as unknown as string),
+    resize: (cols, rows) => terminal.resize(Math.max(1, cols), Math.max(1, rows)),
+    closed: () => {
+      throttled.close();
+      try {
+        terminal.kill("SIGHUP");
+      } catch {
+        // It has ended already.
+      }
+    },
+  };
+}
+
+function shell(): string {
+  return existsSync("/bin/bash") ? "/bin/bash" : "/bin/sh";
+}

@@ -1,0 +1,148 @@
+import { spawn } from "node:child_process";
+import { closeSync, lstatSync, mkdirSync, openSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { ProcessSpec } from "../../sdk/contract/index.ts";
+import { launchOf, RUN_DIR_TAG, restartKey, spawnDigest } from "./launch.ts";
+import { findTagged, isAlive, isSessionLeader, type ProcessIdentity, sendSignal, startTimeOf } from "./processes.ts";
+
+const ADOPTED_POLL_MS = 250;
+
+/** How a claw ended. `code` is undefined for one that was adopted: only its parent is told. */
+export interface ClawExit {
+  readonly code: number | undefined;
+  readonly signal: NodeJS.Signals | undefined;
+}
+
+/** What is remembered of a running claw, so that a later agent finds it again. */
+export interface ClawRecord extends ProcessIdentity {
+  readonly port: number;
+  readonly spawnDigest: string;
+  readonly restartKey: string;
+  readonly specDigest: string;
+  readonly startedAtMs: number;
+  readonly readyAtMs?: number;
+}
+
+/** Why the agent itself ends a claw. `isCrash` counts towards the back-off. */
+export interface EndCause {
+  readonly reason: string;
+  readonly message: string;
+  readonly isCrash: boolean;
+}
+
+/** One running claw: a process that leads its own session and process group. */
+export interface ClawProcess {
+  record: ClawRecord;
+  exit: ClawExit | undefined;
+  endCause: EndCause | undefined;
+  /** When a restart in place was asked for, and whether the probe has failed since: before that, an answer is the old one's. */
+  restarting: { readonly sinceMs: number; wentDown: boolean } | undefined;
+}
+
+/**
+ * Starts the claw. Its output goes to the log file itself and not through the agent, whose death must not break it.
+ * @throws when the program can't be executed.
+ */
+export async function startClaw(spec: ProcessSpec, port: number, logPath: string, onExit: () => void): Promise<ClawProcess> {
+  const launch = launchOf(spec, port);
+  prepareFolders(spec, launch.env);
+  const log = openSync(logPath, "a", 0o600);
+  try {
+    const child = spawn(launch.command, launch.args, { cwd: launch.cwd, env: launch.env, detached: true, stdio: ["ignore", log, log] });
+    const claw: ClawProcess = {
+      record: {
+        pid: child.pid ?? 0,
+        startTime: child.pid === undefined ? "" : (startTimeOf(child.pid) ?? ""),
+        port,
+        spawnDigest: spawnDigest(spec),
+        restartKey: restartKey(spec),
+        specDigest: spec.specDigest,
+        startedAtMs: Date.now(),
+      },
+      exit: undefined,
+      endCause: undefined,
+      restarting: undefined,
+    };
+    child.once("exit", (code, signal) => {
+      claw.exit = { code: code ?? undefined, signal: signal ?? undefined };
+      onExit();
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    child.unref();
+    return claw;
+  } finally {
+    closeSync(log);
+  }
+}
+
+function prepareFolders({ dirs }: ProcessSpec, { HOME, TMPDIR }: Readonly<Record<string, string>>): void {
+  for (const dir of [HOME, TMPDIR]) {
+    if (dir !== undefined) {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+    }
+  }
+  if (dirs.softwareDir === undefined || TMPDIR === undefined) {
+    return;
+  }
+  // Node's own default place of the compile cache: instances of one version share it, and only the first start pays. The variable
+  // NODE_COMPILE_CACHE would do the same, but makes OpenClaw's launcher run the gateway as a child, which signals then miss.
+  const shared = join(dirs.softwareDir, ".compile-cache");
+  const link = join(TMPDIR, "node-compile-cache");
+  if (lstatSync(link, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(shared, { recursive: true, mode: 0o700 });
+    symlinkSync(shared, link);
+  }
+}
+
+/** Takes over a claw that an earlier agent started; undefined when it does not run any more. */
+export function adoptClaw(record: ClawRecord, onExit: () => void): ClawProcess | undefined {
+  if (!isAlive(record)) {
+    return undefined;
+  }
+  const claw: ClawProcess = { record, exit: undefined, endCause: undefined, restarting: undefined };
+  const timer = setInterval(() => {
+    if (!isAlive(record)) {
+      clearInterval(timer);
+      claw.exit = { code: undefined, signal: undefined };
+      onExit();
+    }
+  }, ADOPTED_POLL_MS);
+  timer.unref();
+  return claw;
+}
+
+/** A claw of this run directory that no record tells of: its agent died between starting and noting it. */
+export function findUnrecordedClaw(spec: ProcessSpec): ProcessIdentity | undefined {
+  for (const pid of findTagged(RUN_DIR_TAG, spec.dirs.runDir)) {
+    const startTime = startTimeOf(pid);
+    if (startTime !== undefined && isSessionLeader(pid)) {
+      return { pid, startTime };
+    }
+  }
+  return undefined;
+}
+
+/** The claw's own processes and those it left behind, even where they began a session of their own. */
+export function clawPids(record: ProcessIdentity, runDir: string): number[] {
+  return [...new Set([record.pid, ...findTagged(RUN_DIR_TAG, runDir)])];
+}
+
+/** SIGKILL for the whole process group and every other descendant. */
+export function killAll(record: ProcessIdentity, runDir: string): void {
+  // A pid is not given out again while a group of that number exists: with another start time there is no such group.
+  const startTime = startTimeOf(record.pid);
+  if (startTime === undefined || startTime === record.startTime) {
+    sendSignal(-record.pid, "SIGKILL");
+  }
+  killTagged(runDir);
+}
+
+/** SIGKILL for whatever an ended claw left behind. */
+export function killTagged(runDir: string): void {
+  for (const pid of findTagged(RUN_DIR_TAG, runDir)) {
+    sendSignal(pid, "SIGKILL");
+  }
+}

@@ -1,0 +1,39 @@
+import type { ProcessSpec } from "../../sdk/contract/index.ts";
+import type { ClawProcess } from "./claw-process.ts";
+
+const AT_ONCE_MS = 3_000;
+
+/** What a claw's end means. */
+export type ExitVerdict =
+  /** It was asked to end. */
+  | { readonly kind: "expected" }
+  /** Starting it again would end the same way. */
+  | { readonly kind: "failed"; readonly reason: string; readonly message: string }
+  | { readonly kind: "crashed"; readonly reason: string; readonly message: string; readonly readyForMs: number };
+
+/** Judges the end of a claw. @param lastOutput what it said last, secrets taken out; told only of one that was never ready */
+export function judgeExit(claw: ClawProcess, spec: ProcessSpec, lastOutput: string, nowMs: number): ExitVerdict {
+  const { endCause, exit, record } = claw;
+  const code = exit?.code;
+  if ((endCause && !endCause.isCrash) || (claw.restarting && code === 0)) {
+    return { kind: "expected" };
+  }
+  const readyForMs = record.readyAtMs === undefined ? 0 : nowMs - record.readyAtMs;
+  if (endCause) {
+    return { kind: "crashed", reason: endCause.reason, message: endCause.message, readyForMs };
+  }
+  const output = record.readyAtMs === undefined && lastOutput !== "" ? ` Its last output: ${lastOutput}` : "";
+  const known = code === undefined ? undefined : spec.runtime.exitCodes[String(code)];
+  if (known && !known.restart) {
+    return { kind: "failed", reason: known.reason, message: `${known.message}${output}` };
+  }
+  const ranMs = nowMs - record.startedAtMs;
+  const how = code !== undefined ? `exited with code ${code}` : exit?.signal ? `was ended by ${exit.signal}` : "ended";
+  const isAtOnce = record.readyAtMs === undefined && ranMs < AT_ONCE_MS;
+  return {
+    kind: "crashed",
+    reason: known?.reason ?? (isAtOnce ? "ExitedAtOnce" : "Crashed"),
+    message: `${known ? `${known.message} ` : ""}The claw ${how} after ${(ranMs / 1000).toFixed(1)} s.${output}`,
+    readyForMs,
+  };
+}

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import type { ProcessSpec } from "../../sdk/contract/index.ts";
+
+/** Marks a claw and its descendants, so that an agent finds them again whatever became of its own records. */
+export const RUN_DIR_TAG = "CLAW_RUN_DIR";
+
+/** What is executed, with every placeholder resolved. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** Replaces the placeholders of the contract; other `${…}` texts are left alone. */
+export function resolvePlaceholders(text: string, spec: ProcessSpec, port: number): string {
+  const values: Readonly<Record<string, string | undefined>> = { ...spec.dirs, node: process.execPath, port: String(port) };
+  return text.replace(/\$\{(configDir|dataDir|runDir|softwareDir|port|node)\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+/** The environment of anything that runs inside the instance: nothing is inherited from the agent. */
+export function environmentOf(spec: ProcessSpec, port: number): Record<string, string> {
+  const { dataDir, runDir, softwareDir } = spec.dirs;
+  const binaries = softwareDir === undefined ? [] : [join(softwareDir, "node_modules", ".bin")];
+  const env: Record<string, string> = {
+    PATH: [dirname(process.execPath), ...binaries, "/usr/local/bin", "/usr/bin", "/bin"].join(":"),
+    HOME: join(dataDir, "home"),
+    TMPDIR: join(runDir, "tmp"),
+  };
+  for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.runtime.secretEnv })) {
+    env[name] = resolvePlaceholders(value, spec, port);
+  }
+  return env;
+}
+
+export function launchOf(spec: ProcessSpec, port: number): Launch {
+  const [command = "", ...args] = spec.runtime.command.map((part) => resolvePlaceholders(part, spec, port));
+  return { command, args, cwd: spec.dirs.dataDir, env: { ...environmentOf(spec, port), [RUN_DIR_TAG]: spec.dirs.runDir } };
+}
+
+/** Digest of what only a new process can take over: its program, arguments, environment, directories and port. */
+export function spawnDigest(spec: ProcessSpec): string {
+  const { software, command, env, secretEnv, port } = spec.runtime;
+  return digest([software, command, sorted(env), sorted(secretEnv), port, sorted(spec.dirs)]);
+}
+
+/** Digest of all that a restart is needed for, in place or not. */
+export function restartKey(spec: ProcessSpec): string {
+  return digest([spawnDigest(spec), spec.runtime.restartDigest, spec.restartedAt ?? null]);
+}
+
+function sorted(record: Readonly<Record<string, string | undefined>>): unknown {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function digest(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

@@ -1,0 +1,143 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { AgentPhase, AgentStatus, PodBoot } from "../../../sdk/contract/index.ts";
+import type { AttendedClaw } from "../attended-claw.ts";
+import { probe } from "../probe.ts";
+import { StatusReport, type Told } from "../status-report.ts";
+
+export type ProbeKind = keyof PodBoot["probes"];
+
+/** A start is looked at this often, though the kubelet asks once a second at most: its question waits for the answer. */
+const START_POLL_MS = 50;
+const START_HOLD_MS = 800;
+/** Periods without a question, after which the claw's container does not run. */
+const SILENT_PERIODS = 3;
+
+/**
+ * The claw that a kubelet runs beside this agent. The kubelet's probes are the loop: each is made of the claw and answered with what its
+ * body says, and what they found is the status.
+ */
+export class PodClaw implements AttendedClaw {
+  readonly process = undefined;
+  #boot: PodBoot;
+  readonly #report: StatusReport;
+  readonly #failures: Record<ProbeKind, number> = { startup: 0, readiness: 0, liveness: 0 };
+  #startedAtMs = Date.now();
+  #restarts = 0;
+  #silence: NodeJS.Timeout | undefined;
+
+  constructor(boot: PodBoot) {
+    this.#boot = boot;
+    this.#report = new StatusReport(this.#statusOf("Starting", "AgentStarted", "The claw's container is about to start."));
+  }
+
+  get identity(): AttendedClaw["identity"] {
+    return this.#boot;
+  }
+  get status(): AgentStatus {
+    return this.#report.current;
+  }
+  get port(): number | undefined {
+    return this.#boot.ports.claw;
+  }
+  get chat(): AttendedClaw["chat"] {
+    return this.#boot.chat;
+  }
+  get configCheck(): AttendedClaw["configCheck"] {
+    return this.#boot.configCheck;
+  }
+
+  /** Its container is none of the agent's: the cluster measures it. */
+  usage(): undefined {}
+
+  tellConfig(config: AgentStatus["config"]): void {
+    this.#report.tellConfig(config);
+  }
+
+  onStatus(listener: (status: AgentStatus) => void): void {
+    this.#report.listen(listener);
+  }
+
+  /** Takes over a new boot file, whose files are written already. */
+  apply(boot: PodBoot): void {
+    this.#boot = boot;
+    const { phase, reason, message } = this.status;
+    this.#tell(phase, reason, message);
+  }
+
+  /** Makes one of the kubelet's probes. Answers why it failed. */
+  async probe(kind: ProbeKind): Promise<string | undefined> {
+    if (kind === "startup") {
+      this.#asksForStart();
+    }
+    const failure = await (kind === "startup" ? this.#awaitStart() : probe(this.#boot.ports.claw, this.#boot.probes[kind]));
+    this.#failures[kind] = failure === undefined ? 0 : this.#failures[kind] + 1;
+    this.#judge(kind, failure);
+    return failure;
+  }
+
+  /** The kubelet ends the agent after the claw. */
+  stopped(): void {
+    clearTimeout(this.#silence);
+    this.#tell("Stopped", "Stopped", "Its pod ends.");
+  }
+
+  /** The kubelet asks for a start once for each container: asked again after an answer, the claw is another one. */
+  #asksForStart(): void {
+    if (this.status.phase !== "Starting") {
+      this.#restarts++;
+    }
+    if (this.status.phase !== "Starting" || this.status.reason === "AgentStarted") {
+      this.#startedAtMs = Date.now();
+      this.#tell("Starting", "Starting", "The claw is starting.");
+    }
+  }
+
+  async #awaitStart(): Promise<string | undefined> {
+    const deadlineMs = Date.now() + START_HOLD_MS;
+    for (;;) {
+      const failure = await probe(this.#boot.ports.claw, this.#boot.probes.startup);
+      if (failure === undefined || Date.now() > deadlineMs) {
+        return failure;
+      }
+      await delay(START_POLL_MS);
+    }
+  }
+
+  #judge(kind: ProbeKind, failure: string | undefined): void {
+    const { phase } = this.status;
+    if (failure === undefined) {
+      if (kind === "startup") {
+        this.#tell("Ready", "Started", `Ready after ${((Date.now() - this.#startedAtMs) / 1000).toFixed(1)} s.`);
+      } else if (kind === "readiness" && phase !== "Ready") {
+        // Without a question for its start, the agent is the one that is new.
+        this.#tell("Ready", phase === "Starting" ? "Adopted" : "Recovered", "The readiness probe succeeds.");
+      }
+    } else if (this.#failures[kind] >= this.#boot.probes[kind].failureThreshold && kind !== "startup") {
+      const reason = kind === "liveness" ? "LivenessFailed" : "ReadinessFailed";
+      this.#tell("Unready", reason, failure);
+    }
+    if (kind !== "startup") {
+      this.#expectMore();
+    }
+  }
+
+  #expectMore(): void {
+    clearTimeout(this.#silence);
+    const { readiness, liveness } = this.#boot.probes;
+    const silentMs = Math.max(1, Math.min(readiness.periodSeconds, liveness.periodSeconds)) * SILENT_PERIODS * 1000;
+    this.#silence = setTimeout(
+      () => this.#tell("Unready", "NotRunning", "The kubelet asks no more: the claw's container does not run."),
+      silentMs,
+    );
+    this.#silence.unref();
+  }
+
+  #tell(phase: AgentPhase, reason: string, message: string): void {
+    this.#report.tell(this.#statusOf(phase, reason, message));
+  }
+
+  #statusOf(phase: AgentPhase, reason: string, message: string): Told {
+    const { specDigest, version, ports } = this.#boot;
+    return { phase, reason, message, specDigest, version, port: ports.claw, restarts: this.#restarts };
+  }
+}

@@ -1,0 +1,46 @@
+import fastifyWebsocket from "@fastify/websocket";
+import Fastify, { type FastifyInstance, LogController } from "fastify";
+import { ClawError, newId } from "../../sdk/contract/index.ts";
+import type { AppDependencies } from "./context.ts";
+import { openApiDocument } from "./openapi.ts";
+import { sendProblem } from "./problem.ts";
+import { registerOperations } from "./routes/operations.ts";
+import { registerStreams } from "./routes/streams.ts";
+import { serializerCompiler, validatorCompiler } from "./validation.ts";
+
+const BODY_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The HTTP application: every route of the contract, the WebSockets and the agents' gateway. It does not listen yet. */
+export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    bodyLimit: BODY_BYTES_MAX,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+    genReqId: () => newId("req"),
+    frameworkErrors: sendProblem,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new ClawError("route.not_found", `there is no ${request.method} ${request.url}`), request, reply),
+  );
+  // Otherwise plain text would be a body too.
+  app.removeContentTypeParser("text/plain");
+  app.decorateRequest("actor");
+  app.addHook("onSend", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+  });
+  await app.register(fastifyWebsocket, { options: { maxPayload: BODY_BYTES_MAX } });
+  const document = JSON.stringify(openApiDocument());
+  app.get("/api/v1/openapi.json", async (_request, reply) => reply.type("application/json").send(document));
+  app.get("/healthz", async () => ({ ok: true }));
+  app.get("/readyz", async () => {
+    await deps.isReady();
+    return { ready: true };
+  });
+  registerOperations(app, deps);
+  registerStreams(app, deps);
+  return app;
+}

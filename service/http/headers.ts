@@ -1,0 +1,46 @@
+import type { FastifyRequest } from "fastify";
+import { type Route, takesIfMatch } from "../../sdk/contract/index.ts";
+import type { IfMatch } from "../application/operations.ts";
+import { invalid } from "./validation.ts";
+
+/** Printable ASCII, so that it is stored and logged as it is. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+const ENTITY_TAG = /^(?:W\/)?"?([^\s",]+)"?$/;
+
+/** `If-Match` as versions: `"3"`, `W/"3"`, a list of such, or `*`. @throws {ClawError} `request.invalid`, on routes that don't take it too */
+export function ifMatchOf(request: FastifyRequest, route: Route): IfMatch | undefined {
+  const header = request.headers["if-match"];
+  if (header === undefined) {
+    return undefined;
+  }
+  if (!takesIfMatch(route)) {
+    const message = `${route.method} ${route.path} takes no If-Match`;
+    throw invalid([{ path: "If-Match", message, fix: "leave it out; it goes with writes of one resource" }]);
+  }
+  const tags = header.split(",").map((tag) => tag.trim());
+  if (tags[0] === "*" && tags.length === 1) {
+    return "*";
+  }
+  return tags.map((tag) => {
+    const version = ENTITY_TAG.exec(tag)?.[1];
+    if (version === undefined) {
+      throw invalid([{ path: "If-Match", message: `'${tag}' is not an entity tag`, fix: `give the ETag of a read, such as "3", or *` }]);
+    }
+    return version;
+  });
+}
+
+/** The version of the declared state that an answer holds. Status does not touch it, so it says nothing about caching. */
+export function etagOf(answer: unknown): string | undefined {
+  const version = (answer as { metadata?: { resourceVersion?: string } } | undefined)?.metadata?.resourceVersion;
+  return version === undefined ? undefined : `"${version}"`;
+}
+
+/** @throws {ClawError} `request.invalid` */
+export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers["idempotency-key"];
+  if (key !== undefined && (typeof key !== "string" || !IDEMPOTENCY_KEY.test(key))) {
+    throw invalid([{ path: "Idempotency-Key", message: "is not 1 to 255 printable ASCII characters", fix: "give a UUID" }]);
+  }
+  return key;
+}

@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import type { RequestContext } from "../application/operations.ts";
+import type { IdempotencyRepository, Transactions } from "../application/ports/transactions.ts";
+import { idempotencyKeyOf } from "./headers.ts";
+
+/** What a request is answered with. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Serves a write once for its `Idempotency-Key`: a repetition gets the first one's answer. A write that failed may be made again. */
+export async function onceForKey(
+  request: FastifyRequest,
+  ctx: RequestContext,
+  transactions: Transactions,
+  serve: () => Promise<Answer>,
+): Promise<Answer> {
+  const key = idempotencyKeyOf(request);
+  if (key === undefined) {
+    return serve();
+  }
+  const digest = createHash("sha256")
+    .update(JSON.stringify([ctx.actor.subject, request.method, request.url, ctx.ifMatch, request.body]))
+    .digest("hex");
+  const keys = <T>(work: (repository: IdempotencyRepository) => Promise<T>): Promise<T> =>
+    ctx.tenant ? transactions.tenant(ctx.tenant.id, (tx) => work(tx.idempotency)) : transactions.platform((tx) => work(tx.idempotency));
+  const known = await keys((repository) => repository.claim(key, digest));
+  if (known) {
+    return known;
+  }
+  try {
+    const answer = await serve();
+    await keys((repository) => repository.complete(key, answer));
+    return answer;
+  } catch (error) {
+    await keys((repository) => repository.release(key));
+    throw error;
+  }
+}

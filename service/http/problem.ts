@@ -1,0 +1,56 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { ClawError, errorCatalogue, type Problem } from "../../sdk/contract/index.ts";
+
+const DOCS = "https://clusterclaw.io/errors/";
+
+/** Any failure as the error that callers are told. What nobody expected is an internal error without detail. */
+function toClawError(error: FastifyError | Error): ClawError {
+  if (error instanceof ClawError) {
+    return error;
+  }
+  const status = "statusCode" in error ? (error.statusCode ?? 500) : 500;
+  if (status < 400 || status >= 500) {
+    return new ClawError("service.internal", "something went wrong on our side", { cause: error });
+  }
+  // What Fastify itself refuses.
+  switch (status) {
+    case 413:
+      return refusal("request.too_large", error, "send less, or in several requests");
+    case 415:
+      return refusal("request.unsupported_media_type", error, "send JSON, with 'content-type: application/json'");
+    default:
+      return refusal("request.malformed", error, "send one JSON document, to a URL that is percent-encoded");
+  }
+}
+
+function refusal(
+  code: "request.too_large" | "request.unsupported_media_type" | "request.malformed",
+  { message }: Error,
+  fix: string,
+): ClawError {
+  return new ClawError(code, message, { issues: [{ path: "", message, fix }] });
+}
+
+function toProblem(error: ClawError, requestId: string): Problem {
+  const { title, status, retryable } = errorCatalogue[error.code];
+  return {
+    type: `${DOCS}${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    requestId,
+    retryable,
+    ...(error.issues.length > 0 && { errors: [...error.issues] }),
+  };
+}
+
+export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const failure = toClawError(error);
+  // That an agent is away is a state of its instance, told to the caller and by a condition.
+  if (failure.status >= 500 && failure.code !== "instance.unreachable") {
+    request.log.error({ err: failure.cause ?? failure }, "a request failed");
+  }
+  const body = toProblem(failure, request.id);
+  return reply.code(body.status).header("content-type", "application/problem+json").serializer(JSON.stringify).send(body);
+}

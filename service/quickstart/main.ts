@@ -1,0 +1,192 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Claw } from "../../sdk/client/index.ts";
+import { startModelServer } from "./model-server.ts";
+import { prepareSoftware } from "./prepare-software.ts";
+import { exitOf, headline, say, shell, withProgress } from "./screen.ts";
+import { type TourModel, tourManifests } from "./tour-manifests.ts";
+
+const STEPS = 8;
+const START_TIMEOUT_MS = 60_000;
+const root = resolve(fileURLToPath(import.meta.url), "../../..");
+const dataDir = resolve(process.env["CLAW_DATA_DIR"] ?? join(root, ".claw", "quickstart"));
+const port = process.env["CLAW_PORT"] ?? "8787";
+const once = process.argv.includes("--once");
+
+/** Ends what was started, whatever the tour came to. */
+type Closers = (() => Promise<void>)[];
+
+/** The service as a process of its own, so that the tour can kill it. */
+interface Service {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly token: string;
+}
+
+async function startService(closers: Closers): Promise<Service> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "service/main.ts")], {
+    env: { ...process.env, CLAW_DATA_DIR: dataDir, CLAW_PORT: port, CLAW_LOG_LEVEL: process.env["CLAW_LOG_LEVEL"] ?? "warn" },
+    // A group of its own: Ctrl-C ends the tour first, which then ends the service in order.
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  closers.push(() => stopService(child, "SIGTERM"));
+  const ended = exitOf(child).then((code) => {
+    throw new Error(`the service ended with exit code ${code} while it was starting`);
+  });
+  const ready = withProgress("starting PostgreSQL and the service", async () => {
+    for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await delay(100)) {
+      const access = await readFile(join(dataDir, "access.json"), "utf8").then(JSON.parse, () => undefined);
+      const answer = access?.pid === child.pid ? await fetch(`${access.url}/readyz`).catch(() => undefined) : undefined;
+      if (answer?.ok) {
+        return { child, url: access.url as string, token: access.token as string };
+      }
+    }
+    throw new Error(`the service did not become ready within ${START_TIMEOUT_MS / 1000} s; its output is above`);
+  });
+  return Promise.race([ready, ended]);
+}
+
+async function stopService(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = exitOf(child);
+    child.kill(signal);
+    await ended;
+  }
+}
+
+/** The paid model when a key is there, else the stand-in. */
+async function chooseModel(closers: Closers): Promise<TourModel> {
+  const { ANTHROPIC_API_KEY: anthropic, OPENAI_API_KEY: openai } = process.env;
+  if (anthropic) {
+    return { provider: "anthropic", name: "claude-haiku-4-5", apiKey: anthropic };
+  }
+  if (openai) {
+    return { provider: "openai", name: "gpt-5-mini", apiKey: openai };
+  }
+  // The same port every time: a second run then finds nothing to change.
+  const server = await startModelServer({ port: Number(port) + 1 });
+  say(`neither ANTHROPIC_API_KEY nor OPENAI_API_KEY is set: a local stand-in answers for the model at ${server.url}`);
+  closers.push(server.close);
+  return { provider: "standin", name: "standin-1", apiKey: "no-key-needed", baseUrl: server.url };
+}
+
+async function tour(closers: Closers): Promise<void> {
+  await mkdir(dataDir, { recursive: true });
+  say(`Open Cluster Claw quickstart; everything it makes is in ${dataDir}`);
+
+  headline(1, STEPS, "Start the control plane, and install the claw's software (once per version, from the npm registry)");
+  const installed = withProgress("installing openclaw", (note) => prepareSoftware(dataDir, note));
+  // Whichever of the two fails first is told.
+  installed.catch(() => {});
+  let service = await startService(closers);
+  say(`PostgreSQL, API, reconciler and engine are ready at ${service.url}`);
+  const model = await chooseModel(closers);
+  await installed;
+  say("OpenClaw is installed");
+
+  const env = () => ({ ...process.env, CLAW_URL: service.url, CLAW_TOKEN: service.token, CLAW_TENANT: "acme" });
+  const claw = (...args: string[]) =>
+    shell(
+      `npm run claw -- ${args.map((arg) => (/[^\w./=-]/.test(arg) ? `"${arg}"` : arg)).join(" ")}`,
+      [process.execPath, "--disable-warning=ExperimentalWarning", join(root, "sdk/cli/main.ts"), ...args],
+      env(),
+      args[0] === "chat" ? "waiting for the answer" : undefined,
+    );
+  const manifests = join(dataDir, "tour.yaml");
+  const diff = async () => /--plan (\w+)/.exec(await claw("diff", "-f", manifests))?.[1];
+  /** Exactly what was previewed; without a plan there is nothing to change, only to wait for. */
+  const apply = (plan: string | undefined) =>
+    claw("apply", ...(plan === undefined ? ["-f", manifests] : ["--plan", plan]), "--yes", "--wait", "--timeout", "300");
+
+  headline(2, STEPS, "Preview a tenant with a real OpenClaw and an echo claw");
+  await writeFile(manifests, tourManifests(model, 100_000), { mode: 0o600 });
+  const plan = await diff();
+
+  headline(3, STEPS, "Apply exactly this, and wait until both are ready");
+  await apply(plan);
+  await claw("get", "instances", "-o", "wide");
+
+  headline(4, STEPS, "Talk to them through the control plane");
+  await claw("chat", "assistant-1", "Hello from the control plane!");
+  await claw("chat", "echo-1", "Hello, echo!");
+
+  headline(5, STEPS, "Change a setting, with the diff first");
+  await writeFile(manifests, tourManifests(model, 120_000), { mode: 0o600 });
+  await apply(await diff());
+
+  headline(6, STEPS, "Stop and start");
+  await claw("stop", "echo-1", "--wait");
+  await claw("start", "echo-1", "--wait");
+
+  headline(7, STEPS, "Kill the control plane with SIGKILL: the instances never notice");
+  const sdk = () => new Claw({ url: service.url, token: service.token, tenant: "acme" });
+  const before = await sdk().instances.get("assistant-1");
+  await stopService(service.child, "SIGKILL");
+  say("the control plane is dead; starting another");
+  service = await startService(closers);
+  await withProgress("waiting for the instances to be seen again", () => reconnected(sdk));
+  const after = await sdk().instances.get("assistant-1");
+  say(`assistant-1 was ${before.status.phase}, is ${after.status.phase}, restarts: ${after.status.restarts}`);
+  if (after.status.phase !== "Running" || after.status.restarts !== before.status.restarts) {
+    throw new Error("the instance did not survive the control plane");
+  }
+  await claw("chat", "assistant-1", "Are you still there?");
+
+  headline(8, STEPS, "Done");
+  process.stdout.write(`
+  API      ${service.url}/api/v1   (OpenAPI: ${service.url}/api/v1/openapi.json)
+  Token    in ${join(dataDir, "access.json")}
+
+  Next, in another terminal:
+    cd ${root}
+    export CLAW_URL=${service.url} CLAW_TENANT=acme CLAW_TOKEN=$(node -p 'require("${join(dataDir, "access.json")}").token')
+    npm run claw -- get instances
+    npm run claw -- logs -f assistant-1
+    npm run claw -- console echo-1
+    npm run claw -- connect assistant-1
+    npm run claw -- destroy echo-1 --yes
+
+`);
+  if (once) {
+    say("--once: stopping the instances and the control plane");
+    await claw("stop", "assistant-1", "echo-1", "--wait");
+  }
+}
+
+/** Waits until both instances can be reached through their agents again. */
+async function reconnected(sdk: () => Claw): Promise<void> {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await delay(200)) {
+    const reads = ["assistant-1", "echo-1"].map((name) => sdk().instances.logs(name, { tailLines: 1 }));
+    if ((await Promise.allSettled(reads)).every(({ status }) => status === "fulfilled")) {
+      return;
+    }
+  }
+  throw new Error("the instances' agents did not connect again");
+}
+
+const closers: Closers = [];
+const signalled = new Promise<void>((resolveSignal) => {
+  // Not once: a second Ctrl-C would end this process before the control plane, which goes on then with nobody to stop it.
+  process.on("SIGINT", resolveSignal);
+  process.on("SIGTERM", resolveSignal);
+});
+try {
+  const finished = await Promise.race([tour(closers).then(() => true), signalled.then(() => false)]);
+  process.exitCode = finished ? 0 : 130;
+  if (finished && !once) {
+    say("the control plane keeps running; press Ctrl-C to stop it (instances go on; run the quickstart again to get back to them)");
+    await signalled;
+  }
+} catch (error) {
+  process.stderr.write(`\nThe quickstart failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`Running it again is safe; what was made is in ${dataDir}\n`);
+  process.exitCode = 1;
+}
+for (const close of closers.reverse()) {
+  await close();
+}
+process.exit();

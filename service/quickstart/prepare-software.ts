@@ -1,0 +1,30 @@
+import { mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { createClawTypes } from "../../adapters/claws/claw-types.ts";
+import { installedSchemas } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { installSoftware } from "../../adapters/providers/clusterclaw/software.ts";
+
+/**
+ * Installs OpenClaw where instances look for it, and its config schema beside it. The service would do both at the first instance;
+ * done before, the tour can show them. `CLAW_SOFTWARE_CACHE` names a folder of installed versions to share.
+ */
+export async function prepareSoftware(dataDir: string, note: (detail: string) => void): Promise<void> {
+  const softwareDir = join(dataDir, "software");
+  const shared = process.env["CLAW_SOFTWARE_CACHE"];
+  if (shared) {
+    await mkdir(shared, { recursive: true });
+    await symlink(shared, softwareDir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") {
+        throw error;
+      }
+    });
+  }
+  const version = createClawTypes({ softwareDir }).find("OpenClaw")?.defaultVersion;
+  if (version === undefined) {
+    throw new Error("the OpenClaw type is missing");
+  }
+  note(`openclaw@${version}`);
+  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version });
+  note("reading its config schema");
+  await installedSchemas(softwareDir)(version);
+}

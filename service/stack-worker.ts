@@ -1,0 +1,166 @@
+/** The process that runs stack operations, one at a time: a composition root of its own beside `main.ts` (see docs/adr). */
+import { createHmac } from "node:crypto";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
+import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automation/index.js";
+import { createCliCommand, findCli, postgresBackend } from "../adapters/engine/cli-command.ts";
+import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
+import type { WorkerReply, WorkerRequest } from "../adapters/engine/operation-pool.ts";
+import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
+import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
+import { engineOf } from "../adapters/engine/stack-engine.ts";
+import { runStackOperation } from "../adapters/engine/stack-runner.ts";
+import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
+import { createStateJobs, type StateAccess } from "../adapters/engine/stack-state.ts";
+import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
+import { openPool } from "../adapters/postgres/open-pool.ts";
+import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
+import { deviationOf as deviationOnHost } from "../adapters/providers/clusterclaw/deviation.ts";
+import { ClawProvider } from "../adapters/providers/clusterclaw/provider.ts";
+import { KubernetesProvider } from "../adapters/providers/kubernetes/provider.ts";
+import { ClawError, type StackEngine } from "../sdk/contract/index.ts";
+import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../stacks/tenant/program.ts";
+import type { TenantStack } from "./application/ports/operations.ts";
+import type { StackLease } from "./application/ports/stack-store.ts";
+
+const CONNECTIONS = 4;
+const LEASE_TTL_SECONDS = 30;
+
+const databaseUrl = required("CLAW_DATABASE_URL");
+const wrappingKey = Buffer.from(required("CLAW_STACK_KEY"), "base64");
+const toolsDir = required("CLAW_TOOLS_DIR");
+const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
+const pool = openPool(databaseUrl, CONNECTIONS);
+const providers = new WarmProviderHost({
+  inProcess: { clusterclaw: () => new ClawProvider(), kubernetes: () => new KubernetesProvider() },
+});
+const holder = `${hostname()}/${process.pid}`;
+const workDir = await mkdtemp(join(tmpdir(), "claw-stack-"));
+process.once("exit", () => rmSync(workDir, { recursive: true, force: true }));
+
+const storeOf = (stack: TenantStack) => new PostgresStackStore(pool, stack.tenantId);
+const refOf = ({ stack }: TenantStack) => ({ project: PROJECT_NAME, stack });
+const log = (message: string) => process.stderr.write(`${message}\n`);
+
+function embeddedEngine(stack: TenantStack, lease?: StackLease): PulumiCommand {
+  const keyWrapper = new LocalKeyWrapper(wrappingKey);
+  const command = new EmbeddedCommand({ store: storeOf(stack), providers, holder, keyWrapper, ...(lease && { lease }) });
+  return command as unknown as PulumiCommand;
+}
+
+let cli: Promise<PulumiCommand> | undefined;
+async function cliEngine(stack: TenantStack, lease?: StackLease): Promise<PulumiCommand> {
+  cli ??= findCli({ installDir: toolsDir, onProgress: log });
+  cli.catch(() => {
+    cli = undefined;
+  });
+  return createCliCommand({
+    cli: await cli,
+    home: join(workDir, "pulumi-home"),
+    // A table for each tenant: what a stack's program could list is its own.
+    backendUrl: process.env["PULUMI_BACKEND_URL"] ?? postgresBackend(databaseUrl, `pulumi_state_${stack.tenantId}`),
+    pluginFolders: [fileURLToPath(new URL("../stacks/tenant/plugin", import.meta.url))],
+    leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds: LEASE_TTL_SECONDS, running: new Map(), lease },
+    onProgress: log,
+  });
+}
+
+const engineFor = async (stack: TenantStack, engine: StackEngine, lease?: StackLease): Promise<PulumiCommand> =>
+  engine === "cli" ? cliEngine(stack, lease) : embeddedEngine(stack, lease);
+const keptBy = async (stack: TenantStack) => (await engineOf(storeOf(stack), refOf(stack))) ?? newStacks;
+
+const options: ScanOptions & StateAccess = {
+  commandFor: async (stack) => engineFor(stack, await keptBy(stack)),
+  engineFor,
+  storeOf,
+  holder,
+  existing: async ({ tenantId, spec }, stack, urns) => {
+    const wanted = new Set(urns);
+    const known = { tenantId, stack: stackName(spec) };
+    const resources: readonly { readonly urn: string }[] =
+      (await keptBy(known)) === "cli"
+        ? ((await stack.exportStack()).deployment.resources ?? [])
+        : (await storeOf(known).loadResources(refOf(known), urns)).resources.map(({ state }) => state);
+    return resources.map(({ urn }) => urn).filter((urn) => wanted.has(urn));
+  },
+  projectName: PROJECT_NAME,
+  program: tenantProgram,
+  stackName,
+  sharedUrns,
+  instanceUrns,
+  deviationOf: ({ type, held, found }) =>
+    // The cluster's objects say themselves what is somebody's edit.
+    type.startsWith("kubernetes:") ? deviationInCluster(held.inputs, found?.outputs) : deviationOnHost(type, held.outputs, found?.outputs),
+  workDir,
+  // What seals a stack's secrets wherever Pulumi's own form is needed; another tenant's can't be opened with it.
+  env: ({ tenantId }) => ({ PULUMI_CONFIG_PASSPHRASE: createHmac("sha256", wrappingKey).update(tenantId).digest("base64url") }),
+};
+const jobs = createStateJobs(options);
+
+const OPERATIONS_PER_COLLECTION = 10;
+let operations = 0;
+let current: Promise<void> = Promise.resolve();
+process.on("message", (request: WorkerRequest) => {
+  current = run(request).then(
+    (result) => reply({ type: "result", result, ...held() }),
+    (error: unknown) => {
+      const { code, message, issues } = failureOf(error);
+      // Whole outputs of the engine stay in this process's log.
+      if (code === "engine.failed") {
+        log(inspect(error));
+      }
+      reply({ type: "error", code, message, issues, ...held() });
+    },
+  );
+  // After the answer, when nobody waits: otherwise the heap grows to several times what is in use.
+  void current.then(() => {
+    if (++operations % OPERATIONS_PER_COLLECTION === 0) globalThis.gc?.();
+  });
+});
+// The service is gone or wants no more: the operation under way ends first, so that nobody finds the stack half changed.
+process.on("disconnect", async () => {
+  await current;
+  await Promise.allSettled([providers.close(), pool.end()]);
+  process.exit(0);
+});
+reply({ type: "ready" });
+
+function run(request: WorkerRequest): Promise<unknown> {
+  if (request.type === "operation") {
+    const { kind, operation } = request;
+    return kind === "scan" ? scanStack({ instances: [], ...operation }, options) : runStackOperation(kind, operation, options);
+  }
+  const job = jobs[request.job] as (stack: TenantStack, ...args: readonly unknown[]) => Promise<unknown>;
+  return job(request.stack, ...request.args);
+}
+
+function failureOf(error: unknown): ClawError {
+  if (error instanceof ClawError) {
+    return error;
+  }
+  return error instanceof ConcurrentUpdateError
+    ? new ClawError("stack.locked", "another operation is running on the stack; try again soon")
+    : new ClawError("engine.failed", "the operation failed; see the service's log", { cause: error });
+}
+
+function held() {
+  return { residentBytes: process.memoryUsage.rss() };
+}
+
+function reply(message: WorkerReply): void {
+  if (process.connected) {
+    process.send?.(message);
+  }
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) {
+    throw new Error(`${name} is not set; this process is started by the service`);
+  }
+  return value;
+}

@@ -1,0 +1,200 @@
+import type { Logger } from "pino";
+import { ClawError, type ResolvedInstance } from "../../sdk/contract/index.ts";
+import type { Clusters } from "../application/ports/clusters.ts";
+import type { StackOperation, StackOperations, StackResult } from "../application/ports/operations.ts";
+import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
+import { recordEvent, recordState } from "../application/report-status.ts";
+import { type Resolution, type ResolveDependencies, resolveInstance } from "../application/resolve-instance.ts";
+import { stackTarget, type TargetDependencies } from "../application/stack-target.ts";
+import type { Instance } from "../domain/instances/instance.ts";
+import { afterOperation, type OperationOutcome } from "../domain/instances/phase.ts";
+import type { Tenant } from "../domain/tenancy/tenant.ts";
+import { type Loop, startLoop } from "./loop.ts";
+
+/** Instances of one stack that one operation takes. */
+const BATCH = 100;
+const STACKS = 50;
+const IDLE_MS = 1000;
+
+export interface ReconcilerDependencies extends ResolveDependencies, TargetDependencies {
+  readonly transactions: Transactions;
+  readonly stacks: StackOperations;
+  readonly clusters: Pick<Clusters, "refreshPods">;
+  readonly clock: () => Date;
+  readonly log: Logger;
+}
+
+/**
+ * Makes desired state true: takes each stack's due instances, works out what they are to be, and runs one operation for them.
+ * Level-triggered: whatever died half-way is due still. Stacks run beside one another, a stack's operations one after another: a cluster
+ * that is slow or gone keeps its own instances waiting only.
+ */
+export function startReconciler(deps: ReconcilerDependencies): Loop {
+  const busy = new Map<string, Promise<void>>();
+  const loop = startLoop(
+    "reconciler",
+    IDLE_MS,
+    async () => {
+      for (const { tenant, cluster } of await deps.transactions.platform((tx) => tx.work.listStacksDue(STACKS))) {
+        const key = `${tenant.id}/${cluster}`;
+        if (busy.has(key)) {
+          continue;
+        }
+        const run = reconcileStack(tenant, cluster, deps)
+          .catch((err: unknown) => deps.log.error({ err, tenantId: tenant.id, cluster }, "reconciling a stack failed; it is tried again"))
+          .finally(() => {
+            busy.delete(key);
+            loop.wake();
+          });
+        busy.set(key, run);
+      }
+      return false;
+    },
+    deps.log,
+  );
+  return {
+    wake: loop.wake,
+    async stop() {
+      await loop.stop();
+      await Promise.all(busy.values());
+    },
+  };
+}
+
+interface Work {
+  readonly instance: Instance;
+  readonly resolution: Resolution | undefined;
+}
+
+async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerDependencies): Promise<void> {
+  const { work, target } = await deps.transactions.platform(async (tx) => {
+    const scope = await tx.enter(tenant.id);
+    const items: Work[] = [];
+    for (const instance of await scope.instances.listDue(cluster, BATCH)) {
+      const isNeeded = !leaves(instance) || (instance.deletedAt !== undefined && instance.purgeData);
+      items.push({ instance, resolution: isNeeded ? await resolveInstance(scope, tenant.name, instance, deps) : undefined });
+    }
+    return { work: items, target: await stackTarget(tx, tenant, cluster, deps) };
+  });
+  const isResolved = ({ instance, resolution }: Work) => leaves(instance) || resolution?.resolved !== undefined;
+  const unresolved = work.filter((item) => !isResolved(item));
+  for (const { instance, resolution } of unresolved) {
+    const message = (resolution?.issues ?? [])
+      .map((issue) => `${issue.path}: ${issue.message}${issue.fix ? ` (${issue.fix})` : ""}`)
+      .join("; ");
+    await settle(tenant, instance, { ok: false, generation: instance.generation, reason: "ConfigInvalid", message, final: true }, deps);
+  }
+  const operation = (items: readonly Work[], instances: ResolvedInstance[]): StackOperation => ({
+    tenantId: tenant.id,
+    spec: { tenant: tenant.name, target, instances },
+    instances: items.map(({ instance }) => ({ name: instance.name, project: instance.projectName })),
+    refresh: items.some(({ instance }) => instance.status.drift.length > 0),
+  });
+  const run = async (items: readonly Work[], instances: ResolvedInstance[]): Promise<Work[]> => {
+    const outcomeOf = items.length > 0 ? await runOperation(operation(items, instances), deps) : undefined;
+    const done = [];
+    for (const item of items) {
+      const outcome = outcomeOf?.(item);
+      if (outcome?.ok) {
+        done.push(item);
+      } else if (outcome) {
+        await settle(tenant, item.instance, outcome, deps);
+      }
+    }
+    return done;
+  };
+
+  const ready = work.filter(isResolved);
+  // What a deletion does with data is decided by the state it deletes: a purge writes its wish there first.
+  const purges = ready.filter(({ instance, resolution }) => instance.purgeData && resolution?.resolved);
+  const doomed = purges.flatMap(({ resolution }) => resolution?.resolved ?? []);
+  const marked = await run(
+    purges,
+    doomed.map((instance) => ({ ...instance, running: false, deletionPolicy: "delete" })),
+  );
+  const rest = [...ready.filter((item) => !purges.includes(item)), ...marked];
+  const wanted = rest.filter(({ instance }) => !leaves(instance)).flatMap(({ resolution }) => resolution?.resolved ?? []);
+  for (const { instance, resolution } of await run(rest, wanted)) {
+    const done: OperationOutcome = { ok: true, generation: instance.generation, ...configOf(resolution) };
+    await settle(tenant, instance, done, deps);
+  }
+}
+
+function configOf(resolution: Resolution | undefined) {
+  return { configVersion: resolution?.configVersion, configDigest: resolution?.resolved?.runtime.configCheck?.digest };
+}
+
+/** Whether an instance is to go from the stack: it is being destroyed, or moves. */
+function leaves(instance: Instance): boolean {
+  return instance.deletedAt !== undefined || instance.movedFrom !== undefined;
+}
+
+type OutcomeOf = (item: Work) => OperationOutcome;
+
+async function runOperation(operation: StackOperation, deps: ReconcilerDependencies): Promise<OutcomeOf> {
+  const failed = (instance: Instance, reason: string, message: string): OperationOutcome => ({
+    ok: false,
+    generation: instance.generation,
+    reason,
+    message,
+    final: false,
+  });
+  let result: StackResult;
+  try {
+    result = await deps.stacks.up(operation);
+  } catch (err) {
+    const reason = err instanceof ClawError && err.code === "stack.locked" ? "StackLocked" : "OperationFailed";
+    deps.log.warn({ err, tenantId: operation.tenantId }, "a stack operation failed; it is tried again");
+    const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
+    return ({ instance }) => failed(instance, reason, message);
+  }
+  await refreshPods(operation, result, deps);
+  return ({ instance, resolution }) => {
+    const failure =
+      result.failures.find((item) => item.instance === instance.name) ?? result.failures.find((item) => item.instance === undefined);
+    return failure
+      ? failed(instance, failure.reason ?? "ResourceFailed", failure.message)
+      : { ok: true, generation: instance.generation, ...configOf(resolution) };
+  };
+}
+
+/** A changed boot file should reach an instance that runs now: it is what a config reload is made of. */
+async function refreshPods({ spec }: StackOperation, { changes }: StackResult, deps: ReconcilerDependencies): Promise<void> {
+  const { target } = spec;
+  const changed = new Set(
+    changes.filter(({ type, op }) => type === "kubernetes:core/v1:Secret" && op === "update").map(({ instance }) => instance),
+  );
+  const uids = spec.instances.filter(({ name, running }) => running && changed.has(name)).map(({ uid }) => uid);
+  if (target.runtime === "kubernetes" && uids.length > 0) {
+    await deps.clusters
+      .refreshPods(target, target.namespace, uids)
+      .catch((err: unknown) => deps.log.warn({ err, cluster: target.cluster }, "changed secrets reach their pods within a minute"));
+  }
+}
+
+/** Writes what became of an instance; one that is gone with all its resources leaves the database. */
+async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutcome, deps: ReconcilerDependencies): Promise<void> {
+  const now = deps.clock().toISOString();
+  await deps.transactions.tenant(tenant.id, async (tx: TenantTransaction) => {
+    if (outcome.ok && instance.movedFrom !== undefined) {
+      // It is due still, where it goes to.
+      await tx.instances.markMoved(instance.id);
+      return;
+    }
+    if (outcome.ok && instance.deletedAt !== undefined) {
+      await tx.publish({
+        id: `evt_${instance.id}_destroyed`,
+        aggregate: "instance",
+        event: "destroyed",
+        time: now,
+        data: { uid: instance.id, name: instance.name },
+      });
+      await tx.instances.delete(instance.id);
+      return;
+    }
+    if (!outcome.ok && outcome.reason !== "StackLocked") {
+      await recordEvent(tx, instance.id, { type: "Warning", reason: outcome.reason, message: outcome.message }, now);
+    }
+    await recordState(tx, instance.id, (current) => afterOperation(current, outcome, now), now);
+  });
+}
