@@ -1,0 +1,54 @@
+import { describe, it, onTestFinished } from "vitest";
+import { startModelServer } from "../../service/quickstart/model-server.ts";
+import { aClusterManifest } from "../support/builders/cluster.ts";
+import { anInstance, aTenant } from "../support/builders/manifests.ts";
+import { projectImages, useProjectImages } from "../support/kubernetes/project-images.ts";
+import { useCluster } from "../support/kubernetes/use-cluster.ts";
+import { aStorageClass } from "../support/kubernetes/volumes.ts";
+import { eventually, startTestService } from "../support/service.ts";
+
+const { cluster } = useCluster({ real: true });
+useProjectImages(cluster, ["agent", "openClaw"]);
+
+describe("a real OpenClaw in a pod", () => {
+  it("becomes ready from our image, and answers through the control plane", async ({ expect }) => {
+    const { api, kubeconfig } = cluster();
+    // The API server listens where pods reach this machine.
+    const host = new URL(JSON.parse(kubeconfig).clusters[0].cluster.server).hostname;
+    const model = await startModelServer({ host });
+    onTestFinished(() => model.close());
+    const service = await startTestService({ CLAW_HOST: host });
+    onTestFinished(() => service.stop());
+    const tenant = `openclaw-${process.pid}`;
+    const platform = service.claw();
+    const settings = {
+      credentials: { source: "kubeconfig", kubeconfig },
+      agentUrl: `${service.url.replace(/^http/, "ws")}/agent/v1`,
+      images: { agent: projectImages.agent, claws: { OpenClaw: projectImages.openClaw }, pullPolicy: "Never" },
+      storageClass: await aStorageClass(api, tenant, 1, { isReal: true }),
+      networkPolicy: { controlPlaneCidrs: [`${host}/32`], allowedEgress: [`${host}/32`] },
+    };
+    await platform.clusters.create(aClusterManifest("real", settings));
+    await platform.tenants.create(aTenant(tenant, { placement: { cluster: "real" } }));
+    onTestFinished(() => api.delete(`/api/v1/namespaces/claw-${tenant}`));
+
+    const claw = service.claw(tenant);
+    const values = { "model.provider": "standin", "model.name": "standin-1", "model.baseUrl": model.url, "model.apiKey": "none-needed" };
+    const overrides = Object.entries(values).map(([key, value]) => ({ key, value }));
+    const resources = { cpu: "1500m", memory: "2Gi" };
+    await claw.instances.create(anInstance("gateway", { type: "OpenClaw", resources, config: { overrides } }));
+    await eventually(
+      () => claw.instances.get("gateway"),
+      ({ status }) => status.conditions.some(({ type, status: is }) => type === "Ready" && is === "True"),
+      240_000,
+    );
+    const chat = await claw.instances.chat("gateway");
+    let answer = "";
+    for await (const event of chat.send("Hello")) {
+      answer += event.type === "delta" ? event.text : "";
+      expect(event.type).not.toBe("error");
+    }
+    chat.close();
+    expect(answer).toContain('You said: "Hello"');
+  });
+});

@@ -1,0 +1,264 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { readFile, symlink, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import type { Claw } from "../../sdk/client/index.ts";
+import { type ClawInstanceInput, ClawInstanceInputSchema } from "../../sdk/contract/index.ts";
+import { type ModelServer, startModelServer } from "../../service/quickstart/model-server.ts";
+import { aTenant } from "../support/builders/manifests.ts";
+import { startChromium } from "../support/chromium.ts";
+import { OPENCLAW_VERSION, openClawDir, softwareDir } from "../support/claws/open-claw-software.ts";
+import { runCli, tempDir } from "../support/cli.ts";
+import { eventually, startTestService, type TestService } from "../support/service.ts";
+
+let service: TestService;
+let claw: Claw;
+let model: ModelServer;
+let program: string;
+
+beforeAll(async () => {
+  program = join(await openClawDir(), "node_modules", "openclaw", "openclaw.mjs");
+  model = await startModelServer({ wordDelayMs: 300 });
+  service = await startTestService();
+  await symlink(softwareDir, join(service.dataDir, "software"));
+  await service.claw().tenants.create(aTenant("acme"));
+  claw = service.claw("acme");
+  await claw.instances.create(aGateway({ "model.name": "standin-1" }));
+  await settled("Running");
+});
+afterAll(async () => {
+  await service?.stop();
+  await model?.close();
+});
+
+function aGateway(settings: Readonly<Record<string, unknown>>): ClawInstanceInput {
+  const all = { "model.provider": "standin", "model.baseUrl": model.url, "model.apiKey": "no-key-needed", ...settings };
+  return ClawInstanceInputSchema.parse({
+    apiVersion: "clusterclaw.io/v1",
+    kind: "ClawInstance",
+    metadata: { name: "gateway" },
+    spec: { type: "OpenClaw", config: { overrides: Object.entries(all).map(([key, value]) => ({ key, value })) } },
+  });
+}
+
+/** The instance, once its newest generation is carried out. */
+const settled = (phase: string) =>
+  eventually(
+    () => claw.instances.get("gateway"),
+    ({ status, metadata }) =>
+      status.phase === phase && status.observedGeneration === metadata.generation && isReady(status) !== (phase === "Stopped"),
+    120_000,
+  );
+const isReady = (status: Awaited<ReturnType<Claw["instances"]["get"]>>["status"]) =>
+  status.conditions.some(({ type, status: value, reason }) => type === "Ready" && (value === "True" || reason === "ConfigError"));
+
+/** What its agent has written down of the claw that runs. */
+async function runDir(): Promise<string> {
+  return join(service.dataDir, "run", (await claw.instances.get("gateway")).metadata.uid);
+}
+async function running(): Promise<{ pid: number; startTime: string; port: number }> {
+  return JSON.parse(await readFile(join(await runDir(), "state.json"), "utf8")).claw;
+}
+
+function cli(argv: readonly string[], options: Parameters<typeof runCli>[1] = {}) {
+  return runCli(argv, { ...options, url: service.url, env: { CLAW_TOKEN: service.adminToken } });
+}
+
+async function say(text: string): Promise<{ answer: string; deltas: number; totalTokens: number | undefined }> {
+  const chat = await claw.instances.chat("gateway");
+  let answer = "";
+  let deltas = 0;
+  let totalTokens: number | undefined;
+  for await (const event of chat.send(text)) {
+    if (event.type === "error") {
+      throw new Error(event.message);
+    }
+    deltas += event.type === "delta" ? 1 : 0;
+    answer += event.type === "delta" ? event.text : "";
+    totalTokens = event.type === "done" ? event.usage?.totalTokens : totalTokens;
+  }
+  chat.close();
+  return { answer, deltas, totalTokens };
+}
+
+// One gateway for all of them, in order: a start costs ten CPU-seconds.
+describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
+  let token = "";
+
+  it("streams an answer, with its token usage at the end", async ({ expect }) => {
+    const { answer, deltas, totalTokens } = await say("Hello");
+    expect(answer).toContain('You said: "Hello"');
+    expect(deltas).toBeGreaterThan(1);
+    expect(totalTokens).toBeGreaterThan(0);
+  });
+
+  it("writes nothing of its own over what was declared: a refresh finds no drift, and what it takes", async ({ expect }) => {
+    expect(await service.claw().stacks.refresh("acme")).toMatchObject({ drift: [], skipped: [] });
+    const { status } = await eventually(
+      () => claw.instances.get("gateway"),
+      (instance) => instance.status.usage !== undefined,
+      60_000,
+    );
+    expect(Number.parseInt(status.usage?.memory ?? "", 10)).toBeGreaterThan(100);
+  });
+
+  it("gives a terminal inside the instance: claw console", async ({ expect }) => {
+    const { code, stdout } = await cli(["console", "gateway"], {
+      stdin: 'echo "[$OPENCLAW_STATE_DIR][$OPENCLAW_GATEWAY_TOKEN]"\nopenclaw --version\nexit\n',
+    });
+    const [, stateDir = "", secret = ""] = /\[(\/[^\]]*)\]\[([\w-]+)\]/.exec(stdout) ?? [];
+    token = secret;
+    expect(stateDir.startsWith(join(service.dataDir, "tenants", "acme"))).toBe(true);
+    expect(stdout).toContain(`OpenClaw ${OPENCLAW_VERSION}`);
+    expect(code).toBe(0);
+  });
+
+  it("shows its log as it is written: claw logs -f", async ({ expect }) => {
+    const interrupt = new AbortController();
+    const { code, stdout } = await cli(["logs", "gateway", "-f"], {
+      signal: interrupt.signal,
+      onStdout: (text) => text.includes("[gateway]") && interrupt.abort(),
+    });
+    expect(stdout).toMatch(/\[gateway\] .*(ready|listening)/);
+    expect(code).toBe(130);
+  });
+
+  it("takes over a setting without a restart, as the preview said", async ({ expect }) => {
+    const before = await running();
+    const preview = await claw.previews.create({ manifests: [aGateway({ "model.name": "standin-2" })] });
+    expect(preview.items[0]).toMatchObject({ op: "update", effect: "hot-reload" });
+    await claw.previews.apply(preview.planId ?? "");
+    await settled("Running");
+    await eventually(
+      () => say("Who are you?"),
+      ({ answer }) => answer.includes("I am standin-2"),
+      120_000,
+    );
+    const { pid, startTime } = await running();
+    expect({ pid, startTime }).toEqual({ pid: before.pid, startTime: before.startTime });
+    expect(await uptimeMs()).toBeGreaterThan(5_000);
+  });
+
+  it("is told of when it goes on with its former configuration, since the program refuses the new one", async ({ expect }) => {
+    const file = join(await tempDir(), "gateway.json");
+    const apply = async (settings: Readonly<Record<string, unknown>>) => {
+      await writeFile(file, JSON.stringify(aGateway({ "model.name": "standin-2", ...settings })));
+      return cli(["apply", "-f", file, "--tenant", "acme", "--yes", "--wait", "--timeout", "120"]);
+    };
+    const synced = async () => (await claw.instances.get("gateway")).status.conditions.find(({ type }) => type === "ConfigSynced");
+    expect(await synced()).toMatchObject({ status: "True", reason: "Applied" });
+
+    // A rule that only the program knows, of the plugins that it has.
+    const refused = await apply({ "native.tools.web.search.provider": "nobody" });
+    expect(refused.stderr).toContain("tools.web.search.provider: unknown web_search provider: nobody");
+    expect(refused.code).not.toBe(0);
+    expect(await synced()).toMatchObject({ status: "False", reason: "Refused" });
+    expect((await say("Are you well?")).answer).toContain("I am standin-2");
+
+    expect(await apply({})).toMatchObject({ code: 0 });
+    expect(await synced()).toMatchObject({ status: "True", reason: "Applied" });
+  });
+
+  it("restarts in the same process for a setting that needs it, as the preview said", async ({ expect }) => {
+    const before = await running();
+    const changed = aGateway({ "model.name": "standin-2", "native.gateway.controlUi.basePath": "/ui" });
+    const preview = await claw.previews.create({ manifests: [changed] });
+    expect(preview.items[0]).toMatchObject({ op: "update", effect: "restart" });
+    const uptimeBeforeMs = await uptimeMs();
+    await claw.previews.apply(preview.planId ?? "");
+    await settled("Running");
+    expect(await uptimeMs()).toBeLessThan(uptimeBeforeMs);
+    expect(await running()).toMatchObject({ pid: before.pid, port: before.port });
+    expect((await claw.instances.get("gateway")).status.restarts).toBe(0);
+    expect(await (await fetch(`http://127.0.0.1:${before.port}/ui/`)).text()).toContain("<title>OpenClaw");
+  });
+
+  it("finishes the turn in flight when it is stopped", async ({ expect }) => {
+    const { pid } = await running();
+    const chat = await claw.instances.chat("gateway");
+    const turn = chat.send("Take your time");
+    await turn.next();
+    await claw.instances.stop("gateway");
+    let last: unknown;
+    for await (const event of turn) {
+      last = event;
+    }
+    chat.close();
+    expect(last).toMatchObject({ type: "done" });
+    await settled("Stopped");
+    expect(() => process.kill(pid, 0)).toThrow();
+  });
+
+  it("is reached by its own clients through claw connect, and listens on the loopback interface only", async ({ expect }) => {
+    await claw.instances.start("gateway");
+    await settled("Running");
+    const interrupt = new AbortController();
+    let address: (url: string) => void = () => {};
+    const url = new Promise<string>((resolve) => {
+      address = resolve;
+    });
+    const connection = cli(["connect", "gateway"], { signal: interrupt.signal, onStdout: (text) => address(text.trim()) });
+    try {
+      // Its command line.
+      const ws = (await url).replace("http", "ws");
+      const args = [program, "gateway", "call", "health", "--url", ws, "--token", token, "--json"];
+      const env = { PATH: process.env["PATH"], HOME: await tempDir() };
+      const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, configReload: { hotReloadStatus: "active" } });
+
+      // Its web console, in a real browser.
+      const browser = await startChromium();
+      try {
+        const page = await browser.newPage();
+        await page.goto(`${await url}ui/#token=${token}`);
+        await page.getByText("Connected").waitFor({ timeout: 60_000 });
+        const input = page.getByPlaceholder("Message Assistant");
+        await input.fill("Hello from a browser");
+        await input.press("Enter");
+        // The end of the answer, which quotes the message.
+        // On a slow machine the page shows it twice for a while: as it streams, and done.
+        await page.getByText('Hello from a browser"').first().waitFor({ timeout: 60_000 });
+      } finally {
+        await browser.close();
+      }
+    } finally {
+      interrupt.abort();
+      expect((await connection).code).toBe(130);
+    }
+
+    const { port } = await running();
+    for (const { address: host } of Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .filter(({ internal, family }) => !internal && family === "IPv4")) {
+      const socket = connect({ host, port });
+      await expect(once(socket, "connect")).rejects.toThrow("ECONNREFUSED");
+    }
+    const refused = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: "POST", body: "{}" });
+    expect(refused.status).toBe(401);
+  });
+
+  it("is failed and not started again when it refuses its configuration", async ({ expect }) => {
+    await claw.instances.kill("gateway");
+    const { metadata } = await settled("Stopped");
+    const config = join(service.dataDir, "tenants", "acme", metadata.uid, "config", "openclaw.json");
+    await writeFile(config, "{}");
+    await claw.instances.start("gateway");
+    const { status } = await settled("Failed");
+    expect(status.restarts).toBe(0);
+    const ready = status.conditions.find(({ type }) => type === "Ready");
+    expect(ready).toMatchObject({ status: "False", reason: "ConfigError" });
+    expect(ready?.message).toContain("gateway.mode");
+    expect((await cli(["describe", "gateway"])).stdout).toContain("ConfigError");
+    expect((await cli(["get", "instances", "-o", "wide"])).stdout).toContain("ConfigError");
+  });
+});
+
+async function uptimeMs(): Promise<number> {
+  const { port } = await running();
+  const answer = (await (await fetch(`http://127.0.0.1:${port}/startupz`)).json()) as { uptimeMs: number };
+  return answer.uptimeMs;
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, it } from "vitest";
+import { TestControlPlane } from "../../support/agent/control-plane.ts";
+import { aHost, aSpec, isRunning, type SpecChanges, TestAgent, until } from "../../support/agent/harness.ts";
+import { freePort } from "../../support/free-port.ts";
+
+async function connected(changes: SpecChanges = {}, port = 0) {
+  const plane = await TestControlPlane.start({ port });
+  const agent = await TestAgent.start(aSpec(aHost(), { agentUrl: plane.url, ...changes }));
+  const status = await agent.reaches("Ready");
+  await plane.said("hello");
+  return { plane, agent, status };
+}
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+describe("agent uplink", () => {
+  it("presents its token, says hello and reports each change", async ({ expect }) => {
+    const { plane, agent, status } = await connected();
+    expect(plane.tokens).toEqual(["Bearer agent-s3cret"]);
+    expect(plane.frames[0]).toMatchObject({ type: "hello", instanceUid: "ins_test", protocol: 1 });
+    await until(() => plane.frames.some((frame) => frame.type === "status" && frame.status.phase === "Ready"), "Ready is reported");
+    await agent.call("stop");
+    expect(plane.frames.findLast((frame) => frame.type === "status")).toMatchObject({ status: { phase: "Stopped" } });
+    expect(isRunning(status.pid)).toBe(false);
+  });
+
+  it("dials again until the control plane is back, and the claw never notices", async ({ expect }) => {
+    const port = await freePort();
+    const { plane, agent, status } = await connected({}, port);
+    plane.stop();
+    await delay(1_000);
+    const next = await TestControlPlane.start({ port });
+    expect(await next.said("hello")).toMatchObject({ status: { phase: "Ready", pid: status.pid, restarts: 0 } });
+    expect(isRunning(agent.child.pid)).toBe(true);
+  });
+
+  it("closes the connection on a frame that is not of the protocol, and comes back", async ({ expect }) => {
+    const { plane } = await connected();
+    plane.socket?.send('{"type":"format-disk"}');
+    await until(() => plane.connections === 2, "the agent dials again");
+    expect(plane.tokens).toHaveLength(2);
+  });
+});
+
+describe("agent channels", () => {
+  it("sends the last lines of the log and what follows", async ({ expect }) => {
+    const { plane, agent, status } = await connected({ env: { CHATTY_BYTES: "1000" } });
+    const tail = plane.open({ channel: "logs", tailLines: 2, follow: false });
+    expect(await tail.ended()).not.toHaveProperty("error");
+    expect(tail.data.join("")).toBe(`${"x".repeat(99)}\n`.repeat(2));
+    const follow = plane.open({ channel: "logs", tailLines: 0, follow: true });
+    await delay(300);
+    process.kill(status.pid ?? 0, "SIGTERM");
+    await until(() => follow.data.join("").includes("stopping"), "the claw's words arrive");
+    follow.close();
+    await agent.reaches("Ready");
+    expect(follow.end).toBeUndefined();
+  });
+
+  it("streams a chat turn and its token usage", async ({ expect }) => {
+    const { plane } = await connected();
+    const chat = plane.open({ channel: "chat", message: "hello there", session: "s1" });
+    await chat.ended();
+    expect(chat.data.map((data) => JSON.parse(data))).toEqual([
+      { type: "delta", text: "s1: " },
+      { type: "delta", text: "hello " },
+      { type: "delta", text: "there" },
+      { type: "done", usage: { inputTokens: 3, outputTokens: 4, totalTokens: 7 } },
+    ]);
+  });
+
+  it("aborts a chat turn when its channel closes", async () => {
+    const { plane, agent } = await connected({ env: { WORD_MS: "300" } });
+    const chat = plane.open({ channel: "chat", message: "one two three four five six seven", session: "s1" });
+    await until(() => chat.data.length > 0, "it begins");
+    chat.close();
+    await until(() => agent.log().includes("chat aborted"), "the claw sees the abort");
+  });
+
+  it("answers a chat with an error when the claw refuses or is down", async ({ expect }) => {
+    const wrong = { protocol: "openai-chat-completions" as const, path: "/v1/chat/completions", model: "fixture" };
+    const { plane, agent } = await connected({ runtime: { chat: wrong } });
+    const refused = plane.open({ channel: "chat", message: "x", session: "s" });
+    await refused.ended();
+    expect(refused.data.map((data) => JSON.parse(data))).toEqual([{ type: "error", message: "wrong token" }]);
+    await agent.call("stop");
+    const down = plane.open({ channel: "chat", message: "x", session: "s" });
+    expect(await down.ended()).toMatchObject({ error: "the instance is not running: Stopped (Stopped)" });
+  });
+
+  it("relays a TCP connection to the claw's port both ways", async ({ expect }) => {
+    const { plane } = await connected();
+    const tcp = plane.open({ channel: "tcp" });
+    tcp.send(base64("GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    await tcp.ended();
+    expect(tcp.text).toContain('{"ready":true}');
+  });
+
+  it("sends a long log in pieces", async ({ expect }) => {
+    const { plane } = await connected({ env: { CHATTY_BYTES: String(6 * 1024 * 1024) } });
+    const logs = plane.open({ channel: "logs", tailLines: 100_000, follow: false });
+    await logs.ended();
+    expect(logs.data.join("").length).toBeGreaterThan(6_000_000);
+    expect(Math.max(...logs.data.map((data) => data.length))).toBeLessThanOrEqual(64 * 1024);
+  });
+
+  it("holds the claw back while the control plane does not read", async ({ expect }) => {
+    const { plane, agent } = await connected();
+    const tcp = plane.open({ channel: "tcp" });
+    tcp.send(base64("GET /big HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    await until(() => tcp.data.length > 0, "it begins");
+    plane.socket?.pause();
+    await delay(1_000);
+    const rssKb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${agent.child.pid}/status`, "utf8"))?.[1]);
+    expect(rssKb).toBeLessThan(160_000);
+    plane.socket?.resume();
+    await tcp.ended();
+    expect(tcp.text.length).toBeGreaterThan(100_000_000);
+  });
+
+  it("gives an interactive terminal inside the instance", async ({ expect }) => {
+    const { plane } = await connected();
+    const console = plane.open({ channel: "console", cols: 100, rows: 30 });
+    console.send(base64("stty size; pwd; echo token=$CLAW_TOKEN; echo é\n"));
+    await until(
+      () => /token=s3cret-token\r\n.*é\r\n/s.test(console.text),
+      () => `the shell answers; it says ${console.text}`,
+    );
+    expect(console.text).toMatch(/30 100\r\n.*\/ins_test\/data\r\n/s);
+    console.resize(120, 40);
+    console.send(base64("stty size; exit 3\n"));
+    expect(await console.ended()).toMatchObject({ exitCode: 3 });
+    expect(console.text).toContain("40 120");
+  });
+
+  it("ends the terminal's processes when the connection is lost", async () => {
+    const { plane, agent } = await connected();
+    const console = plane.open({ channel: "console", cols: 80, rows: 24 });
+    console.send(base64("echo pid=$$\n"));
+    await until(() => /pid=\d+/.test(console.text), "the shell runs");
+    const pid = Number(/pid=(\d+)/.exec(console.text)?.[1]);
+    plane.stop();
+    await until(() => !isRunning(pid), "the shell is gone");
+    await agent.reaches("Ready");
+  });
+
+  it("says why a terminal can't be had", async ({ expect }) => {
+    const { plane } = await connected({ runtime: { console: ["/no/such/program"] } });
+    const console = plane.open({ channel: "console", cols: 80, rows: 24 });
+    const end = await console.ended();
+    expect(JSON.stringify([end, console.text])).toMatch(/no\/such\/program/);
+  });
+
+  it("restarts and kills on request", async ({ expect }) => {
+    const { plane, agent, status } = await connected();
+    await plane.open({ channel: "signal", action: "restart" }).ended();
+    await until(async () => (await agent.call("status")).pid !== status.pid, "another process");
+    const second = await agent.reaches("Ready");
+    await plane.open({ channel: "signal", action: "kill" }).ended();
+    await until(() => !isRunning(second.pid), "it is dead");
+    expect((await agent.reaches("Ready")).restarts).toBe(0);
+  });
+});
+
+describe("agent control socket", () => {
+  it("answers what is not of its protocol with an error and goes on", async ({ expect }) => {
+    const { agent } = await connected();
+    const socket = createConnection(agent.address?.socket ?? "");
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += chunk;
+    });
+    socket.write("nonsense\n");
+    await until(() => answer.includes("\n"), "an answer");
+    expect(JSON.parse(answer)).toEqual({ id: 0, ok: false, error: "the request is not JSON" });
+    socket.destroy();
+    expect((await agent.call("status")).phase).toBe("Ready");
+  });
+});

@@ -1,0 +1,58 @@
+import { execFile } from "node:child_process";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { it } from "vitest";
+import { aTenant } from "../../support/builders/manifests.ts";
+import { tempDir } from "../../support/cli.ts";
+import { startTestService } from "../../support/service.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+interface Shell {
+  readonly cwd: string;
+  readonly path?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function shBlocks(document: string): Promise<string[]> {
+  const text = await readFile(join(root, document), "utf8");
+  return [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+}
+
+async function runInShell(script: string, { cwd, path = "", env }: Shell): Promise<string> {
+  const { stdout } = await promisify(execFile)("bash", ["--norc", "-eu", "-o", "pipefail", "-c", script], {
+    cwd,
+    env: { HOME: cwd, PATH: `${path}:${process.env["PATH"]}`, NO_COLOR: "1", ...env },
+  }).catch((error: { stdout?: string; stderr?: string; message: string }) => {
+    throw new Error(`the guide failed:\n${error.stdout}\n${error.stderr}`, { cause: error });
+  });
+  return stdout;
+}
+
+// The guides' commands are what people paste: they run here as they stand, in a shell, in their order.
+it("runs every command of the guide", { timeout: 180_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const guide = await readFile(join(root, "docs/guides/cli.md"), "utf8");
+  const home = await tempDir();
+  for (const [, yaml = "", name = ""] of guide.matchAll(/```yaml\n(# (\S+)\n[\s\S]*?)```/g)) {
+    await writeFile(join(home, name), yaml);
+  }
+  await writeFile(join(home, "claw"), `#!/bin/sh\nexec "${process.execPath}" "${join(root, "sdk/cli/main.ts")}" "$@"\n`);
+  await chmod(join(home, "claw"), 0o755);
+  const script = (await shBlocks("docs/guides/cli.md")).join("\n").replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, service.url);
+  const stdout = await runInShell(script, { cwd: home, path: home, env: { CLAW_TOKEN: service.adminToken } });
+  expect(stdout).toContain("tenant/guide created");
+  expect(stdout).toContain("instance/hello created");
+  expect(stdout).toContain("instance/hello destroyed");
+});
+
+it("runs the request of the API's guide", async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  await service.claw().tenants.create(aTenant("acme"));
+  const [request = ""] = await shBlocks("docs/guides/api.md");
+  const env = { CLAW_URL: service.url, CLAW_TOKEN: service.adminToken };
+  expect(JSON.parse(await runInShell(request, { cwd: await tempDir(), env }))).toEqual({ items: [] });
+});

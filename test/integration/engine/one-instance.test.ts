@@ -1,0 +1,104 @@
+import { Pool } from "pg";
+import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
+import type { StackExport } from "../../../sdk/contract/index.ts";
+import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
+import { aHost } from "../../support/agent/harness.ts";
+import { openEmbedded } from "../../support/engine/bench-engine.ts";
+import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
+import { hasCli, noCli } from "../../support/engine/pulumi-cli.ts";
+import { anOperation, openWorkers, opsOf } from "../../support/engine/worker-pool.ts";
+
+let database: EngineDatabase;
+beforeAll(async () => {
+  database = await createEngineDatabase();
+});
+afterAll(() => database.drop());
+
+describe.each([
+  { engine: "embedded", isThere: true },
+  { engine: "cli", isThere: hasCli },
+])("one instance's change on the engine '$engine'", ({ engine, isThere }) => {
+  let workers: ReturnType<typeof openWorkers>;
+  beforeAll(() => {
+    workers = openWorkers(database, "/nonexistent", { CLAW_ENGINE: engine });
+  });
+  afterAll(() => workers.pool.close());
+  beforeEach(({ skip }) => skip(!isThere, noCli));
+
+  it("makes the same checkpoint by itself as the whole program does", { timeout: 120_000 }, async ({ expect }) => {
+    const host = aHost();
+    const tenantId = `ten_same_${engine}`;
+    const instance = (name: string, version: string) => {
+      const { runtime } = aFixtureInstance(host, name);
+      return aFixtureInstance(host, name, { running: false, runtime: { ...runtime, env: { VERSION: version } } });
+    };
+    const whole = (version: string) =>
+      workers.pool.up(anOperation(tenantId, host, [instance("a", version), instance("b", "1"), instance("c", "1")], undefined));
+    const checkpoint = async () => contentOf(await workers.administration.exportState({ tenantId, stack: "acme" }, true));
+    await whole("1");
+    const alone = await workers.pool.up(anOperation(tenantId, host, [instance("a", "2")]));
+    expect(opsOf(alone)).toEqual({ "a-process": "update" });
+    const targeted = await checkpoint();
+    await whole("1");
+    expect(opsOf(await whole("2"))).toEqual({ "a-process": "update" });
+    const full = await checkpoint();
+    expect(targeted).toEqual(full);
+    expect(JSON.stringify(full)).toContain('"VERSION":"2"');
+  });
+});
+
+/** Without times, and in orders that do not depend on what ended first. */
+function contentOf({ deployment }: StackExport): unknown[] {
+  const resources = ((deployment.resources ?? []) as unknown as ResourceState[]).map(({ created, modified, ...state }) => ({
+    ...state,
+    dependencies: (state.dependencies ?? []).toSorted(),
+    propertyDependencies: Object.fromEntries(Object.entries(state.propertyDependencies ?? {}).map(([key, urns]) => [key, urns.toSorted()])),
+  }));
+  return resources.sort((a, b) => (a.urn < b.urn ? -1 : 1));
+}
+
+describe("one instance's change in a stack of thousands", () => {
+  const tables = ["engine_resources", "engine_edges", "engine_history", "engine_pending_operations"];
+  const touched = async () => {
+    const { rows } = await database.pool.query(
+      `select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as read,
+              sum(n_tup_ins + n_tup_upd + n_tup_del)::int as written
+       from pg_stat_user_tables where relname = any($1)`,
+      [tables],
+    );
+    return rows[0] as { read: number; written: number };
+  };
+
+  it("neither reads nor writes the rest of it", async ({ expect }) => {
+    // What a session did is counted for sure when it ends.
+    const inItsOwnSession = async (work: (engine: ReturnType<typeof openEmbedded>) => Promise<void>) => {
+      const pool = new Pool({ connectionString: database.url, max: 2 });
+      const engine = openEmbedded(pool);
+      await work(engine);
+      await engine.close();
+      await pool.end();
+      return settled(touched);
+    };
+    const before = await inItsOwnSession((engine) => engine.seed("thousands", 2000));
+    const after = await inItsOwnSession(async (engine) => {
+      for (const version of [1, 2, 3]) {
+        await engine.change("thousands", 1234, version);
+      }
+    });
+    const { rows } = await database.pool.query(`select count(*)::int as resources from engine_resources`);
+    expect(rows[0].resources).toBeGreaterThan(12_000);
+    expect((after.written - before.written) / 3).toBeLessThan(60);
+    expect((after.read - before.read) / 3).toBeLessThan(600);
+    expect(after.written - before.written).toBeGreaterThan(15);
+  });
+});
+
+async function settled<T>(ask: () => Promise<T>): Promise<T> {
+  for (let last = await ask(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const next = await ask();
+    if (JSON.stringify(next) === JSON.stringify(last)) return next;
+    last = next;
+  }
+}

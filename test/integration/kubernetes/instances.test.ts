@@ -1,0 +1,70 @@
+import { describe, it } from "vitest";
+import { anEcho } from "../../support/builders/manifests.ts";
+import { useFleets } from "../../support/kubernetes/fleet.ts";
+import { eventually } from "../../support/service.ts";
+
+const { aFleet } = useFleets();
+
+describe("an instance on a cluster", () => {
+  it("is set up by its stack, Running by its pod, stopped, started and gone", async ({ expect }) => {
+    const { claw: tenant, running, api, path } = await aFleet("one", 1);
+    const preview = await tenant.previews.create({ manifests: [anEcho("web")] });
+    expect(preview.items[0]?.placement).toEqual({ cluster: "one", reason: "asked for by name" });
+    expect(preview.items[0]?.resources.map(({ type }) => type)).toContain("kubernetes:apps/v1:StatefulSet");
+    expect(JSON.stringify(preview)).not.toContain("current-context");
+    await tenant.previews.apply(preview.planId ?? "");
+    const web = await running("web");
+    expect(web.status).toMatchObject({ cluster: "one", readyReplicas: 1, pod: { name: "web-0" } });
+
+    await tenant.instances.stop("web");
+    await eventually(
+      () => tenant.instances.get("web"),
+      ({ status }) => status.phase === "Stopped",
+    );
+    expect((await api.get(`${path("statefulsets", "apps/v1")}/web`)).spec.replicas).toBe(0);
+    await tenant.instances.start("web");
+    await running("web");
+
+    await tenant.instances.delete("web");
+    await eventually(
+      () => tenant.instances.get("web").catch(() => undefined),
+      (instance) => instance === undefined,
+    );
+    expect(await api.get(`${path("statefulsets", "apps/v1")}/web`)).toBeUndefined();
+    // Its data is kept, as `deletionPolicy` says.
+    expect(await api.list(path("persistentvolumeclaims"))).toHaveLength(2);
+  });
+
+  it("gives its logs, a terminal and its end through the API of its cluster", async ({ expect }) => {
+    const { claw: tenant, running, api, path } = await aFleet("talk", 1);
+    await tenant.instances.create(anEcho("web"));
+    await running("web");
+    expect((await tenant.instances.logs("web", { tailLines: 10 })).lines).toEqual(["the claw starts", "the claw is ready"]);
+
+    const terminal = await tenant.instances.terminal("web", { cols: 80, rows: 24 });
+    let text = "";
+    const reading = (async () => {
+      for await (const data of terminal) {
+        text += Buffer.from(data).toString();
+        if (text.includes("sum: 42")) {
+          break;
+        }
+      }
+    })();
+    terminal.send(Buffer.from("echo sum: $((6 * 7))\n"));
+    await reading;
+    terminal.close();
+    expect(text).toContain("sum: 42");
+
+    const { uid } = (await api.get(`${path("pods")}/web-0`)).metadata;
+    await tenant.instances.kill("web");
+    await eventually(
+      () => api.get(`${path("pods")}/web-0`),
+      (pod) => pod?.metadata.uid !== uid,
+    );
+    await eventually(
+      () => tenant.instances.get("web"),
+      ({ status, spec }) => status.phase === "Stopped" && !spec.running,
+    );
+  });
+});

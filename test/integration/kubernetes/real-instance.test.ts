@@ -1,0 +1,97 @@
+import { describe, it, onTestFinished } from "vitest";
+import { aClusterManifest } from "../../support/builders/cluster.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { projectImages, useProjectImages } from "../../support/kubernetes/project-images.ts";
+import { useCluster } from "../../support/kubernetes/use-cluster.ts";
+import { aStorageClass } from "../../support/kubernetes/volumes.ts";
+import { eventually, startTestService } from "../../support/service.ts";
+
+const { cluster } = useCluster({ real: true });
+useProjectImages(cluster, ["agent", "claw"]);
+
+describe("an instance in a real pod, through the control plane", () => {
+  it("takes over a changed setting while it runs, shows its logs, gives a terminal and is killed", { timeout: 120_000 }, async ({
+    expect,
+  }) => {
+    const { api, kubeconfig } = cluster();
+    // The API server listens where pods reach this machine.
+    const host = new URL(JSON.parse(kubeconfig).clusters[0].cluster.server).hostname;
+    const service = await startTestService({ CLAW_HOST: host });
+    onTestFinished(() => service.stop());
+    const tenant = `real-${process.pid}`;
+    const settings = {
+      credentials: { source: "kubeconfig", kubeconfig },
+      agentUrl: `${service.url.replace(/^http/, "ws")}/agent/v1`,
+      images: { agent: projectImages.agent, claws: { Echo: projectImages.claw }, pullPolicy: "Never" },
+      storageClass: await aStorageClass(api, tenant, 1, { isReal: true }),
+      networkPolicy: { controlPlaneCidrs: [`${host}/32`] },
+    };
+    await service.claw().clusters.create(aClusterManifest("real", settings));
+    await service.claw().tenants.create(aTenant(tenant, { placement: { cluster: "real" } }));
+    onTestFinished(() => api.delete(`/api/v1/namespaces/claw-${tenant}`));
+    const claw = service.claw(tenant);
+    const saying = (prefix: string) => anEcho("echo", { config: { overrides: [{ key: "reply.prefix", value: prefix }] } });
+    const say = async (message: string) => {
+      const chat = await claw.instances.chat("echo");
+      let answer = "";
+      for await (const event of chat.send(message)) {
+        answer += event.type === "delta" ? event.text : "";
+      }
+      chat.close();
+      return answer;
+    };
+    const pod = () => api.get(`/api/v1/namespaces/claw-${tenant}/pods/echo-0`);
+
+    await claw.instances.create(saying("one: "));
+    await eventually(
+      () => claw.instances.get("echo"),
+      ({ status }) =>
+        status.phase === "Running" && status.conditions.some(({ type, status: is }) => type === "AgentConnected" && is === "True"),
+      60_000,
+    );
+    expect(await say("hello there")).toBe("one: hello there");
+    const { uid } = (await pod()).metadata;
+
+    // A kubelet by itself looks at a pod's secrets about once a minute.
+    await claw.instances.replace("echo", saying("two: "));
+    await eventually(
+      () => say("hello again"),
+      (answer) => answer === "two: hello again",
+      30_000,
+    );
+    expect((await pod()).metadata).toMatchObject({ uid, annotations: { "clusterclaw.io/refreshed-at": expect.any(String) } });
+
+    const inPod = await api.send("GET", `/api/v1/namespaces/claw-${tenant}/pods/echo-0/log?container=claw`);
+    expect((await claw.instances.logs("echo", { tailLines: 100 })).lines).toEqual(String(inPod.body).trim().split("\n"));
+
+    const terminal = await claw.instances.terminal("echo", { cols: 80, rows: 24 });
+    terminal.send(Buffer.from("echo pod: $HOSTNAME, sum: $((6 * 7))\n"));
+    let text = "";
+    for await (const data of terminal) {
+      text += Buffer.from(data).toString();
+      if (text.includes("sum: 42")) {
+        break;
+      }
+    }
+    terminal.close();
+    expect(text).toContain("pod: echo-0, sum: 42");
+
+    await claw.instances.kill("echo");
+    await eventually(
+      () => claw.instances.get("echo"),
+      ({ status, spec }) => status.phase === "Stopped" && !spec.running,
+      30_000,
+    );
+    expect(await pod()).toBeUndefined();
+
+    // Once more, while the agent has hardly begun: in its container it is the process that the kernel spares signals it doesn't handle.
+    await claw.instances.start("echo");
+    await eventually(pod, (found) => found?.status.initContainerStatuses?.[0]?.state.running !== undefined, 30_000);
+    await claw.instances.stop("echo");
+    await eventually(
+      () => claw.instances.get("echo"),
+      ({ status }) => status.phase === "Stopped",
+      30_000,
+    );
+  });
+});

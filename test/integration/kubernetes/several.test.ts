@@ -1,0 +1,49 @@
+import { describe, it } from "vitest";
+import { anEcho } from "../../support/builders/manifests.ts";
+import { useFleets } from "../../support/kubernetes/fleet.ts";
+import { eventually } from "../../support/service.ts";
+
+const { aFleet } = useFleets();
+
+describe("several instances of a tenant on a cluster", () => {
+  it("come one after another, change alone, and go alone", async ({ expect }) => {
+    const { claw, running, api, path } = await aFleet("several", 3);
+    const statefulSets = () => api.list(path("statefulsets", "apps/v1"));
+    for (const name of ["one", "two", "three"]) {
+      await claw.instances.create(anEcho(name));
+      await running(name);
+    }
+    const before = await statefulSets();
+    await claw.instances.replace("two", anEcho("two", { resources: { cpu: "200m", memory: "64Mi" } }));
+    await running("two");
+    const changed = (await statefulSets()).filter(({ metadata }) =>
+      before.every((other) => other.metadata.name !== metadata.name || other.metadata.generation !== metadata.generation),
+    );
+    expect(changed.map(({ metadata }) => metadata.name)).toEqual(["two"]);
+    await claw.instances.delete("one");
+    await eventually(
+      () => claw.instances.get("one").catch(() => undefined),
+      (instance) => instance === undefined,
+    );
+    expect((await statefulSets()).map(({ metadata }) => metadata.name).sort()).toEqual(["three", "two"]);
+  });
+
+  it("get what they share repaired with the next change of one of them", async ({ expect }) => {
+    const { claw, running, api, path, namespace } = await aFleet("sharing", 2);
+    for (const name of ["one", "two"]) {
+      await claw.instances.create(anEcho(name));
+      await running(name);
+    }
+    await api.delete(`${path("networkpolicies", "networking.k8s.io/v1")}/deny-all`);
+    const label = "pod-security.kubernetes.io/enforce";
+    await api.merge(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { [label]: "privileged" } } });
+    await eventually(
+      () => claw.instances.get("one"),
+      ({ status }) => status.drift?.length === 2,
+    );
+    await claw.instances.restart("one");
+    await running("one");
+    expect((await api.get(`/api/v1/namespaces/${namespace}`)).metadata.labels[label]).toBe("restricted");
+    expect(await api.get(`${path("networkpolicies", "networking.k8s.io/v1")}/deny-all`)).toBeDefined();
+  });
+});

@@ -1,0 +1,156 @@
+import { Client } from "pg";
+import { describe, it, type TestContext } from "vitest";
+import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
+import { storeTenant } from "../../support/builders/tenancy.ts";
+import { createEmptyDatabase, createTestDatabase } from "../../support/postgres.ts";
+
+async function aDatabase(test: TestContext) {
+  const database = await createTestDatabase();
+  test.onTestFinished(() => database.drop());
+  return database;
+}
+
+describe("schema", () => {
+  it("is what the entities say", async (test) => {
+    const { dataSource } = await aDatabase(test);
+    const drift = await dataSource.driver.createSchemaBuilder().log();
+    test.expect(drift.upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it("is compared with the entities down to defaults, indexes and keys", async (test) => {
+    const { dataSource, pool } = await aDatabase(test);
+    await pool.query(`alter table instances alter running set default true`);
+    await pool.query(`drop index instances_tenant_id_template_idx`);
+    await pool.query(`alter table plans drop constraint plans_tenant_id_fkey`);
+    const drift = await dataSource.driver.createSchemaBuilder().log();
+    test.expect(drift.upQueries).toHaveLength(3);
+  });
+
+  it("is migrated once by replicas that start together", async (test) => {
+    const { url, drop } = await createEmptyDatabase();
+    test.onTestFinished(drop);
+    const replicas = await Promise.all([1, 2, 3, 4].map(() => openDatabase({ url, connections: 2 })));
+    const migrations = await replicas[0]?.pool.query<{ name: string }>(`select name from claw_migrations order by id`);
+    await Promise.all(replicas.map((replica) => replica.close()));
+    test
+      .expect(migrations?.rows.map((row) => row.name))
+      .toEqual([
+        "CreateTenancy1700000000001",
+        "CreateStacks1700000000002",
+        "CreateClusters1700000000003",
+        "WatchPods1700000000004",
+        "WatchDrift1700000000005",
+        "ScheduleRefreshes1700000000006",
+        "MeasureUsage1700000000007",
+        "KeepClusters1700000000008",
+      ]);
+  });
+
+  it("goes back to nothing and up again", async (test) => {
+    const database = await createTestDatabase();
+    test.onTestFinished(() => database.drop());
+    const { pool } = database;
+    const { CreateTenancy1700000000001 } = await import("../../../adapters/postgres/migrations/0001-create-tenancy.ts");
+    const { CreateStacks1700000000002 } = await import("../../../adapters/postgres/migrations/0002-create-stacks.ts");
+    const { CreateClusters1700000000003 } = await import("../../../adapters/postgres/migrations/0003-create-clusters.ts");
+    const queryRunner = database.dataSource.createQueryRunner();
+    test.onTestFinished(() => queryRunner.release());
+    const { WatchPods1700000000004 } = await import("../../../adapters/postgres/migrations/0004-watch-pods.ts");
+    const { WatchDrift1700000000005 } = await import("../../../adapters/postgres/migrations/0005-watch-drift.ts");
+    const { ScheduleRefreshes1700000000006 } = await import("../../../adapters/postgres/migrations/0006-schedule-refreshes.ts");
+    const { MeasureUsage1700000000007 } = await import("../../../adapters/postgres/migrations/0007-measure-usage.ts");
+    const { KeepClusters1700000000008 } = await import("../../../adapters/postgres/migrations/0008-keep-clusters.ts");
+    await new KeepClusters1700000000008().down(queryRunner);
+    await new MeasureUsage1700000000007().down(queryRunner);
+    await new ScheduleRefreshes1700000000006().down(queryRunner);
+    await new WatchDrift1700000000005().down(queryRunner);
+    await new WatchPods1700000000004().down(queryRunner);
+    await new CreateClusters1700000000003().down(queryRunner);
+    await new CreateStacks1700000000002().down(queryRunner);
+    await new CreateTenancy1700000000001().down(queryRunner);
+    const left = await pool.query(`select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'S')`);
+    test.expect(left.rows.map((row: { relname: string }) => row.relname).filter((name) => !name.startsWith("claw_migrations"))).toEqual([]);
+    await pool.query(`delete from claw_migrations`);
+    await migrateDatabase(database.url);
+    test.expect((await pool.query(`select from tenants`)).rowCount).toBe(0);
+  });
+
+  it("has an index for every foreign key", async (test) => {
+    const { pool } = await aDatabase(test);
+    const unindexed = await pool.query(`
+      select conrelid::regclass::text as table_name, conname from pg_constraint c
+      where contype = 'f' and connamespace = 'public'::regnamespace and not exists (
+        select from pg_index i where i.indrelid = c.conrelid and i.indpred is null and i.indkey[0] = any(c.conkey)
+          and (cardinality(c.conkey) = 1 or i.indkey[1] = any(c.conkey) or i.indkey[0] <> (
+            select attnum from pg_attribute where attrelid = c.conrelid and attname = 'tenant_id')))`);
+    test.expect(unindexed.rows).toEqual([]);
+  });
+
+  it("names constraints and indexes after their table and columns", async (test) => {
+    const { pool } = await aDatabase(test);
+    const odd = await pool.query<{ name: string }>(`
+      select conname as name from pg_constraint
+      where connamespace = 'public'::regnamespace and conrelid <> 0 and conrelid <> 'claw_migrations'::regclass
+        and not starts_with(conname, conrelid::regclass::text || '_')
+      union select conname from pg_constraint
+      where connamespace = 'public'::regnamespace and conrelid <> 0 and conrelid <> 'claw_migrations'::regclass
+        and conname !~ '_(key|fkey|pkey|check|not_null)$'
+      union select i.indexrelid::regclass::text from pg_index i join pg_class t on t.oid = i.indrelid
+      where t.relnamespace = 'public'::regnamespace and not starts_with(i.indexrelid::regclass::text, t.relname || '_')
+        and t.relname <> 'claw_migrations'`);
+    test.expect(odd.rows).toEqual([]);
+  });
+});
+
+describe("openDatabase", () => {
+  it("says which database is missing", async (test) => {
+    const { url, drop } = await createEmptyDatabase();
+    await drop();
+    await test.expect(openDatabase({ url })).rejects.toMatchObject({
+      code: "service.unavailable",
+      message: test.expect.stringMatching(/the database does not exist: create it/),
+    });
+  });
+
+  it("is content with an owner that is no superuser and may not make roles", async (test) => {
+    const { url, drop } = await createEmptyDatabase();
+    const admin = new Client(url);
+    await admin.connect();
+    const owner = `owner_${url.slice(-12)}`;
+    const database = new URL(url).pathname.slice(1);
+    test.onTestFinished(async () => {
+      await admin.end();
+      await drop();
+      const server = new Client(process.env["CLAW_TEST_DATABASE_URL"]);
+      await server.connect();
+      await server.query(`drop role ${owner}`).finally(() => server.end());
+    });
+    await admin.query(`create role ${owner} login password 'secret'; alter database ${database} owner to ${owner}`);
+    await createTestDatabase().then((migrated) => migrated.drop());
+    await admin.query(`grant claw_app, claw_platform to ${owner}`);
+    const ownersUrl = new URL(url);
+    ownersUrl.username = owner;
+    ownersUrl.password = "secret";
+    const opened = await openDatabase({ url: ownersUrl.href, connections: 2 });
+    const { tenant, run } = await storeTenant(opened.transactions);
+    test.expect((await run((tx) => tx.instances.usage())).instances).toBe(0);
+    await opened.transactions.platform((tx) => tx.tenants.delete(tenant.id));
+    test.expect((await opened.pool.query("select from projects")).rowCount).toBe(0);
+    await opened.close();
+  });
+
+  it("never shows the password", async (test) => {
+    const { url, drop } = await createEmptyDatabase();
+    test.onTestFinished(drop);
+    const wrong = new URL(url);
+    wrong.username = "nobody";
+    wrong.password = "hunter2-hunter2";
+    wrong.pathname = "/absent";
+    const refusal = await openDatabase({ url: wrong.href }).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    test.expect(refusal?.message).toBeDefined();
+    test.expect(refusal?.message).not.toContain("hunter2");
+  });
+});

@@ -1,0 +1,148 @@
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { isStateWrite, type OperationId, type Route, routes } from "../../../sdk/contract/index.ts";
+import { openApiDocument } from "../../../service/http/openapi.ts";
+import { arbitraryOf, damaged } from "../../support/arbitrary.ts";
+import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { startTestService, type TestService } from "../../support/service.ts";
+
+const RUNS = 12;
+/** Where an engine operation follows. */
+const RUNS_OF_OPERATIONS = 6;
+/** Installs the Pulumi CLI. */
+const OUTSIDE: readonly OperationId[] = ["stacks.migrate"];
+
+interface Described {
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { schema: object }>>; "x-error-codes"?: string[] }>
+  >;
+}
+const document = openApiDocument() as { paths: Record<string, Record<string, Described>> };
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+ajv.addSchema(document, "api");
+const validators = new Map<string, ValidateFunction>();
+
+let service: TestService;
+let uid: string;
+beforeAll(async () => {
+  service = await startTestService();
+  // A quota that is used up: what is sent here comes as far as the decision, and nothing is started.
+  await service.claw().tenants.create(aTenant("fuzzed", { quota: { instances: 1 } }));
+  const claw = service.claw("fuzzed");
+  uid = (await claw.instances.create(anEcho("idle", { running: false }))).metadata.uid;
+  await claw.configs.create(aTemplate("base"));
+  await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });
+});
+afterAll(() => service.stop());
+
+interface Asked {
+  readonly id: string;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+function requestsOf(route: Route): fc.Arbitrary<Asked> {
+  const good = (schema: Parameters<typeof arbitraryOf>[0] | undefined) => (schema ? arbitraryOf(schema) : fc.constant(undefined));
+  const either = (value: fc.Arbitrary<unknown>) => fc.oneof({ weight: 2, arbitrary: value }, { weight: 1, arbitrary: damaged(value) });
+  return fc.record({
+    id: fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(...namesIn(route)) },
+      { weight: 1, arbitrary: fc.string({ minLength: 1, maxLength: 12 }) },
+    ),
+    query: route.query ? either(good(route.query)) : fc.constant(undefined),
+    body: either(plausible(good(route.body), namesIn(route))),
+    headers: fc.record({
+      "x-claw-tenant": rarely("fuzzed", "nobody's", undefined),
+      "if-match": rarely(undefined, "*", '"1"', "what"),
+      "idempotency-key": rarely(undefined, "again"),
+      "content-type": rarely("application/json", "text/plain"),
+    }),
+  });
+}
+
+function rarely<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
+  return fc.oneof({ weight: 12, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
+}
+
+/** Names of what there is. */
+function namesIn({ path }: Route): readonly string[] {
+  const known = { instances: ["idle", uid], configs: ["base"], tenants: ["fuzzed"], stacks: ["fuzzed"], projects: ["default", "web"] };
+  return known[path.split("/")[1] as keyof typeof known] ?? ["a".repeat(99)];
+}
+
+/** Manifests of types that there are, often of resources that there are: else nearly all would be refused at the door. */
+function plausible(bodies: fc.Arbitrary<unknown>, names: readonly string[]): fc.Arbitrary<unknown> {
+  return fc.tuple(bodies, fc.constantFrom(...names), fc.nat(3)).map(([body, name, chance]) => {
+    const { metadata, spec } = (body ?? {}) as { metadata?: object; spec?: object };
+    if (!metadata || !spec || chance === 0) {
+      return body;
+    }
+    const known = { ...("type" in spec && { type: "Echo" }), ...("adapter" in spec && { adapter: "EchoAdapter" }) };
+    return { ...(body as object), metadata: chance === 1 ? { ...metadata, name } : { name }, spec: { ...spec, ...known } };
+  });
+}
+
+async function send(route: Route, { id, query, body, headers }: Asked): Promise<Response> {
+  const url = new URL(`${service.url}/api/v1${route.path.replace(":id", encodeURIComponent(id))}`);
+  for (const [key, value] of Object.entries((query ?? {}) as Record<string, unknown>)) {
+    url.searchParams.set(key, String(value));
+  }
+  const hasBody = route.method !== "GET" && body !== undefined;
+  const { "content-type": contentType, ...rest } = headers;
+  const given = { authorization: `Bearer ${service.adminToken}`, ...rest, ...(hasBody && { "content-type": contentType }) };
+  return fetch(url, {
+    method: route.method,
+    headers: Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    ...(hasBody && { body: JSON.stringify(body) }),
+  });
+}
+
+/** What of an answer is not as the document says. */
+async function faultOf(id: OperationId, route: Route, response: Response): Promise<string | undefined> {
+  const text = await response.text();
+  const described = document.paths[`/api/v1${route.path.replace(":id", "{id}")}`]?.[route.method.toLowerCase()]?.responses[response.status];
+  if (!described) {
+    return `${id} answers ${response.status}, which is not described: ${text}`;
+  }
+  if (response.status === 500 || (response.status === 503 && !text.includes("instance.unreachable"))) {
+    return `${id} fails: ${text}`;
+  }
+  if (!response.headers.get("x-request-id")) {
+    return `${id} answers without a request id`;
+  }
+  const [[type = "", { schema }] = ["", { schema: {} }]] = Object.entries(described.content ?? {});
+  if (!described.content) {
+    return text === "" ? undefined : `${id} answers a body that is not described: ${text}`;
+  }
+  if (!response.headers.get("content-type")?.startsWith(type)) {
+    return `${id} answers ${response.headers.get("content-type")} and not ${type}`;
+  }
+  const body = JSON.parse(text) as { code?: string };
+  const codes = described["x-error-codes"];
+  if (codes && !codes.includes(body.code ?? "")) {
+    return `${id} answers the code ${body.code}, which is not one of ${codes.join(", ")}`;
+  }
+  const key = JSON.stringify(schema);
+  const validate = validators.get(key) ?? ajv.compile(JSON.parse(key.replaceAll('"#/', '"api#/')));
+  validators.set(key, validate);
+  return validate(body) ? undefined : `${id} answers what is not its schema: ${ajv.errorsText(validate.errors)}: ${text.slice(0, 500)}`;
+}
+
+describe("whatever is sent", () => {
+  const all = (Object.entries(routes) as [OperationId, Route][])
+    .filter(([id]) => !OUTSIDE.includes(id))
+    // What others are about goes last.
+    .toSorted(([, one], [, other]) => Number(one.method === "DELETE") - Number(other.method === "DELETE"));
+  it.for(all)("is answered as the OpenAPI document says, and never by a 500: %s", async ([id, route], { expect }) => {
+    const isOperation = id === "previews.create" || (id.startsWith("instances.") && isStateWrite(route));
+    const numRuns = isOperation ? RUNS_OF_OPERATIONS : RUNS;
+    await fc.assert(
+      fc.asyncProperty(requestsOf(route), async (request) => {
+        expect(await faultOf(id, route, await send(route, request))).toBeUndefined();
+      }),
+      { numRuns, endOnFailure: true, ...(process.env["CI"] && { seed: 2026_11_25 }) },
+    );
+  });
+});

@@ -1,0 +1,153 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import type { ClawInstance } from "../../../sdk/contract/index.ts";
+import { processesIn } from "../../support/agent/harness.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { createEmptyDatabase } from "../../support/postgres.ts";
+import { eventually } from "../../support/service.ts";
+import { type ServiceProcess, startServiceProcess } from "../../support/service-process.ts";
+
+let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
+let services: ServiceProcess[];
+beforeAll(async () => {
+  database = await createEmptyDatabase();
+  services = [await startServiceProcess({ CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1" })];
+  await services[0]?.claw().tenants.create(aTenant("acme"));
+});
+afterAll(async () => {
+  for (const service of services.reverse()) {
+    await service.stop();
+  }
+  await database.drop();
+});
+
+const service = () => services[0] as ServiceProcess;
+const claw = () => service().claw("acme");
+const isSettled = ({ metadata, status, spec }: ClawInstance) =>
+  status.observedGeneration === metadata.generation && status.phase === (spec.running ? "Running" : "Stopped");
+
+/** Waits until everything is as it was declared. */
+const allSettled = () =>
+  eventually(
+    async () => (await claw().instances.list({ limit: 100 })).items,
+    (items) => items.every(isSettled),
+    90_000,
+  );
+
+/** An instance that was stopped before its claw was started has nothing written down. */
+const neverStarted = JSON.stringify({ restarts: 0 });
+
+/** What each run directory's agent has written down; the claw's process is known by its pid and start time. */
+async function supervised(): Promise<Map<string, { agent: number; claw: string | undefined; restarts: number }>> {
+  const runDir = join(service().dataDir, "run");
+  const read = async (uid: string, file: string, absent?: string) =>
+    JSON.parse(await readFile(join(runDir, uid, file), "utf8").catch((error) => absent ?? Promise.reject(error)));
+  const entries = (await readdir(runDir)).map(async (uid) => {
+    const [agent, state] = await Promise.all([read(uid, "agent.json"), read(uid, "state.json", neverStarted)]);
+    return [uid, { agent: agent.pid, claw: state.claw && `${state.claw.pid}/${state.claw.startTime}`, restarts: state.restarts }] as const;
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/** Every process that has to do with an instance: an agent each, and a claw for those that run. */
+function instanceProcesses(): number[] {
+  return processesIn(join(service().dataDir, "run"));
+}
+
+async function expectExactly(items: readonly ClawInstance[], expect: (value: unknown) => { toEqual(value: unknown): void }) {
+  const known = await supervised();
+  expect([...known.keys()].sort()).toEqual(items.map(({ metadata }) => metadata.uid).sort());
+  const pids = [...known.values()].flatMap(({ agent, claw }) => [agent, ...(claw ? [Number(claw.split("/")[0])] : [])]);
+  expect(instanceProcesses().sort()).toEqual(pids.sort());
+  expect([...known.values()].map(({ restarts }) => restarts)).toEqual(items.map(() => 0));
+}
+
+const prefix = (value: string) => ({ config: { overrides: [{ key: "reply.prefix", value }] } });
+
+describe("a control plane that is killed at any point", () => {
+  it("converges when it is back: nothing lost, nothing twice, no orphan, and what ran goes on", { timeout: 240_000 }, async ({
+    expect,
+  }) => {
+    await claw().instances.create(anEcho("steady"));
+    await allSettled();
+    const steady = (await claw().instances.get("steady")).metadata.uid;
+    const before = (await supervised()).get(steady)?.claw;
+
+    const accepted = new Set<string>(["steady"]);
+    for (const [round, waitMs] of [30, 200, 600, 1200, 2000].entries()) {
+      const once = claw().withOptions({ maxRetries: 0 });
+      const write = (name: string, work: PromiseLike<unknown>) =>
+        Promise.resolve(work).then(
+          () => accepted.add(name),
+          () => undefined,
+        );
+      const writes = [1, 2, 3].map((n) => write(`r${round}-${n}`, once.instances.create(anEcho(`r${round}-${n}`))));
+      if (round > 0) {
+        writes.push(
+          write(`r${round - 1}-1`, once.instances.replace(`r${round - 1}-1`, anEcho(`r${round - 1}-1`, prefix(`${round}: `)))),
+          write(`r${round - 1}-2`, once.instances.stop(`r${round - 1}-2`)),
+          write(`r${round - 1}-3`, once.instances.delete(`r${round - 1}-3`)),
+        );
+      }
+      await delay(waitMs);
+      service().signal("SIGKILL");
+      if (round === 2) {
+        // The agents die with it: their claws are adopted, not started again.
+        for (const { agent } of (await supervised()).values()) {
+          process.kill(agent, "SIGKILL");
+        }
+      }
+      await Promise.all(writes);
+      await service().restart();
+    }
+
+    const items = await allSettled();
+    await expectExactly(items, expect);
+    expect((await supervised()).get(steady)?.claw).toBe(before);
+    // What was accepted is there, or was deleted since.
+    const names = new Set(items.map(({ metadata }) => metadata.name));
+    expect([...accepted].filter((name) => !names.has(name)).every((name) => name.endsWith("-3"))).toBe(true);
+    // Every write has its event, and none waits to be published.
+    for (const { metadata } of items) {
+      const events = (await claw().instances.events(metadata.name, {})).items;
+      expect(events.map(({ message }) => message).join("\n")).toMatch(/Creating → (Running|Stopped)/);
+    }
+    await eventually(unpublished, (count) => count === 0);
+  });
+
+  it("leaves its work to another on the same database: two at once do it once", { timeout: 120_000 }, async ({ expect }) => {
+    services.push(await startServiceProcess({ CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1", CLAW_DATA_DIR: service().dataDir }));
+    const [first, second] = services.map((item) => item.claw("acme"));
+    const names = Array.from({ length: 6 }, (_, index) => `twin-${index}`);
+    await Promise.all(names.map((name, index) => (index % 2 === 0 ? first : second)?.instances.create(anEcho(name))));
+    await allSettled();
+    await Promise.all(
+      names.map((name, index) =>
+        index < 2
+          ? second?.instances.delete(name)
+          : (index % 2 === 0 ? second : first)?.instances.replace(name, anEcho(name, prefix("both: "))),
+      ),
+    );
+    const items = await eventually(
+      async () => (await claw().instances.list({ limit: 100 })).items,
+      (list) => list.every(isSettled) && !list.some(({ metadata }) => /twin-[01]/.test(metadata.name)),
+      60_000,
+    );
+    await expectExactly(items, expect);
+    // The one that is killed in the middle of its work leaves it to the other.
+    await Promise.all(names.slice(2).map((name) => second?.instances.stop(name)));
+    services[1]?.signal("SIGKILL");
+    await expectExactly(await allSettled(), expect);
+  });
+});
+
+async function unpublished(): Promise<number> {
+  const client = new Client(database.url);
+  await client.connect();
+  const { rows } = await client.query<{ count: number }>("select count(*)::int as count from outbox");
+  await client.end();
+  return rows[0]?.count ?? -1;
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { ApiError, ConflictError } from "../../../sdk/client/index.ts";
+import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { eventually, startTestService, type TestService } from "../../support/service.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService();
+  await service.claw().tenants.create(aTenant("acme"));
+});
+afterAll(() => service.stop());
+
+const running = (name: string, tenant = "acme") =>
+  eventually(
+    () => service.claw(tenant).instances.get(name),
+    ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
+  );
+
+describe("a preview", () => {
+  it("shows every resource, file and verdict of a tenant that does not exist yet, and leaves nothing behind", async ({ expect }) => {
+    const claw = service.claw();
+    const manifests = [
+      anEcho("first", {}, { namespace: "fresh" }),
+      aTenant("fresh", { quota: { instances: 3 }, policies: [{ name: "allowed-types", value: "Echo" }] }),
+    ];
+    const preview = await claw.previews.create({ manifests });
+    expect(preview.items.map(({ kind, op, effect }) => [kind, op, effect])).toEqual([
+      ["Tenant", "create", "none"],
+      ["ClawInstance", "create", "start"],
+    ]);
+    const instance = preview.items[1];
+    expect(instance?.resources.every(({ op }) => op === "create")).toBe(true);
+    expect(instance?.resources.length).toBeGreaterThanOrEqual(5);
+    expect(instance?.files.map(({ diff }) => diff.includes("+"))).toContain(true);
+    expect(preview.verdicts.map(({ kind, name, allowed }) => [kind, name, allowed])).toEqual([
+      ["quota", "instances", true],
+      ["policy", "allowed-types", true],
+    ]);
+    expect(preview.planId).toMatch(/^pln_/);
+    await expect(claw.tenants.get("fresh")).rejects.toThrow(ApiError);
+
+    await claw.previews.apply(preview.planId ?? "");
+    const { metadata } = await running("first", "fresh");
+    expect(metadata.name).toBe("first");
+    // Applying again is safe and does nothing.
+    await claw.previews.apply(preview.planId ?? "");
+    expect((await service.claw("fresh").instances.get("first")).metadata).toMatchObject({ uid: metadata.uid, generation: 1 });
+  });
+
+  it("is refused with 409 once what it was computed from has changed, and then changes nothing", async ({ expect }) => {
+    const claw = service.claw("acme");
+    await claw.instances.create(anEcho("moving"));
+    await running("moving");
+    const preview = await claw.previews.create({ manifests: [anEcho("moving", { resources: { cpu: "200m", memory: "64Mi" } })] });
+    await claw.instances.replace("moving", anEcho("moving", {}, { labels: { touched: "yes" } }));
+    const refusal = await claw.previews.apply(preview.planId ?? "").catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(ConflictError);
+    expect(refusal).toMatchObject({ code: "preview.stale" });
+    expect((await claw.instances.get("moving")).spec.resources.cpu).toBe("100m");
+  });
+
+  it("says whether a change is hot or a restart, in line diffs and property diffs", async ({ expect }) => {
+    const claw = service.claw("acme");
+    await claw.instances.create(anEcho("hot"));
+    await running("hot");
+    const hot = await claw.previews.create({
+      manifests: [anEcho("hot", { config: { overrides: [{ key: "reply.prefix", value: "you said: " }] } })],
+    });
+    expect(hot.items[0]).toMatchObject({ op: "update", effect: "hot-reload" });
+    expect(hot.items[0]?.files[0]?.diff).toContain("you said: ");
+    const restart = await claw.previews.create({ changes: [{ action: "restart", name: "hot" }] });
+    expect(restart.items[0]).toMatchObject({ effect: "restart" });
+    const stop = await claw.previews.create({ changes: [{ action: "stop", name: "hot" }] });
+    expect(stop.items[0]).toMatchObject({ effect: "stop" });
+    const same = await claw.previews.create({ manifests: [anEcho("hot")] });
+    expect(same.items[0]).toMatchObject({ op: "same", effect: "none", files: [] });
+  });
+
+  it("counts every instance that a template reaches", async ({ expect }) => {
+    const claw = service.claw("acme");
+    const template = (text: string) => aTemplate("shared", { variables: [{ name: "reply.prefix", type: "string", default: text }] });
+    await claw.configs.create(template("one: "));
+    await claw.configs.publish("shared", { message: "first" });
+    for (const name of ["user-1", "user-2"]) {
+      await claw.instances.create(anEcho(name, { config: { template: "shared" } }));
+      await running(name);
+    }
+    await claw.configs.replace("shared", template("two: "));
+    const preview = await claw.previews.create({ changes: [{ action: "publish", name: "shared" }] });
+    expect(preview.items.map(({ kind, name, effect }) => [kind, name, effect])).toEqual([
+      ["ConfigTemplate", "shared", "none"],
+      ["ClawInstance", "user-1", "hot-reload"],
+      ["ClawInstance", "user-2", "hot-reload"],
+    ]);
+    await claw.previews.apply(preview.planId ?? "");
+    for (const name of ["user-1", "user-2"]) {
+      expect((await running(name)).status.configVersion).toBe(2);
+    }
+    expect((await claw.configs.versions("shared")).items.map(({ version }) => version)).toEqual([2, 1]);
+  });
+
+  it("gives no plan for what quota or policy forbid, and says which and how to ask for more", async ({ expect }) => {
+    const claw = service.claw("tight");
+    await service.claw().tenants.create(aTenant("tight", { quota: { instances: 1 }, policies: [{ name: "max-replicas", value: "1" }] }));
+    const preview = await claw.previews.create({ manifests: [anEcho("a"), anEcho("b")] });
+    expect(preview.planId).toBeUndefined();
+    expect(preview.verdicts.find(({ allowed }) => !allowed)?.message).toMatch(/would use 2 of 1 instances; .* ask/);
+    const results = await Promise.allSettled([claw.instances.create(anEcho("a")), claw.instances.create(anEcho("b"))]);
+    expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  });
+});

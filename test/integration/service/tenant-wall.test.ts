@@ -1,0 +1,200 @@
+import { once } from "node:events";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { WebSocket } from "ws";
+import { digestToken } from "../../../adapters/identity/tokens.ts";
+import { openDatabase } from "../../../adapters/postgres/open-database.ts";
+import { Claw } from "../../../sdk/client/index.ts";
+import { isStateWrite, type OperationId, type Route, routes, type Stream, type TenantId, webSockets } from "../../../sdk/contract/index.ts";
+import { aClusterManifest } from "../../support/builders/cluster.ts";
+import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { type Populated, type SampleRequest, sampleRequests } from "../../support/sample-requests.ts";
+import { eventually, startTestService, type TestService } from "../../support/service.ts";
+
+const TOKENS = { own: "claw_own", other: "claw_other" };
+let service: TestService;
+let database: Client;
+let samples: Readonly<Record<OperationId, SampleRequest>>;
+let tenantUid: string;
+let uids: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  service = await startTestService();
+  database = new Client(service.databaseUrl);
+  await database.connect();
+  const admin = service.claw();
+  const own = await admin.tenants.create(aTenant("walled"));
+  const other = await admin.tenants.create(aTenant("other"));
+  await addToken(TOKENS.own, own.metadata.uid as TenantId);
+  await addToken(TOKENS.other, other.metadata.uid as TenantId);
+  await admin.clusters.create(aClusterManifest("spare"));
+  const claw = service.claw("walled");
+  const project = await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });
+  const config = await claw.configs.create(aTemplate("base"));
+  await claw.configs.publish("base");
+  const instance = await claw.instances.create(anEcho("keeper"));
+  await eventually(
+    () => claw.instances.get("keeper"),
+    ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
+  );
+  const changes = { manifests: [anEcho("keeper", {}, { labels: { planned: "yes" } })] };
+  const { planId: plan = "" } = await new Claw({ url: service.url, token: TOKENS.own }).previews.create(changes);
+  const populated: Populated = {
+    tenant: "walled",
+    instance: "keeper",
+    config: "base",
+    project: "web",
+    cluster: "spare",
+    plan,
+    state: await admin.stacks.export("walled"),
+  };
+  samples = sampleRequests(populated);
+  tenantUid = own.metadata.uid;
+  // What was done so far is published: what is seen to change from here on, a test has changed.
+  await eventually(
+    () => database.query("select from outbox"),
+    ({ rowCount }) => rowCount === 0,
+  );
+  uids = { keeper: instance.metadata.uid, base: config.metadata.uid, web: project.metadata.uid, walled: own.metadata.uid, [plan]: plan };
+});
+afterAll(async () => {
+  await database.end();
+  await service.stop();
+});
+
+async function addToken(token: string, tenantId: TenantId): Promise<void> {
+  const { transactions, close } = await openDatabase({ url: service.databaseUrl });
+  await transactions.platform((tx) => tx.tokens.insert({ digest: digestToken(token), subject: token, tenantId, platform: false }));
+  await close();
+}
+
+/** Digests of all rows that are the tenant's, by table. */
+async function rowsOf(tenantId: string): Promise<Record<string, string>> {
+  const tables = await database.query(
+    `select table_name from information_schema.columns where column_name = 'tenant_id' and table_schema = 'public' order by 1`,
+  );
+  const digests: Record<string, string> = {};
+  for (const { table_name: table } of [...tables.rows, { table_name: "tenants" }]) {
+    const { rows } = await database.query(
+      `select md5(string_agg(to_jsonb(t)::text, ',' order by to_jsonb(t)::text)) from ${table} t where ${table === "tenants" ? "id" : "tenant_id"} = $1`,
+      [tenantId],
+    );
+    digests[table] = rows[0].md5;
+  }
+  return digests;
+}
+
+interface Variant {
+  readonly name: string;
+  readonly id?: string | undefined;
+  readonly tenant?: string;
+  readonly body?: unknown;
+}
+
+async function ask(
+  token: string,
+  route: Route,
+  { id, tenant, body }: Omit<Variant, "name">,
+  query = "",
+): Promise<{ status: number; code: string }> {
+  const response = await fetch(`${service.url}/api/v1${route.path.replace(":id", id ?? "")}${query}`, {
+    method: route.method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(tenant !== undefined && { "x-claw-tenant": tenant }),
+      ...(body !== undefined && { "content-type": "application/json" }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, code: text === "" ? "" : (JSON.parse(text).code ?? "") };
+}
+
+/** The ways in which someone may try to reach what is another tenant's. */
+function variantsOf({ id, body }: SampleRequest): Variant[] {
+  const uid = id && uids[id];
+  const within = (namespace: string) =>
+    body && "manifests" in (body as object)
+      ? {
+          manifests: (body as { manifests: { metadata: object }[] }).manifests.map((item) => ({
+            ...item,
+            metadata: { ...item.metadata, namespace },
+          })),
+        }
+      : { ...(body as { metadata: object }), metadata: { ...(body as { metadata: object }).metadata, namespace } };
+  const isManifest = typeof body === "object" && body !== null && ("metadata" in body || "manifests" in body);
+  return [
+    { name: "its name in the header", id, tenant: "walled", body },
+    { name: "its uid in the header", id: uid, tenant: tenantUid, body },
+    ...(id === undefined ? [] : [{ name: "a uid in the path", id: uid, body }]),
+    ...(isManifest ? [{ name: "its name in the manifest", id, body: within("walled") }] : []),
+  ];
+}
+
+const scoped = (scope: Route["scope"]) => (Object.entries(routes) as [OperationId, Route][]).filter(([, route]) => route.scope === scope);
+
+describe("another tenant's token", () => {
+  it.for([...scoped("tenant"), ...scoped("authenticated")])("gets 404 and changes nothing: %s", async ([id, route], { expect }) => {
+    const before = await rowsOf(tenantUid);
+    for (const variant of variantsOf(samples[id])) {
+      const answer = await ask(TOKENS.other, route, variant);
+      expect([variant.name, answer.status, answer.code]).toEqual([variant.name, 404, expect.stringMatching(/^[a-z]+\.not_found$/)]);
+      expect(answer.code).not.toBe("route.not_found");
+    }
+    expect(await rowsOf(tenantUid)).toEqual(before);
+  });
+
+  it.for(scoped("platform"))("is told nothing of whether a tenant exists: %s", async ([id, route], { expect }) => {
+    const before = await rowsOf(tenantUid);
+    const { body } = samples[id];
+    const [there, absent] = [
+      await ask(TOKENS.other, route, { id: "walled", body }),
+      await ask(TOKENS.other, route, { id: "no-such-tenant", body }),
+    ];
+    expect(there).toEqual({ status: 403, code: "auth.forbidden" });
+    expect(absent).toEqual(there);
+    expect(await rowsOf(tenantUid)).toEqual(before);
+  });
+
+  it.for(Object.entries(webSockets) as [string, Stream][])("opens no stream: %s", async ([, { path }], { expect }) => {
+    const url = `${service.url.replace("http", "ws")}/api/v1${path}`;
+    expect(await open(url.replace(":id", "keeper"), TOKENS.own)).toBe(101);
+    expect(await open(url.replace(":id", uids["keeper"] ?? ""), TOKENS.other)).toBe(404);
+    expect(await open(`${url.replace(":id", "keeper")}?tenant=walled`, TOKENS.other)).toBe(404);
+    expect(await open(url.replace(":id", "keeper"), TOKENS.other, { "x-claw-tenant": "walled" })).toBe(404);
+  });
+});
+
+/** The status that a handshake is answered with. */
+async function open(url: string, token: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${token}`, ...headers } });
+  const refused = once(socket, "unexpected-response").then(([, response]) => response.statusCode as number);
+  socket.on("error", () => undefined);
+  const status = await Promise.race([refused, once(socket, "open").then(() => 101)]);
+  socket.terminate();
+  return status;
+}
+
+// The wall is tested with requests that are good: each of them does something for whom it is allowed.
+describe("the tenant's own token", () => {
+  const platform = (route: Route) => (route.scope === "platform" ? service.adminToken : TOKENS.own);
+
+  it.for(Object.entries(routes).filter(([, route]) => isStateWrite(route)) as [OperationId, Route][])(
+    "gets a preview, which changes nothing: %s",
+    async ([id, route], { expect }) => {
+      const before = await rowsOf(tenantUid);
+      // A tenant with an instance, a template in use: refused as the write itself would be.
+      const expected = id === "tenants.delete" ? { status: 409, code: "tenant.not_empty" } : { status: 200, code: "" };
+      expect(await ask(platform(route), route, samples[id], "?preview=true")).toEqual(expected);
+      // Plans are all that a preview leaves.
+      expect({ ...(await rowsOf(tenantUid)), plans: before["plans"] }).toEqual(before);
+    },
+  );
+
+  it.for(Object.entries(routes).filter(([, route]) => !isStateWrite(route)) as [OperationId, Route][])(
+    "gets an answer: %s",
+    async ([id, route], { expect }) => {
+      expect(await ask(platform(route), route, samples[id])).toEqual({ status: route.success, code: "" });
+    },
+  );
+});

@@ -1,0 +1,38 @@
+import { readdir, readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { installPackage } from "../../../adapters/providers/clusterclaw/npm-install.ts";
+
+export const OPENCLAW_VERSION = "2026.9.6";
+
+/** Where tests keep versions of claws: outside of the checkout, since one takes 650 MB and most of a minute to install. */
+export const softwareDir = process.env["CLAW_SOFTWARE_CACHE"] ?? join(homedir(), ".cache", "open-cluster-claw", "software");
+const dir = join(softwareDir, "openclaw", OPENCLAW_VERSION);
+
+/** The folder of the real `openclaw`, installed at first use. */
+export async function openClawDir(): Promise<string> {
+  await installPackage({ package: "openclaw", version: OPENCLAW_VERSION, dir, verify: async () => {} }, undefined);
+  return dir;
+}
+
+type Validate = (config: unknown) => { ok: boolean; issues?: readonly { path: string; message: string }[] };
+
+/**
+ * The function behind `openclaw config validate`, in this process: the program takes two seconds a call. Bundled files have names of
+ * their build, so it is looked for by what it exports.
+ */
+export async function realValidator(): Promise<Validate> {
+  const dist = join(await openClawDir(), "node_modules", "openclaw", "dist");
+  for (const name of await readdir(dist)) {
+    const text = name.startsWith("io.snapshot-preparation-") ? await readFile(join(dist, name), "utf8") : "";
+    const exported = /\bvalidateConfigObjectWithPlugins as (\w+)/.exec(text)?.[1];
+    if (exported !== undefined) {
+      const module: Record<string, Validate> = await import(join(dist, name));
+      const validate = module[exported];
+      if (validate) {
+        return validate;
+      }
+    }
+  }
+  throw new Error(`openclaw ${OPENCLAW_VERSION} has no validator where it is looked for`);
+}

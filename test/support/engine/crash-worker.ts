@@ -1,0 +1,118 @@
+import type { MethodDefinition } from "@grpc/grpc-js";
+import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
+import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
+import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import languageGrpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
+import resourceGrpc from "@pulumi/pulumi/proto/resource_grpc_pb.js";
+import { Pool } from "pg";
+import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
+import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
+import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
+import { TestProvider } from "./test-provider.ts";
+import { Component, Thing } from "./test-resources.ts";
+import { DirectoryWorld } from "./test-world.ts";
+
+/** What the program says: nothing, or a component with `a` in it and `b`, which can't do without `a`. */
+export interface Wanted {
+  readonly value: number;
+  readonly replaceKey: number;
+  readonly dbrKey: number;
+}
+export interface CrashRequest {
+  readonly stack: string;
+  readonly world: string;
+  /** Without any the stack is destroyed. */
+  readonly wanted?: Wanted;
+  /** The message at which the process dies, counted from 1. */
+  readonly dieAt?: number;
+}
+export interface CrashReply {
+  readonly error?: string;
+  readonly changes: Readonly<Record<string, number>>;
+  /** How many messages the operation had. */
+  readonly messages: number;
+}
+
+const [databaseUrl = ""] = process.argv.slice(2);
+const pool = new Pool({ connectionString: databaseUrl, max: 4 });
+
+let messages = 0;
+let dieAt = Number.POSITIVE_INFINITY;
+/** A message is on its way: the process may die of it. */
+function message(): void {
+  if (++messages === dieAt) process.kill(process.pid, "SIGKILL");
+}
+
+// What the program says and hears: each request that arrives, each answer that leaves.
+for (const service of [resourceGrpc.ResourceMonitorService, engineGrpc.EngineService, languageGrpc.LanguageRuntimeService]) {
+  for (const [name, method] of Object.entries(service) as unknown as [string, MethodDefinition<unknown, unknown>][]) {
+    // Debug messages, which nothing depends on.
+    if (name === "log") continue;
+    const { requestDeserialize, responseSerialize } = method;
+    method.requestDeserialize = (bytes) => {
+      message();
+      return requestDeserialize(bytes);
+    };
+    method.responseSerialize = (response) => {
+      message();
+      return responseSerialize(response);
+    };
+  }
+}
+
+/** Before and after each of these calls there is a message. */
+function withMessages<T extends object>(target: T, calls: readonly string[]): T {
+  return new Proxy(target, {
+    get(inner, property) {
+      const value: unknown = Reflect.get(inner, property);
+      if (typeof value !== "function") return value;
+      if (!calls.includes(String(property))) return value.bind(inner);
+      return async (...args: unknown[]) => {
+        message();
+        const result: unknown = await value.apply(inner, args);
+        message();
+        return result;
+      };
+    },
+  });
+}
+
+async function operate({ stack: stackName, world, wanted, dieAt: at }: CrashRequest): Promise<CrashReply> {
+  const store = new PostgresStackStore(pool, "ten_crash");
+  const provider = new TestProvider(new DirectoryWorld(world));
+  const calls = ["check", "diff", "create", "update", "delete"];
+  const providers = new WarmProviderHost({ inProcess: { testing: () => withMessages(provider, calls) } });
+  const pulumiCommand = new EmbeddedCommand({
+    store: withMessages(store, ["acquireLease", "commit", "appendHistory", "releaseLease"]),
+    providers,
+    holder: `crash/${process.pid}`,
+    keyWrapper: new LocalKeyWrapper(new Uint8Array(32)),
+  });
+  const program = async () => {
+    if (!wanted) return {};
+    const { value, replaceKey, dbrKey } = wanted;
+    const a = new Thing("a", { value, replaceKey, dbrKey }, { parent: new Component("c") });
+    new Thing("b", { replaceFrom: a.id, value });
+    return { id: a.id };
+  };
+  const stack = await LocalWorkspace.createOrSelectStack(
+    { stackName, projectName: "crash", program },
+    { pulumiCommand: pulumiCommand as unknown as PulumiCommand },
+  );
+  messages = 0;
+  dieAt = at ?? Number.POSITIVE_INFINITY;
+  try {
+    const { summary } = wanted ? await stack.up() : await stack.destroy();
+    return { changes: { ...summary.resourceChanges }, messages };
+  } catch (error) {
+    return { error: (error as Error).message, changes: {}, messages };
+  } finally {
+    await providers.close();
+  }
+}
+
+process.on("message", async (request: CrashRequest) => {
+  process.send?.(await operate(request));
+});
+process.on("disconnect", () => process.exit());

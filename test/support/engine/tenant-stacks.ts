@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
+import { afterAll, beforeAll } from "vitest";
+import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import type { OperationKind } from "../../../adapters/engine/operation-pool.ts";
+import { WarmProviderHost, type WarmProviderHostOptions } from "../../../adapters/engine/plugins/provider-host.ts";
+import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
+import { runStackOperation } from "../../../adapters/engine/stack-runner.ts";
+import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
+import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
+import type { StackResult } from "../../../service/application/ports/operations.ts";
+import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../../stacks/tenant/program.ts";
+import { createEngineDatabase, type EngineDatabase } from "./database.ts";
+
+/** What an operation did; `ops` are its changes without what it left alone, by the resource's name. */
+export interface TenantResult extends StackResult {
+  readonly ops: Readonly<Record<string, ResourceChange["op"]>>;
+}
+/** Runs an operation on a tenant's stack. @param targets instances that it may touch; those that are declared when absent */
+export type OperateTenant = (
+  kind: Exclude<OperationKind, "scan">,
+  instances: readonly ResolvedInstance[],
+  targets?: readonly string[],
+) => Promise<TenantResult>;
+
+/** Tenants' stacks on the embedded engine, operated as the service's workers do. */
+export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["inProcess"]>): (stack: StackIdentity) => OperateTenant {
+  const providers = new WarmProviderHost({ inProcess });
+  const workDir = mkdtempSync(join(tmpdir(), "claw-tenant-"));
+  let database: EngineDatabase;
+  beforeAll(async () => {
+    database = await createEngineDatabase();
+  });
+  afterAll(async () => {
+    await providers.close();
+    await database.drop();
+    rmSync(workDir, { recursive: true, force: true });
+  });
+  let tenants = 0;
+  return (identity) => {
+    const store = new PostgresStackStore(database.pool, `ten_${++tenants}`);
+    const keyWrapper = new LocalKeyWrapper(Buffer.alloc(32, 7));
+    return async (kind, instances, targets = instances.map(({ name }) => name)) => {
+      const operation = {
+        tenantId: `ten_${tenants}`,
+        spec: { ...identity, instances: [...instances] },
+        instances: targets.map((name) => ({ name, project: "default" })),
+      };
+      const result = await runStackOperation(kind, operation, {
+        commandFor: async () => new EmbeddedCommand({ store, providers, holder: "test", keyWrapper }) as unknown as PulumiCommand,
+        projectName: PROJECT_NAME,
+        program: tenantProgram,
+        stackName,
+        sharedUrns,
+        instanceUrns,
+        existing: async (_operation, stack, urns) => {
+          const { resources } = (await stack.exportStack()).deployment as { resources?: { urn: string }[] };
+          return urns.filter((urn) => resources?.some((resource) => resource.urn === urn));
+        },
+        workDir,
+        env: () => ({}),
+      });
+      return { ...result, ops: Object.fromEntries(result.changes.filter(({ op }) => op !== "same").map(({ name, op }) => [name, op])) };
+    };
+  };
+}

@@ -1,0 +1,93 @@
+import { createHash, randomUUID } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { type Database, migrateDatabase, openDatabase } from "../../adapters/postgres/open-database.ts";
+
+const migrationsDir = join(import.meta.dirname, "../../adapters/postgres/migrations");
+
+export interface TestDatabase extends Database {
+  readonly url: string;
+  /** Closes it and drops the database. */
+  drop(): Promise<void>;
+}
+
+/** A migrated database of the test file's own: a copy of a template that is migrated once per state of the migrations. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const name = `claw_test_${randomUUID().replaceAll("-", "")}`;
+  await onServer(async (server) => {
+    const template = await migratedTemplate(server);
+    await server.query(`create database ${name} template ${template}`);
+  });
+  const url = databaseUrl(name);
+  const database = await openDatabase({ url, connections: 10 });
+  return {
+    ...database,
+    url,
+    drop: async () => {
+      await database.close();
+      await dropDatabase(name);
+    },
+  };
+}
+
+/** An empty database, not migrated. */
+export async function createEmptyDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
+  const name = `claw_test_${randomUUID().replaceAll("-", "")}`;
+  await onServer((server) => server.query(`create database ${name}`));
+  return { url: databaseUrl(name), drop: () => dropDatabase(name) };
+}
+
+async function migratedTemplate(server: Client): Promise<string> {
+  const template = `claw_template_${migrationsDigest()}`;
+  // Test files that start together make it once.
+  await server.query(`select pg_advisory_lock(hashtextextended('claw test template', 0))`);
+  try {
+    const found = await server.query(`select from pg_database where datname = $1`, [template]);
+    if (found.rowCount === 0) {
+      const unfinished = `${template}_${randomUUID().slice(0, 8)}`;
+      await server.query(`create database ${unfinished}`);
+      await migrateDatabase(databaseUrl(unfinished));
+      await server.query(`alter database ${unfinished} rename to ${template}`);
+    }
+  } finally {
+    await server.query(`select pg_advisory_unlock(hashtextextended('claw test template', 0))`);
+  }
+  return template;
+}
+
+function migrationsDigest(): string {
+  const hash = createHash("sha256");
+  for (const file of readdirSync(migrationsDir).sort()) {
+    hash.update(readFileSync(join(migrationsDir, file)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function serverUrl(): string {
+  const url = process.env["CLAW_TEST_DATABASE_URL"];
+  if (!url) {
+    throw new Error("CLAW_TEST_DATABASE_URL is not set: the run's global setup (test/support/services.ts) sets it");
+  }
+  return url;
+}
+
+function databaseUrl(name: string): string {
+  const url = new URL(serverUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function dropDatabase(name: string): Promise<void> {
+  await onServer((server) => server.query(`drop database ${name} with (force)`));
+}
+
+async function onServer<T>(work: (server: Client) => Promise<T>): Promise<T> {
+  const server = new Client(serverUrl());
+  await server.connect();
+  try {
+    return await work(server);
+  } finally {
+    await server.end();
+  }
+}

@@ -1,0 +1,89 @@
+import type { OperationId } from "../../sdk/contract/index.ts";
+import { aClusterManifest } from "./builders/cluster.ts";
+import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
+
+/** What {@link sampleRequests} are about: names of what a tenant has, and the plan of a preview in it. */
+export interface Populated {
+  readonly tenant: string;
+  readonly instance: string;
+  readonly config: string;
+  readonly project: string;
+  readonly cluster: string;
+  readonly plan: string;
+  /** Of its stack. */
+  readonly state: unknown;
+}
+
+export interface SampleRequest {
+  readonly id?: string;
+  readonly body?: unknown;
+}
+
+const apiVersion = "clusterclaw.io/v1";
+
+/** A request of every route that succeeds in a populated tenant. A route without one does not compile. */
+export function sampleRequests({
+  tenant,
+  instance,
+  config,
+  project,
+  cluster,
+  plan,
+  state,
+}: Populated): Readonly<Record<OperationId, SampleRequest>> {
+  const aProject = (name: string) => ({ apiVersion, kind: "Project", metadata: { name } });
+  const changed = anEcho(instance, { resources: { cpu: "200m", memory: "64Mi" } });
+  return {
+    "instances.list": {},
+    "instances.create": { body: anEcho("another") },
+    "instances.get": { id: instance },
+    "instances.replace": { id: instance, body: changed },
+    "instances.delete": { id: instance },
+    "instances.start": { id: instance },
+    "instances.stop": { id: instance },
+    "instances.restart": { id: instance },
+    "instances.kill": { id: instance },
+    "instances.logs": { id: instance },
+    "instances.events": { id: instance },
+    "instances.console": { id: instance, body: { cols: 80, rows: 24 } },
+    "configs.list": {},
+    "configs.create": { body: aTemplate("another") },
+    "configs.get": { id: config },
+    "configs.replace": { id: config, body: aTemplate(config, { description: "changed" }) },
+    "configs.delete": { id: config },
+    "configs.versions": { id: config },
+    "configs.publish": { id: config, body: { message: "again" } },
+    "configs.validate": { id: config, body: { values: {} } },
+    "tenants.list": {},
+    "tenants.create": { body: aTenant("another") },
+    "tenants.get": { id: tenant },
+    "tenants.replace": { id: tenant, body: aTenant(tenant, { displayName: "changed" }) },
+    "tenants.delete": { id: tenant },
+    "tenants.quota": { id: tenant },
+    "tenants.setQuota": { id: tenant, body: { instances: 9 } },
+    "projects.list": {},
+    "projects.create": { body: aProject("another") },
+    "projects.get": { id: project },
+    "projects.replace": { id: project, body: { ...aProject(project), spec: { displayName: "changed" } } },
+    "projects.delete": { id: project },
+    "clusters.list": {},
+    "clusters.create": { body: aClusterManifest("another") },
+    "clusters.get": { id: cluster },
+    "clusters.replace": { id: cluster, body: aClusterManifest(cluster, { displayName: "changed" }) },
+    "clusters.delete": { id: cluster },
+    "clusters.drain": { id: cluster },
+    "previews.create": { body: { manifests: [changed] } },
+    "previews.get": { id: plan },
+    "previews.apply": { id: plan },
+    "stacks.export": { id: tenant },
+    "stacks.import": { id: tenant, body: state },
+    "stacks.history": { id: tenant },
+    "stacks.refresh": { id: tenant },
+    "stacks.cancel": { id: tenant },
+    "stacks.unlock": { id: tenant },
+    "stacks.migrate": { id: tenant, body: { engine: "embedded" } },
+    "types.list": {},
+    "service.version": {},
+    "service.whoami": {},
+  };
+}

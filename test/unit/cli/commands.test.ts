@@ -1,0 +1,398 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "vitest";
+import { anInstanceAnswer, aPreview, aPreviewItem, aTemplateAnswer } from "../../support/builders/resources.ts";
+import { runCli, tempDir } from "../../support/cli.ts";
+import { answer, refuse, startServer } from "../../support/http-server.ts";
+
+const WEB = `apiVersion: clusterclaw.io/v1
+kind: ClawInstance
+metadata: { name: web }
+spec: { type: Echo }
+`;
+
+describe("claw get", () => {
+  const serve = () =>
+    startServer((req, res) => {
+      switch (`${req.method} ${req.path}`) {
+        case "GET /api/v1/instances":
+          return answer(res, 200, {
+            items: [anInstanceAnswer("web"), anInstanceAnswer("bot", { status: { phase: "Stopped", readyReplicas: 0 } })],
+          });
+        case "GET /api/v1/instances/web":
+          return answer(res, 200, anInstanceAnswer("web"));
+        case "GET /api/v1/configs/base":
+          return answer(res, 200, aTemplateAnswer());
+        default:
+          return refuse(res, "instance.not_found", { detail: "there is no instance 'gone' in tenant 'acme'" });
+      }
+    });
+
+  it("prints a table of all, with the selector sent to the service", async ({ expect }) => {
+    await using server = await serve();
+    const result = await runCli(["get", "instances", "-l", "team=red"], { url: server.url });
+    expect(result.code).toBe(0);
+    expect(result.stdout.replace(/\d+d\d*h?/g, "AGE")).toMatchInlineSnapshot(`
+      "NAME  TYPE  VERSION  PHASE    READY  RESTARTS  AGE
+      web   Echo  1.2.3    Running  1/1    0         AGE
+      bot   Echo  1.2.3    Stopped  0/1    0         AGE
+      "
+    `);
+    expect(server.requests[0]?.query.get("labelSelector")).toBe("team=red");
+    expect(server.requests[0]?.headers).toMatchObject({ authorization: "Bearer token-0", "x-claw-tenant": "acme" });
+  });
+
+  it("prints the API's object as JSON, YAML documents, and names", async ({ expect }) => {
+    await using server = await serve();
+    const json = await runCli(["get", "instance", "web", "-o", "json"], { url: server.url });
+    expect(JSON.parse(json.stdout)).toEqual(anInstanceAnswer("web"));
+    const list = await runCli(["get", "instances", "-o", "json"], { url: server.url });
+    expect(JSON.parse(list.stdout).items).toHaveLength(2);
+    const names = await runCli(["get", "instance/web", "config/base", "-o", "name"], { url: server.url });
+    expect(names.stdout).toBe("instance/web\nconfig/base\n");
+  });
+
+  it("prints YAML that apply takes back", async ({ expect }) => {
+    await using server = await serve();
+    const { stdout } = await runCli(["get", "instances", "-o", "yaml"], { url: server.url });
+    await using target = await startServer((_, res) => answer(res, 201, aPreview({ items: [] })));
+    await runCli(["apply", "-f", "-"], { url: target.url, stdin: stdout });
+    expect(target.requests[0]?.body).toEqual({
+      manifests: [anInstanceAnswer("web"), anInstanceAnswer("bot", { status: { phase: "Stopped", readyReplicas: 0 } })],
+    });
+  });
+
+  it("exits with 3 for what is not there, saying how to find what is", async ({ expect }) => {
+    await using server = await serve();
+    const { code, stdout, stderr } = await runCli(["get", "instance", "gone"], { url: server.url });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+    expect(stderr).toMatchInlineSnapshot(`
+      "error: Instance not found
+      why: there is no instance 'gone' in tenant 'acme'
+      fix: see which there are: 'claw get instances'; another tenant's need --tenant <name>
+      instance.not_found, request req-1
+      "
+    `);
+  });
+
+  it("streams a line of JSON per change with --watch, and exits with 130 when interrupted", async ({ expect }) => {
+    const phases = ["Creating", "Creating", "Running"] as const;
+    await using server = await startServer((_, res, count) =>
+      answer(res, 200, { items: [anInstanceAnswer("web", { status: { phase: phases[count - 1] ?? "Running" } })] }),
+    );
+    const interrupt = new AbortController();
+    const { code, stdout } = await runCli(["get", "instances", "--watch", "-o", "json"], {
+      url: server.url,
+      signal: interrupt.signal,
+      onStdout: (text) => {
+        if (text.split("\n").length > 2) {
+          interrupt.abort();
+        }
+      },
+    });
+    expect(code).toBe(130);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).status.phase);
+    expect(lines).toEqual(["Creating", "Running"]);
+  });
+});
+
+describe("claw apply", () => {
+  const serve = (preview = aPreview()) =>
+    startServer((req, res) => (req.path.endsWith("/apply") ? answer(res, 202, preview) : answer(res, 201, preview)));
+
+  it("sends the manifests of files and folders as one plan in the order of their needs, and applies its plan", async ({ expect }) => {
+    await using server = await serve();
+    const cwd = await tempDir();
+    await mkdir(join(cwd, "fleet/deep"), { recursive: true });
+    await writeFile(join(cwd, "fleet/a.yaml"), WEB);
+    await writeFile(join(cwd, "fleet/notes.txt"), "not a manifest");
+    await writeFile(
+      join(cwd, "fleet/deep/t.json"),
+      '{"apiVersion":"clusterclaw.io/v1","kind":"Tenant","metadata":{"name":"acme"},"spec":{}}',
+    );
+    const result = await runCli(["apply", "-f", "fleet", "--yes"], { url: server.url, cwd });
+    expect(result).toMatchObject({ code: 0, stdout: "instance/web created\n" });
+    expect(server.requests.map((r) => `${r.method} ${r.path}`)).toEqual(["POST /api/v1/previews", "POST /api/v1/previews/pln_1/apply"]);
+    expect(server.requests[0]?.body).toMatchObject({ manifests: [{ kind: "Tenant" }, { kind: "ClawInstance" }] });
+  });
+
+  it("applies nothing without a terminal and --yes, and names both ways on", async ({ expect }) => {
+    await using server = await serve();
+    const { code, stderr, stdout } = await runCli(["apply", "-f", "-"], { url: server.url, stdin: WEB });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("give --yes, or 'claw apply --plan pln_1 --yes'");
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("asks on a terminal, and takes no for an answer", async ({ expect }) => {
+    await using server = await serve();
+    const cwd = await tempDir();
+    await writeFile(join(cwd, "web.yaml"), WEB);
+    const no = await runCli(["apply", "-f", "web.yaml"], { url: server.url, cwd, tty: true, stdin: "n\n" });
+    expect(no.code).toBe(0);
+    expect(no.stderr).toContain("Apply this? [y/N]");
+    expect(server.requests).toHaveLength(1);
+    const yes = await runCli(["apply", "-f", "web.yaml"], { url: server.url, cwd, tty: true, stdin: "y\n" });
+    expect(yes.stdout).toContain("instance/web created");
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it("applies a plan by its id after showing it", async ({ expect }) => {
+    await using server = await serve();
+    const { code, stderr } = await runCli(["apply", "--plan", "pln_1", "-y"], { url: server.url });
+    expect(code).toBe(0);
+    expect(stderr).toContain("+ instance/web");
+    expect(server.requests.map((r) => `${r.method} ${r.path}`)).toEqual([
+      "GET /api/v1/previews/pln_1",
+      "POST /api/v1/previews/pln_1/apply",
+    ]);
+  });
+
+  it("exits with 5 when the base moved", async ({ expect }) => {
+    await using server = await startServer((req, res) =>
+      req.method === "POST" ? refuse(res, "preview.stale") : answer(res, 200, aPreview()),
+    );
+    const { code, stderr } = await runCli(["apply", "--plan", "pln_1", "--yes"], { url: server.url });
+    expect(code).toBe(5);
+    expect(stderr).toContain("fix: preview again: 'claw diff -f <file>'");
+  });
+
+  it("with --yes previews again when only a status moved between the two calls, and applies that", async ({ expect }) => {
+    await using server = await startServer((req, res, count) => {
+      const preview = aPreview({ planId: `pln_${count}` });
+      req.path === "/api/v1/previews/pln_1/apply" ? refuse(res, "preview.stale") : answer(res, 202, preview);
+    });
+    const { code } = await runCli(["apply", "-f", "-", "--yes"], { url: server.url, stdin: WEB });
+    expect(code).toBe(0);
+    expect(server.requests.map((r) => r.path.replace("/api/v1/previews", ""))).toEqual(["", "/pln_1/apply", "", "/pln_3/apply"]);
+  });
+
+  it("applies nothing that a quota forbids", async ({ expect }) => {
+    const verdicts = [{ kind: "quota" as const, name: "instances", allowed: false, message: "11 of 10 instances; ask your administrator" }];
+    await using server = await serve(aPreview({ planId: undefined, verdicts }));
+    const { code, stderr } = await runCli(["apply", "-f", "-", "--yes"], { url: server.url, stdin: WEB });
+    expect(code).toBe(1);
+    expect(stderr).toContain("the quota 'instances' forbids this\nwhy: 11 of 10 instances; ask your administrator");
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("names the file and manifest of what the service finds wrong", async ({ expect }) => {
+    const errors = [{ path: "manifests[0].spec.typo", message: "unknown key" }];
+    await using server = await startServer((_, res) => refuse(res, "request.invalid", { errors }));
+    const { code, stderr } = await runCli(["apply", "-f", "-"], { url: server.url, stdin: WEB });
+    expect(code).toBe(1);
+    expect(stderr).toContain("why: stdin: ClawInstance/web: spec.typo: unknown key");
+  });
+
+  it("waits for the instances of the plan and fails when one fails, saying why", async ({ expect }) => {
+    const failed = anInstanceAnswer("web", {
+      status: {
+        phase: "Failed",
+        conditions: [
+          { type: "Ready", status: "False", reason: "CrashLoop", message: "exited with 1", lastTransitionTime: "2026-01-01T00:00:00.000Z" },
+        ],
+      },
+    });
+    await using server = await startServer((req, res) => {
+      req.path.startsWith("/api/v1/instances") ? answer(res, 200, failed) : answer(res, 202, aPreview());
+    });
+    const { code, stderr } = await runCli(["apply", "-f", "-", "--yes", "--wait"], { url: server.url, stdin: WEB });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "error: instance/web failed\nwhy: Failed, CrashLoop: exited with 1\nfix: see 'claw describe web' and 'claw logs web'",
+    );
+  });
+});
+
+describe("claw diff", () => {
+  it.for([
+    { name: "0 when something changes", op: "update" as const, flags: [], code: 0 },
+    { name: "0 when nothing changes, asked for an exit code", op: "same" as const, flags: ["--exit-code"], code: 0 },
+    { name: "6 when something changes, asked for an exit code", op: "update" as const, flags: ["--exit-code"], code: 6 },
+  ])("exits with $name", async ({ op, flags, code }, { expect }) => {
+    await using server = await startServer((_, res) => answer(res, 201, aPreview({ items: [aPreviewItem({ op, effect: "none" })] })));
+    const result = await runCli(["diff", "-f", "-", ...flags], { url: server.url, stdin: WEB });
+    expect(result.code).toBe(code);
+    expect(result.stdout.includes("claw apply --plan pln_1")).toBe(op === "update");
+  });
+});
+
+describe("claw create", () => {
+  it("sends only what was said, with overrides as JSON values", async ({ expect }) => {
+    await using server = await startServer((_, res) => answer(res, 202, anInstanceAnswer("web")));
+    const argv = [
+      "create",
+      "web",
+      "--type",
+      "Echo",
+      "--config",
+      "base",
+      "--set",
+      "memory.limit=2000",
+      "--set",
+      "model.name=x",
+      "--label",
+      "a=b",
+    ];
+    const { code, stdout } = await runCli([...argv, "--no-start"], { url: server.url });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "instance/web is being created\n" });
+    expect(server.requests[0]?.body).toEqual({
+      apiVersion: "clusterclaw.io/v1",
+      kind: "ClawInstance",
+      metadata: { name: "web", labels: { a: "b" } },
+      spec: {
+        type: "Echo",
+        running: false,
+        config: {
+          template: "base",
+          overrides: [
+            { key: "memory.limit", value: 2000 },
+            { key: "model.name", value: "x" },
+          ],
+        },
+      },
+    });
+  });
+
+  it("previews instead of writing with --preview", async ({ expect }) => {
+    await using server = await startServer((_, res) => answer(res, 202, aPreview()));
+    const { stdout } = await runCli(["create", "web", "--type", "Echo", "--preview"], { url: server.url });
+    expect(stdout).toContain("+ instance/web in acme  starts");
+    expect(server.requests[0]?.query.get("preview")).toBe("true");
+  });
+});
+
+describe("claw stop", () => {
+  it("stops those with the labels", async ({ expect }) => {
+    await using server = await startServer((req, res) =>
+      req.method === "GET"
+        ? answer(res, 200, { items: [anInstanceAnswer("a"), anInstanceAnswer("b")] })
+        : answer(res, 202, anInstanceAnswer("a")),
+    );
+    const { code } = await runCli(["stop", "-l", "team=red"], { url: server.url });
+    expect(code).toBe(0);
+    expect(server.requests.map((r) => `${r.method} ${r.path}`)).toEqual([
+      "GET /api/v1/instances",
+      "POST /api/v1/instances/a/stop",
+      "POST /api/v1/instances/b/stop",
+    ]);
+  });
+});
+
+describe("claw destroy", () => {
+  it("destroys nothing when nobody can be asked", async ({ expect }) => {
+    await using server = await startServer((_, res) =>
+      answer(res, 201, aPreview({ items: [aPreviewItem({ op: "delete", effect: "delete" })] })),
+    );
+    const { code, stderr } = await runCli(["destroy", "web"], { url: server.url });
+    expect(code).toBe(2);
+    expect(stderr).toContain("give --yes");
+    expect(server.requests.map((r) => r.path)).toEqual(["/api/v1/previews"]);
+    expect(server.requests[0]?.body).toEqual({ changes: [{ action: "delete", kind: "ClawInstance", name: "web" }] });
+  });
+});
+
+describe("claw kill", () => {
+  it("wants --force, and names the gentle way", async ({ expect }) => {
+    const { code, stderr } = await runCli(["kill", "web"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("'claw kill web --force', or gently: 'claw stop web'");
+  });
+});
+
+describe("claw login", () => {
+  const serve = () => startServer((_, res) => answer(res, 200, { subject: "admin", platform: true }));
+
+  it("keeps the token in a file that only its owner can read, and later commands use it", async ({ expect }) => {
+    await using server = await serve();
+    const homeDir = await tempDir();
+    const login = await runCli(["login", server.url, "--token", "-", "--tenant", "acme"], { homeDir, stdin: "secret\n" });
+    expect(login.code).toBe(0);
+    expect(login.stderr).not.toContain("secret");
+    const path = join(homeDir, ".config/claw/config.json");
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual({
+      current: "default",
+      profiles: { default: { url: server.url, token: "secret", tenant: "acme" } },
+    });
+    await runCli(["types"], { homeDir });
+    expect(server.requests.at(-1)?.headers).toMatchObject({ authorization: "Bearer secret", "x-claw-tenant": "acme" });
+  });
+
+  it("stores nothing for a token that the service refuses, and exits with 4", async ({ expect }) => {
+    await using server = await startServer((_, res) => refuse(res, "auth.unauthenticated"));
+    const homeDir = await tempDir();
+    const { code } = await runCli(["login", server.url, "--token", "wrong"], { homeDir });
+    expect(code).toBe(4);
+    await expect(stat(join(homeDir, ".config"))).rejects.toThrow();
+  });
+
+  it("asks for the token on a terminal without showing it", async ({ expect }) => {
+    await using server = await serve();
+    const { code, stderr } = await runCli(["login", server.url], { tty: true, stdin: "hidden\n" });
+    expect(code).toBe(0);
+    expect(stderr).toContain(`Token for ${server.url}: `);
+    expect(stderr).not.toContain("hidden");
+  });
+
+  it("refuses a profile that is not there, naming those that are", async ({ expect }) => {
+    const { code, stderr } = await runCli(["get", "instances", "--profile", "prod"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("claw login <url> --profile prod");
+  });
+});
+
+describe("usage", () => {
+  it.for([
+    { name: "an unknown command", argv: ["creat"], text: "Did you mean create?" },
+    { name: "an unknown option", argv: ["get", "instances", "--bogus"], text: "fix: 'claw get --help'" },
+    { name: "a missing argument", argv: ["tenants", "get"], text: "missing required argument 'tenant'" },
+    { name: "a missing type", argv: ["create", "web"], text: "required option '--type <type>' not specified" },
+    { name: "a wrong format", argv: ["types", "-o", "xml"], text: "Allowed choices are table, wide, json, yaml, name" },
+    { name: "a missing file", argv: ["apply", "-f", "nope.yaml"], text: "nope.yaml can't be read" },
+    { name: "no command", argv: [], text: "no command was given" },
+  ])("of $name exits with 2 and says what to do", async ({ argv, text }, { expect }) => {
+    const { code, stdout, stderr } = await runCli(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(text);
+  });
+
+  it("of -o json gets its error as JSON", async ({ expect }) => {
+    await using server = await startServer((_, res) => refuse(res, "auth.unauthenticated"));
+    const { code, stderr } = await runCli(["get", "instances", "-o", "json"], { url: server.url });
+    expect(code).toBe(4);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "auth.unauthenticated", exitCode: 4, requestId: "req-1" } });
+  });
+
+  it("without a control plane says how to get one", async ({ expect }) => {
+    const { code, stderr } = await runCli(["version", "--url", "http://127.0.0.1:1"]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("can't be reached at http://127.0.0.1:1");
+  });
+});
+
+describe("completion", () => {
+  it.for([
+    { name: "commands", words: ["st"], want: ["start", "stop", "stack"] },
+    { name: "commands of a noun", words: ["tenants", ""], want: ["list", "create", "get", "delete", "quota"] },
+    { name: "options", words: ["logs", "--f"], want: ["--follow"] },
+    { name: "choices of an option", words: ["get", "-o", "y"], want: ["yaml"] },
+    { name: "names of instances", words: ["stop", "--wait", "w"], want: ["web"] },
+    { name: "kinds", words: ["get", "te"], want: ["tenant"] },
+    { name: "names after a kind", words: ["get", "instance", ""], want: ["web", "bot"] },
+    { name: "names after a kind and a slash", words: ["delete", "instance/b"], want: ["instance/bot"] },
+    { name: "nothing after the last argument's choices", words: ["completion", "z"], want: ["zsh"] },
+  ])("offers $name", async ({ words, want }, { expect }) => {
+    await using server = await startServer((_, res) => answer(res, 200, { items: [anInstanceAnswer("web"), anInstanceAnswer("bot")] }));
+    const { stdout } = await runCli(["complete", "--", ...words], { url: server.url });
+    expect(
+      stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => line.split("\t")[0]),
+    ).toEqual(want);
+  });
+});

@@ -1,0 +1,166 @@
+import { describe, it } from "vitest";
+import { Claw, ConflictError, ConnectionError, NotFoundError, UserAbortError } from "../../../sdk/client/index.ts";
+import { answer, refuse, startServer } from "../../support/http-server.ts";
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) {
+    all.push(item);
+  }
+  return all;
+}
+
+describe("chat", () => {
+  const serve = () =>
+    startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) =>
+        socket.on("message", (data) => {
+          const { text, session } = JSON.parse(String(data));
+          for (const part of [text, "!", session ?? "-"]) {
+            socket.send(JSON.stringify({ type: "delta", text: part }));
+          }
+          socket.send(JSON.stringify({ type: "done", usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 } }));
+        }),
+    );
+
+  it("gives each message's own events, with the credentials in the handshake", async ({ expect }) => {
+    await using server = await serve();
+    const chat = await new Claw({ url: server.url, token: "t0", tenant: "acme" }).instances.chat("web", { session: "s" });
+    const events = await collect(chat.send("hi"));
+    expect(events.map((e) => (e.type === "delta" ? e.text : e.type))).toEqual(["hi", "!", "s", "done"]);
+    expect(await collect(chat.send("again"))).toHaveLength(4);
+    chat.close();
+    expect(server.upgrades[0]).toMatchObject({
+      path: "/api/v1/instances/web/stream",
+      headers: { authorization: "Bearer t0", "x-claw-tenant": "acme" },
+    });
+  });
+
+  it("does not mix an answer that was left early into the next", async ({ expect }) => {
+    await using server = await serve();
+    const chat = await new Claw({ url: server.url }).instances.chat("web");
+    for await (const event of chat.send("first")) {
+      expect(event).toEqual({ type: "delta", text: "first" });
+      break;
+    }
+    const [event] = await collect(chat.send("second"));
+    expect(event).toEqual({ type: "delta", text: "second" });
+    chat.close();
+  });
+
+  it("fails when the stream breaks off in an answer", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => socket.on("message", () => socket.terminate()),
+    );
+    const chat = await new Claw({ url: server.url }).instances.chat("web");
+    await expect(collect(chat.send("hi"))).rejects.toBeInstanceOf(ConnectionError);
+  });
+});
+
+describe("followLogs", () => {
+  it("gives lines until the stream ends", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => {
+        socket.send("one");
+        socket.send("two");
+        socket.close(1000);
+      },
+    );
+    expect(await collect(new Claw({ url: server.url }).instances.followLogs("web", { tailLines: 2 }))).toEqual(["one", "two"]);
+    expect(server.upgrades[0]?.query.get("tailLines")).toBe("2");
+  });
+
+  it("ends by the caller's signal", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => socket.send("one"),
+    );
+    const signal = AbortSignal.timeout(80);
+    const lines = collect(new Claw({ url: server.url }).instances.followLogs("web", { signal }));
+    await expect(lines).rejects.toBeInstanceOf(UserAbortError);
+  });
+});
+
+describe("a refused stream", () => {
+  it("gives the typed error that the close code and reason tell", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => socket.close(4409, "instance.not_running: 'web' is stopped"),
+    );
+    const error = await collect(await new Claw({ url: server.url }).instances.connect("web")).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ConflictError);
+    expect(error).toMatchObject({ code: "instance.not_running", message: "'web' is stopped" });
+  });
+
+  it("gives the typed error of the instance's route when the handshake itself failed", async ({ expect }) => {
+    await using server = await startServer((_, res) => refuse(res, "instance.not_found"));
+    await expect(new Claw({ url: server.url }).instances.connect("web")).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  it("is a connection error when the instance is there but the stream is not", async ({ expect }) => {
+    await using server = await startServer((_, res) => answer(res, 200, {}));
+    await expect(new Claw({ url: server.url }).instances.connect("web")).rejects.toBeInstanceOf(ConnectionError);
+  });
+});
+
+describe("connect", () => {
+  it("carries bytes both ways unchanged", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => socket.on("message", (data) => socket.send(data, { binary: true })),
+    );
+    const tunnel = await new Claw({ url: server.url }).instances.connect("web");
+    const sent = crypto.getRandomValues(new Uint8Array(60_000));
+    const received = new Uint8Array(300_000);
+    for (let i = 0; i < 5; i++) {
+      await tunnel.send(sent);
+    }
+    let length = 0;
+    for await (const bytes of tunnel) {
+      received.set(bytes, length);
+      length += bytes.length;
+      if (length === received.length) {
+        tunnel.close();
+      }
+    }
+    expect(Buffer.compare(received.subarray(240_000), sent)).toBe(0);
+  });
+});
+
+describe("terminal", () => {
+  it("opens at the path that the console route answers, and resizes", async ({ expect }) => {
+    const frames: string[] = [];
+    await using server = await startServer(
+      (_, res) => answer(res, 201, { url: "/api/v1/instances/web/console/stream?ticket=x" }),
+      (socket) =>
+        socket.on("message", (data, binary) => {
+          frames.push(`${binary ? "bytes" : "text"}:${data}`);
+          if (frames.length === 2) {
+            socket.close(1000);
+          }
+        }),
+    );
+    const terminal = await new Claw({ url: server.url }).instances.terminal("web", { cols: 80, rows: 24 });
+    await terminal.send(new TextEncoder().encode("ls\n"));
+    terminal.resize(100, 30);
+    await collect(terminal);
+    expect(frames).toEqual(["bytes:ls\n", 'text:{"cols":100,"rows":30}']);
+    expect(server.requests[0]?.body).toEqual({ cols: 80, rows: 24 });
+    expect(server.upgrades[0]?.query.toString()).toBe("cols=80&rows=24&ticket=x");
+  });
+});
+
+describe("watch", () => {
+  it("gives the instance at first and after each change, and ends when it is gone", async ({ expect }) => {
+    const phases = ["Creating", "Creating", "Running"];
+    await using server = await startServer((_, res, count) => {
+      const phase = phases[count - 1];
+      phase ? answer(res, 200, { status: { phase } }) : refuse(res, "instance.not_found");
+    });
+    const seen = await collect(new Claw({ url: server.url }).instances.watch("web", { intervalMs: 1 }));
+    expect(seen.map((i) => i.status.phase)).toEqual(["Creating", "Running"]);
+  });
+});

@@ -1,0 +1,164 @@
+import { describe, it } from "vitest";
+import type { AgentStatus } from "../../../../sdk/contract/index.ts";
+import type { Instance } from "../../../../service/domain/instances/instance.ts";
+import { afterDisconnect, afterOperation, afterPodReport, afterReport } from "../../../../service/domain/instances/phase.ts";
+import type { PodReport } from "../../../../service/domain/instances/pod.ts";
+import { anInstance } from "../../../support/builders/instance.ts";
+
+const NOW = "2026-01-01T00:01:00.000Z";
+
+function report(phase: AgentStatus["phase"], reason = phase as string): AgentStatus {
+  return { phase, reason, message: "", specDigest: "d", restarts: 0, since: NOW };
+}
+const applied = (instance: Instance, configDigest?: string) => ({
+  ...instance,
+  status: afterOperation(instance, { ok: true, generation: instance.generation, configVersion: undefined, configDigest }, NOW),
+});
+const reported = (instance: Instance, status: AgentStatus) => ({ ...instance, status: afterReport(instance, status, NOW) });
+const stopping = (instance: Instance) => ({ ...instance, generation: instance.generation + 1, spec: { ...instance.spec, running: false } });
+
+describe("instance phase", () => {
+  it("stays Creating until the agent says Ready, then is Running", ({ expect }) => {
+    const created = applied(anInstance());
+    expect(created.status.phase).toBe("Creating");
+    const starting = reported(created, report("Starting"));
+    expect(starting.status.phase).toBe("Creating");
+    expect(reported(starting, report("Ready")).status).toMatchObject({ phase: "Running", lastTransitionTime: NOW });
+  });
+
+  it("is Running whether the agent's report or the engine's end comes first", ({ expect }) => {
+    expect(applied(reported(anInstance(), report("Ready"))).status.phase).toBe("Running");
+  });
+
+  it("is Stopped only when the stop was applied and the claw has ended", ({ expect }) => {
+    const running = reported(applied(anInstance()), report("Ready"));
+    const stop = stopping(running);
+    expect(reported(stop, report("Stopping")).status.phase).toBe("Running");
+    expect(applied(stop).status.phase).toBe("Running");
+    expect(reported(applied(stop), report("Stopped")).status.phase).toBe("Stopped");
+    expect(applied(reported(stop, report("Stopped"))).status.phase).toBe("Stopped");
+  });
+
+  it("is Failed while an operation fails, with the reason in its Ready condition, and tries again later", ({ expect }) => {
+    const failed = afterOperation(
+      anInstance(),
+      { ok: false, generation: 1, reason: "VersionNotFound", message: "no 9.9.9", final: false },
+      NOW,
+    );
+    expect(failed).toMatchObject({ phase: "Failed", observedGeneration: 0, attempts: 1, nextAttemptAt: "2026-01-01T00:01:02.000Z" });
+    expect(failed.conditions.find((condition) => condition.type === "Ready")).toMatchObject({
+      status: "False",
+      reason: "VersionNotFound",
+      message: "no 9.9.9",
+    });
+  });
+
+  it("does not try a final failure again until something changes", ({ expect }) => {
+    const failed = afterOperation(anInstance(), { ok: false, generation: 1, reason: "ConfigInvalid", message: "", final: true }, NOW);
+    expect(failed).toMatchObject({ phase: "Failed", observedGeneration: 1, nextAttemptAt: undefined });
+  });
+
+  it("comes back from Failed when a later attempt works", ({ expect }) => {
+    const failed = {
+      ...anInstance(),
+      status: afterOperation(anInstance(), { ok: false, generation: 1, reason: "NoSpace", message: "", final: false }, NOW),
+    };
+    const retried = applied(failed);
+    expect(reported(retried, report("Ready")).status).toMatchObject({ phase: "Running", attempts: 0 });
+  });
+
+  it("is Failed in a crash loop and when the agent gives up, but not after a single crash", ({ expect }) => {
+    const running = reported(applied(anInstance()), report("Ready"));
+    expect(reported(running, report("BackOff", "Crashed")).status.phase).toBe("Running");
+    expect(reported(running, report("BackOff", "CrashLoop")).status.phase).toBe("Failed");
+    expect(reported(running, report("Failed", "ConfigError")).status.phase).toBe("Failed");
+  });
+
+  it("keeps phase and readiness when only the agent's connection is lost", ({ expect }) => {
+    const running = reported(applied(anInstance()), report("Ready"));
+    const status = afterDisconnect(running, NOW);
+    expect(status.phase).toBe("Running");
+    expect(status.conditions.map(({ type, status: value }) => `${type}=${value}`)).toEqual([
+      "AgentConnected=False",
+      "Provisioned=True",
+      "Ready=True",
+    ]);
+  });
+
+  it("moves a condition's transition time only when its status changes", ({ expect }) => {
+    const ready = reported(applied(anInstance()), report("Ready"));
+    const later = afterReport(ready, report("Ready"), "2026-01-01T09:00:00.000Z");
+    expect(later.conditions.find((condition) => condition.type === "Ready")?.lastTransitionTime).toBe(NOW);
+  });
+});
+
+describe("an instance on a cluster", () => {
+  const onCluster = (over: Parameters<typeof anInstance>[0] = {}) => anInstance({ cluster: "eu-1", ...over });
+  const pod = (over: Partial<PodReport> = {}): PodReport => ({
+    name: "web-0",
+    ready: false,
+    restarts: 0,
+    reason: "Starting",
+    message: "",
+    ...over,
+  });
+  const readyOf = ({ conditions }: { conditions: readonly { type: string }[] }) => conditions.find(({ type }) => type === "Ready");
+
+  it("is Running as soon as its pod is ready, whatever its agent last said", ({ expect }) => {
+    const state = afterPodReport(onCluster(), pod({ ready: true, reason: "Ready" }), NOW);
+    expect(state.phase).toBe("Running");
+    expect(readyOf(state)).toMatchObject({ status: "True" });
+  });
+
+  it("fails with the reason that its pod can't get out of, and only then", ({ expect }) => {
+    const crashed = afterPodReport(onCluster(), pod({ reason: "CrashLoopBackOff", message: "exit code 78" }), NOW);
+    expect(crashed.phase).toBe("Failed");
+    expect(readyOf(crashed)).toMatchObject({ status: "False", reason: "CrashLoopBackOff", message: "exit code 78" });
+    const waiting = afterPodReport(onCluster(), pod({ reason: "Unschedulable", message: "no node" }), NOW);
+    expect(waiting.phase).toBe("Creating");
+    expect(readyOf(waiting)).toMatchObject({ reason: "Unschedulable" });
+  });
+
+  it("is Stopped when its pod is gone and nothing is due", ({ expect }) => {
+    const stopping = onCluster({
+      spec: { ...anInstance().spec, running: false },
+      status: { phase: "Running", observedGeneration: 1, pod: pod() },
+    });
+    expect(afterPodReport(stopping, pod({ reason: "Terminating" }), NOW).phase).toBe("Running");
+    expect(afterPodReport(stopping, undefined, NOW).phase).toBe("Stopped");
+  });
+});
+
+describe("ConfigSynced", () => {
+  const saying = (state: "pending" | "applied" | "refused", digest: string, message = ""): AgentStatus => ({
+    ...report("Ready"),
+    config: { state, digest, message },
+  });
+  const synced = ({ status }: Instance) => status.conditions.find(({ type }) => type === "ConfigSynced");
+  const running = reported(applied(anInstance(), "one"), saying("applied", "one"));
+
+  it("is the claw's own word, and nothing is said of one that can't be asked", ({ expect }) => {
+    expect(synced(running)).toMatchObject({ status: "True", reason: "Applied" });
+    expect(synced(reported(running, saying("refused", "two", "no such key")))).toMatchObject({
+      status: "False",
+      reason: "Refused",
+      message: "no such key",
+    });
+    expect(synced(reported(applied(anInstance()), report("Ready")))).toBeUndefined();
+  });
+
+  it("waits for word of the files that were written last, whichever comes first", ({ expect }) => {
+    const written = applied(running, "two");
+    expect(synced(written)).toMatchObject({ status: "Unknown", reason: "Applying" });
+    // The agent repeats itself until it has seen the files.
+    const repeated = reported(written, saying("applied", "one"));
+    expect(synced(repeated)).toMatchObject({ reason: "Applying" });
+    expect(synced(reported(reported(repeated, saying("pending", "two")), saying("applied", "two")))).toMatchObject({ status: "True" });
+    expect(synced(applied(reported(running, saying("applied", "two")), "two"))).toMatchObject({ status: "True" });
+  });
+
+  it("is open while the claw starts again", ({ expect }) => {
+    const refused = reported(running, saying("refused", "two", "no such key"));
+    expect(synced(reported(refused, report("Starting")))).toMatchObject({ status: "Unknown", reason: "Applying" });
+  });
+});
