@@ -43,7 +43,12 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
       const current = await client.request({ path: pathOf(resource) });
       const metadata = { ...mapAt(current, "metadata"), resourceVersion: resource.resourceVersion };
       const body = { ...current, metadata, spec: spec as PropertyMap };
-      await client.request({ method: "PUT", path: pathOf(resource), query: MANAGER, body });
+      return toResource(resource.kind, await client.request({ method: "PUT", path: pathOf(resource), query: MANAGER, body }));
+    },
+    async isCurrent(resource) {
+      const client = await connect();
+      const current = await client.request({ path: pathOf(resource) });
+      return textAt(current, "metadata", "resourceVersion") === resource.resourceVersion;
     },
     async delete(resource) {
       const client = await connect();

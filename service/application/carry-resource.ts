@@ -55,7 +55,11 @@ export function createCarrier(deps: ApplicationDependencies) {
     });
   };
 
-  const apply = (ctx: RequestContext, resource: CustomResource) => writeOne(ctx, applied(ctx, manifestOf(resource)), deps);
+  /** @returns the generation that it made here, or that said the same already */
+  const apply = async (ctx: RequestContext, resource: CustomResource): Promise<number> => {
+    const { after } = await writeOne(ctx, applied(ctx, manifestOf(resource)), deps);
+    return after?.generation ?? 0;
+  };
 
   /** @returns whether it is to be looked at again soon, since it is not where it should be */
   return async function carry(cluster: Cluster, resource: CustomResource, remote: CustomResources): Promise<boolean> {
@@ -78,17 +82,26 @@ export function createCarrier(deps: ApplicationDependencies) {
     try {
       const isEditedHere = !carried || resource.status["observedGeneration"] !== resource.generation;
       if (isEditedHere || !current) {
-        await apply(ctx, resource);
+        if (!(await remote.isCurrent(resource))) {
+          // An edit that is carried already, but not seen to be, would undo a later one made here.
+          return false;
+        }
+        const generation = await apply(ctx, resource);
         if (resource.kind === "Tenant") {
           await remote.ensureNamespace(resource.name);
         }
-        return await report(cluster, resource, await find(await contextOf(cluster, resource), resource), remote);
+        const after = await find(await contextOf(cluster, resource), resource);
+        return after ? await report(cluster, resource, after, generation, remote) : true;
       }
-      if (carried && current.metadata.generation > carried.generation && !isSame(current.spec, manifestOf(resource).spec)) {
-        await remote.replaceSpec(resource, current.spec);
-        return false;
-      }
-      return await report(cluster, resource, current, remote);
+      const { generation } = current.metadata;
+      const isEditedThere = generation > carried.generation && !isSame(current.spec, manifestOf(resource).spec);
+      return await report(
+        cluster,
+        isEditedThere ? await remote.replaceSpec(resource, current.spec) : resource,
+        current,
+        generation,
+        remote,
+      );
     } catch (error) {
       if (!(error instanceof ClawError)) {
         throw error;
@@ -123,22 +136,21 @@ export function createCarrier(deps: ApplicationDependencies) {
     return true;
   }
 
+  /** @param generation the one here that the resource's specification is known to be the same as; a later one is carried next */
   async function report(
     cluster: Cluster,
     resource: CustomResource,
-    current: Answer | undefined,
+    current: Answer,
+    generation: number,
     remote: CustomResources,
-  ): Promise<boolean> {
-    if (!current) {
-      return true;
-    }
+  ): Promise<false> {
     const accepted = { type: "Accepted", status: "True", reason: "Carried", message: "" } as const;
     // A sample is no change of the resource: it would be a write each time.
     const { usage: _, ...known } = current.status as { usage?: unknown };
     const status = {
       ...known,
       observedGeneration: resource.generation,
-      carried: { cluster: cluster.id, uid: current.metadata.uid, generation: current.metadata.generation },
+      carried: { cluster: cluster.id, uid: current.metadata.uid, generation },
     };
     await write(resource, status, accepted, remote);
     return false;

@@ -25,7 +25,10 @@ export interface CustomResources {
   /** Keeps it from going, or lets it go. */
   hold(resource: CustomResource, held: boolean): Promise<void>;
   writeStatus(resource: CustomResource, status: Readonly<Record<string, unknown>>): Promise<void>;
-  replaceSpec(resource: CustomResource, spec: unknown): Promise<void>;
+  /** @returns the resource with it */
+  replaceSpec(resource: CustomResource, spec: unknown): Promise<CustomResource>;
+  /** Whether it is in the cluster as given: what was written a moment ago may not have been told yet. */
+  isCurrent(resource: CustomResource): Promise<boolean>;
   delete(resource: CustomResource): Promise<void>;
   /** Makes a namespace where there is none of that name, for what is written of a tenant. */
   ensureNamespace(name: string): Promise<void>;
