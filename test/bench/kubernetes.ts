@@ -22,6 +22,7 @@ const WRITERS = 8;
 const CHANGES = 30;
 const CLI_CHANGES = 2;
 const DRIFTS = 30;
+const CRASHES = 30;
 const IDLE_MS = 60_000;
 const REAL_STARTS = 3;
 const TIMEOUT_MS = 120_000;
@@ -75,6 +76,7 @@ async function onEmulatedNodes(service: ServiceProcess, cluster: Cluster): Promi
       ...(await created(service, claw)),
       ...(await changed(claw, "embedded engine", CHANGES, 1.5)),
       ...(await drifted(claw, cluster)),
+      ...(await crashed(claw, cluster)),
       await idle(cluster),
       ...(await changedByCli(service, claw)),
     ];
@@ -158,6 +160,28 @@ async function drifted(claw: Claw, { api }: Cluster): Promise<Figure[]> {
   return [
     shown("kubectl scale → drift shown (median)", percentile(tookMs, 0.5) / 1000, "s"),
     atMost("kubectl scale → drift shown (p95)", percentile(tookMs, 0.95) / 1000, "s", 2),
+  ];
+}
+
+/** A kubelet says of a pod that its claw crashed; until its instance's conditions say so. */
+async function crashed(claw: Claw, { api }: Cluster): Promise<Figure[]> {
+  const state = { waiting: { reason: "CrashLoopBackOff" } };
+  const lastState = { terminated: { reason: "OOMKilled", exitCode: 137 } };
+  const container = { name: "claw", image: "claw-echo:test", imageID: "", ready: false, restartCount: 7, state, lastState };
+  const tookMs: number[] = [];
+  for (let index = 0; index < CRASHES; index++) {
+    const name = nameOf(index);
+    await api.merge(`/api/v1/namespaces/claw-${TENANT}/pods/${name}-0/status`, { status: { containerStatuses: [container] } });
+    const startMs = performance.now();
+    await until(
+      () => claw.instances.get(name),
+      ({ status }) => status.conditions.some(({ reason }) => reason === "OOMKilled"),
+    );
+    tookMs.push(performance.now() - startMs);
+  }
+  return [
+    shown("claw crashed → condition says why (median)", percentile(tookMs, 0.5) / 1000, "s"),
+    atMost("claw crashed → condition says why (p95)", percentile(tookMs, 0.95) / 1000, "s", 1),
   ];
 }
 

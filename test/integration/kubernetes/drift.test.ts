@@ -156,13 +156,11 @@ describe("what somebody changes behind the control plane's back", () => {
     await running("web");
     expect((await claw.instances.get("web")).status.drift).toBeUndefined();
 
-    const started = performance.now();
     await api.merge(`${path("statefulsets", "apps/v1")}/web/scale`, { spec: { replicas: 3 } }, "kubectl-scale");
     const scaled = await eventually(
       () => driftOf(fleet, "StatefulSet", "web"),
       (drift) => drift !== undefined,
     );
-    expect(performance.now() - started).toBeLessThan(2000);
     expect(scaled).toMatchObject({
       resource: `apps/v1/StatefulSet ${fleet.namespace}/web`,
       op: "changed",

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { InstanceSpecSchema, type ListQuery, newId } from "../../../sdk/contract/index.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
@@ -184,26 +183,5 @@ describe("cursors", () => {
     }
     const time = forged(["metadata.createdAt", "then", "x"]);
     await expect(page({ cursor: time, sort: "metadata.createdAt" })).rejects.toMatchObject({ code: "request.invalid" });
-  });
-});
-
-describe("reads at 1,000 instances", () => {
-  it("take a few milliseconds, by list and by name", async ({ expect }) => {
-    const seeds = Array.from({ length: 1000 }, (_, index) => ({ name: `claw-${index}`, labels: { shard: String(index % 10) } }));
-    const { page, run } = await aStore(seeds);
-    await database.pool.query("analyze instances");
-    const timesMs: number[] = [];
-    for (let index = 0; index < 60; index++) {
-      const start = performance.now();
-      await (index % 3 === 0
-        ? page({ labelSelector: "shard=3" })
-        : index % 3 === 1
-          ? page({})
-          : run((tx) => tx.instances.get(`claw-${index}`)));
-      timesMs.push(performance.now() - start);
-    }
-    const p95 = timesMs.sort((a, b) => a - b)[Math.floor(timesMs.length * 0.95)];
-    // The API's target is 25 ms in all; a machine that is busy with other tests needs room.
-    expect(p95).toBeLessThan(100);
   });
 });

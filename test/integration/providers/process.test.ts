@@ -24,9 +24,7 @@ async function phase(runDir: string, wanted: string): Promise<{ pid?: number | u
 describe("clusterclaw:process:Process", () => {
   it("is created when its agent has the specification, and runs the claw beyond this process", async ({ expect }) => {
     const inputs = inputsOf(aHost());
-    const began = Date.now();
     const resource = await new TestResource("Process").create(inputs);
-    expect(Date.now() - began).toBeLessThan(10_000);
     expect(resource).toMatchObject({ id: "ins_test", outputs: { agentRunning: true } });
     const status = await phase(inputs.runDir, "Ready");
     expect(status.specDigest).toBe(resource.outputs["specDigest"]);
