@@ -33,6 +33,9 @@ const passed = tests.filter((test) => test.result().state === "passed").length;
 const broken = modules.filter(isBroken).length + unhandled;
 const failed = tests.filter((test) => test.result().state === "failed").length + broken + unexcused.length;
 
+for (const test of tests.filter((each) => each.diagnostic()?.flaky)) {
+  process.stdout.write(`passed at the second try only: ${test.module.relativeModuleId}: ${test.fullName}\n`);
+}
 for (const [reason, count] of countBy(skipped.map(reasonOf))) {
   process.stdout.write(`skipped ${count}: ${reason}\n`);
 }
