@@ -35,7 +35,7 @@ export interface CrashReply {
 }
 
 const [databaseUrl = ""] = process.argv.slice(2);
-const pool = new Pool({ connectionString: databaseUrl, max: 4 });
+const pool = new Pool({ connectionString: databaseUrl, max: 4, application_name: `crash/${process.pid}` });
 
 let messages = 0;
 let dieAt = Number.POSITIVE_INFINITY;

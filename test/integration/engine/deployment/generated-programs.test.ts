@@ -10,7 +10,10 @@ import { diagnosticsOf, Group, Testing, Thing } from "../../../support/engine/in
 import { useStacks } from "../../../support/engine/stacks.ts";
 
 const { aStack, store } = useStacks();
-const runs = Number(process.env["CLAW_PROPERTY_RUNS"] ?? 12);
+const sample = {
+  numRuns: Number(process.env["CLAW_PROPERTY_RUNS"] ?? 12),
+  seed: Number(process.env["CLAW_GENERATED_SEED"] ?? 20260),
+};
 
 const anyProgram = anyGraph({ mayKeep: false });
 
@@ -111,7 +114,7 @@ describe("generated programs", () => {
         expect(stack.world.ids()).toEqual([]);
         expect((await checkpointOf(stack)).resources).toEqual([]);
       }),
-      { numRuns: runs },
+      sample,
     );
   });
 
@@ -152,7 +155,7 @@ describe("generated programs", () => {
           expect(states.flatMap((state) => state.inputs?.["tag"] ?? []).sort()).toEqual(tagsOf(second));
         },
       ),
-      { numRuns: runs },
+      sample,
     );
   });
 
@@ -189,7 +192,7 @@ describe("generated programs", () => {
           verify((await checkpointOf(stack)).resources);
         },
       ),
-      { numRuns: runs },
+      sample,
     );
   });
 });
