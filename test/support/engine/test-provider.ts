@@ -79,7 +79,7 @@ export class TestProvider implements ResourceProvider {
   async create(req: CreateRequest): Promise<{ id: string; outputs: PropertyMap }> {
     this.#world.record({ op: "create", name: req.name, preview: req.preview });
     if (req.preview) return { id: "", outputs: req.inputs };
-    await delay(req.inputs);
+    await this.#passes(req.name, req.inputs);
     const { partial, emptyId } = this.#act("create", req.name);
     if (emptyId) return { id: "", outputs: req.inputs };
     const id = this.#world.newId(req.name);
@@ -100,7 +100,7 @@ export class TestProvider implements ResourceProvider {
     this.#world.record({ op: "update", name: req.name, id: req.id, preview: req.preview });
     const revision = Number(req.oldOutputs["revision"] ?? 0) + 1;
     if (req.preview) return { outputs: { ...req.news, revision } };
-    await delay(req.news);
+    await this.#passes(req.name, req.news);
     const { partial } = this.#act("update", req.name);
     const outputs = { ...req.news, revision };
     this.#world.set(req.id, { type: req.type, inputs: req.news, outputs });
@@ -109,7 +109,7 @@ export class TestProvider implements ResourceProvider {
   }
   async delete(req: DeleteRequest): Promise<void> {
     this.#world.record({ op: "delete", name: req.name, id: req.id });
-    await delay(req.inputs);
+    await this.#passes(req.name, req.inputs);
     this.#act("delete", req.name);
     this.#world.delete(req.id);
   }
@@ -118,6 +118,10 @@ export class TestProvider implements ResourceProvider {
     return { outputs: { ...args, config: this.config }, failures: failuresOf(args) };
   }
 
+  async #passes(name: string, { delayMs }: PropertyMap): Promise<void> {
+    if (typeof delayMs === "number") await sleep(delayMs);
+    await this.#world.letGo(name);
+  }
   #act(op: string, name: string): Pick<Misbehaviour, "partial" | "emptyId"> {
     const misbehaviour = this.#world.takeMisbehaviour(op, name);
     if (misbehaviour?.exit) process.exit(1);
@@ -133,11 +137,6 @@ function typeOf(token: string): string {
 function failuresOf(inputs: PropertyMap): CheckFailure[] {
   const { invalid } = inputs;
   return typeof invalid === "string" ? [{ property: "invalid", reason: invalid }] : [];
-}
-
-async function delay(inputs: PropertyMap): Promise<void> {
-  const { delayMs } = inputs;
-  if (typeof delayMs === "number") await sleep(delayMs);
 }
 
 function detailedDiff(olds: PropertyMap, news: PropertyMap): DiffResult {

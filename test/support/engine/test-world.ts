@@ -38,6 +38,8 @@ export interface World {
   newId(name: string): string;
   misbehave(misbehaviour: Misbehaviour): void;
   takeMisbehaviour(op: string, name: string): Misbehaviour | undefined;
+  /** Resolves when a write of this name may go on. */
+  letGo(name: string): Promise<void>;
   record(call: WorldCall): void;
   calls(): WorldCall[];
   forgetCalls(): void;
@@ -46,6 +48,7 @@ export interface World {
 export class MemoryWorld implements World {
   readonly #resources = new Map<string, WorldResource>();
   readonly #counters = new Map<string, number>();
+  readonly #held = new Map<string, Promise<void>>();
   #misbehaviours: Misbehaviour[] = [];
   #calls: WorldCall[] = [];
 
@@ -77,6 +80,15 @@ export class MemoryWorld implements World {
     const found = this.#misbehaviours.find((rule) => rule.op === op && rule.name === name);
     if (found && !found.always) this.#misbehaviours = this.#misbehaviours.filter((rule) => rule !== found);
     return found;
+  }
+  /** Writes of this name go on only when what it returns is called. */
+  hold(name: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held.set(name, promise);
+    return resolve;
+  }
+  async letGo(name: string): Promise<void> {
+    await this.#held.get(name);
   }
   record(call: WorldCall): void {
     this.#calls.push(call);
@@ -135,6 +147,7 @@ export class DirectoryWorld implements World {
     if (!rules[index]?.always) this.#write("misbehaviours.json", rules.toSpliced(index, 1));
     return rules[index];
   }
+  async letGo(): Promise<void> {}
   record(call: WorldCall): void {
     appendFileSync(join(this.#folder, "calls.jsonl"), `${JSON.stringify(call)}\n`);
   }

@@ -176,7 +176,8 @@ describe("stack outputs", () => {
     await stack.up(() => ({ one: 1, two: 2 }));
     world.misbehave({ op: "create", name: "a", error: "no room" });
     await stack.up(() => {
-      new Thing("a");
+      // Whether a failure overtakes the outputs is a race otherwise.
+      new Thing("a", { delayMs: 1000 });
       return { one: 10 };
     });
     expect((await stack.outputs())["two"]).toEqual({ value: 2, secret: false });

@@ -175,7 +175,7 @@ describe("with the program", () => {
     await stack.up(program("north"));
     world.delete("a-1");
     expect((await stack.refresh({ runProgram: true })).ok).toBe(true);
-    expect(await stack.names()).toEqual(["p", "b"]);
+    expect((await stack.names()).sort()).toEqual(["b", "p"]);
   });
 
   conformance("a refresh is previewed without a change", async ({ stack, world, expect }) => {

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, it } from "vitest";
 import type { StackStore } from "../../../../service/application/ports/stack-store.ts";
 import { LeaseLostError } from "../../../../service/application/ports/stack-store.ts";
+import { until } from "../../../support/agent/harness.ts";
 import { diagnosticsOf, stepsOf, Thing } from "../../../support/engine/inline-stack.ts";
 import { useStacks } from "../../../support/engine/stacks.ts";
 
@@ -54,11 +55,17 @@ describe("failures", () => {
   it("starts nothing more after a failure and lets running steps end", async ({ expect }) => {
     const stack = await aStack();
     stack.world.misbehave({ op: "create", name: "bad", error: "no room" });
-    const up = await stack.up(async () => {
+    const letGo = stack.world.hold("slow");
+    const running = stack.up(async () => {
+      new Thing("slow");
+      await until(() => stack.world.calls().some(({ op, name }) => op === "create" && name === "slow"), "slow is being made");
       const bad = new Thing("bad");
-      new Thing("slow", { delayMs: 100 });
       new Thing("after", { value: bad.revision });
     });
+    const hasFailed = () => stack.world.calls().some(({ op, name }) => op === "create" && name === "bad");
+    await until(hasFailed, "bad has failed");
+    letGo();
+    const up = await running;
     expect(up.error).toBeDefined();
     expect(stack.world.ids()).toEqual(["slow-1"]);
     expect((await stack.resource("slow")).id).toBe("slow-1");
@@ -129,17 +136,17 @@ describe("failures", () => {
   it("cancels: lets the running step end and record itself, starts none, and says so", async ({ expect }) => {
     const stack = await aStack();
     const controller = new AbortController();
+    const letGo = stack.world.hold("slow");
     const running = stack.up(
       async () => {
-        const slow = new Thing("slow", { delayMs: 400 });
+        const slow = new Thing("slow");
         new Thing("after", { value: slow.revision });
       },
       { signal: controller.signal },
     );
-    while (!stack.world.calls().some((call) => call.op === "create" && !call.preview)) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(() => stack.world.calls().some((call) => call.op === "create"), "slow is being made");
     controller.abort();
+    letGo();
     const up = await running;
     expect(up.error).toBeDefined();
     expect(stack.world.ids()).toEqual(["slow-1"]);
