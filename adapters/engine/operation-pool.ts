@@ -82,17 +82,14 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
       }
       dispatch();
     });
-    child.on("exit", (code, signal) => {
+    const ended = (how: string) => {
       workers.delete(worker);
       leaving.delete(worker);
       clearTimeout(worker.idleTimer);
       const job = worker.job;
       worker.job = undefined;
       if (job) {
-        const failure = new ClawError(
-          "engine.failed",
-          `the operation's process ended (${signal ?? `exit code ${code}`}); it is tried again`,
-        );
+        const failure = new ClawError("engine.failed", `the operation's process ended (${how}); it is tried again`);
         void options
           .onLost(stackOf(job.request))
           .catch(() => undefined)
@@ -101,6 +98,15 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
       if (!closed && (queue.length > 0 || workers.size === 0)) {
         // A process that can't even start must not be started in a tight loop.
         setTimeout(fill, worker.ready ? 0 : 1000).unref();
+      }
+    };
+    child.on("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
+    child.on("error", (error) => {
+      // It did not start, or its channel broke before its end was told: what was sent to it then is lost with it.
+      if (child.pid === undefined) {
+        ended(error.message);
+      } else {
+        child.kill("SIGKILL");
       }
     });
     return worker;
@@ -142,7 +148,7 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
 
   const dispatch = () => {
     for (const worker of workers) {
-      const job = worker.ready && !worker.job ? takeJob() : undefined;
+      const job = worker.ready && !worker.job && worker.child.connected ? takeJob() : undefined;
       if (job) {
         clearTimeout(worker.idleTimer);
         worker.job = job;

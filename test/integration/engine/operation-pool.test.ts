@@ -1,0 +1,24 @@
+import { it } from "vitest";
+import { createOperationPool } from "../../../adapters/engine/operation-pool.ts";
+import { stackName } from "../../../stacks/tenant/program.ts";
+
+it("a worker whose channel breaks costs at most the job that was sent to it", async ({ expect }) => {
+  const pool = createOperationPool({
+    entry: new URL("../../support/engine/leaving-worker.mjs", import.meta.url),
+    size: 1,
+    env: {},
+    stackName,
+    onLost: async () => {},
+  });
+  const answers = new Set<unknown>();
+  for (let asked = 0; answers.size < 5; asked++) {
+    expect(asked).toBeLessThan(20);
+    const answer = await pool.exportState({ tenantId: "ten_left", stack: "acme" }, false).catch((error: unknown) => error);
+    if (typeof answer === "number") {
+      answers.add(answer);
+    } else {
+      expect(answer).toMatchObject({ code: "engine.failed", message: expect.stringContaining("it is tried again") });
+    }
+  }
+  await pool.close();
+});
