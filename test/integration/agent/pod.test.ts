@@ -89,9 +89,10 @@ describe("the agent of a pod", () => {
     // Nobody asks any more.
     await pod.ask("/probes/readiness");
     await reports("Unready", "NotRunning");
+    const ended = once(pod.agent as NonNullable<typeof pod.agent>, "exit");
     pod.agent?.kill("SIGTERM");
     await reports("Stopped", "Stopped");
-    expect(await once(pod.agent as NonNullable<typeof pod.agent>, "exit")).toEqual([0, null]);
+    expect(await ended).toEqual([0, null]);
   });
 
   it("relays chat and the claw's port, and says whose the rest is", async ({ expect }) => {

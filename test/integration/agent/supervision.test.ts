@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, it, onTestFinished } from "vitest";
+import type { ClawRecord } from "../../../service/agent/claw-process.ts";
 import { aHost, aSpec, isRunning, processesIn, TestAgent, until } from "../../support/agent/harness.ts";
 
 const httpGet = async (port: number | undefined, path: string) =>
@@ -34,7 +35,7 @@ describe("agent", () => {
     const agent = await TestAgent.start(aSpec(host));
     const { port, pid } = await agent.reaches("Ready");
     const slow = httpGet(port, "/slow");
-    await delay(100);
+    await until(() => agent.log().includes("slow request"), "the request is in flight");
     await agent.call("apply", aSpec(host, { running: false }));
     expect(await slow).toEqual({ done: true });
     await agent.reaches("Stopped");
@@ -123,15 +124,19 @@ describe("agent", () => {
     expect(status.message).toContain("Not ready within 0.6 s: GET /startupz: connect ECONNREFUSED");
   });
 
-  it("is not fooled by 200 HTML", async ({ expect }) => {
+  it("is not fooled by 200 HTML", async () => {
     const startup = { timeoutSeconds: 0.6, heavy: false };
     const agent = await TestAgent.start(aSpec(aHost(), { env: { HTML: "1" }, runtime: { startup } }));
-    expect((await agent.reaches("BackOff", "StartTimeout")).message).toContain("answered 200 without JSON");
+    // On a busy host the first attempts may end before the claw listens at all.
+    await until(async () => {
+      const { phase, message } = await agent.call("status");
+      return phase === "BackOff" && message.includes("answered 200 without JSON");
+    }, "the start timed out by what the claw answers");
   });
 
   it("is not fooled by another program that answers on the claw's port", async ({ expect }) => {
     const host = aHost();
-    const startup = { timeoutSeconds: 2, heavy: false };
+    const startup = { timeoutSeconds: 5, heavy: false };
     // The claw is slow to listen, and the impostor is quicker.
     const spec = aSpec(host, { env: { SILENT: "1" }, runtime: { startup } });
     const agent = await TestAgent.start(spec);
@@ -181,10 +186,9 @@ describe("agent", () => {
     const first = await agent.reaches("Ready");
     const spec = aSpec(host, { runtime, restartDigest: "two" });
     await agent.call("apply", spec);
-    await until(async () => (await agent.call("status")).reason === "Restarting", "the restart begins");
+    await until(async () => (await agent.call("status")).specDigest === spec.specDigest, "the restart begins");
     const second = await agent.reaches("Ready");
     expect(second.pid).toBe(first.pid);
-    expect(second.specDigest).toBe(spec.specDigest);
     expect(await httpGet(second.port, "/startupz")).toMatchObject({ boots: 2 });
     await agent.call("apply", aSpec(host, { runtime, restartDigest: "two", env: { NEW: "1" } }));
     await until(async () => (await agent.call("status")).pid !== first.pid, "a new process");
@@ -304,13 +308,13 @@ describe("agent start slots", () => {
     const env = { READY_AFTER_MS: "700" };
     const specs = ["a", "b", "c", "d"].map((uid) => aSpec(host, { uid, runtime, env }));
     const agents = await Promise.all(specs.map((spec) => TestAgent.start(spec)));
-    let mostAtOnce = 0;
-    await until(async () => {
-      const statuses = await Promise.all(agents.map((agent) => agent.call("status")));
-      mostAtOnce = Math.max(mostAtOnce, statuses.filter((status) => status.phase === "Starting" && status.pid !== undefined).length);
-      return statuses.every((status) => status.phase === "Ready");
-    }, "all are ready");
-    expect(mostAtOnce).toBeLessThanOrEqual(Math.max(1, Math.floor(availableParallelism() / 2)));
+    await Promise.all(agents.map((agent) => agent.reaches("Ready")));
+    // As they wrote it down: asked one after another, two agents may say "starting" of different moments.
+    const starts = agents.map(({ runDir }) => JSON.parse(readFileSync(join(runDir, "state.json"), "utf8")).claw as ClawRecord);
+    const atOnce = starts.map(
+      ({ startedAtMs }) => starts.filter((other) => other.startedAtMs <= startedAtMs && startedAtMs < (other.readyAtMs ?? 0)).length,
+    );
+    expect(Math.max(...atOnce)).toBeLessThanOrEqual(Math.max(1, Math.floor(availableParallelism() / 2)));
   });
 
   it("frees the slot of an agent that died while its claw was starting", async () => {

@@ -49,6 +49,7 @@ const server = createServer((req, res) => {
   } else if (req.url === "/env") {
     json(res, 200, { env, cwd: process.cwd(), argv: process.argv });
   } else if (req.url?.startsWith("/slow")) {
+    console.log("slow request");
     setTimeout(() => json(res, 200, { done: true }), 1_000);
   } else if (req.url === "/big") {
     Readable.from(Array(100).fill(Buffer.alloc(1024 * 1024, "x"))).pipe(res);
