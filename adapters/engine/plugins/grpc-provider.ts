@@ -22,8 +22,8 @@ import type { PropertyMap } from "../../../service/application/ports/stack-store
 import { fromStruct, isUnknown, mapProperties, resourceReferenceSig, sigKey, toStruct } from "../deployment/properties.ts";
 import type { PluginProcess } from "./plugin-process.ts";
 
-const handshakeTimeoutMs = 10_000;
-const exitNoticeMs = 1000;
+const handshakeTimeoutMs = 60_000;
+const exitNoticeMs = 5_000;
 const messageBytesMax = 400 * 1024 * 1024;
 export const initFailedType = "type.googleapis.com/pulumirpc.ErrorResourceInitFailed";
 /** In the order of the protocol's `PropertyDiff.Kind`. */

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { PluginLaunch } from "./locate-plugin.ts";
 
-const startTimeoutMs = 10_000;
+/** Only one that hangs takes so long: a host that has much else to do slows a start down many times over. */
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 5_000;
 const linesKept = 20;
 
@@ -19,7 +20,7 @@ export class PluginProcess {
     this.#lastLines = lastLines;
   }
 
-  /** @throws when no port was printed in ten seconds, with the last lines of what was. */
+  /** @throws when no port was printed in a minute, with the last lines of what was. */
   static async start(
     launch: PluginLaunch,
     engineAddress: string,
@@ -42,8 +43,9 @@ export class PluginProcess {
     stdout.on("line", keep);
     createInterface({ input: child.stderr }).on("line", keep);
     child.once("error", reject);
-    child.once("exit", (code, signal) => reject(new Error(`it ended with ${signal ?? `exit code ${code}`}`)));
-    const timer = setTimeout(() => reject(new Error("it printed no port in 10 seconds")), startTimeoutMs);
+    // When it has closed, what it printed is known, too.
+    child.once("close", (code, signal) => reject(new Error(`it ended with ${signal ?? `exit code ${code}`}`)));
+    const timer = setTimeout(() => reject(new Error(`it printed no port in ${startTimeoutMs / 1000} seconds`)), startTimeoutMs);
     try {
       const line = await firstLine;
       const port = Number(line.trim());
