@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
 import type { StackExport } from "../../../sdk/contract/index.ts";
 import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
-import { aHost } from "../../support/agent/harness.ts";
+import { aHost, until } from "../../support/agent/harness.ts";
 import { openEmbedded } from "../../support/engine/bench-engine.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
 import { hasCli, noCli } from "../../support/engine/pulumi-cli.ts";
@@ -26,7 +26,7 @@ describe.each([
   afterAll(() => workers.pool.close());
   beforeEach(({ skip }) => skip(!isThere, noCli));
 
-  it("makes the same checkpoint by itself as the whole program does", { timeout: 120_000 }, async ({ expect }) => {
+  it("makes the same checkpoint by itself as the whole program does", { timeout: 600_000 }, async ({ expect }) => {
     const host = aHost();
     const tenantId = `ten_same_${engine}`;
     const instance = (name: string, version: string) => {
@@ -70,15 +70,24 @@ describe("one instance's change in a stack of thousands", () => {
     return rows[0] as { read: number; written: number };
   };
 
+  /** But for the test's own. */
+  const sessionsHaveEnded = async () => {
+    const { rows } = await database.pool.query(
+      `select count(*)::int as sessions from pg_stat_activity where datname = current_database() and backend_type = 'client backend'`,
+    );
+    return rows[0].sessions === database.pool.totalCount;
+  };
+
   it("neither reads nor writes the rest of it", async ({ expect }) => {
-    // What a session did is counted for sure when it ends.
+    // What a session did is counted for sure when it has ended.
     const inItsOwnSession = async (work: (engine: ReturnType<typeof openEmbedded>) => Promise<void>) => {
       const pool = new Pool({ connectionString: database.url, max: 2 });
       const engine = openEmbedded(pool);
       await work(engine);
       await engine.close();
       await pool.end();
-      return settled(touched);
+      await until(sessionsHaveEnded, "the sessions have ended");
+      return touched();
     };
     const before = await inItsOwnSession((engine) => engine.seed("thousands", 2000));
     const after = await inItsOwnSession(async (engine) => {
@@ -93,12 +102,3 @@ describe("one instance's change in a stack of thousands", () => {
     expect(after.written - before.written).toBeGreaterThan(15);
   });
 });
-
-async function settled<T>(ask: () => Promise<T>): Promise<T> {
-  for (let last = await ask(); ; ) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const next = await ask();
-    if (JSON.stringify(next) === JSON.stringify(last)) return next;
-    last = next;
-  }
-}

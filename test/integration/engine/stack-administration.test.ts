@@ -205,7 +205,7 @@ describe("an unlock", () => {
 describe("a stack that moves between the engines", () => {
   needsCli();
 
-  it("previews empty at each end: embedded, CLI, embedded; and changes made there come back", { timeout: 120_000 }, async ({ expect }) => {
+  it("previews empty at each end: embedded, CLI, embedded; and changes made there come back", { timeout: 600_000 }, async ({ expect }) => {
     const { host, stack, operation, whole, exported } = await aTenant("ten_moving");
     const urns = (await exported()).deployment.resources?.map(({ urn }) => urn).sort();
     expect(await workers.administration.migrate(stack, "cli")).toEqual({ from: "embedded", resources: 8 });
@@ -249,7 +249,7 @@ describe("a stack that moves between the engines", () => {
     expect(pulumi("export", "--show-secrets")).toContain(secret);
   });
 
-  it("is cancelled there too", { timeout: 120_000 }, async ({ expect }) => {
+  it("is cancelled there too", { timeout: 600_000 }, async ({ expect }) => {
     const { host, stack } = await aTenant("ten_cli_cancel");
     await workers.administration.migrate(stack, "cli");
     const { running } = await hangIn(host, stack);
@@ -258,7 +258,7 @@ describe("a stack that moves between the engines", () => {
     expectNoFailures(await workers.pool.up(anOperation(stack.tenantId, host, [aFixtureInstance(host, "c", { running: false })])));
   });
 
-  it("is gone on with after its worker and CLI were killed, though their lock is left", { timeout: 120_000 }, async ({ expect }) => {
+  it("is gone on with after its worker and CLI were killed, though their lock is left", { timeout: 600_000 }, async ({ expect }) => {
     const { host, stack } = await aTenant("ten_cli_killed");
     await workers.administration.migrate(stack, "cli");
     const { running } = await hangIn(host, stack);

@@ -385,7 +385,7 @@ export function conformanceSuite(
     if (options.embeddedOnly) {
       return;
     }
-    it(`${name} (as the real CLI does)`, { timeout: 60_000 }, async ({ expect, skip }) => {
+    it(`${name} (as the real CLI does)`, { timeout: 300_000 }, async ({ expect, skip }) => {
       skip(!hasCli, noCli);
       skip(options.cliNeeds !== undefined && !isOnPath(options.cliNeeds), `not on PATH beside pulumi: ${options.cliNeeds}`);
       const reference = await runOn("cli", stackName, expect, body);

@@ -24,7 +24,7 @@ export function openWorkers(database: EngineDatabase, toolsDir: string, env: Rea
       await storeOf(tenantId).breakLease({ project: PROJECT_NAME, stack });
     },
   });
-  const administration = createAdministration({ jobs: pool, storeOf, projectName: PROJECT_NAME, cancelGraceMs: 5000 });
+  const administration = createAdministration({ jobs: pool, storeOf, projectName: PROJECT_NAME });
   return { pool, administration, storeOf };
 }
 

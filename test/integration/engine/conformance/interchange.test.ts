@@ -48,7 +48,7 @@ describe("a stack that moves between the engines", () => {
     return { id: a.id, hidden: pulumi.secret("hush"), size };
   };
 
-  it("previews empty at each end: embedded, CLI, embedded", { timeout: 90_000 }, async ({ expect }) => {
+  it("previews empty at each end: embedded, CLI, embedded", { timeout: 300_000 }, async ({ expect }) => {
     const world = new MemoryWorld();
     const here = await ConformanceStack.open(embedded, "moving", world);
     const there = await ConformanceStack.open(cli, "moving", world);
@@ -71,7 +71,7 @@ describe("a stack that moves between the engines", () => {
     }
   });
 
-  it("keeps its sealed secrets when the passphrase is the same", { timeout: 60_000 }, async ({ expect }) => {
+  it("keeps its sealed secrets when the passphrase is the same", { timeout: 300_000 }, async ({ expect }) => {
     const world = new MemoryWorld();
     const there = await ConformanceStack.open(cli, "sealed", world);
     const here = await ConformanceStack.open(embedded, "sealed", world);
