@@ -1,15 +1,15 @@
-import { watchFile } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PodBoot } from "../../../sdk/contract/index.ts";
-import { readJson } from "../atomic-file.ts";
 import { watchConfig } from "../config-check.ts";
+import { readOptional } from "../processes.ts";
 import { Uplink } from "../uplink.ts";
 import { writeConfig } from "./config-dir.ts";
 import { PodClaw } from "./pod-claw.ts";
 import { Forwarder, serveProbes } from "./servers.ts";
 
 const BOOT_CHECK_MS = 500;
+const BOOT_RETRY_MS = 5_000;
 /** Time for the last status to be sent. */
 const FAREWELL_MS = 200;
 
@@ -17,10 +17,11 @@ const FAREWELL_MS = 200;
 const bootFile = resolve(process.argv[2] ?? "boot.json");
 const log = (message: string) => process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), message })}\n`);
 
-const first = readJson<PodBoot>(bootFile);
-if (!first) {
-  throw new Error(`'${bootFile}' is not a boot file`);
+let known = readOptional(bootFile);
+if (known === undefined) {
+  throw new Error(`there is no boot file '${bootFile}'`);
 }
+const first = JSON.parse(known) as PodBoot;
 writeConfig(first);
 const claw = new PodClaw(first);
 watchConfig(claw);
@@ -32,24 +33,29 @@ await serveProbes(first.ports.agent, claw);
 uplink.connect();
 log("attending");
 
-// By its time, since the kubelet exchanges the folder behind a link.
-let digest = first.specDigest;
-watchFile(bootFile, { interval: BOOT_CHECK_MS }, async () => {
-  const boot = readJson<PodBoot>(bootFile);
-  if (!boot || boot.specDigest === digest) {
-    return;
+/** Compares what it says, which no watch does: one that was exchanged while the agent started is seen too, and a failure tried again. */
+async function followBootFile(): Promise<never> {
+  for (;;) {
+    await delay(BOOT_CHECK_MS);
+    const text = readOptional(bootFile);
+    if (text === undefined || text === known) {
+      continue;
+    }
+    try {
+      const boot = JSON.parse(text) as PodBoot;
+      writeConfig(boot);
+      claw.apply(boot);
+      await forwarder.forward(boot.ports.exposed, boot.ports.claw);
+      uplink.connect();
+      known = text;
+      log("took over a new boot file");
+    } catch (err) {
+      log(`the new boot file can't be taken over: ${(err as Error).message}`);
+      await delay(BOOT_RETRY_MS);
+    }
   }
-  try {
-    writeConfig(boot);
-    claw.apply(boot);
-    await forwarder.forward(boot.ports.exposed, boot.ports.claw);
-    uplink.connect();
-    digest = boot.specDigest;
-    log("took over a new boot file");
-  } catch (err) {
-    log(`the new boot file can't be taken over: ${(err as Error).message}`);
-  }
-});
+}
+void followBootFile();
 
 process.on("SIGTERM", async () => {
   claw.stopped();

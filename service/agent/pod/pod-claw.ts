@@ -83,6 +83,8 @@ export class PodClaw implements AttendedClaw {
 
   /** The kubelet asks for a start once for each container: asked again after an answer, the claw is another one. */
   #asksForStart(): void {
+    // While it starts, nobody asks for anything else.
+    clearTimeout(this.#silence);
     if (this.status.phase !== "Starting") {
       this.#restarts++;
     }

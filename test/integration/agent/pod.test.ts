@@ -46,6 +46,15 @@ describe("the agent of a pod", () => {
     expect(claw.exitCode).toBeNull();
   });
 
+  it("takes over a boot file that is exchanged while it starts", async () => {
+    const pod = await TestPod.create();
+    const path = join(pod.boot.dirs.configDir, "config.json");
+    pod.spawnAgent();
+    await until(() => existsSync(path), "it has written the first one's config");
+    pod.mount({ ...pod.boot, files: { "config.json": '{"mode":"two"}' }, specDigest: "boot-2" });
+    await until(() => readFileSync(path, "utf8").includes("two"), "it is written");
+  });
+
   it("removes files that an agent before it wrote", async () => {
     const pod = await TestPod.create({ files: { "old.json": "{}" } });
     await pod.startAgent();
@@ -80,12 +89,16 @@ describe("the agent of a pod", () => {
     await pod.ask("/probes/readiness");
     await pod.ask("/probes/readiness");
     await reports("Unready", "ReadinessFailed");
-    pod.startClaw();
+    // It takes longer to start than the kubelet may be silent of a claw that runs.
+    pod.startClaw({ READY_AFTER_MS: "4000" });
     await pod.starts();
     await until(
-      () => plane.frames.some((frame) => frame.type === "status" && frame.status.phase === "Ready" && frame.status.restarts === 1),
+      () => plane.frames.some((frame) => frame.type === "status" && frame.status.phase === "Ready" && frame.status.restarts > 0),
       "it is ready again",
     );
+    const told = plane.frames.flatMap((frame) => (frame.type === "status" ? [frame.status] : []));
+    expect(told.at(-1)).toMatchObject({ phase: "Ready", restarts: 1 });
+    expect(told.map(({ reason }) => reason)).not.toContain("NotRunning");
     // Nobody asks any more.
     await pod.ask("/probes/readiness");
     await reports("Unready", "NotRunning");

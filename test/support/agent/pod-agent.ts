@@ -56,11 +56,15 @@ export class TestPod {
   }
 
   async startAgent(): Promise<void> {
+    this.spawnAgent();
+    await until(async () => (await this.ask("/healthz").catch(() => undefined))?.status === 200, "the agent answers its kubelet");
+  }
+
+  spawnAgent(): void {
     this.agent = spawn(process.execPath, [agentMain, join(this.#bootDir, "boot.json")], {
       stdio: ["ignore", "inherit", "inherit"],
       env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: join(tmpdir(), "claw-agent-test-cache") },
     });
-    await until(async () => (await this.ask("/healthz").catch(() => undefined))?.status === 200, "the agent answers its kubelet");
   }
 
   startClaw(env: Record<string, string> = {}): ChildProcess {
