@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
 import type { ClusterListener } from "../application/ports/clusters.ts";
 import { createReports } from "../application/report-status.ts";
@@ -6,30 +7,49 @@ import type { Cluster } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { createDriftWatcher, type DriftWatcherDependencies } from "./drift-watcher.ts";
 
+/** How soon what could not be written is tried again. */
+const AGAIN_MS = 1_000;
+
 /** Watches every cluster that is reachable: writes what it sees of instances' pods, and has looked into what others did to the rest. */
 export function createClusterWatcher(deps: DriftWatcherDependencies): ClusterPart {
   return forEachCluster(
     ({ state }) => state.reachable === true,
     (cluster) => {
       const drift = createDriftWatcher(cluster, deps);
-      const listener = { ...createListener(cluster, deps), object: drift.object };
-      const watch = deps.clusters.observe(kubernetesAccess(cluster, deps.cipher), listener);
+      const listener = createListener(cluster, deps);
+      const watch = deps.clusters.observe(kubernetesAccess(cluster, deps.cipher), {
+        pod: listener.pod,
+        listed: listener.listed,
+        object: drift.object,
+      });
       return {
         async stop() {
           watch.stop();
           drift.stop();
+          await listener.stop();
         },
       };
     },
   );
 }
 
-/** Writes reports one after another per instance; of those that come meanwhile only the newest counts. */
-function createListener(cluster: Cluster, deps: DriftWatcherDependencies): Omit<ClusterListener, "object"> {
+/**
+ * Writes reports one after another per instance; of those that come meanwhile only the newest counts. What is told is told once, so it is
+ * written as soon as the database lets it.
+ */
+function createListener(cluster: Cluster, deps: DriftWatcherDependencies) {
   const reports = createReports(deps);
   const tenants = new Map<string, TenantId>();
   const latest = new Map<string, Parameters<ClusterListener["pod"]>[1]>();
-  const busy = new Set<string>();
+  const writing = new Map<string, Promise<void>>();
+  const stopping = new AbortController();
+  /** Instances of which something was told by the last list or since. */
+  let told = new Set<string>();
+  let forgetting = Promise.resolve();
+  const failed = async (err: unknown) => {
+    deps.log.warn({ err, cluster: cluster.name }, "what was seen of pods was not written; it is tried again");
+    await delay(AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+  };
   const tenantOf = async (uid: InstanceId): Promise<TenantId | undefined> => {
     const known = tenants.get(uid) ?? (await deps.transactions.platform((tx) => tx.work.findTenantOf(uid)));
     if (known) {
@@ -38,37 +58,55 @@ function createListener(cluster: Cluster, deps: DriftWatcherDependencies): Omit<
     return known;
   };
   const write = async (uid: string) => {
-    if (busy.has(uid)) {
-      return;
-    }
-    busy.add(uid);
-    try {
-      while (latest.has(uid)) {
-        const pod = latest.get(uid);
-        latest.delete(uid);
-        const id = uid as InstanceId;
+    const id = uid as InstanceId;
+    while (latest.has(uid) && !stopping.signal.aborted) {
+      const report = latest.get(uid);
+      try {
         const tenantId = await tenantOf(id);
-        await (tenantId && reports.pod(tenantId, id, cluster.name, pod));
+        await (tenantId && reports.pod(tenantId, id, cluster.name, report));
+        if (latest.get(uid) === report) {
+          latest.delete(uid);
+        }
+      } catch (err) {
+        await failed(err);
       }
-    } catch (err) {
-      deps.log.error({ err, uid, cluster: cluster.name }, "what was seen of a pod was not written");
-    } finally {
-      busy.delete(uid);
+    }
+    writing.delete(uid);
+  };
+  const pod: ClusterListener["pod"] = (uid, report) => {
+    told.add(uid);
+    latest.set(uid, report);
+    if (!writing.has(uid)) {
+      writing.set(uid, write(uid));
+    }
+  };
+  const forgetTheRest = async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        for (const { tenantId, instance } of await deps.transactions.platform((tx) => tx.clusters.users(cluster.name))) {
+          const found = await deps.transactions.tenant(tenantId, (tx) => tx.instances.find(instance));
+          // One that was told of since has its pod of after the list.
+          if (found?.status.pod && !told.has(found.id)) {
+            pod(found.id, undefined);
+          }
+        }
+        return;
+      } catch (err) {
+        await failed(err);
+      }
     }
   };
   return {
-    pod(uid, pod) {
-      latest.set(uid, pod);
-      void write(uid);
+    pod,
+    listed(uids: ReadonlySet<string>) {
+      told = new Set(uids);
+      forgetting = forgetting.then(forgetTheRest);
     },
-    async listed(uids) {
-      const users = await deps.transactions.platform((tx) => tx.clusters.users(cluster.name));
-      for (const { tenantId, instance } of users) {
-        const found = await deps.transactions.tenant(tenantId, (tx) => tx.instances.find(instance));
-        if (found?.status.pod && !uids.has(found.id)) {
-          this.pod(found.id, undefined);
-        }
-      }
+    /** Lets what is being written end. */
+    async stop() {
+      stopping.abort();
+      await forgetting;
+      await Promise.all(writing.values());
     },
   };
 }

@@ -2,9 +2,12 @@ import type { Logger } from "pino";
 import { adoptDrift } from "../application/adopt-drift.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
 import type { Clusters, SeenObject } from "../application/ports/clusters.ts";
+import type { ResourceState } from "../application/ports/stack-store.ts";
 import { type DriftDependencies, declaredAs, instancesOf, isUnderWay, recordDrift } from "../application/record-drift.ts";
 import { kubernetesAccess } from "../application/stack-target.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
+import type { Instance } from "../domain/instances/instance.ts";
+import type { Tenant } from "../domain/tenancy/tenant.ts";
 
 /** An edit often comes as several changes. */
 const SETTLE_MS = 200;
@@ -26,10 +29,15 @@ export function createDriftWatcher(cluster: Cluster, deps: DriftWatcherDependenc
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
+  const failed = (err: unknown): false => {
+    deps.log.warn({ err, cluster: cluster.name }, "looking for drift failed; it is tried again");
+    return false;
+  };
+
   const schedule = (delayMs: number) => {
     if (!stopped) {
       timer ??= setTimeout(async () => {
-        await look().catch((err: unknown) => deps.log.warn({ err, cluster: cluster.name }, "looking for drift failed; it is tried again"));
+        await look().catch(failed);
         timer = undefined;
         if (pending.size > 0) {
           schedule(AGAIN_MS);
@@ -39,40 +47,60 @@ export function createDriftWatcher(cluster: Cluster, deps: DriftWatcherDependenc
   };
 
   const look = async () => {
-    for (const [tenantName, objects] of Map.groupBy([...pending.entries()], ([, seen]) => seen.tenant)) {
-      const tenant = await deps.transactions.platform((tx) => tx.tenants.find(tenantName));
+    for (const [name, objects] of Map.groupBy([...pending.values()], ({ tenant }) => tenant)) {
+      const tenant = await deps.transactions.platform((tx) => tx.tenants.find(name));
+      // Before what the stack holds: of an instance that is settled, and is the same when drift is written, it holds what was made.
+      const instances = await (tenant &&
+        deps.transactions.tenant(tenant.id, (tx) => Promise.all(objects.map((seen) => instancesOf(tx, cluster.name, seen)))));
       const resources = tenant ? await deps.declared(tenant.id, tenant.name, cluster.name) : [];
-      for (const [key, seen] of objects) {
-        const resource = declaredAs(resources, seen);
-        const instances = tenant ? await deps.transactions.tenant(tenant.id, (tx) => instancesOf(tx, cluster.name, seen)) : [];
-        if (instances.some(isUnderWay)) {
-          continue;
-        }
-        if (resource && tenant) {
-          const deviation = await deps.clusters.compare(kubernetesAccess(cluster, deps.cipher), seen, resource.inputs ?? {});
-          const now = deps.clock().toISOString();
-          for (const instance of instances) {
-            const follow = await deps.transactions.tenant(tenant.id, (tx) => recordDrift(tx, instance, resource, deviation, now));
-            if (follow === "repair") {
-              deps.wake();
-            } else if (follow === "adopt") {
-              await adoptDrift(tenant, instance.id, deps);
-            }
-          }
-          drifted[deviation ? "add" : "delete"](key);
-        }
+      for (const [index, seen] of objects.entries()) {
+        const isDone = !tenant || (await lookAt(tenant, seen, instances?.[index] ?? [], resources).catch(failed));
         // What was told of it meanwhile is looked at in its turn.
-        if (pending.get(key) === seen) {
-          pending.delete(key);
+        if (isDone && pending.get(keyOf(seen)) === seen) {
+          pending.delete(keyOf(seen));
         }
       }
     }
   };
 
+  /** @returns whether it was: what an operation under way, or one since the instances were read, may have done itself is left */
+  const lookAt = async (
+    tenant: Tenant,
+    seen: SeenObject,
+    instances: readonly Instance[],
+    resources: readonly ResourceState[],
+  ): Promise<boolean> => {
+    if (stopped || instances.some(isUnderWay)) {
+      return false;
+    }
+    const resource = declaredAs(resources, seen);
+    if (!resource) {
+      return true;
+    }
+    const deviation = await deps.clusters.compare(kubernetesAccess(cluster, deps.cipher), seen, resource.inputs ?? {});
+    const now = deps.clock().toISOString();
+    let isDone = true;
+    for (const instance of instances) {
+      const follow = await deps.transactions.tenant(tenant.id, async (tx) => {
+        const current = await tx.instances.find(instance.id);
+        const isSame = current?.generation === instance.generation && !isUnderWay(current);
+        return isSame ? recordDrift(tx, instance, resource, deviation, now) : "changed";
+      });
+      if (follow === "repair") {
+        deps.wake();
+      } else if (follow === "adopt") {
+        await adoptDrift(tenant, instance.id, deps);
+      }
+      isDone &&= follow !== "changed";
+    }
+    drifted[deviation ? "add" : "delete"](keyOf(seen));
+    return isDone;
+  };
+
   return {
     /** Of everything that is declared: whoever wrote it. */
     object(seen: SeenObject): void {
-      const key = `${seen.kind}/${seen.namespace ?? ""}/${seen.name}`;
+      const key = keyOf(seen);
       if (seen.suspicious || drifted.has(key)) {
         pending.set(key, seen);
         schedule(SETTLE_MS);
@@ -83,4 +111,8 @@ export function createDriftWatcher(cluster: Cluster, deps: DriftWatcherDependenc
       clearTimeout(timer);
     },
   };
+}
+
+function keyOf({ kind, namespace = "", name }: SeenObject): string {
+  return `${kind}/${namespace}/${name}`;
 }
