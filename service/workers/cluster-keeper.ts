@@ -20,13 +20,15 @@ export function forEachCluster(
   start: (cluster: Cluster) => { stop(): Promise<unknown> },
 ): ClusterPart {
   const running = new Map<string, { readonly version: number; readonly part: { stop(): Promise<unknown> } }>();
+  const ending = new Set<Promise<unknown>>();
   return {
     keep(clusters) {
       const wanted = new Map<string, Cluster>(clusters.filter(applies).map((cluster) => [cluster.id, cluster]));
       for (const [id, { version, part }] of running) {
         if (wanted.get(id)?.resourceVersion !== version) {
-          void part.stop();
           running.delete(id);
+          const ended = part.stop().finally(() => ending.delete(ended));
+          ending.add(ended);
         }
       }
       for (const [id, cluster] of wanted) {
@@ -35,7 +37,7 @@ export function forEachCluster(
         }
       }
     },
-    stop: () => Promise.all([...running.values()].map(({ part }) => part.stop())),
+    stop: () => Promise.all([...ending, ...[...running.values()].map(({ part }) => part.stop())]),
   };
 }
 

@@ -18,12 +18,18 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
     (cluster) => {
       const remote = deps.clusters.customResources(kubernetesAccess(cluster, deps.cipher));
       const resources = new Map<string, CustomResource>();
+      let stopped = false;
       const loop = startLoop(
         "crd-controller",
         PERIOD_MS,
         async () => {
           // Tenants before templates before instances, as they need one another.
-          for (const resource of inOrder(resources.values())) {
+          for (const [key] of inOrder(resources)) {
+            // As it is by now: a turn may be long.
+            const resource = resources.get(key);
+            if (stopped || !resource) {
+              continue;
+            }
             await carry(cluster, resource, remote).catch((error: unknown) => {
               // Somebody else wrote it at the same time, or the cluster does not answer: it is seen again.
               deps.log.debug(
@@ -46,6 +52,7 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
       });
       return {
         async stop() {
+          stopped = true;
           followed.stop();
           await loop.stop();
         },
@@ -56,6 +63,6 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
 
 const ORDER = ["Tenant", "ConfigTemplate", "ClawInstance"];
 
-function inOrder(resources: Iterable<CustomResource>): CustomResource[] {
-  return [...resources].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+function inOrder(resources: ReadonlyMap<string, CustomResource>): [key: string, resource: CustomResource][] {
+  return [...resources].sort(([, a], [, b]) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
 }
