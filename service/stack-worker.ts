@@ -17,6 +17,7 @@ import { runStackOperation } from "../adapters/engine/stack-runner.ts";
 import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
 import { createStateJobs, type StateAccess } from "../adapters/engine/stack-state.ts";
 import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
+import { cliStateTable } from "../adapters/postgres/cli-state.ts";
 import { openPool } from "../adapters/postgres/open-pool.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
 import { deviationOf as deviationOnHost } from "../adapters/providers/clusterclaw/deviation.ts";
@@ -62,7 +63,7 @@ async function cliEngine(stack: TenantStack, lease?: StackLease): Promise<Pulumi
     cli: await cli,
     home: join(workDir, "pulumi-home"),
     // A table for each tenant: what a stack's program could list is its own.
-    backendUrl: process.env["PULUMI_BACKEND_URL"] ?? postgresBackend(databaseUrl, `pulumi_state_${stack.tenantId}`),
+    backendUrl: process.env["PULUMI_BACKEND_URL"] ?? postgresBackend(databaseUrl, cliStateTable(stack.tenantId)),
     pluginFolders: [fileURLToPath(new URL("../stacks/tenant/plugin", import.meta.url))],
     leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds: LEASE_TTL_SECONDS, running: new Map(), lease },
     onProgress: log,

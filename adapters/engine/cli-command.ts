@@ -135,7 +135,7 @@ export function postgresBackend(databaseUrl: string, table: string): string {
   const url = new URL(databaseUrl);
   url.protocol = "postgres:";
   if (!url.searchParams.has("sslmode")) url.searchParams.set("sslmode", "disable");
-  url.searchParams.set("table", table.toLowerCase());
+  url.searchParams.set("table", table);
   return url.href;
 }
 

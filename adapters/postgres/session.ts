@@ -11,6 +11,8 @@ export interface Scope {
 }
 
 const PLATFORM = "";
+const OWNER = Symbol("owner");
+type Binding = TenantId | typeof PLATFORM | typeof OWNER;
 
 /**
  * One database transaction, from its first statement on. Statements run one after the other, each under the role and tenant that it was made for: whoever
@@ -19,7 +21,7 @@ const PLATFORM = "";
 export class Session {
   readonly #manager: EntityManager;
   readonly #events: { readonly tenantId: TenantId; readonly event: DomainEvent }[] = [];
-  #bound: TenantId | typeof PLATFORM | undefined;
+  #bound: Binding | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #begun = false;
   #ended = false;
@@ -31,6 +33,11 @@ export class Session {
 
   get platform(): Scope {
     return { run: (work) => this.#enqueue(PLATFORM, work) };
+  }
+
+  /** With the rights that the service connects with: for tables that are nobody's of ours. */
+  get owner(): Scope {
+    return { run: (work) => this.#enqueue(OWNER, work) };
   }
 
   tenant(tenantId: TenantId): Scope {
@@ -88,7 +95,7 @@ export class Session {
     }
   }
 
-  #enqueue<T>(binding: TenantId | typeof PLATFORM, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  #enqueue<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     if (this.#ended) {
       return Promise.reject(new Error("a repository was used after its transaction"));
     }
@@ -97,11 +104,12 @@ export class Session {
     return result;
   }
 
-  async #run<T>(binding: TenantId | typeof PLATFORM, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  async #run<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     try {
       if (this.#bound !== binding) {
-        const role = binding === PLATFORM ? "claw_platform" : "claw_app";
-        const bind = `set local role ${role}; set local claw.tenant_id = ${escapeLiteral(binding)}`;
+        const role = binding === OWNER ? "none" : binding === PLATFORM ? "claw_platform" : "claw_app";
+        const tenant = binding === OWNER ? "" : binding;
+        const bind = `set local role ${role}; set local claw.tenant_id = ${escapeLiteral(tenant)}`;
         // In one message: every request begins several transactions, and a round trip costs what a small query costs.
         const statements = this.#begun ? bind : `begin; ${bind}`;
         this.#begun = true;

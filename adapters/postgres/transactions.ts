@@ -78,7 +78,7 @@ export class PostgresTransactions implements Transactions {
 
 function platformTransaction(session: Session): PlatformTransaction {
   return {
-    tenants: new PostgresTenantRepository(session.platform, (id) => session.tenant(id)),
+    tenants: new PostgresTenantRepository(session.platform, session),
     clusters: new PostgresClusterRepository(session.platform),
     tokens: new PostgresTokenRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
@@ -92,7 +92,7 @@ function tenantTransaction(session: Session, tenantId: TenantId): TenantTransact
   const scope = session.tenant(tenantId);
   return {
     tenantId,
-    tenants: new PostgresTenantRepository(scope, (id) => session.tenant(id)),
+    tenants: new PostgresTenantRepository(scope, session),
     projects: new PostgresProjectRepository(scope),
     instances: new PostgresInstanceRepository(scope),
     templates: new PostgresConfigTemplateRepository(scope, session.platform),

@@ -1,11 +1,13 @@
+import { escapeIdentifier } from "pg";
 import { ClawError, type ListQuery, type TenantId } from "../../../sdk/contract/index.ts";
 import type { Page, Ref, TenantRepository } from "../../../service/application/ports/transactions.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
+import { cliStateTable } from "../cli-state.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { TenantEntity, type TenantRow } from "../entities/tenant.ts";
 import { errorCodeOf } from "../errors.ts";
 import { type Listing, listPage } from "../list-page.ts";
-import type { Scope } from "../session.ts";
+import type { Scope, Session } from "../session.ts";
 import { insertRow, updateRow } from "./rows.ts";
 
 const listing: Listing = {
@@ -23,12 +25,11 @@ const listing: Listing = {
 
 export class PostgresTenantRepository implements TenantRepository {
   readonly #scope: Scope;
-  readonly #scopeOf: (id: TenantId) => Scope;
+  readonly #session: Session;
 
-  /** @param scopeOf a tenant's own scope: stacks are seen by nobody else */
-  constructor(scope: Scope, scopeOf: (id: TenantId) => Scope) {
+  constructor(scope: Scope, session: Session) {
     this.#scope = scope;
-    this.#scopeOf = scopeOf;
+    this.#session = session;
   }
 
   list(query: ListQuery): Promise<Page<Tenant>> {
@@ -94,9 +95,9 @@ export class PostgresTenantRepository implements TenantRepository {
     });
   }
 
-  /** Without instances, a tenant's stacks hold no more than their own roots. */
+  /** Without instances, a tenant's stacks hold no more than their own roots. They are seen by the tenant alone. */
   async #deleteStacks(id: TenantId): Promise<void> {
-    await this.#scopeOf(id).run(async (manager) => {
+    await this.#session.tenant(id).run(async (manager) => {
       await manager.query(`delete from engine_stacks where tenant_id = $1 and (lease_expires_at is null or lease_expires_at < now())`, [
         id,
       ]);
@@ -108,6 +109,8 @@ export class PostgresTenantRepository implements TenantRepository {
         );
       }
     });
+    // The CLI made it, where it kept one of them.
+    await this.#session.owner.run((manager) => manager.query(`drop table if exists ${escapeIdentifier(cliStateTable(id))}`));
   }
 }
 

@@ -238,6 +238,24 @@ describe("deletions", () => {
     expect((await database.pool.query(`select from engine_stacks where tenant_id = $1`, [tenant.id])).rowCount).toBe(0);
   });
 
+  it("of a tenant take the state along that the Pulumi CLI kept of it, unless they are undone", async ({ expect }) => {
+    const { tenant } = await storeTenant(database.transactions);
+    const table = `pulumi_state_${tenant.id.toLowerCase()}`;
+    // As the CLI makes it: by the user that the service connects as.
+    await database.pool.query(`create table ${table} (key text primary key, data jsonb)`);
+    const exists = async () => (await database.pool.query(`select to_regclass($1) as found`, [table])).rows[0].found !== null;
+    const undone = new Error("undone");
+    const preview = database.transactions.platform(async (tx) => {
+      await tx.tenants.delete(tenant.id);
+      expect(await tx.tenants.find(tenant.id)).toBeUndefined();
+      throw undone;
+    });
+    await expect(preview).rejects.toBe(undone);
+    expect(await exists()).toBe(true);
+    await database.transactions.platform((tx) => tx.tenants.delete(tenant.id));
+    expect(await exists()).toBe(false);
+  });
+
   it("take everything along once the instances are gone", async ({ expect }) => {
     const { tenant, template, id, run } = await withInstance();
     await run(async (tx) => {
