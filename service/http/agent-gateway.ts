@@ -35,12 +35,12 @@ interface Connection {
   readonly socket: WebSocket;
   readonly channels: Map<string, Channel>;
   status: AgentStatus | undefined;
-  /** Reports are written one after another: the last one is the one that stays. */
-  writing: Promise<unknown>;
 }
 
 export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
   const connections = new Map<string, Connection>();
+  /** Reports of an instance are written one after another, whichever connection they came by: the last one is the one that stays. */
+  const writing = new Map<string, Promise<unknown>>();
   let closing = false;
   return {
     status: (uid) => connections.get(uid)?.status,
@@ -59,7 +59,7 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
         return;
       }
       connections.get(uid)?.socket.terminate();
-      const connection: Connection = { socket, channels: new Map(), status: undefined, writing: Promise.resolve() };
+      const connection: Connection = { socket, channels: new Map(), status: undefined };
       connections.set(uid, connection);
       serve(connection, uid as InstanceId);
     },
@@ -68,7 +68,7 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
       for (const { socket } of connections.values()) {
         socket.close(1001, "the service is stopping");
       }
-      await Promise.all([...connections.values()].map(({ writing }) => writing));
+      await Promise.all(writing.values());
     },
   };
 
@@ -80,9 +80,11 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
       if (closing) {
         return;
       }
-      connection.writing = connection.writing
+      const written = Promise.resolve(writing.get(uid))
         .then(work)
-        .catch((err: unknown) => options.log.error({ err, instance: uid }, "a report of an agent was not written"));
+        .catch((err: unknown) => options.log.error({ err, instance: uid }, "a report of an agent was not written"))
+        .finally(() => writing.get(uid) === written && writing.delete(uid));
+      writing.set(uid, written);
     };
     const ping = setInterval(() => {
       if (!alive) {
