@@ -64,7 +64,7 @@ export async function startTestService(
 }
 
 /** Asks until the answer passes. @throws with the last answer when it does not within the time */
-export async function eventually<T>(ask: () => Promise<T>, passes: (answer: T) => boolean, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(ask: () => Promise<T>, passes: (answer: T) => boolean, timeoutMs = 60_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const answer = await ask();

@@ -7,7 +7,7 @@ import { eventually } from "../../support/service.ts";
 const { aFleet } = useFleets();
 
 describe("the policy to adopt what somebody changes", () => {
-  it("takes into the specification what has a place there, and says of the rest why not", { timeout: 180_000 }, async ({ expect }) => {
+  it("takes into the specification what has a place there, and says of the rest why not", { timeout: 480_000 }, async ({ expect }) => {
     const { api, claw, path, running } = await aFleet("adopted", 1);
     const web = anEcho("web", { drift: "adopt", config: { overrides: [{ key: "reply.prefix", value: "hello" }] } });
     await claw.instances.create(web);
@@ -64,7 +64,7 @@ describe("the policy to adopt what somebody changes", () => {
     );
   });
 
-  it("does not take what quota or policy would refuse", { timeout: 120_000 }, async ({ expect }) => {
+  it("does not take what quota or policy would refuse", { timeout: 240_000 }, async ({ expect }) => {
     const { api, claw, path, running, namespace } = await aFleet("refused", 1);
     await claw.instances.create(anEcho("web", { drift: "adopt" }));
     const { spec } = await running("web");

@@ -5,6 +5,7 @@ import { describe, it, onTestFinished } from "vitest";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { until } from "../../support/agent/harness.ts";
 import { nodeImage } from "../../support/kubernetes/images.ts";
+import { mayListNodes } from "../../support/kubernetes/in-force.ts";
 import { type TestCluster, useCluster } from "../../support/kubernetes/use-cluster.ts";
 
 const project = join(import.meta.dirname, "../../..");
@@ -19,6 +20,7 @@ async function anAccount({ api }: TestCluster, namespace: string): Promise<strin
     subjects: [{ kind: "ServiceAccount", name: "plane", namespace }],
   });
   onTestFinished(() => api.delete(`${bindings}/${namespace}`));
+  await mayListNodes(api, namespace, "plane");
   const { status } = await api.create(`/api/v1/namespaces/${namespace}/serviceaccounts/plane/token`, {
     apiVersion: "authentication.k8s.io/v1",
     kind: "TokenRequest",
@@ -105,7 +107,7 @@ describe("credentials", () => {
 describe("the control plane in a pod", () => {
   const { cluster, aNamespace } = useCluster({ real: true });
 
-  it("gets into its own cluster by the service account of its pod", { timeout: 90_000 }, async ({ expect }) => {
+  it("gets into its own cluster by the service account of its pod", { timeout: 180_000 }, async ({ expect }) => {
     const { api, kubeconfig } = cluster();
     const namespace = await aNamespace();
     await anAccount(cluster(), namespace);
@@ -143,7 +145,7 @@ describe("the control plane in a pod", () => {
     await until(
       async () => ["Succeeded", "Failed"].includes((await api.get(plane)).status.phase),
       () => "the pod ends",
-      60_000,
+      120_000,
     );
     expect(await api.get(`${plane}/log`)).toMatch(/^v1\.\d+/);
   });

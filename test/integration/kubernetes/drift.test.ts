@@ -132,7 +132,7 @@ const driftOf = async ({ claw }: Fleet, kind: string, name: string) => {
 
 describe("what somebody changes behind the control plane's back", () => {
   it("is found with who and what, and repaired when asked to, for each kind that is declared: edited or deleted", {
-    timeout: 240_000,
+    timeout: 480_000,
   }, async ({ expect }) => {
     await httpRoutes.install(cluster().api);
     const fleet = await aFleet("edited", 2, {
@@ -242,7 +242,7 @@ describe("what somebody changes behind the control plane's back", () => {
     await running("web");
   });
 
-  it("is repaired without being asked where the policy says so", { timeout: 60_000 }, async ({ expect }) => {
+  it("is repaired without being asked where the policy says so", { timeout: 240_000 }, async ({ expect }) => {
     const { api, claw, path, running } = await aFleet("repaired", 1);
     await claw.instances.create(anEcho("web", { drift: "repair" }));
     await running("web");

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import type { PodReport } from "../../../service/domain/instances/pod.ts";
 import { until } from "../../support/agent/harness.ts";
+import { refusePods } from "../../support/kubernetes/in-force.ts";
 import { useCluster } from "../../support/kubernetes/use-cluster.ts";
 
 const { cluster, aNamespace } = useCluster();
@@ -59,13 +60,7 @@ describe("what is seen of an instance's pod", () => {
     expect(seen.get(big)?.message).toMatch(/Insufficient cpu/);
 
     const namespace = await aNamespace();
-    await api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, {
-      apiVersion: "v1",
-      kind: "ResourceQuota",
-      metadata: { name: "none" },
-      spec: { hard: { pods: "0" } },
-    });
-    await until(async () => (await api.get(`/api/v1/namespaces/${namespace}/resourcequotas/none`)).status?.hard, "the quota is in force");
+    await refusePods(api, namespace);
     const refused = aUid();
     await api.create(`/apis/apps/v1/namespaces/${namespace}/statefulsets`, {
       apiVersion: "apps/v1",

@@ -7,7 +7,7 @@ const { aFleet } = useFleets({ CLAW_REFRESH_SECONDS: "1" });
 
 describe("what somebody does to a cluster while no control plane runs", () => {
   it("is found when it is back: what was deleted, taken away and edited; and repaired where the policy says so", {
-    timeout: 180_000,
+    timeout: 360_000,
   }, async ({ expect }) => {
     const { api, claw, path, running, unwatched } = await aFleet("unwatched", 1);
     await claw.instances.create(anEcho("web"));

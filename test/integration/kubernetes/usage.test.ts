@@ -10,7 +10,7 @@ const { cluster } = useCluster();
 const { aFleet } = useFleets();
 
 describe("what a claw takes of its cluster", () => {
-  it("is unknown without a server of metrics, and with one asked for once for all pods", { timeout: 120_000 }, async ({
+  it("is unknown without a server of metrics, and with one asked for once for all pods", { timeout: 240_000 }, async ({
     expect,
     skip,
     onTestFinished,

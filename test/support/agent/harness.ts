@@ -156,7 +156,7 @@ export class TestAgent {
     return response.status;
   }
 
-  async reaches(phase: AgentStatus["phase"], reason?: string, timeoutMs = 30_000): Promise<AgentStatus> {
+  async reaches(phase: AgentStatus["phase"], reason?: string, timeoutMs = 60_000): Promise<AgentStatus> {
     let status = await this.call("status");
     await until(
       async () => {
@@ -175,7 +175,7 @@ export class TestAgent {
 }
 
 /** Waits until the condition holds. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string | (() => string), timeoutMs = 30_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string | (() => string), timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > deadline) {

@@ -34,7 +34,7 @@ export function useFleets(settings: Readonly<Record<string, string>> = {}): {
       return;
     }
     service = await startTestService(settings);
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
   return {
     async aFleet(name, instances, spec = {}) {
@@ -62,6 +62,7 @@ export function useFleets(settings: Readonly<Record<string, string>> = {}): {
           eventually(
             () => claw.instances.get(instance),
             ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
+            90_000,
           ),
         unwatched: (work) => restart(undefined, work),
       };

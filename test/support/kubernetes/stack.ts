@@ -4,6 +4,8 @@ import { KubernetesProvider } from "../../../adapters/providers/kubernetes/provi
 import { type CaseContext, conformanceSuite, type Outcome, type Program } from "../engine/conformance.ts";
 import { type TestCluster, useCluster } from "./use-cluster.ts";
 
+const ATTEMPTS = 10;
+
 export interface KubernetesCase extends CaseContext {
   readonly cluster: TestCluster;
   /** A namespace for this case alone. */
@@ -42,6 +44,18 @@ export function kubernetesSuite(
 /** What an operation did, without what it left alone. */
 export function changedBy(outcome: Outcome): string[] {
   return outcome.steps.filter((step) => !step.startsWith("same "));
+}
+
+/**
+ * An update that fails when its time is up, as often as it takes until the failure says why: a slow cluster may not have come to its reason
+ * when time is up first.
+ */
+export async function upUntilTold(up: () => Promise<Outcome>, reason: RegExp): Promise<readonly [Outcome, ...Outcome[]]> {
+  const outcomes: [Outcome, ...Outcome[]] = [await up()];
+  while (outcomes.length < ATTEMPTS && !outcomes[0].ok && !reason.test(outcomes[0].message)) {
+    outcomes.unshift(await up());
+  }
+  return outcomes;
 }
 
 /** Any kind, as a program declares it: `new Kind("kubernetes:apps/v1:Deployment", "web", { spec })`. */

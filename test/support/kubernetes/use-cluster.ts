@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, onTestFinished } from "vitest";
+import { until } from "../agent/harness.ts";
 import { ApiClient } from "./api-client.ts";
 import { whyNoCluster } from "./binaries.ts";
 import { brokerVariable, realPath } from "./shared-cluster.ts";
@@ -44,6 +45,8 @@ export function useCluster({ real = false } = {}): {
       await api.create("/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
       // Not waited for: its content goes in its own time.
       onTestFinished(() => api.delete(`/api/v1/namespaces/${name}`));
+      // Without it the API server refuses pods.
+      await until(() => api.get(`/api/v1/namespaces/${name}/serviceaccounts/default`), "the default service account is there");
       return name;
     },
   };

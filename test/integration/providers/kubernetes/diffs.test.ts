@@ -141,7 +141,7 @@ describe("what changes in a cluster", () => {
       "a Service's cluster address",
       "kubernetes:core/v1:Service",
       { metadata: { name: "web" }, spec: { ports: [{ port: 80 }], clusterIP: "None" } },
-      { metadata: { name: "web" }, spec: { ports: [{ port: 80 }], clusterIP: "10.96.77.7" } },
+      { metadata: { name: "web" }, spec: { ports: [{ port: 80 }], clusterIP: "10.96.0.77" } },
       "spec.clusterIP",
     ],
     [
@@ -170,6 +170,8 @@ describe("what changes in a cluster", () => {
       expect(changedBy(outcome)).toEqual(["delete-replaced it", "replace it", "create-replacement it"]);
       const step = outcome.events.find(({ resourcePreEvent }) => resourcePreEvent?.metadata.op === "replace")?.resourcePreEvent;
       expect(Object.keys(step?.metadata.detailedDiff ?? {})).toContain(path);
+      // The next engine's case asks for the same cluster address.
+      expect((await stack.destroy()).ok).toBe(true);
     });
   }
 

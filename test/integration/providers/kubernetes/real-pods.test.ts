@@ -1,6 +1,6 @@
 import { describe } from "vitest";
 import { nodeImage } from "../../../support/kubernetes/images.ts";
-import { Kind, kubernetesSuite } from "../../../support/kubernetes/stack.ts";
+import { Kind, kubernetesSuite, upUntilTold } from "../../../support/kubernetes/stack.ts";
 import { aDeployment } from "../../../support/kubernetes/workloads.ts";
 
 const readinessProbe = { httpGet: { path: "/ready", port: 8080 }, periodSeconds: 1 };
@@ -47,8 +47,9 @@ describe("pods that really run", () => {
   for (const [what, container, reason] of failing) {
     onCluster(`have their reason told: ${what}`, async ({ stack, program, expect }) => {
       const web = onRealNode(container);
-      const options = { customTimeouts: { create: "8s" } };
-      const failed = await stack.up(program((given) => new Kind("kubernetes:apps/v1:Deployment", "web", web, { ...given, ...options })));
+      const options = { customTimeouts: { create: "8s", update: "8s" } };
+      const declared = program((given) => new Kind("kubernetes:apps/v1:Deployment", "web", web, { ...given, ...options }));
+      const [failed] = await upUntilTold(() => stack.up(declared), reason);
       expect(failed.ok).toBe(false);
       expect(failed.message).toMatch(reason);
     });

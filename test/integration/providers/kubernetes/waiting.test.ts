@@ -1,5 +1,6 @@
 import { describe } from "vitest";
-import { changedBy, Kind, kubernetesSuite } from "../../../support/kubernetes/stack.ts";
+import { refusePods } from "../../../support/kubernetes/in-force.ts";
+import { changedBy, Kind, kubernetesSuite, upUntilTold } from "../../../support/kubernetes/stack.ts";
 import { aDeployment, aStatefulSet, podSpec, podTemplate, waitingFor } from "../../../support/kubernetes/workloads.ts";
 
 const seconds = (create: number) => ({ customTimeouts: { create: `${create}s`, update: `${create}s`, delete: `${create}s` } });
@@ -45,7 +46,7 @@ describe("waiting for a resource", () => {
         program(
           (options) => new Kind(type, "it", { ...object, metadata: { ...object.metadata, annotations } }, { ...options, ...seconds(3) }),
         );
-      const failed = await stack.up(declare());
+      const [failed] = await upUntilTold(() => stack.up(declare()), new RegExp(reason));
       expect(failed.ok).toBe(false);
       expect(failed.message).toMatch(/fully initialize or become live: timed out after 3 seconds/);
       expect(failed.message).toContain(reason);
@@ -59,13 +60,15 @@ describe("waiting for a resource", () => {
   }
 
   onCluster("shows the cluster's warnings meanwhile: a quota that is used up", async ({ stack, program, cluster, namespace, expect }) => {
-    const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "none" }, spec: { hard: { pods: "0" } } };
-    await cluster.api.create(`/api/v1/namespaces/${namespace}/resourcequotas`, quota);
+    await refusePods(cluster.api, namespace);
     const db = program((options) => new Kind("kubernetes:apps/v1:StatefulSet", "db", aStatefulSet(), { ...options, ...seconds(4) }));
-    const failed = await stack.up(db);
-    expect(failed.message).toMatch(/FailedCreate.*exceeded quota: none/);
-    const shown = failed.events.flatMap(({ diagnosticEvent }) => (diagnosticEvent?.ephemeral ? [diagnosticEvent.message] : []));
-    expect(shown.join("\n")).toMatch(/0 of 1 replicas.*exceeded quota: none/s);
+    const reason = /FailedCreate.*exceeded quota: none/;
+    const outcomes = await upUntilTold(() => stack.up(db), reason);
+    expect(outcomes[0].message).toMatch(reason);
+    const events = outcomes.flatMap((outcome) => outcome.events);
+    const shown = events.flatMap(({ diagnosticEvent }) => (diagnosticEvent?.ephemeral ? [diagnosticEvent.message] : [])).join("\n");
+    expect(shown).toMatch(/0 of 1 replicas/);
+    expect(shown).toMatch(reason);
   });
 
   onCluster("fails at once when it never can be: a failed job", async ({ stack, program, expect }) => {
@@ -80,7 +83,7 @@ describe("waiting for a resource", () => {
     const settings = (expression: string, value: string) => {
       const metadata = { name: "settings", annotations: { "pulumi.com/waitFor": expression } };
       return program(
-        (options) => new Kind("kubernetes:core/v1:ConfigMap", "it", { metadata, data: { value } }, { ...options, ...seconds(10) }),
+        (options) => new Kind("kubernetes:core/v1:ConfigMap", "it", { metadata, data: { value } }, { ...options, ...seconds(60) }),
       );
     };
     const path = `/api/v1/namespaces/${namespace}/configmaps/settings`;
