@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text as textOf } from "node:stream/consumers";
 import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import { type ErrorCode, errorCatalogue } from "../../sdk/contract/index.ts";
 
@@ -26,11 +27,11 @@ export async function startServer(handler: Handler, onSocket?: SocketHandler): P
   const requests: RecordedRequest[] = [];
   const upgrades: RecordedRequest[] = [];
   const server = createServer(async (req, res) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of req) {
-      chunks.push(chunk as Buffer);
+    const text = await textOf(req).catch(() => undefined);
+    if (text === undefined) {
+      // Who asked has gone away.
+      return;
     }
-    const text = Buffer.concat(chunks).toString();
     const request = record(req.method, req.url, req.headers, text === "" ? undefined : JSON.parse(text));
     requests.push(request);
     handler(request, res, requests.length);

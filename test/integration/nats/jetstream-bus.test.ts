@@ -92,7 +92,7 @@ describe("JetStream bus", () => {
             () => "published",
             () => "away",
           ),
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe("published");
     test.expect(await stored()).toContainEqual({ id: "b" });

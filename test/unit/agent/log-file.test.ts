@@ -62,7 +62,7 @@ describe("LogFile", () => {
     appendFileSync(log.path, `${"b".repeat(120)}\n`);
     log.rotateIfNeeded();
     appendFileSync(log.path, "after é\n");
-    await expect.poll(() => text).toBe(`${"b".repeat(120)}\nafter é\n`);
+    await expect.poll(() => text, { timeout: 30_000 }).toBe(`${"b".repeat(120)}\nafter é\n`);
     follower.close();
   });
 });

@@ -18,7 +18,7 @@ describe("what a process takes", () => {
       .poll(
         () => {
           const usage = new UsageMeter().read(child.pid);
-          return usage !== undefined && usage.cpu > 0.05 && usage.memoryBytes > 20 * 2 ** 20;
+          return usage !== undefined && usage.cpu > 0.02 && usage.memoryBytes > 20 * 2 ** 20;
         },
         { timeout: 20_000 },
       )

@@ -78,9 +78,14 @@ describe("followLogs", () => {
       (_, res) => answer(res, 200, {}),
       (socket) => socket.send("one"),
     );
-    const signal = AbortSignal.timeout(80);
-    const lines = collect(new Claw({ url: server.url }).instances.followLogs("web", { signal }));
-    await expect(lines).rejects.toBeInstanceOf(UserAbortError);
+    const abort = new AbortController();
+    const follow = async () => {
+      for await (const line of new Claw({ url: server.url }).instances.followLogs("web", { signal: abort.signal })) {
+        expect(line).toBe("one");
+        abort.abort();
+      }
+    };
+    await expect(follow()).rejects.toBeInstanceOf(UserAbortError);
   });
 });
 
