@@ -20,8 +20,9 @@ beforeAll(async () => {
   await service.claw("acme").instances.create(anEcho("web", { config }));
   await eventually(
     () => service.claw("acme").instances.get("web"),
-    ({ status }) => status.phase === "Running",
-    50_000,
+    // Its claw may be ready before the operation that started it is over.
+    ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
+    60_000,
   );
 });
 afterAll(() => service?.stop());

@@ -8,7 +8,7 @@ import { eventually, startTestService, type TestService } from "../../support/se
 
 /** An operation of the CLI is four processes and a provider. */
 const engines = [
-  { engine: "embedded", isThere: true, patienceMs: 15_000 },
+  { engine: "embedded", isThere: true, patienceMs: 60_000 },
   { engine: "cli", isThere: hasCli, patienceMs: 120_000 },
 ];
 
