@@ -117,6 +117,9 @@ export class TestProvider implements ResourceProvider {
     this.#act("invoke", token.split(":").at(-1) ?? "");
     return { outputs: { ...args, config: this.config }, failures: failuresOf(args) };
   }
+  async cancel(): Promise<void> {
+    this.#world.record({ op: "cancel", name: this.packageName });
+  }
 
   async #passes(name: string, { delayMs }: PropertyMap): Promise<void> {
     if (typeof delayMs === "number") await sleep(delayMs);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
 import { describe } from "vitest";
-import { conformanceSuite } from "../../../support/engine/conformance.ts";
+import { type ConformanceStack, conformanceSuite } from "../../../support/engine/conformance.ts";
 import { Component, Thing } from "../../../support/engine/test-resources.ts";
 
 const conformance = conformanceSuite();
@@ -69,7 +69,7 @@ describe("a stack", () => {
   conformance("that is busy refuses a second operation", async ({ stack, expect }) => {
     const letGo = stack.world.hold("a");
     const slow = stack.up(() => void new Thing("a"));
-    await waitUntil(() => stack.world.calls().some((call) => call.op === "create" && !call.preview));
+    await waitUntil(() => isCalled(stack, "create"));
     const refusal = await stack.api.destroy().catch((error: unknown) => error);
     letGo();
     expect(refusal).toMatchObject({ name: "ConcurrentUpdateError" });
@@ -79,12 +79,16 @@ describe("a stack", () => {
   conformance(
     "that is busy can be cancelled",
     async ({ stack, expect }) => {
+      const letGo = stack.world.hold("a");
       const slow = stack.up(() => {
-        const a = new Thing("a", { delayMs: 1000 });
+        const a = new Thing("a");
         new Thing("b", { from: a.id });
       });
-      await waitUntil(() => stack.world.calls().some((call) => call.op === "create" && !call.preview));
-      await stack.api.cancel();
+      await waitUntil(() => isCalled(stack, "create"));
+      const cancelled = stack.api.cancel();
+      await waitUntil(() => isCalled(stack, "cancel"));
+      letGo();
+      await cancelled;
       const up = await slow;
       expect(up).toMatchObject({ ok: false, exitCode: 8 });
       expect(await stack.names()).toEqual(["a"]);
@@ -101,15 +105,18 @@ describe("a stack", () => {
     "stops when its caller aborts, and finishes what it had begun",
     async ({ stack, expect }) => {
       const controller = new AbortController();
+      const letGo = stack.world.hold("a");
       const slow = stack.up(
         () => {
-          const a = new Thing("a", { delayMs: 1000 });
+          const a = new Thing("a");
           new Thing("b", { from: a.id });
         },
         { signal: controller.signal },
       );
-      await waitUntil(() => stack.world.calls().some((call) => call.op === "create" && !call.preview));
+      await waitUntil(() => isCalled(stack, "create"));
       controller.abort();
+      await waitUntil(() => isCalled(stack, "cancel"));
+      letGo();
       expect((await slow).ok).toBe(false);
       expect(stack.world.ids()).toEqual(["a-1"]);
       expect((await stack.up()).ok).toBe(true);
@@ -311,6 +318,10 @@ describe("a workspace", () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+function isCalled({ world }: ConformanceStack, op: string): boolean {
+  return world.calls().some((call) => call.op === op && !call.preview);
+}
 
 async function waitUntil(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
