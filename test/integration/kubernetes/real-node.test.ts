@@ -51,7 +51,7 @@ describe("a real node", () => {
     expect(traces(killed.stdout)).toEqual([]);
   });
 
-  it("runs a pod that answers, shows its log, and leaves nothing on the host", { timeout: 180_000 }, async ({ expect, skip }) => {
+  it("runs a pod that answers, shows its log, and leaves nothing on the host", { timeout: 300_000 }, async ({ expect, skip }) => {
     const reason = whyNoCluster({ real: true });
     skip(reason !== undefined, reason);
     const overcommit = readFileSync("/proc/sys/vm/overcommit_memory", "utf8");
@@ -59,7 +59,7 @@ describe("a real node", () => {
     const address = /10\.99\.\d+\.1/.exec(kubeconfig)?.[0] ?? "";
     try {
       await api.create(pods, pod);
-      await until(async () => (await api.get(`${pods}/web`)).status.containerStatuses?.[0].ready === true, "the pod is ready", 60_000);
+      await until(async () => (await api.get(`${pods}/web`)).status.containerStatuses?.[0].ready === true, "the pod is ready", 120_000);
       const { status } = await api.get(`${pods}/web`);
       expect(await (await fetch(`http://${status.podIP}:8080/`)).json()).toEqual({ host: "web", ready: true });
       expect(await api.get(`${pods}/web/log`)).toMatch(/^listening\nGET/);

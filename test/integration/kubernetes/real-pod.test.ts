@@ -38,7 +38,7 @@ const anEcho = (prefix: string, changes: Partial<ResolvedInstance> = {}): Resolv
   });
 
 describe("an instance on a real node", () => {
-  it("becomes ready, answers through its agent, reloads its config, stops, and leaves its volumes", { timeout: 120_000 }, async ({
+  it("becomes ready, answers through its agent, reloads its config, stops, and leaves its volumes", { timeout: 360_000 }, async ({
     expect,
   }) => {
     const { api, kubeconfig } = cluster();
@@ -64,7 +64,7 @@ describe("an instance on a real node", () => {
       until(
         () => plane.frames.some((frame) => (frame.type === "status" || frame.type === "hello") && is(frame.status)),
         () => `${what}: ${JSON.stringify(plane.frames.slice(-3))}`,
-        40_000,
+        60_000,
       );
     const say = async (message: string) => {
       const chat = plane.open({ channel: "chat", message, session: "s" });
@@ -79,7 +79,7 @@ describe("an instance on a real node", () => {
     await until(
       async () => (await pods())[0]?.status.containerStatuses?.[0]?.ready === true,
       () => "the pod is ready",
-      60_000,
+      120_000,
     );
     await reports("the agent says so", ({ phase }) => phase === "Ready");
     expect(await say("hello there")).toBe("one: hello there");
@@ -89,7 +89,7 @@ describe("an instance on a real node", () => {
     const clusters = createClusters();
     onTestFinished(() => clusters.close());
     await clusters.refreshPods({ kubeconfig }, namespace, ["ins_echo"]);
-    await until(async () => (await say("x")) === "two: x", "the claw has taken over its config", 10_000);
+    await until(async () => (await say("x")) === "two: x", "the claw has taken over its config", 60_000);
     expect((await pods())[0].metadata.uid).toBe(first.metadata.uid);
 
     await run("up", [anEcho("two: ", { running: false })]);

@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster.ts";
+import { mayListNodes } from "./in-force.ts";
 
 const NAME = "control-plane";
 
@@ -13,6 +14,7 @@ export async function addServiceUser({ api, kubeconfig }: Cluster): Promise<stri
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
     subjects: [{ kind: "ServiceAccount", namespace: "default", name: NAME }],
   });
+  await mayListNodes(api, "default", NAME);
   const { status } = await api.create(`${accounts}/${NAME}/token`, {
     apiVersion: "authentication.k8s.io/v1",
     kind: "TokenRequest",
