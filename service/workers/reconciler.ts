@@ -143,10 +143,12 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
   try {
     result = await deps.stacks.up(operation);
   } catch (err) {
-    const reason = err instanceof ClawError && err.code === "stack.locked" ? "StackLocked" : "OperationFailed";
+    if (err instanceof ClawError && err.code === "stack.locked") {
+      return () => ({ ok: false, locked: true, message: err.message });
+    }
     deps.log.warn({ err, tenantId: operation.tenantId }, "a stack operation failed; it is tried again");
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
-    return ({ instance }) => failed(instance, reason, message);
+    return ({ instance }) => failed(instance, "OperationFailed", message);
   }
   await refreshPods(operation, result, deps);
   return ({ instance, resolution }) => {
@@ -192,7 +194,7 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
       await tx.instances.delete(instance.id);
       return;
     }
-    if (!outcome.ok && outcome.reason !== "StackLocked") {
+    if (!outcome.ok && !("locked" in outcome)) {
       await recordEvent(tx, instance.id, { type: "Warning", reason: outcome.reason, message: outcome.message }, now);
     }
     await recordState(tx, instance.id, (current) => afterOperation(current, outcome, now), now);

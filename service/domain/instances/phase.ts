@@ -32,7 +32,9 @@ export type OperationOutcome =
       readonly reason: string;
       readonly message: string;
       readonly final: boolean;
-    };
+    }
+  /** Somebody else's operation is under way on the stack: nothing was tried. */
+  | { readonly ok: false; readonly locked: true; readonly message: string };
 
 /** Whether no operation on it is due or under way. */
 export function isSettled(instance: Instance): boolean {
@@ -62,6 +64,16 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
       },
       now,
     );
+  }
+  if ("locked" in outcome) {
+    const condition = { type: "Provisioned", status: "Unknown", reason: "StackLocked", message: outcome.message } as const;
+    return {
+      ...state,
+      conditions: withCondition(state.conditions, condition, now),
+      // The other one may be making its resources.
+      attempts: Math.max(state.attempts, 1),
+      nextAttemptAt: new Date(Date.parse(now) + FIRST_RETRY_SECONDS * 1000).toISOString(),
+    };
   }
   const attempts = state.attempts + 1;
   const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS);

@@ -1,6 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { Pool } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
+import { PROJECT_NAME } from "../../../components/claw-instance/instance-urns.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
@@ -31,5 +34,30 @@ describe("an operation's process that is killed", () => {
     // One that a killed process started may still be about to see that there is another.
     const agents = () => execFileSync("pgrep", ["-fc", `agent/main.ts ${service.dataDir}`], { encoding: "utf8" });
     await expect.poll(() => Number(agents()), { timeout: 30_000 }).toBe(names.length);
+  });
+});
+
+describe("an operation of another replica", () => {
+  it("is waited for, and no failure of the instance", async ({ expect, onTestFinished }) => {
+    const pool = new Pool({ connectionString: service.databaseUrl });
+    onTestFinished(() => pool.end());
+    const { uid } = (await service.claw().tenants.get("acme")).metadata;
+    const store = new PostgresStackStore(pool, uid);
+    const lease = await store.acquireLease({ project: PROJECT_NAME, stack: "acme" }, "another", 3600);
+    const claw = service.claw("acme");
+    await claw.instances.create(anEcho("patient"));
+    const waiting = await eventually(
+      () => claw.instances.get("patient"),
+      ({ status }) => status.conditions.some(({ reason }) => reason === "StackLocked"),
+    );
+    expect(waiting.status.phase).toBe("Creating");
+    await store.releaseLease(lease);
+    await eventually(
+      () => claw.instances.get("patient"),
+      ({ status }) => status.phase === "Running",
+      60_000,
+    );
+    const { items } = await claw.instances.events("patient");
+    expect(items.filter(({ type }) => type === "Warning")).toEqual([]);
   });
 });

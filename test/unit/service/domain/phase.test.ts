@@ -53,6 +53,18 @@ describe("instance phase", () => {
     });
   });
 
+  it("is what it was while another's operation is under way, and is looked at again soon, however often", ({ expect }) => {
+    const locked = (instance: Instance) => ({
+      ...instance,
+      status: afterOperation(instance, { ok: false, locked: true, message: "another operation is running" }, NOW),
+    });
+    const { status } = locked(locked(locked(anInstance())));
+    expect(status).toMatchObject({ phase: "Creating", observedGeneration: 0, attempts: 1, nextAttemptAt: "2026-01-01T00:01:02.000Z" });
+    expect(status.conditions).toMatchObject([{ type: "Provisioned", status: "Unknown", reason: "StackLocked" }]);
+    const done = applied(reported(locked(anInstance()), report("Ready")));
+    expect(done.status).toMatchObject({ phase: "Running", observedGeneration: 1, attempts: 0 });
+  });
+
   it("does not try a final failure again until something changes", ({ expect }) => {
     const failed = afterOperation(anInstance(), { ok: false, generation: 1, reason: "ConfigInvalid", message: "", final: true }, NOW);
     expect(failed).toMatchObject({ phase: "Failed", observedGeneration: 1, nextAttemptAt: undefined });
