@@ -20,13 +20,14 @@ export interface ServiceProcess {
   signal(signal: NodeJS.Signals): void;
   /** Another process on the same data and port, once this one has ended. */
   restart(): Promise<void>;
-  /** Ends the service, its agents and their claws, and removes the data. */
+  /** Ends the service and, unless its data folder was named, its agents and their claws, and removes the data. */
   stop(): Promise<void>;
 }
 
 /** The service as users run it: a process of its own, on a data folder of its own unless one is named. */
 export async function startServiceProcess(settings: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-  const dataDir = settings["CLAW_DATA_DIR"] ?? (await mkdtemp(join(tmpdir(), "claw-service-")));
+  const sharedDir = settings["CLAW_DATA_DIR"];
+  const dataDir = sharedDir ?? (await mkdtemp(join(tmpdir(), "claw-service-")));
   // PostgreSQL's user, and claws' users later, must be able to enter.
   await chmod(dataDir, 0o755);
   const start = async (port: string) => {
@@ -55,6 +56,9 @@ export async function startServiceProcess(settings: Readonly<Record<string, stri
     async stop() {
       running.child.kill("SIGTERM");
       await running.ended;
+      if (sharedDir !== undefined) {
+        return;
+      }
       await stopAgents(dataDir);
       await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },

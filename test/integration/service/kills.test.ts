@@ -2,8 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, type ExpectStatic, it } from "vitest";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
+import { sendSignal } from "../../../service/agent/processes.ts";
 import { processesIn } from "../../support/agent/harness.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { createEmptyDatabase } from "../../support/postgres.ts";
@@ -52,16 +53,24 @@ async function supervised(): Promise<Map<string, { agent: number; claw: string |
   return new Map(await Promise.all(entries));
 }
 
+/** The agents that have come as far as to write down where they are. */
+async function agents(): Promise<number[]> {
+  const runDir = join(service().dataDir, "run");
+  const texts = (await readdir(runDir)).map((uid) => readFile(join(runDir, uid, "agent.json"), "utf8").catch(() => undefined));
+  return (await Promise.all(texts)).flatMap((text) => (text === undefined ? [] : [JSON.parse(text).pid]));
+}
+
 /** Every process that has to do with an instance: an agent each, and a claw for those that run. */
 function instanceProcesses(): number[] {
   return processesIn(join(service().dataDir, "run"));
 }
 
-async function expectExactly(items: readonly ClawInstance[], expect: (value: unknown) => { toEqual(value: unknown): void }) {
+async function expectExactly(items: readonly ClawInstance[], expect: ExpectStatic) {
   const known = await supervised();
   expect([...known.keys()].sort()).toEqual(items.map(({ metadata }) => metadata.uid).sort());
   const pids = [...known.values()].flatMap(({ agent, claw }) => [agent, ...(claw ? [Number(claw.split("/")[0])] : [])]);
-  expect(instanceProcesses().sort()).toEqual(pids.sort());
+  // An agent that was started beside another may still be about to see that.
+  await expect.poll(() => instanceProcesses().sort(), { timeout: 30_000 }).toEqual(pids.sort());
   expect([...known.values()].map(({ restarts }) => restarts)).toEqual(items.map(() => 0));
 }
 
@@ -96,8 +105,8 @@ describe("a control plane that is killed at any point", () => {
       service().signal("SIGKILL");
       if (round === 2) {
         // The agents die with it: their claws are adopted, not started again.
-        for (const { agent } of (await supervised()).values()) {
-          process.kill(agent, "SIGKILL");
+        for (const agent of await agents()) {
+          sendSignal(agent, "SIGKILL");
         }
       }
       await Promise.all(writes);
