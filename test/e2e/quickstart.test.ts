@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { isRunning, until } from "../support/agent/harness.ts";
 import { softwareDir } from "../support/claws/open-claw-software.ts";
 import { freePort } from "../support/free-port.ts";
 import { stopAgents } from "../support/service-process.ts";
@@ -70,14 +71,6 @@ function run(line: string, input = ""): Run {
 }
 
 const processOf = async (file: string) => JSON.parse(await readFile(join(dataDir, file), "utf8"));
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 // One data folder and one start of OpenClaw for all of it, in the order of a person's first half hour.
 describe("npm run quickstart", () => {
@@ -169,8 +162,8 @@ describe("npm run quickstart", () => {
     tour.interrupt();
     // npm's own exit code is of no meaning then.
     await tour.ended;
-    expect(isAlive(pid)).toBe(false);
-    expect(isAlive(openClaw.pid)).toBe(true);
+    await until(() => !isRunning(pid), "the control plane has ended");
+    expect(isRunning(openClaw.pid)).toBe(true);
   });
 
   it("is safe to run again: it finds what is there, and changes only what differs", async ({ expect }) => {
@@ -184,7 +177,7 @@ describe("npm run quickstart", () => {
     expect(preview).toContain("+ instance/echo-1 in acme  starts");
     expect(again.output()).toContain("assistant-1 was Running, is Running, restarts: 0");
     expect(again.output()).toMatch(/instance\/assistant-1 stopped\ninstance\/echo-1 stopped/);
-    expect(isAlive(openClaw.pid)).toBe(false);
+    expect(isRunning(openClaw.pid)).toBe(false);
   });
 
   it("runs as a service: npm start", async ({ expect }) => {

@@ -1,14 +1,15 @@
 import { execFile, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, it, onTestFinished } from "vitest";
 import type { Claw } from "../../../sdk/client/index.ts";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
 import { anEcho, anInstance, aTenant } from "../../support/builders/manifests.ts";
 import { runCli } from "../../support/cli.ts";
+import { freePort } from "../../support/free-port.ts";
 import { aRegistry } from "../../support/npm-registry.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
@@ -54,7 +55,7 @@ async function told(service: TestService, name: string): Promise<string> {
 }
 
 describe("a failure that comes after the write was accepted", () => {
-  it("of the claw's software is a condition that says what to do, and goes with its cause", { timeout: 180_000 }, async ({ expect }) => {
+  it("of the claw's software is a condition that says what to do, and goes with its cause", { timeout: 300_000 }, async ({ expect }) => {
     // A worker takes npm's settings from the environment that the service starts in.
     const registry = await aRegistry(openClaw("2.0.0", serves), openClaw("2.0.1", ends), { name: "openclaw", version: "0.0.1" });
     process.env["npm_config_fetch_timeout"] = "1000";
@@ -80,7 +81,7 @@ describe("a failure that comes after the write was accepted", () => {
     await eventually(
       async () => claw.instances.events("late", {}),
       ({ items }) => items.length > attempts,
-      30_000,
+      60_000,
     );
     expect(readyOf(await claw.instances.get("late"))?.reason).toBe("RegistryUnreachable");
 
@@ -104,15 +105,15 @@ describe("a failure that comes after the write was accepted", () => {
       await claw.instances.replace(name, anInstance(name, { type: "OpenClaw", version: "2.0.0" }));
     }
     for (const name of ["typo", "empty", "broken"]) {
-      await eventually(() => claw.instances.get(name), isReady, 30_000);
+      await eventually(() => claw.instances.get(name), isReady, 60_000);
     }
   });
 
   it("of its port is a condition that says what to do, and goes with its cause", async ({ expect }) => {
     const { service, claw } = await aService();
-    const blocker = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => blocker.once("listening", resolve));
-    const { port } = blocker.address() as { port: number };
+    const port = await freePort();
+    const blocker = createServer().listen(port, "127.0.0.1");
+    await once(blocker, "listening");
     await claw.instances.create(anEcho("blocked", { network: { port } }));
     const failed = await withReason(claw, "blocked", "PortInUse");
     expect(failed.status).toMatchObject({ phase: "Failed", restarts: 0 });
@@ -136,8 +137,7 @@ describe("a failure that comes after the write was accepted", () => {
     expect(failed.status.phase).toBe("Failed");
     expect(readyOf(failed)?.message).toContain("free space on that disk");
     expect(await told(service, "full")).toContain("DiskFull");
-    await delay(100);
     await rm(filler);
-    await eventually(() => claw.instances.get("full"), isReady, 30_000);
+    await eventually(() => claw.instances.get("full"), isReady, 60_000);
   });
 });

@@ -1,4 +1,4 @@
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, it } from "vitest";
@@ -35,13 +35,20 @@ const isSettled = ({ status, metadata }: ClawInstance) => status.phase === "Runn
 const until = (name: string, passes: (instance: ClawInstance) => boolean) => eventually(() => claw().instances.get(name), passes, 60_000);
 const folder = (instance: ClawInstance, name: string) => join(service.dataDir, "tenants", "acme", instance.metadata.uid, name);
 
+/** Exchanges a file's content in one step: what is half written would be a change too. */
+async function exchange(file: string, content: string): Promise<void> {
+  const draft = join(service.dataDir, "draft");
+  await writeFile(draft, content, { mode: 0o600 });
+  await rename(draft, file);
+}
+
 describe("what somebody changes on the host, where nothing is watched", () => {
   it("is found by the periodic refresh, shown, published, and forgotten when it is undone", { timeout: 120_000 }, async ({ expect }) => {
     await claw().instances.create(anEcho("web", { config: { overrides: [{ key: "reply.prefix", value: "hello" }] } }));
     const web = await until("web", isSettled);
     const file = join(folder(web, "config"), "config.json");
     const declared = await readFile(file, "utf8");
-    await writeFile(file, declared.replace("hello", "goodbye"));
+    await exchange(file, declared.replace("hello", "goodbye"));
 
     const drifted = await until("web", ({ status }) => status.drift !== undefined);
     expect(drifted.status.drift).toEqual([
@@ -68,7 +75,7 @@ describe("what somebody changes on the host, where nothing is watched", () => {
       /1 not as declared\nweb .*\n.*was changed\n.*"hello" → "goodbye"/,
     );
 
-    await writeFile(file, declared);
+    await exchange(file, declared);
     await until("web", ({ status }) => status.drift === undefined);
   });
 
@@ -81,8 +88,7 @@ describe("what somebody changes on the host, where nothing is watched", () => {
       const { items } = await claw().instances.events("kept");
       return items.filter(({ reason }) => reason === "Drifted").length;
     };
-    await writeFile(file, "{}");
-    await until("kept", isSettled);
+    await exchange(file, "{}");
     await eventually(
       () => readFile(file, "utf8"),
       (content) => content === declared,
