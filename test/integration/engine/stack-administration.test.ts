@@ -157,7 +157,7 @@ async function hangIn(host: string, stack: { tenantId: string; stack: string }) 
   const software = { source: "npm" as const, package: stack.tenantId, version: "1.0.0" };
   const running = workers.pool.up(anOperation(stack.tenantId, host, [aFixtureInstance(host, "b", { runtime: { ...runtime, software } })]));
   running.catch(() => undefined);
-  await until(async () => asked.some((url) => url.includes(stack.tenantId)), "the installation has begun");
+  await until(async () => asked.some((url) => url.includes(stack.tenantId)), "the installation has begun", 120_000);
   return { stack, running };
 }
 const aHangingOperation = async (tenantId: string) => {

@@ -24,7 +24,7 @@ export function openWorkers(database: EngineDatabase, toolsDir: string, env: Rea
       await storeOf(tenantId).breakLease({ project: PROJECT_NAME, stack });
     },
   });
-  const administration = createAdministration({ jobs: pool, storeOf, projectName: PROJECT_NAME });
+  const administration = createAdministration({ jobs: pool, storeOf, projectName: PROJECT_NAME, cancelGraceMs: 120_000 });
   return { pool, administration, storeOf };
 }
 
