@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { createConnection } from "node:net";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { AgentAddressSchema, type AgentStatus, type ControlRequest, ControlResponseSchema } from "../../../sdk/contract/index.ts";
 
 const START_TIMEOUT_MS = 30_000;
+const RESTART_MS = 250;
 const ANSWER_TIMEOUT_MS = 10_000;
 const AGENT_LOG_BYTES_MAX = 1024 * 1024;
 
@@ -102,7 +103,7 @@ export async function ensureAgent(runDir: string, hostDir: string, launcher: Age
       throw err;
     }
   }
-  startAgent(runDir, hostDir, launcher);
+  let agent = startAgent(runDir, hostDir, launcher);
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     await delay(25);
@@ -113,6 +114,11 @@ export async function ensureAgent(runDir: string, hostDir: string, launcher: Age
         throw err;
       }
     }
+    if (agent.exitCode === 0) {
+      // Another one supervised the claw still, which may have been about to end.
+      await delay(RESTART_MS);
+      agent = startAgent(runDir, hostDir, launcher);
+    }
     if (Date.now() > deadline) {
       throw new Error(
         `AgentNotStarted: the agent in '${runDir}' did not start within ${START_TIMEOUT_MS / 1000} s; see logs/agent.log there`,
@@ -121,7 +127,7 @@ export async function ensureAgent(runDir: string, hostDir: string, launcher: Age
   }
 }
 
-function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: AgentLauncher): void {
+function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: AgentLauncher): ChildProcess {
   mkdirSync(join(runDir, "logs"), { recursive: true, mode: 0o700 });
   const logPath = join(runDir, "logs", "agent.log");
   const isFull = (statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > AGENT_LOG_BYTES_MAX;
@@ -134,9 +140,10 @@ function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: Ag
       // Cached code spares an agent the type stripper: about 15 MB.
       NODE_COMPILE_CACHE: join(hostDir, "agent-cache"),
     };
-    spawn(nodePath, ["--max-semi-space-size=1", agentMain, runDir], { cwd: runDir, env, detached: true, stdio: ["ignore", log, log] })
-      .on("error", () => undefined)
-      .unref();
+    const args = ["--max-semi-space-size=1", agentMain, runDir];
+    const agent = spawn(nodePath, args, { cwd: runDir, env, detached: true, stdio: ["ignore", log, log] });
+    agent.on("error", () => undefined).unref();
+    return agent;
   } finally {
     closeSync(log);
   }

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "vitest";
 import { callAgent, localLauncher, reviveAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
+import { selfIdentity } from "../../../service/agent/processes.ts";
 import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
 import { aHost, aSpec, isRunning, processesIn, type SpecChanges, until } from "../../support/agent/harness.ts";
 import { TestResource } from "../../support/claw-provider.ts";
@@ -14,6 +14,11 @@ function inputsOf(hostDir: string, changes: SpecChanges = {}): PropertyMap & { r
   const { dirs, specDigest: _specDigest, runtime, ...spec } = aSpec(hostDir, changes);
   const { secretEnv, ...rest } = runtime;
   return JSON.parse(JSON.stringify({ ...spec, ...dirs, runtime: rest, secretEnv }));
+}
+
+async function kill(pid: number | undefined): Promise<void> {
+  process.kill(pid as number, "SIGKILL");
+  await until(() => !isRunning(pid), "it has ended");
 }
 
 async function phase(runDir: string, wanted: string): Promise<{ pid?: number | undefined; specDigest: string }> {
@@ -81,8 +86,7 @@ describe("clusterclaw:process:Process", () => {
     const inputs = inputsOf(aHost());
     const resource = await new TestResource("Process").create(inputs);
     const { pid } = await phase(inputs.runDir, "Ready");
-    process.kill(agentPid(inputs.runDir), "SIGKILL");
-    await delay(100);
+    await kill(agentPid(inputs.runDir));
     expect(await resource.refresh()).toBe(true);
     expect((await resource.diff(inputs)).detailedDiff).toEqual({ agentRunning: { kind: "update", inputDiff: false } });
     await resource.update(inputs);
@@ -96,8 +100,7 @@ describe("clusterclaw:process:Process", () => {
       const resource = await new TestResource("Process").create(inputs);
       const { pid } = await phase(inputs.runDir, "Ready");
       if (agentDies) {
-        process.kill(agentPid(inputs.runDir), "SIGKILL");
-        await delay(100);
+        await kill(agentPid(inputs.runDir));
       }
       await resource.delete();
       expect(isRunning(pid)).toBe(false);
@@ -146,10 +149,25 @@ describe("reviveAgents", () => {
     await new TestResource("Process").create(b);
     const { pid } = await phase(a.runDir, "Ready");
     await phase(b.runDir, "Ready");
-    process.kill(agentPid(a.runDir), "SIGKILL");
-    process.kill(pid ?? 0, "SIGKILL");
-    await delay(100);
+    await kill(agentPid(a.runDir));
+    await kill(pid);
     expect(await reviveAgents(host, "ws://127.0.0.1:9/agent/v1", localLauncher)).toEqual({ revived: ["ins_a"], failed: [] });
     expect((await phase(a.runDir, "Ready")).pid).not.toBe(pid);
+  });
+
+  it("starts another agent when one gave way to a predecessor that was about to end", async ({ expect }) => {
+    const host = aHost();
+    const inputs = inputsOf(host);
+    await new TestResource("Process").create(inputs);
+    const { pid } = await phase(inputs.runDir, "Ready");
+    await kill(agentPid(inputs.runDir));
+    const lock = join(inputs.runDir, "agent.lock");
+    writeFileSync(lock, JSON.stringify(selfIdentity()));
+    const revived = reviveAgents(host, "ws://127.0.0.1:9/agent/v1", localLauncher);
+    const log = join(inputs.runDir, "logs", "agent.log");
+    await until(() => readFileSync(log, "utf8").includes("another agent supervises this claw"), "one gives way");
+    rmSync(lock);
+    expect(await revived).toEqual({ revived: ["ins_test"], failed: [] });
+    expect((await phase(inputs.runDir, "Ready")).pid).toBe(pid);
   });
 });
