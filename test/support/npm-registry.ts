@@ -18,6 +18,8 @@ export interface RegistryPackage {
 export interface Registry {
   readonly url: string;
   readonly downloads: string[];
+  /** How often it was asked for anything. */
+  requests: number;
   /** What it does with requests: answers, breaks the connection off, or keeps silent. */
   mode: "serve" | "refuse" | "hang";
 }
@@ -28,6 +30,7 @@ export async function aRegistry(...packages: RegistryPackage[]): Promise<Registr
   const tarballs = new Map(packages.map((item) => [`/${item.name}/-/${item.name}-${item.version}.tgz`, pack(dir, item)]));
   const downloads: string[] = [];
   const server = createServer((req, res) => {
+    registry.requests++;
     if (registry.mode !== "serve") {
       return registry.mode === "refuse" ? req.socket.destroy() : undefined;
     }
@@ -44,7 +47,7 @@ export async function aRegistry(...packages: RegistryPackage[]): Promise<Registr
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const registry: Registry = { url, downloads, mode: "serve" };
+  const registry: Registry = { url, downloads, requests: 0, mode: "serve" };
   useRegistry(url, join(dir, "cache"));
   onTestFinished(() => {
     server.close();

@@ -88,14 +88,16 @@ function npmInstall(request: InstallRequest, prefix: string, signal: AbortSignal
     npm.stderr.on("data", (text: string) => {
       stderr = (stderr + text).slice(-STDERR_BYTES_MAX);
     });
+    let failure: Error | undefined;
     npm.on("error", (err: NodeJS.ErrnoException) => {
       const message =
         err.code === "ENOENT"
           ? `NpmMissing: ${wanted} can't be installed: there is no 'npm' on PATH; install npm`
           : `InstallFailed: ${wanted} can't be installed: ${err.message}`;
-      reject(new Error(message, { cause: err }));
+      failure = new Error(message, { cause: err });
     });
-    npm.on("close", (code) => (code === 0 ? resolve() : reject(new Error(explain(wanted, stderr)))));
+    // Not before: one that is cancelled may still write where the caller cleans up.
+    npm.on("close", (code) => (code === 0 && !failure ? resolve() : reject(failure ?? new Error(explain(wanted, stderr)))));
   });
 }
 

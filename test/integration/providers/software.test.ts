@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "vitest";
+import { until } from "../../support/agent/harness.ts";
 import { aTempDir, TestResource } from "../../support/claw-provider.ts";
 import { aRegistry, useRegistry } from "../../support/npm-registry.ts";
 
@@ -92,12 +93,15 @@ describe("clusterclaw:process:Software", () => {
   });
 
   it("ends an installation that is cancelled", async ({ expect }) => {
-    await aRegistry({ name: "tinyclaw", version: "1.0.0", ...program });
+    const registry = await aRegistry({ name: "tinyclaw", version: "1.0.0", ...program });
+    registry.mode = "hang";
     const cacheDir = aTempDir();
     const abort = new AbortController();
     const pending = new TestResource("Software").create(software(cacheDir), abort.signal);
-    setTimeout(() => abort.abort(), 100);
-    await expect(pending).rejects.toThrow(/abort/i);
+    await Promise.all([
+      until(() => registry.requests > 0, "npm asks the registry").then(() => abort.abort()),
+      expect(pending).rejects.toThrow(/abort/i),
+    ]);
     expect(readdirSync(join(cacheDir, "tinyclaw"))).toEqual([]);
   });
 
