@@ -7,11 +7,12 @@ import type { Transactions } from "./ports/transactions.ts";
 import { recordState } from "./report-status.ts";
 
 /**
- * Writes what asking a cluster came to. When it can't be reached any more, or again, that is an event, and a condition of every instance
- * on it. @returns whether its reach changed
+ * Writes what asking a cluster came to, unless it was written anew since: it may have another address or credentials now. When it can't be
+ * reached any more, or again, that is an event, and a condition of every instance on it. @param asked the cluster as it was then
+ * @returns whether its reach changed
  */
 export async function recordInspection(
-  name: string,
+  asked: Cluster,
   inspection: Inspection,
   now: string,
   { transactions }: { readonly transactions: Transactions },
@@ -19,11 +20,15 @@ export async function recordInspection(
   return transactions.platform(async (tx) => {
     let before: Cluster | undefined;
     let after: Cluster | undefined;
-    const known = await tx.clusters.find(name);
-    if (!known || digestOf(afterInspection(known, inspection, now)) === digestOf(known.state)) {
+    const known = await tx.clusters.find(asked.id);
+    if (known?.resourceVersion !== asked.resourceVersion || digestOf(afterInspection(known, inspection, now)) === digestOf(known.state)) {
       return false;
     }
+    const { name } = known;
     await tx.clusters.updateState(name, (cluster) => {
+      if (cluster.resourceVersion !== asked.resourceVersion) {
+        return cluster.state;
+      }
       before = cluster;
       after = { ...cluster, state: afterInspection(cluster, inspection, now) };
       return after.state;

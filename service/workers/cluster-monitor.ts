@@ -44,7 +44,7 @@ async function monitor(cluster: Cluster, deps: ClusterMonitorDependencies): Prom
   if (!inspection.ok && cluster.state.reachable) {
     inspection = await inspect(cluster, deps);
   }
-  if (await recordInspection(cluster.name, inspection, deps.clock().toISOString(), deps)) {
+  if (await recordInspection(cluster, inspection, deps.clock().toISOString(), deps)) {
     deps.log.info(
       { cluster: cluster.name, reachable: inspection.ok, reason: inspection.ok ? undefined : inspection.reason },
       "a cluster's reach changed",

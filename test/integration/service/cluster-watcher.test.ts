@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { newId } from "../../../sdk/contract/index.ts";
 import type { ClusterListener, Deviation } from "../../../service/application/ports/clusters.ts";
 import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import { recordInspection } from "../../../service/application/report-cluster.ts";
+import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import { createClusterWatcher } from "../../../service/workers/cluster-watcher.ts";
 import type { DriftWatcherDependencies } from "../../../service/workers/drift-watcher.ts";
 import { aCluster } from "../../support/builders/cluster.ts";
@@ -53,6 +55,22 @@ async function aWatchedInstance(compare: () => Promise<Deviation | undefined> = 
   }
   return { id, run, object, listener, watcher, get: () => run((tx) => tx.instances.get(id)), failures: () => failures };
 }
+
+describe("what asking a cluster came to", () => {
+  it("is not written over what is known of its new address or credentials", async ({ expect }) => {
+    const { transactions } = database;
+    await storeTenant(transactions, { name: SHARED_TENANT });
+    const asked = aCluster();
+    const rotated = { ...asked, generation: 2, resourceVersion: 2 };
+    await transactions.platform((tx) => tx.clusters.insert(asked));
+    await transactions.platform((tx) => tx.clusters.update(rotated, 1));
+    const now = new Date().toISOString();
+    const allocatable = { instances: 1, cpu: 1, memoryBytes: 1 };
+    expect(await recordInspection(rotated, { ok: true, version: "v1", nodes: 1, allocatable }, now, database)).toBe(true);
+    expect(await recordInspection(asked, { ok: false, reason: "Timeout", message: "" }, now, database)).toBe(false);
+    expect((await transactions.platform((tx) => tx.clusters.get(asked.id))).state.reachable).toBe(true);
+  });
+});
 
 describe("what a cluster tells", () => {
   it("is written once the database is back, when it was away at that moment", async ({ expect }) => {
