@@ -92,12 +92,12 @@ describe("an instance in a real pod, through the control plane", () => {
 
     // Once more, while the agent has hardly begun: in its container it is the process that the kernel spares signals it doesn't handle.
     await claw.instances.start("echo");
-    await eventually(pod, (found) => found?.status.initContainerStatuses?.[0]?.state.running !== undefined, 60_000);
+    await eventually(pod, (found) => found?.status.initContainerStatuses?.[0]?.state.running !== undefined, 120_000);
     await claw.instances.stop("echo");
     await eventually(
       () => claw.instances.get("echo"),
       ({ status }) => status.phase === "Stopped",
-      60_000,
+      120_000,
     );
   });
 });
