@@ -27,11 +27,26 @@ export const DEFAULT_URL = "http://127.0.0.1:8787";
 
 /** Flags win over the environment, the environment over the profile. */
 export async function createContext(io: Io, globals: GlobalOptions): Promise<Context> {
-  const profile = pickProfile(await readProfiles(io), globals.profile ?? io.env["CLAW_PROFILE"]);
-  const claw = new Claw({
-    url: globals.url ?? io.env["CLAW_URL"] ?? profile.url ?? DEFAULT_URL,
-    token: globals.token ?? io.env["CLAW_TOKEN"] ?? profile.token,
-    tenant: globals.tenant ?? io.env["CLAW_TENANT"] ?? profile.tenant,
-  });
-  return { io, out: new Printer(io), claw, globals, signal: io.signal, exitCode: 0 };
+  const profiles = await readProfiles(io);
+  let claw: Claw | undefined;
+  const connect = () => {
+    const profile = pickProfile(profiles, globals.profile ?? io.env["CLAW_PROFILE"]);
+    return new Claw({
+      url: globals.url ?? io.env["CLAW_URL"] ?? profile.url ?? DEFAULT_URL,
+      token: globals.token ?? io.env["CLAW_TOKEN"] ?? profile.token,
+      tenant: globals.tenant ?? io.env["CLAW_TENANT"] ?? profile.tenant,
+    });
+  };
+  return {
+    io,
+    out: new Printer(io),
+    // Made when it is asked for: 'claw login' names a profile that is not there yet.
+    get claw() {
+      claw ??= connect();
+      return claw;
+    },
+    globals,
+    signal: io.signal,
+    exitCode: 0,
+  };
 }

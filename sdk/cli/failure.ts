@@ -52,8 +52,8 @@ export interface Told {
   readonly exitCode: ExitCode;
 }
 
-/** What to say of an error. @param url the control plane that was asked */
-export function tell(error: unknown, url: string): Told | undefined {
+/** What to say of an error. */
+export function tell(error: unknown): Told | undefined {
   if (error instanceof CliError) {
     return { what: error.message, why: error.why, fix: error.fix, exitCode: error.exitCode };
   }
@@ -77,7 +77,7 @@ export function tell(error: unknown, url: string): Told | undefined {
     return {
       what: "the control plane can't be reached",
       why: error.message,
-      fix: `start one with 'npm run quickstart', or name another than ${url} with --url or 'claw login <url>'`,
+      fix: "start one with 'npm run quickstart', or name another with --url or 'claw login <url>'",
       exitCode: ExitCode.Failure,
     };
   }

@@ -1,7 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { commands, nouns } from "./commands.ts";
 import { complete } from "./completion.ts";
-import { type Context, createContext, DEFAULT_URL, type GlobalOptions } from "./context.ts";
+import { type Context, createContext, type GlobalOptions } from "./context.ts";
 import { ExitCode, type Told, tell, usageError } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { painter } from "./output/colors.ts";
@@ -17,9 +17,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (error instanceof CommanderError && error.exitCode === 0) {
       return ExitCode.Ok;
     }
-    const told = io.signal.aborted
-      ? { what: "interrupted", exitCode: ExitCode.Interrupted }
-      : tell(error, state.context?.claw.url ?? DEFAULT_URL);
+    const told = io.signal.aborted ? { what: "interrupted", exitCode: ExitCode.Interrupted } : tell(error);
     if (!told) {
       io.stderr.write(
         `${error instanceof Error ? error.stack : String(error)}\nthis is a bug in claw; please report it with the lines above\n`,

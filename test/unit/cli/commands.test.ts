@@ -338,6 +338,21 @@ describe("claw login", () => {
     expect(stderr).not.toContain("hidden");
   });
 
+  it.for([
+    { how: "--profile", argv: ["--profile", "prod"], env: {} },
+    { how: "CLAW_PROFILE", argv: [], env: { CLAW_PROFILE: "prod" } },
+  ])("makes the profile that $how names, beside those that are there", async ({ argv, env }, { expect }) => {
+    await using server = await serve();
+    const homeDir = await tempDir();
+    await runCli(["login", server.url, "--token", "first"], { homeDir });
+    const login = await runCli(["login", server.url, "--token", "second", ...argv], { homeDir, env });
+    expect(login).toMatchObject({ code: 0, stderr: expect.stringContaining("profile 'prod' in") });
+    await runCli(["types", "--profile", "prod"], { homeDir });
+    expect(server.requests.at(-1)?.headers).toMatchObject({ authorization: "Bearer second" });
+    await runCli(["types", "--profile", "default"], { homeDir });
+    expect(server.requests.at(-1)?.headers).toMatchObject({ authorization: "Bearer first" });
+  });
+
   it("refuses a profile that is not there, naming those that are", async ({ expect }) => {
     const { code, stderr } = await runCli(["get", "instances", "--profile", "prod"]);
     expect(code).toBe(2);
