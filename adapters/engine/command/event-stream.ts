@@ -4,7 +4,8 @@ import events from "@pulumi/pulumi/proto/events_pb.js";
 import type { EngineEvent } from "../operation.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
-const deadlineMs = 10_000;
+/** For a consumer that hangs: one that is gone is told at once. */
+const deadlineMs = 60_000;
 
 /** Where an operation's events go: the display, and the Automation API's event server when there is one. */
 export class EventStream {
