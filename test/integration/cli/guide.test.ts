@@ -31,7 +31,7 @@ async function runInShell(script: string, { cwd, path = "", env }: Shell): Promi
 }
 
 // The guides' commands are what people paste: they run here as they stand, in a shell, in their order.
-it("runs every command of the guide", { timeout: 180_000 }, async ({ expect, onTestFinished }) => {
+it("runs every command of the guide", { timeout: 300_000 }, async ({ expect, onTestFinished }) => {
   const service = await startTestService();
   onTestFinished(() => service.stop());
   const guide = await readFile(join(root, "docs/guides/cli.md"), "utf8");

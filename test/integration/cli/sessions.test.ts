@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { aClusterManifest } from "../../support/builders/cluster.ts";
+import { anEcho } from "../../support/builders/manifests.ts";
 import { type CliResult, runCli } from "../../support/cli.ts";
 import { startTestService, type TestService } from "../../support/service.ts";
 
@@ -63,8 +65,10 @@ describe("claw logs -f", () => {
 });
 
 describe("a stream that is refused", () => {
-  it("says why: the instance's agent is not there", async ({ expect }) => {
-    await claw(["create", "idle", "--type", "Echo", "--no-start"]);
+  it("says why: nobody is there to answer", async ({ expect }) => {
+    // On a cluster that does not answer either: anywhere else an agent would be there sooner or later.
+    await service.claw().clusters.create(aClusterManifest("down"));
+    await service.claw("acme").instances.create(anEcho("idle", { placement: { cluster: "down" } }));
     const { code, stderr } = await claw(["logs", "idle", "-f"]);
     expect(code).toBe(1);
     expect(stderr).toContain("instance.unreachable");
