@@ -11,7 +11,7 @@ const { cluster } = useCluster({ real: true });
 useProjectImages(cluster, ["agent", "openClaw"]);
 
 describe("a real OpenClaw in a pod", () => {
-  it("becomes ready from our image, and answers through the control plane", async ({ expect }) => {
+  it("becomes ready from our image, and answers through the control plane", { timeout: 600_000 }, async ({ expect }) => {
     const { api, kubeconfig } = cluster();
     // The API server listens where pods reach this machine.
     const host = new URL(JSON.parse(kubeconfig).clusters[0].cluster.server).hostname;
@@ -39,8 +39,10 @@ describe("a real OpenClaw in a pod", () => {
     await claw.instances.create(anInstance("gateway", { type: "OpenClaw", resources, config: { overrides } }));
     await eventually(
       () => claw.instances.get("gateway"),
-      ({ status }) => status.conditions.some(({ type, status: is }) => type === "Ready" && is === "True"),
-      240_000,
+      // Its agent may connect after the pod is ready.
+      ({ status }) =>
+        ["Ready", "AgentConnected"].every((wanted) => status.conditions.some(({ type, status: is }) => type === wanted && is === "True")),
+      480_000,
     );
     const chat = await claw.instances.chat("gateway");
     let answer = "";

@@ -32,7 +32,7 @@ export function useProjectImages(cluster: () => TestCluster, images: readonly Pr
     if (!reason) {
       await addProjectImages(cluster().kubeconfigPath, images);
     }
-  }, 240_000);
+  }, 600_000);
   beforeEach(({ skip }) => skip(reason !== undefined, reason));
 }
 

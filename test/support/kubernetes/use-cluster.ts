@@ -28,7 +28,7 @@ export function useCluster({ real = false } = {}): {
     if (!reason) {
       cluster = openCluster(existing ?? (await askForCluster(real ? realPath : "/")));
     }
-  }, 180_000);
+  }, 300_000);
   beforeEach(({ skip }) => skip(reason !== undefined, reason));
   afterAll(() => cluster?.api.close());
   const get = () => {
