@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { createClawTypes } from "../adapters/claws/claw-types.ts";
@@ -201,8 +201,21 @@ async function startPostgres(env: Environment, log: Logger, closers: Closers): P
     toolsDir: join(env.dataDir, "tools"),
     log: (message) => log.info(message),
   });
+  const owner = await postgres.own();
+  if (owner !== undefined) {
+    throw new ClawError("service.unavailable", await describeOther(env.dataDir, owner));
+  }
   closers.push(postgres.stop);
   return postgres.url;
+}
+
+/** Where the control plane is that has the data folder already, and what to do. */
+async function describeOther(dataDir: string, pid: number): Promise<string> {
+  const file = accessFile(dataDir);
+  const access = await readFile(file, "utf8").then(JSON.parse, () => undefined);
+  const [state, use] =
+    access?.pid === pid ? [`runs at ${access.url}`, `use it (its token is in ${file})`] : ["is just starting", "wait for it"];
+  return `a control plane on the data folder ${dataDir} ${state} (pid ${pid}): ${use}, stop it with 'kill ${pid}', or start this one on another CLAW_DATA_DIR and CLAW_PORT`;
 }
 
 /** The administrator's token and the shared tenant, made once; several replicas may try at the same time. */
@@ -283,7 +296,11 @@ async function revive(dataDir: string, agentUrl: string, log: Logger): Promise<b
 
 /** Where the local tools and the quickstart find the service; replaced whole, readable by its owner alone. */
 async function writeAccess(dataDir: string, url: string, token: string): Promise<void> {
-  const file = join(dataDir, "access.json");
+  const file = accessFile(dataDir);
   await writeFile(`${file}.new`, `${JSON.stringify({ url, token, pid: process.pid })}\n`, { mode: 0o600 });
   await rename(`${file}.new`, file);
+}
+
+function accessFile(dataDir: string): string {
+  return join(dataDir, "access.json");
 }

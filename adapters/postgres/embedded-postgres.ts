@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { type Binaries, findBinaries } from "./embedded/binaries.ts";
 import { clusterMajor, connection, createCluster, probeServer, readPassword, serverEnv } from "./embedded/cluster.ts";
+import { ownServer } from "./embedded/owner.ts";
 import { findServerUser, reachableFolder, type ServerUser } from "./embedded/server-user.ts";
 
 const DATABASE = "claw";
@@ -22,6 +23,8 @@ export interface EmbeddedPostgres {
   /** Of the database `claw`, with the password in it. */
   readonly url: string;
   readonly pid: number;
+  /** Makes this process the one that may stop the server. @returns the id of the process that is it already */
+  own(): Promise<number | undefined>;
   /** Stops the server, letting transactions in flight fail. Without it the server outlives this process, for the next one to adopt. */
   stop(): Promise<void>;
 }
@@ -63,6 +66,7 @@ async function adopt(clusterDir: string, server: { pid: number; port: number }):
   return {
     url: `postgres://claw:${password}@127.0.0.1:${server.port}/${DATABASE}`,
     pid: server.pid,
+    own: () => ownServer(server.port, password),
     stop: () => stop(clusterDir),
   };
 }
