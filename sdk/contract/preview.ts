@@ -102,6 +102,14 @@ export const PreviewItemSchema = z.object({
 });
 export type PreviewItem = z.infer<typeof PreviewItemSchema>;
 
+/** What all instances of a tenant share in a cluster: its namespace, quota, rights and network policies. */
+export const BoundaryChangeSchema = z.object({
+  tenant: z.string(),
+  cluster: z.string(),
+  resources: z.array(ResourceChangeSchema),
+});
+export type BoundaryChange = z.infer<typeof BoundaryChangeSchema>;
+
 export const PreviewSchema = z.object({
   /** Applies exactly this: `POST /api/v1/previews/{planId}/apply`. Absent when it can't be applied. */
   planId: z.string().optional(),
@@ -109,6 +117,8 @@ export const PreviewSchema = z.object({
   expiresAt: z.iso.datetime(),
   /** One per change, then the instances that change though no manifest names them, because a template they use does. */
   items: z.array(PreviewItemSchema),
+  /** One per tenant and cluster whose instances the changes touch; none for the control plane's own host. */
+  boundaries: z.array(BoundaryChangeSchema).default([]),
   verdicts: z.array(VerdictSchema),
   summary: z.object({ create: z.int(), update: z.int(), replace: z.int(), delete: z.int(), same: z.int() }),
 });

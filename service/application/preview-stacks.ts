@@ -1,4 +1,11 @@
-import { ClawError, type ResolvedInstance, type ResourceChange, type StackTarget, type TenantId } from "../../sdk/contract/index.ts";
+import {
+  type BoundaryChange,
+  ClawError,
+  type ResolvedInstance,
+  type ResourceChange,
+  type StackTarget,
+  type TenantId,
+} from "../../sdk/contract/index.ts";
 import type { Affected } from "./changes.ts";
 import type { StackOperations } from "./ports/operations.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
@@ -45,20 +52,26 @@ export async function touchedStacks(
   return [...stacks.values()];
 }
 
+/** What the engine says of stacks. */
+export interface StackChanges {
+  /** By `tenant/instance`. */
+  readonly byInstance: ReadonlyMap<string, readonly ResourceChange[]>;
+  readonly boundaries: readonly BoundaryChange[];
+}
+
 /**
- * Engine previews of all stacks, beside one another; what changes by `tenant/instance`. A stack of a cluster that can't be reached is
- * left out: what it has now is not known. @throws {ClawError} `engine.failed`
+ * Engine previews of all stacks, beside one another. A stack of a cluster that can't be reached is left out: what it has now is not
+ * known. @throws {ClawError} `engine.failed`
  */
-export async function previewStacks(
-  touched: readonly TouchedStack[],
-  stacks: Pick<StackOperations, "preview">,
-): Promise<Map<string, ResourceChange[]>> {
+export async function previewStacks(touched: readonly TouchedStack[], stacks: Pick<StackOperations, "preview">): Promise<StackChanges> {
   const byInstance = new Map<string, ResourceChange[]>();
+  const boundaries: BoundaryChange[] = [];
   const results = await Promise.all(
     touched
       .filter(({ reachable }) => reachable)
-      .map(async ({ tenantId, tenant, target, instances }) => ({
+      .map(async ({ tenantId, tenant, cluster, target, instances }) => ({
         tenant,
+        cluster,
         result: await stacks.preview({
           tenantId,
           spec: { tenant, target, instances: instances.flatMap(({ resolved }) => resolved ?? []) },
@@ -66,9 +79,13 @@ export async function previewStacks(
         }),
       })),
   );
-  for (const { tenant, result } of results) {
-    for (const change of result.changes) {
-      const key = `${tenant}/${change.instance ?? ""}`;
+  for (const { tenant, cluster, result } of results) {
+    const shared = result.changes.filter(({ instance }) => instance === undefined);
+    if (shared.length > 0) {
+      boundaries.push({ tenant, cluster, resources: shared });
+    }
+    for (const change of result.changes.filter(({ instance }) => instance !== undefined)) {
+      const key = `${tenant}/${change.instance}`;
       byInstance.set(key, [...(byInstance.get(key) ?? []), change]);
     }
     const failure = result.failures[0];
@@ -76,5 +93,5 @@ export async function previewStacks(
       throw new ClawError("engine.failed", `the preview failed at ${failure.urn}: ${failure.message}`);
     }
   }
-  return byInstance;
+  return { byInstance, boundaries };
 }

@@ -11,6 +11,7 @@ import {
 import { type PlannedChange, targetKey } from "../domain/change.ts";
 import type { ConfigProblem } from "../domain/configs/resolve-config.ts";
 import { diffFiles, diffValues } from "../domain/diff.ts";
+import { digestOf } from "../domain/digest.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Actor } from "../domain/tenancy/tenant.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
@@ -18,7 +19,7 @@ import { type Affected, assertAllowed, makeChanges, type Outcome, problemsOf } f
 import type { IfMatch } from "./operations.ts";
 import type { StackOperations } from "./ports/operations.ts";
 import type { Plan, Transactions } from "./ports/transactions.ts";
-import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
+import { previewStacks, type StackChanges, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
 import type { ResolveDependencies } from "./resolve-instance.ts";
 import type { TargetDependencies } from "./stack-target.ts";
 import type { StoredResource, Written } from "./write-context.ts";
@@ -48,19 +49,21 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   const base = new Map<string, string>();
   const { outcome, touched } = await deps.transactions.dryRun(async (tx) => {
     const result = await makeChanges(tx, changes, stamp, deps);
-    for (const [key, version] of baseOf(result)) {
+    const stacks = await touchedStacks(tx, result.affected, deps);
+    for (const [key, version] of baseOf(result, stacks)) {
       base.set(key, version);
     }
-    return { outcome: result, touched: await touchedStacks(tx, result.affected, deps) };
+    return { outcome: result, touched: stacks };
   });
-  const stacks = { resources: await previewStacks(touched, deps.stacks), unseen: touched.filter(({ reachable }) => !reachable) };
+  const stacks = { ...(await previewStacks(touched, deps.stacks)), unseen: touched.filter(({ reachable }) => !reachable) };
   const items = [...itemsOfWritten(outcome, stacks), ...itemsOfOthers(outcome, stacks)];
   const preview: Preview = {
     createdAt: createdAt.toISOString(),
     expiresAt: new Date(createdAt.getTime() + PLAN_TTL_MS).toISOString(),
     items,
+    boundaries: [...stacks.boundaries],
     verdicts: [...outcome.verdicts],
-    summary: summarise(items),
+    summary: summarise([...items, ...stacks.boundaries]),
   };
   if (outcome.verdicts.some((verdict) => !verdict.allowed) || problemsOf(outcome).some((problem) => !problem.pending)) {
     return preview;
@@ -113,7 +116,7 @@ export async function applyPlan(
         throw error instanceof ClawError && error.status < 500 ? stale(error.message, []) : error;
       },
     );
-    const moved = movedSince(plan.base, baseOf(outcome));
+    const moved = movedSince(plan.base, baseOf(outcome, await touchedStacks(tx, outcome.affected, deps)));
     if (moved.length > 0 || outcome.digest !== plan.digest) {
       throw stale(`what preview '${id}' was computed from has changed`, moved);
     }
@@ -135,8 +138,11 @@ async function planTenant({ actor, tenantId }: PlanOwner, transactions: Transact
   return (await transactions.platform((tx) => tx.tenants.get(SHARED_TENANT))).id;
 }
 
-/** What an outcome was computed from: each resource's version before, and how far its reconciliation was. */
-function* baseOf(outcome: Outcome): Iterable<[string, string]> {
+/**
+ * What an outcome was computed from: each resource's version before, how far its reconciliation was, and what its stacks get of the
+ * cluster and the tenant.
+ */
+function* baseOf(outcome: Outcome, touched: readonly TouchedStack[]): Iterable<[string, string]> {
   for (const item of outcome.written) {
     yield [targetKey(item.change), item.before ? String(item.before.resourceVersion) : "absent"];
   }
@@ -146,6 +152,13 @@ function* baseOf(outcome: Outcome): Iterable<[string, string]> {
       `ClawInstance/${item.tenant}/${item.name}`,
       before ? `${before.resourceVersion}/${before.generation}/${before.status.observedGeneration}` : "absent",
     ];
+  }
+  for (const { tenant, cluster, target } of touched) {
+    if (target.runtime === "kubernetes") {
+      // Credentials that rotate change nothing that was shown.
+      const { kubeconfig: _kubeconfig, context: _context, ...declared } = target;
+      yield [`Boundary/${tenant}/${cluster}`, digestOf(declared)];
+    }
   }
 }
 
@@ -164,8 +177,7 @@ function sealedChange({ change, after }: Written): PlannedChange {
 }
 
 /** What the engine says of the stacks, and those that it could not be asked about. */
-interface StackPreviews {
-  readonly resources: ReadonlyMap<string, ResourceChange[]>;
+interface StackPreviews extends StackChanges {
   readonly unseen: readonly TouchedStack[];
 }
 
@@ -191,20 +203,29 @@ function itemsOfOthers(outcome: Outcome, stacks: StackPreviews): PreviewItem[] {
     outcome.written.some((item) => item.kind === "ClawInstance" && item.tenant === affected.tenant && item.name === affected.name);
   return outcome.affected
     .filter((affected) => !named(affected))
-    .map((affected) => ({
-      kind: "ClawInstance" as const,
-      name: affected.name,
-      tenant: affected.tenant,
-      op: "update" as const,
-      diffs: [],
-      ...consequences(affected, stacks, []),
-    }));
+    .map((affected) => {
+      const what = consequences(affected, stacks, []);
+      // It may be only the boundary that changes. What can't be seen is taken for a change.
+      const isSame = what.effect === "none" && what.files.length === 0 && what.problems.length === 0 && what.resources.every(isKept);
+      return {
+        kind: "ClawInstance" as const,
+        name: affected.name,
+        tenant: affected.tenant,
+        op: isSame ? ("same" as const) : ("update" as const),
+        diffs: [],
+        ...what,
+      };
+    });
+}
+
+function isKept({ op }: ResourceChange): boolean {
+  return op === "same" || op === "read";
 }
 
 function consequences(affected: Affected, stacks: StackPreviews, problems: readonly ConfigProblem[], reason?: string) {
   const before = affected.before?.resolved;
   const after = affected.after?.resolved;
-  const own = stacks.resources.get(`${affected.tenant}/${affected.name}`) ?? [];
+  const own = [...(stacks.byInstance.get(`${affected.tenant}/${affected.name}`) ?? [])];
   const mask = [...(affected.before?.secretValues ?? []), ...(affected.after?.secretValues ?? [])];
   return {
     effect: effectOf(affected, own),
@@ -270,7 +291,7 @@ function manifestDiff(before: StoredResource | undefined, after: StoredResource 
   return diffValues(view(before), view(after));
 }
 
-function summarise(items: readonly PreviewItem[]): Preview["summary"] {
-  const count = (op: ResourceChange["op"]) => items.flatMap((item) => item.resources).filter((resource) => resource.op === op).length;
+function summarise(parts: readonly Pick<PreviewItem, "resources">[]): Preview["summary"] {
+  const count = (op: ResourceChange["op"]) => parts.flatMap((part) => part.resources).filter((resource) => resource.op === op).length;
   return { create: count("create"), update: count("update"), replace: count("replace"), delete: count("delete"), same: count("same") };
 }

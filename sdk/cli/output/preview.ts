@@ -32,23 +32,39 @@ const VALUE_CHARS = 100;
 
 /** Whether applying it would change anything. */
 export function hasChanges(preview: Preview): boolean {
-  return preview.items.some((item) => item.op !== "same" || changesStack(item) || item.files.some((file) => file.diff !== ""));
+  return (
+    preview.items.some((item) => item.op !== "same" || changesStack(item) || item.files.some((file) => file.diff !== "")) ||
+    preview.boundaries.some(changesStack)
+  );
 }
 
-function changesStack(item: Item): boolean {
-  return item.resources.some((resource) => resource.op !== "same" && resource.op !== "read");
+function changesStack(part: Pick<Item, "resources">): boolean {
+  return touched(part.resources).length > 0;
+}
+
+function touched(resources: readonly ResourceChange[]): ResourceChange[] {
+  return resources.filter(({ op }) => op !== "same" && op !== "read");
 }
 
 /** What a preview touches, without the details. */
 export function outlineOf(preview: Preview): Preview {
-  return { ...preview, items: preview.items.map((item) => ({ ...item, diffs: [], files: [], resources: [] })), verdicts: [] };
+  const plain = (resources: readonly ResourceChange[]) => resources.map((resource) => ({ ...resource, diffs: [] }));
+  return {
+    ...preview,
+    items: preview.items.map((item) => ({ ...item, diffs: [], files: [], resources: [] })),
+    boundaries: preview.boundaries.map((boundary) => ({ ...boundary, resources: plain(boundary.resources) })),
+    verdicts: [],
+  };
 }
 
-/** A preview for people: every item with its properties, files, stack resources and effect, then verdicts and the sum. */
+/** A preview for people: every item with its properties, files, stack resources and effect, then boundaries, verdicts and the sum. */
 export function renderPreview(preview: Preview, paint: Paint, now: number = Date.now()): string {
   const lines: string[] = [];
   for (const item of preview.items) {
     lines.push(...renderItem(item, paint));
+  }
+  for (const boundary of preview.boundaries.filter(changesStack)) {
+    lines.push(...renderBoundary(boundary, paint));
   }
   if (preview.verdicts.length > 0) {
     lines.push("", paint("bold", "Quota and policies"));
@@ -92,18 +108,26 @@ function renderItem(item: Item, paint: Paint): string[] {
       lines.push(`    ${paint("bold", file.path)}`, ...renderFileDiff(file.diff, paint));
     }
   }
-  const touched = item.resources.filter((resource) => resource.op !== "same" && resource.op !== "read");
-  for (const resource of touched) {
-    const look = MARKS[resource.op];
-    lines.push(`    ${paint(look.style, `${look.mark} ${resource.type} ${resource.name}`)}`);
+  const told = item.files.map(({ path }) => `files["${path}"]`);
+  return [...lines, ...renderResources(item.resources, paint, told)];
+}
+
+function renderBoundary({ tenant, cluster, resources }: Preview["boundaries"][number], paint: Paint): string[] {
+  const { mark, style } = MARKS[touched(resources).every(({ op }) => op === "create") ? "create" : "update"];
+  return [
+    `${paint(style, `${mark} boundary/${tenant}`)}${paint("dim", ` on ${cluster}, shared by the tenant's instances`)}`,
+    ...renderResources(resources, paint),
+  ];
+}
+
+/** @param told paths of properties that are shown already */
+function renderResources(resources: readonly ResourceChange[], paint: Paint, told: readonly string[] = []): string[] {
+  return touched(resources).flatMap(({ op, type, name, diffs }) => {
+    const { mark, style } = MARKS[op];
     // The properties of a resource that appears or goes are those of its item, said again.
-    if (resource.op === "update" || resource.op === "replace") {
-      const told = item.files.map(({ path }) => `files["${path}"]`);
-      const untold = resource.diffs.filter(({ path }) => !told.includes(path));
-      lines.push(...untold.map((diff) => `        ${renderDiff(diff, paint)}`));
-    }
-  }
-  return lines;
+    const shown = op === "update" || op === "replace" ? diffs.filter(({ path }) => !told.includes(path)) : [];
+    return [`    ${paint(style, `${mark} ${type} ${name}`)}`, ...shown.map((diff) => `        ${renderDiff(diff, paint)}`)];
+  });
 }
 
 function renderDiff({ path, kind, before = "", after = "", replaces }: PropertyDiff, paint: Paint): string {

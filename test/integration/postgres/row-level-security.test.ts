@@ -58,6 +58,7 @@ async function aFullTenant(): Promise<TenantId> {
         createdAt: now,
         expiresAt: now,
         items: [],
+        boundaries: [],
         verdicts: [],
         summary: { create: 0, update: 0, replace: 0, delete: 0, same: 0 },
       },

@@ -92,11 +92,28 @@ describe("renderPreview", () => {
           ],
         }),
       ],
+      boundaries: [
+        {
+          tenant: "acme",
+          cluster: "eu-1",
+          resources: [
+            {
+              urn: "urn:3",
+              type: "kubernetes:core/v1:ResourceQuota",
+              name: "acme-quota",
+              op: "update",
+              diffs: [{ path: "spec.hard.pods", kind: "update", before: '"1"', after: '"2"' }],
+            },
+            { urn: "urn:4", type: "kubernetes:core/v1:Namespace", name: "acme-namespace", op: "same", diffs: [] },
+          ],
+        },
+        { tenant: "acme", cluster: "us-1", resources: [] },
+      ],
       verdicts: [
         { kind: "quota", name: "instances", allowed: true, message: "2 of 10" },
         { kind: "policy", name: "max-replicas", allowed: false, message: "5 is more than 3" },
       ],
-      summary: { create: 0, update: 1, replace: 0, delete: 0, same: 1 },
+      summary: { create: 0, update: 2, replace: 0, delete: 0, same: 2 },
     });
     expect(renderPreview(preview, plain, Date.parse("2026-01-01T00:10:00.000Z"))).toMatchInlineSnapshot(`
       "~ instance/web in acme  reloads its config, keeps running
@@ -116,13 +133,16 @@ describe("renderPreview", () => {
           ✖ spec.config: model.name is required
             fix: --set model.name=…
           ! waits: spec.config: the secret model.apiKey is not set
+      ~ boundary/acme on eu-1, shared by the tenant's instances
+          ~ kubernetes:core/v1:ResourceQuota acme-quota
+              ~ spec.hard.pods: "1" → "2"
 
       Quota and policies
         ✔ quota instances: 2 of 10
         ✖ policy max-replicas: 5 is more than 3
 
       Sum: 1 to create, 1 to update, 1 unchanged
-      Stack resources: 1 updated
+      Stack resources: 2 updated
 
       Apply exactly this within 50m:
         claw apply --plan pln_1"
@@ -157,6 +177,8 @@ describe("renderPreview", () => {
     expect(hasChanges(aPreview({ items: [same] }))).toBe(false);
     expect(hasChanges(aPreview({ items: [{ ...same, files: [{ path: "a", diff: "+x" }] }] }))).toBe(true);
     expect(hasChanges(aPreview())).toBe(true);
+    const created = { urn: "u", type: "t", name: "n", op: "create" as const, diffs: [] };
+    expect(hasChanges(aPreview({ items: [same], boundaries: [{ tenant: "acme", cluster: "eu-1", resources: [created] }] }))).toBe(true);
   });
 });
 

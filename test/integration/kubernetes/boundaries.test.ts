@@ -1,0 +1,62 @@
+import { describe, it } from "vitest";
+import { anEcho } from "../../support/builders/manifests.ts";
+import { type Fleet, useFleets } from "../../support/kubernetes/fleet.ts";
+import { eventually } from "../../support/service.ts";
+
+const { aFleet } = useFleets();
+
+const NETWORK_POLICY = "networking.k8s.io/v1";
+
+/** The cluster as it is, with other ranges that claws may reach. */
+async function withEgress({ claw }: Fleet, cluster: string, allowedEgress: string[]) {
+  const { apiVersion, kind, spec } = await claw.clusters.get(cluster);
+  const networkPolicy = { ...spec.networkPolicy, allowedEgress };
+  return { apiVersion, kind, metadata: { name: cluster }, spec: { ...spec, networkPolicy } };
+}
+
+describe("what a tenant's instances share in a cluster", () => {
+  it("is previewed and counted with the first of them, and with a change of the cluster", async ({ expect }) => {
+    const fleet = await aFleet("shares", 2);
+    const { claw, running, api, path, namespace } = fleet;
+    const tenant = namespace.replace("claw-", "");
+    const first = await claw.previews.create({ manifests: [anEcho("web")] });
+    expect(first.boundaries).toMatchObject([{ tenant, cluster: "shares" }]);
+    const made = first.boundaries[0]?.resources ?? [];
+    expect(made.every(({ op }) => op === "create")).toBe(true);
+    expect(made.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(
+        ["Namespace", "ResourceQuota", "NetworkPolicy", "RoleBinding"].map((kind) => expect.stringMatching(`:${kind}$`)),
+      ),
+    );
+    expect(first.summary.create).toBe(made.length + (first.items[0]?.resources.length ?? 0));
+    await claw.previews.apply(first.planId ?? "");
+    await running("web");
+
+    const opened = await claw.previews.create({ manifests: [await withEgress(fleet, "shares", ["192.0.2.0/24"])] });
+    expect(opened.items).toMatchObject([
+      { kind: "Cluster", op: "update" },
+      { kind: "ClawInstance", name: "web", op: "same", effect: "none" },
+    ]);
+    const changes = opened.boundaries[0]?.resources.filter(({ op }) => op !== "same");
+    expect(changes).toMatchObject([{ type: "kubernetes:networking.k8s.io/v1:NetworkPolicy", op: "update" }]);
+    expect(JSON.stringify(changes?.[0]?.diffs)).toContain("192.0.2.0/24");
+    expect(opened.summary).toMatchObject({ create: 0, update: 1, delete: 0 });
+    await claw.previews.apply(opened.planId ?? "");
+    await eventually(
+      () => api.get(`${path("networkpolicies", NETWORK_POLICY)}/allow-egress`),
+      (policy) => JSON.stringify(policy.spec).includes("192.0.2.0/24"),
+    );
+  });
+
+  it("is part of what a plan is bound to", async ({ expect }) => {
+    const fleet = await aFleet("bound", 2);
+    const { claw, namespace } = fleet;
+    const { planId = "" } = await claw.previews.create({ manifests: [anEcho("web")] });
+    await claw.clusters.replace("bound", await withEgress(fleet, "bound", ["192.0.2.0/24"]));
+    await expect(claw.previews.apply(planId)).rejects.toMatchObject({
+      code: "preview.stale",
+      issues: [{ path: `Boundary/${namespace.replace("claw-", "")}/bound` }],
+    });
+    await expect(claw.instances.get("web")).rejects.toMatchObject({ code: "instance.not_found" });
+  });
+});
