@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { createClawTypes } from "../adapters/claws/claw-types.ts";
@@ -16,8 +16,9 @@ import { openDatabase } from "../adapters/postgres/open-database.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
 import { localLauncher, reviveAgents } from "../adapters/providers/clusterclaw/agent-client.ts";
 import { adoptionOf } from "../components/claw-instance/adopt.ts";
+import { instanceRoot } from "../components/claw-instance/instance-dirs.ts";
 import { PROJECT_NAME, stackName } from "../components/claw-instance/instance-urns.ts";
-import { ClawError, type InstanceId, newId, type TenantId } from "../sdk/contract/index.ts";
+import { ClawError, type InstanceId, newId, type StackTarget, type TenantId } from "../sdk/contract/index.ts";
 import { createOperations } from "./application/create-operations.ts";
 import type { AuditEntry } from "./application/dependencies.ts";
 import { createChannelOpener } from "./application/open-channel.ts";
@@ -167,7 +168,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   });
   local.agentUrl = `${url.replace(/^http/, "ws")}/agent/v1`;
 
-  const reconciler = startReconciler({ transactions, stacks, clusters, types, cipher, local, clock, log });
+  const deleteData = (target: StackTarget, tenant: string, uid: string) =>
+    target.runtime === "process"
+      ? rm(instanceRoot(target.rootDir, tenant, uid), { recursive: true, force: true })
+      : clusters.deleteVolumes(target, target.namespace, uid);
+  const reconciler = startReconciler({ transactions, stacks, clusters, deleteData, types, cipher, local, clock, log });
   const clusterDependencies = { ...dependencies, clusters, log };
   const keeper = startClusterKeeper({
     transactions,

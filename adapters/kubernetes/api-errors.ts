@@ -49,3 +49,13 @@ export class NoMatchError extends Error {
     this.name = "NoMatchError";
   }
 }
+
+/** The answer, or undefined where what it was about is gone or was exchanged meanwhile. */
+export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error: unknown) => {
+    if (error instanceof ApiError && (error.isNotFound || error.code === 409)) {
+      return undefined;
+    }
+    throw error;
+  });
+}

@@ -1,5 +1,5 @@
 import type { ApiClient } from "./api-client.ts";
-import { ApiError } from "./api-errors.ts";
+import { orGone } from "./api-errors.ts";
 import { listAt, textAt } from "./objects.ts";
 
 /**
@@ -24,13 +24,4 @@ export async function killPod(client: ApiClient, namespace: string, name: string
   if (uid !== "") {
     await orGone(client.request({ method: "DELETE", path, body: { gracePeriodSeconds: 0, preconditions: { uid } } }));
   }
-}
-
-async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  return answer.catch((error: unknown) => {
-    if (error instanceof ApiError && (error.isNotFound || error.code === 409)) {
-      return undefined;
-    }
-    throw error;
-  });
 }

@@ -23,6 +23,11 @@ export function storageDirs(
   return { configDir: inside(storage.configDir, "config"), dataDir: inside(storage.dataDir, "data") };
 }
 
+/** The folder of an instance's config and data: nothing else is in it. */
+export function instanceRoot(rootDir: string, tenant: string, uid: string): string {
+  return join(rootDir, "tenants", tenant, uid);
+}
+
 /**
  * Where an instance lives below the host's root folder. The paths that a manifest names are inside the instance, as they would be in
  * a container: no tenant reaches the host's own folders, or another's, by naming them.
@@ -35,7 +40,7 @@ export function instanceDirs(
   return {
     hostDir: rootDir,
     cacheDir: join(rootDir, "software"),
-    ...storageDirs(join(rootDir, "tenants", tenant, instance.uid), instance.storage),
+    ...storageDirs(instanceRoot(rootDir, tenant, instance.uid), instance.storage),
     runDir: join(rootDir, "run", instance.uid),
   };
 }

@@ -1,4 +1,4 @@
-import { ClawError, type ResolvedInstance } from "../../sdk/contract/index.ts";
+import type { ResolvedInstance } from "../../sdk/contract/index.ts";
 import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { open } from "../domain/sealed.ts";
@@ -39,10 +39,7 @@ export async function resolveInstance(
 ): Promise<Resolution> {
   const { spec } = instance;
   const adapter = deps.types.find(spec.type);
-  if (!adapter) {
-    throw new ClawError("instance.unknown_type", `claw type '${spec.type}' is not known any more`);
-  }
-  const version = spec.version ?? adapter.defaultVersion;
+  const version = spec.version ?? adapter?.defaultVersion ?? "";
   const failed = (issues: readonly ConfigProblem[], configVersion?: number): Resolution => ({
     instance,
     resolved: undefined,
@@ -52,6 +49,10 @@ export async function resolveInstance(
     model: undefined,
     secretValues: [],
   });
+  if (!adapter) {
+    const message = `claw type '${spec.type}' is not known any more`;
+    return failed([{ path: "spec.type", message, fix: "bring the type back, or destroy the instance" }]);
+  }
 
   const template = spec.config.template === undefined ? undefined : await scope.templates.find(spec.config.template);
   if (spec.config.template !== undefined && !template) {

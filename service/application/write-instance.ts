@@ -75,8 +75,13 @@ export async function writeInstance(writer: Writer): Promise<Written> {
 /** The instance as an action wants it. */
 function requested(before: Instance, change: PlannedChange, now: string): Instance {
   switch (change.action) {
-    case "delete":
-      return before.deletedAt !== undefined ? before : { ...before, deletedAt: now, purgeData: change.purgeData ?? false };
+    case "delete": {
+      const purgeData = before.purgeData || (change.purgeData ?? false);
+      // Until it is gone, its data can still be asked to go too.
+      return before.deletedAt !== undefined && purgeData === before.purgeData
+        ? before
+        : { ...before, deletedAt: before.deletedAt ?? now, purgeData };
+    }
     case "start":
     case "stop":
     case "kill": {

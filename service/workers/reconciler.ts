@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { ClawError, type ResolvedInstance } from "../../sdk/contract/index.ts";
+import { ClawError, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
 import type { Clusters } from "../application/ports/clusters.ts";
 import type { StackOperation, StackOperations, StackResult } from "../application/ports/operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
@@ -20,6 +20,8 @@ export interface ReconcilerDependencies extends ResolveDependencies, TargetDepen
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
   readonly clusters: Pick<Clusters, "refreshPods">;
+  /** Deletes what an instance that is gone from its stack has left on a target. Safe to repeat. */
+  readonly deleteData: (target: StackTarget, tenant: string, uid: InstanceId) => Promise<void>;
   readonly clock: () => Date;
   readonly log: Logger;
 }
@@ -71,8 +73,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     const scope = await tx.enter(tenant.id);
     const items: Work[] = [];
     for (const instance of await scope.instances.listDue(cluster, BATCH)) {
-      const isNeeded = !leaves(instance) || (instance.deletedAt !== undefined && instance.purgeData);
-      items.push({ instance, resolution: isNeeded ? await resolveInstance(scope, tenant.name, instance, deps) : undefined });
+      items.push({ instance, resolution: leaves(instance) ? undefined : await resolveInstance(scope, tenant.name, instance, deps) });
     }
     return { work: items, target: await stackTarget(tx, tenant, cluster, deps) };
   });
@@ -84,39 +85,47 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
       .join("; ");
     await settle(tenant, instance, { ok: false, generation: instance.generation, reason: "ConfigInvalid", message, final: true }, deps);
   }
-  const operation = (items: readonly Work[], instances: ResolvedInstance[]): StackOperation => ({
-    tenantId: tenant.id,
-    spec: { tenant: tenant.name, target, instances },
-    instances: items.map(({ instance }) => ({ name: instance.name, project: instance.projectName })),
-    refresh: items.some(({ instance }) => instance.status.drift.length > 0),
-  });
-  const run = async (items: readonly Work[], instances: ResolvedInstance[]): Promise<Work[]> => {
-    const outcomeOf = items.length > 0 ? await runOperation(operation(items, instances), deps) : undefined;
-    const done = [];
-    for (const item of items) {
-      const outcome = outcomeOf?.(item);
-      if (outcome?.ok) {
-        done.push(item);
-      } else if (outcome) {
-        await settle(tenant, item.instance, outcome, deps);
-      }
-    }
-    return done;
-  };
-
   const ready = work.filter(isResolved);
-  // What a deletion does with data is decided by the state it deletes: a purge writes its wish there first.
-  const purges = ready.filter(({ instance, resolution }) => instance.purgeData && resolution?.resolved);
-  const doomed = purges.flatMap(({ resolution }) => resolution?.resolved ?? []);
-  const marked = await run(
-    purges,
-    doomed.map((instance) => ({ ...instance, running: false, deletionPolicy: "delete" })),
+  if (ready.length === 0) {
+    return;
+  }
+  const outcomeOf = await runOperation(
+    {
+      tenantId: tenant.id,
+      spec: { tenant: tenant.name, target, instances: ready.flatMap(({ resolution }) => resolution?.resolved ?? []) },
+      instances: ready.map(({ instance }) => ({ name: instance.name, project: instance.projectName })),
+      refresh: ready.some(({ instance }) => instance.status.drift.length > 0),
+    },
+    deps,
   );
-  const rest = [...ready.filter((item) => !purges.includes(item)), ...marked];
-  const wanted = rest.filter(({ instance }) => !leaves(instance)).flatMap(({ resolution }) => resolution?.resolved ?? []);
-  for (const { instance, resolution } of await run(rest, wanted)) {
-    const done: OperationOutcome = { ok: true, generation: instance.generation, ...configOf(resolution) };
-    await settle(tenant, instance, done, deps);
+  for (const item of ready) {
+    const outcome = outcomeOf(item);
+    const isGone = outcome.ok && item.instance.deletedAt !== undefined;
+    await settle(tenant, item.instance, isGone ? await afterData(outcome, item.instance, target, tenant, deps) : outcome, deps);
+  }
+}
+
+/**
+ * Deletes the data of an instance that is gone, if they are to go. The stack is not asked to: it may never have made the instance, or hold
+ * another wish of what becomes of its data, and a wish can be written there only for an instance that can be set up.
+ */
+async function afterData(
+  outcome: OperationOutcome,
+  { id, generation, purgeData, spec }: Instance,
+  target: StackTarget,
+  tenant: Tenant,
+  deps: ReconcilerDependencies,
+): Promise<OperationOutcome> {
+  if (!purgeData && spec.deletionPolicy === "retain") {
+    return outcome;
+  }
+  try {
+    await deps.deleteData(target, tenant.name, id);
+    return outcome;
+  } catch (err) {
+    deps.log.warn({ err, tenantId: tenant.id, instance: id }, "data could not be deleted; it is tried again");
+    const message = err instanceof Error ? err.message : String(err);
+    return { ok: false, generation, reason: "DataNotDeleted", message, final: false };
   }
 }
 
@@ -184,6 +193,10 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
       return;
     }
     if (outcome.ok && instance.deletedAt !== undefined) {
+      if (!(await tx.instances.delete(instance.id, instance.generation))) {
+        // It was destroyed once more meanwhile, now with its data: that is due still.
+        return;
+      }
       await tx.publish({
         id: `evt_${instance.id}_destroyed`,
         aggregate: "instance",
@@ -191,7 +204,6 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
         time: now,
         data: { uid: instance.id, name: instance.name },
       });
-      await tx.instances.delete(instance.id);
       return;
     }
     if (!outcome.ok && !("locked" in outcome)) {

@@ -101,10 +101,14 @@ export class PostgresInstanceRepository implements InstanceRepository {
     });
   }
 
-  async delete(id: InstanceId): Promise<void> {
-    await this.#scope.run(async (manager) => {
+  async delete(id: InstanceId, generation: number): Promise<boolean> {
+    return this.#scope.run(async (manager) => {
+      const [, count] = await manager.query<[unknown, number]>(`delete from instances where id = $1 and generation = $2`, [id, generation]);
+      if (count === 0) {
+        return false;
+      }
       await manager.query(`delete from config_values where level = 'instance' and owner_id = $1`, [id]);
-      await manager.query(`delete from instances where id = $1`, [id]);
+      return true;
     });
   }
 

@@ -135,8 +135,8 @@ export interface InstanceRepository {
   update(instance: Instance, expected: number): Promise<void>;
   /** Writes status only; false when the row is gone. */
   updateStatus(id: InstanceId, change: (state: Instance) => InstanceState): Promise<boolean>;
-  /** Removes the row: its resources are gone. */
-  delete(id: InstanceId): Promise<void>;
+  /** Removes the row, for its resources are gone; false when the instance has another generation by now. */
+  delete(id: InstanceId, generation: number): Promise<boolean>;
   usage(projectId?: ProjectId): Promise<ResourceUsage>;
   /** How many instances each project has that has any, those that are being deleted too. */
   countByProject(): Promise<ReadonlyMap<ProjectId, number>>;

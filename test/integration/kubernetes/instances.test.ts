@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { anEcho } from "../../support/builders/manifests.ts";
+import { anEcho, aTemplate } from "../../support/builders/manifests.ts";
 import { useFleets } from "../../support/kubernetes/fleet.ts";
 import { eventually } from "../../support/service.ts";
 
@@ -33,6 +33,29 @@ describe("an instance on a cluster", () => {
     expect(await api.get(`${path("statefulsets", "apps/v1")}/web`)).toBeUndefined();
     // Its data is kept, as `deletionPolicy` says.
     expect(await api.list(path("persistentvolumeclaims"))).toHaveLength(2);
+  });
+
+  it("is gone with its volumes when that is asked for, though it can't be set up any more", async ({ expect }) => {
+    const { claw: tenant, running, api, path } = await aFleet("purge", 1);
+    await tenant.configs.create(aTemplate("base"));
+    await tenant.configs.publish("base", {});
+    await tenant.instances.create(anEcho("web", { config: { template: "base" } }));
+    await running("web");
+    const key = { name: "key", type: "string", required: true, secret: true };
+    await tenant.configs.replace("base", aTemplate("base", { variables: [key] }));
+    await tenant.configs.publish("base", {});
+    await eventually(
+      () => tenant.instances.get("web"),
+      ({ status }) => status.conditions.some(({ reason }) => reason === "ConfigInvalid"),
+    );
+    await tenant.instances.delete("web", { purgeData: true });
+    await eventually(
+      () => tenant.instances.get("web").catch(() => undefined),
+      (instance) => instance === undefined,
+    );
+    const left = await api.list(path("persistentvolumeclaims"));
+    // One that a pod still uses goes with the pod.
+    expect(left.filter(({ metadata }) => metadata.deletionTimestamp === undefined)).toEqual([]);
   });
 
   it("gives its logs, a terminal and its end through the API of its cluster", async ({ expect }) => {

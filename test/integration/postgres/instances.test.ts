@@ -80,6 +80,15 @@ describe("InstanceRepository", () => {
     await expect(run((tx) => tx.instances.update(after, 1))).rejects.toMatchObject({ code: "resource.version_conflict" });
   });
 
+  it("deletes the generation that was carried out, and no newer one", async ({ expect }) => {
+    const { store, run } = await aStore();
+    const { id } = await store({ generation: 3 });
+    expect(await run((tx) => tx.instances.delete(id, 2))).toBe(false);
+    expect((await run((tx) => tx.instances.get(id))).generation).toBe(3);
+    expect(await run((tx) => tx.instances.delete(id, 3))).toBe(true);
+    expect(await run((tx) => tx.instances.find(id))).toBeUndefined();
+  });
+
   it("writes status and nothing else", async ({ expect }) => {
     const { store, run } = await aStore();
     const before = await store();
@@ -211,7 +220,7 @@ describe("instance events", () => {
         tx.events.append(id, { id: `evt_${index}`, ...event, message: `${index}\u0000`, ...(index === 0 && { actor: "me" }) }),
       );
     }
-    await run((tx) => tx.instances.delete(id));
+    await run((tx) => tx.instances.delete(id, 1));
     const first = await run((tx) => tx.events.list(id, 3));
     await run((tx) => tx.events.append(id, { id: "evt_new", ...event, message: "new" }));
     const second = await run((tx) => tx.events.list(id, 3, first.nextCursor));

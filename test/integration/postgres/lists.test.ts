@@ -156,7 +156,7 @@ describe("cursors", () => {
       const seen = await allPages({ limit: 7, sort }, async (number) => {
         await insert({ name: `aaa-${number}` });
         await insert({ name: `zzz-${number}`, createdAt: "2026-02-01T00:00:00.000Z" });
-        await run(async (tx) => tx.instances.delete((await tx.instances.get(`claw-000${number}`)).id));
+        await run(async (tx) => tx.instances.delete((await tx.instances.get(`claw-000${number}`)).id, 1));
       });
       const original = seen.filter((name) => name.startsWith("claw-"));
       expect(new Set(seen).size).toBe(seen.length);

@@ -263,7 +263,7 @@ describe("deletions", () => {
   it("take everything along once the instances are gone", async ({ expect }) => {
     const { tenant, template, id, run } = await withInstance();
     await run(async (tx) => {
-      await tx.instances.delete(id);
+      await tx.instances.delete(id, 1);
       await tx.templates.delete(template.id);
     });
     await database.transactions.platform(async (tx) => tx.tenants.delete(tenant.id));
