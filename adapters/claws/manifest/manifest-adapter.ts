@@ -29,9 +29,16 @@ export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
     secretKeys: spec.variables.filter((variable) => variable.secret).map((variable) => variable.name),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
-    validate: async (config) => [...(config.issues ?? [])],
+    validate: async (config, version) => [...versionIssues(manifest, version), ...(config.issues ?? [])],
     injectRuntime: (config, info) => runtimeOf(manifest, config, generateConfig(config), info),
   };
+}
+
+/** A program that comes with its manifest has that one version: whatever else is asked for would be told of, and not run. */
+function versionIssues({ metadata, spec }: ClawManifest, version: string): ConfigIssue[] {
+  const isThere = spec.software.source !== "inline" || version === spec.version;
+  const message = `claw type '${metadata.name}' has no version '${version}': its program comes with it`;
+  return isThere ? [] : [{ path: "spec.version", message, fix: `use ${spec.version}, or leave it out` }];
 }
 
 function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig {

@@ -47,6 +47,18 @@ describe("a preview", () => {
     expect((await service.claw("fresh").instances.get("first")).metadata).toMatchObject({ uid: metadata.uid, generation: 1 });
   });
 
+  it("says, as a write does, that a type has no such version", async ({ expect }) => {
+    const claw = service.claw("acme");
+    const other = anEcho("other-version", { version: "9.9.9" });
+    const problem = { path: "spec.version", message: expect.stringContaining("has no version '9.9.9'"), fix: "use 1.0.0, or leave it out" };
+    const preview = await claw.previews.create({ manifests: [other] });
+    expect(preview.items[0]?.problems).toEqual([{ ...problem, blocking: true }]);
+    expect(preview.planId).toBeUndefined();
+    await expect(claw.instances.create(other)).rejects.toMatchObject({ status: 422, code: "config.invalid", issues: [problem] });
+    await claw.instances.create(anEcho("other-version", { version: "1.0.0" }));
+    await expect(claw.instances.replace("other-version", other)).rejects.toMatchObject({ code: "config.invalid" });
+  });
+
   it("is refused with 409 once what it was computed from has changed, and then changes nothing", async ({ expect }) => {
     const claw = service.claw("acme");
     await claw.instances.create(anEcho("moving"));
