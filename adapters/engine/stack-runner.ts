@@ -90,7 +90,8 @@ async function targetsOf(
     options,
     instances.map((instance) => options.instanceUrns(spec, instance)),
   );
-  const isIdle = own.length === 0 || kind === "destroy";
+  // Without any instance it is about what they rest on alone; nothing is to be seen to for those that were never there.
+  const isIdle = (own.length === 0 && instances.length > 0) || kind === "destroy";
   return isIdle ? own : [...(await present(operation, stack, options, [options.sharedUrns(spec)])), ...own];
 }
 

@@ -6,7 +6,7 @@ import {
   type StackTarget,
   type TenantId,
 } from "../../sdk/contract/index.ts";
-import type { Affected } from "./changes.ts";
+import type { Outcome } from "./changes.ts";
 import type { StackOperations } from "./ports/operations.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
 import { stackTarget, type TargetDependencies } from "./stack-target.ts";
@@ -18,16 +18,30 @@ export interface TouchedStack {
   readonly cluster: string;
   readonly target: StackTarget;
   readonly reachable: boolean;
+  /** None when only what they share changes. */
   readonly instances: { readonly name: string; readonly project: string; readonly resolved: ResolvedInstance | undefined }[];
 }
 
 /** The stacks that changes touch, as they are inside the transaction that made them. An instance that moves touches two. */
 export async function touchedStacks(
   tx: PlatformTransaction,
-  affected: readonly Affected[],
+  { affected, written }: Pick<Outcome, "affected" | "written">,
   deps: TargetDependencies,
 ): Promise<TouchedStack[]> {
   const stacks = new Map<string, TouchedStack>();
+  const touch = async (tenantId: TenantId, tenant: string, cluster: string): Promise<TouchedStack> => {
+    const key = `${tenant}/${cluster}`;
+    const stack = stacks.get(key) ?? {
+      tenantId,
+      tenant,
+      cluster,
+      target: await stackTarget(tx, await tx.tenants.get(tenantId), cluster, deps),
+      reachable: (await tx.clusters.find(cluster))?.state.reachable !== false,
+      instances: [],
+    };
+    stacks.set(key, stack);
+    return stack;
+  };
   for (const { tenantId, tenant, name, before, after } of affected) {
     const instance = after?.instance ?? before?.instance;
     if (!instance || (after && !after.resolved)) {
@@ -36,17 +50,13 @@ export async function touchedStacks(
     }
     const left = instance.movedFrom === undefined ? [] : [{ cluster: instance.movedFrom, resolved: undefined }];
     for (const { cluster, resolved } of [...left, { cluster: instance.cluster, resolved: after?.resolved }]) {
-      const key = `${tenant}/${cluster}`;
-      const stack = stacks.get(key) ?? {
-        tenantId,
-        tenant,
-        cluster,
-        target: await stackTarget(tx, await tx.tenants.get(tenantId), cluster, deps),
-        reachable: (await tx.clusters.find(cluster))?.state.reachable !== false,
-        instances: [],
-      };
-      stacks.set(key, stack);
+      const stack = await touch(tenantId, tenant, cluster);
       stack.instances.push({ name, project: instance.projectName, resolved });
+    }
+  }
+  for (const { tenantId, tenant, boundaries = [] } of written) {
+    for (const cluster of boundaries) {
+      await touch(tenantId, tenant, cluster);
     }
   }
   return [...stacks.values()];

@@ -49,7 +49,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   const base = new Map<string, string>();
   const { outcome, touched } = await deps.transactions.dryRun(async (tx) => {
     const result = await makeChanges(tx, changes, stamp, deps);
-    const stacks = await touchedStacks(tx, result.affected, deps);
+    const stacks = await touchedStacks(tx, result, deps);
     for (const [key, version] of baseOf(result, stacks)) {
       base.set(key, version);
     }
@@ -116,7 +116,7 @@ export async function applyPlan(
         throw error instanceof ClawError && error.status < 500 ? stale(error.message, []) : error;
       },
     );
-    const moved = movedSince(plan.base, baseOf(outcome, await touchedStacks(tx, outcome.affected, deps)));
+    const moved = movedSince(plan.base, baseOf(outcome, await touchedStacks(tx, outcome, deps)));
     if (moved.length > 0 || outcome.digest !== plan.digest) {
       throw stale(`what preview '${id}' was computed from has changed`, moved);
     }
@@ -193,7 +193,7 @@ function itemsOfWritten(outcome: Outcome, stacks: StackPreviews): PreviewItem[] 
           ...consequences(affected, stacks, problemsOf(outcome), item.placementReason),
           ...(item.change.action === "kill" && { effect: "kill" as const }),
         }
-      : { ...own, effect: "none", files: [], resources: [], problems: [] };
+      : { ...own, effect: "none", files: [], resources: [], problems: unseenBoundaries(item, stacks.unseen) };
   });
 }
 
@@ -246,11 +246,18 @@ function placementOf({ cluster, movedFrom }: Instance, reason: string | undefine
 function unseenProblems({ tenant, name }: Affected, unseen: readonly TouchedStack[]): PreviewItem["problems"] {
   return unseen
     .filter((stack) => stack.tenant === tenant && stack.instances.some((instance) => instance.name === name))
-    .map(({ cluster }) => ({
-      path: "status.cluster",
-      message: `cluster '${cluster}' can't be reached, so its resources are not shown; the change is made when it is back`,
-      blocking: false,
-    }));
+    .map(({ cluster }) => unseenProblem("status.cluster", cluster));
+}
+
+function unseenBoundaries({ tenant, boundaries = [] }: Written, unseen: readonly TouchedStack[]): PreviewItem["problems"] {
+  return unseen
+    .filter((stack) => stack.tenant === tenant && boundaries.includes(stack.cluster))
+    .map(({ cluster }) => unseenProblem("spec.quota", cluster));
+}
+
+function unseenProblem(path: string, cluster: string): PreviewItem["problems"][number] {
+  const message = `cluster '${cluster}' can't be reached, so its resources are not shown; the change is made when it is back`;
+  return { path, message, blocking: false };
 }
 
 function toPreviewProblem({ path, message, fix, pending }: ConfigProblem): PreviewItem["problems"][number] {

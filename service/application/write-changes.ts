@@ -1,8 +1,10 @@
 import { ClawError, type ManifestKind, newId, type ProjectInput, type TenantInput } from "../../sdk/contract/index.ts";
 import { inWriteOrder, type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
+import { digestOf } from "../domain/digest.ts";
 import { policyIssues } from "../domain/tenancy/policy.ts";
 import { DEFAULT_PROJECT, type Project, SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
+import { reviseBoundaries } from "./revise-boundaries.ts";
 import { writeCluster } from "./write-cluster.ts";
 import {
   assertExpected,
@@ -56,7 +58,7 @@ function writeChange(tx: PlatformTransaction, change: PlannedChange, stamp: Stam
     case "Cluster":
       return writeCluster(tx, change, stamp, deps);
     case "Tenant":
-      return writeTenant(tx, change, stamp);
+      return writeTenant(tx, change, stamp, deps);
     default:
       return writeInTenant(tx, change, stamp, deps);
   }
@@ -85,7 +87,7 @@ async function writeInTenant(tx: PlatformTransaction, change: PlannedChange, sta
   }
 }
 
-async function writeTenant(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp): Promise<Written> {
+async function writeTenant(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp, deps: WriteDependencies): Promise<Written> {
   const name = targetOf(change).name;
   if (!stamp.actor.platform) {
     throw new ClawError("auth.forbidden", "tenants are written by platform administrators only");
@@ -127,7 +129,9 @@ async function writeTenant(tx: PlatformTransaction, change: PlannedChange, stamp
   if (op === "update") {
     await tx.tenants.update(after, before.resourceVersion);
   }
-  return { ...result, tenantId: before.id, op, before, after };
+  // Clusters enforce the quota too.
+  const boundaries = digestOf(before.spec.quota) === digestOf(after.spec.quota) ? [] : await reviseBoundaries(tx, after, deps);
+  return { ...result, tenantId: before.id, op, before, after, boundaries };
 }
 
 async function writeProject({ change, scope, tenant, stamp }: Writer): Promise<Written> {

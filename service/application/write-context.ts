@@ -38,6 +38,8 @@ export interface Written extends Target {
   readonly after: StoredResource | undefined;
   /** Why an instance is where it is, when that was decided by this change. */
   readonly placementReason?: string | undefined;
+  /** Clusters where what a tenant's instances share changes with the tenant. */
+  readonly boundaries?: readonly string[];
 }
 
 /** One change in one tenant, with what it takes to write it. */

@@ -75,7 +75,8 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     for (const instance of await scope.instances.listDue(cluster, BATCH)) {
       items.push({ instance, resolution: leaves(instance) ? undefined : await resolveInstance(scope, tenant.name, instance, deps) });
     }
-    return { work: items, target: await stackTarget(tx, tenant, cluster, deps) };
+    // After the instances: one that is due for a change of the tenant or the cluster is due for what is read here, or newer.
+    return { work: items, target: await stackTarget(tx, await tx.tenants.get(tenant.id), cluster, deps) };
   });
   const isResolved = ({ instance, resolution }: Work) => leaves(instance) || resolution?.resolved !== undefined;
   const unresolved = work.filter((item) => !isResolved(item));

@@ -13,7 +13,7 @@ export interface StackOperation {
   readonly tenantId: string;
   /** Names the stack too: by its tenant and target. */
   readonly spec: StackSpec;
-  /** Instances (by name) whose resources are targeted, including ones that are absent from `spec` because they go away. Undefined: the whole stack. */
+  /** Instances (by name) whose resources are targeted, including ones that are absent from `spec` because they go away. Empty: what they share alone. Undefined: the whole stack. */
   readonly instances?: readonly { readonly name: string; readonly project: string }[];
   /** Reads first what there is: it was changed behind the stack's back. */
   readonly refresh?: boolean;

@@ -59,4 +59,27 @@ describe("what a tenant's instances share in a cluster", () => {
     });
     await expect(claw.instances.get("web")).rejects.toMatchObject({ code: "instance.not_found" });
   });
+
+  it("follows the tenant's quota by itself, as its preview shows", async ({ expect }) => {
+    const { claw, running, api, path, namespace } = await aFleet("quota", 2);
+    const tenant = namespace.replace("claw-", "");
+    await claw.instances.create(anEcho("web"));
+    await running("web");
+    const podId = async () => (await api.get(`${path("pods")}/web-0`)).metadata.uid;
+    const uid = await podId();
+    const enforced = async () => (await api.get(`${path("resourcequotas")}/tenant`)).spec.hard["count/statefulsets.apps"];
+    expect(await enforced()).toBeUndefined();
+
+    const preview = await claw.tenants.setQuota(tenant, { instances: 33 }, { preview: true });
+    expect(preview.items).toMatchObject([{ kind: "Tenant", op: "update", problems: [] }]);
+    expect(preview.boundaries).toMatchObject([{ tenant, cluster: "quota" }]);
+    const changes = preview.boundaries[0]?.resources.filter(({ op }) => op !== "same");
+    expect(changes).toMatchObject([{ type: "kubernetes:core/v1:ResourceQuota", op: "update", diffs: [{ kind: "add", after: '"33"' }] }]);
+    await claw.previews.apply(preview.planId ?? "");
+    await eventually(enforced, (count) => count === "33");
+    await claw.tenants.setQuota(tenant, { instances: 34 });
+    await eventually(enforced, (count) => count === "34");
+    await running("web");
+    expect(await podId()).toBe(uid);
+  });
 });

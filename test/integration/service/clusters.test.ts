@@ -88,6 +88,8 @@ describe("a cluster", () => {
     });
     expect(preview.items[0]?.problems).toMatchObject([{ path: "status.cluster", blocking: false }]);
     expect(preview.planId).toBeDefined();
+    const quota = await claw.tenants.setQuota("acme", { instances: 50 }, { preview: true });
+    expect(quota).toMatchObject({ items: [{ problems: [{ path: "spec.quota", blocking: false }] }], boundaries: [] });
   });
 
   it("in use can't be deleted, and the refusal names who is on it", async ({ expect }) => {

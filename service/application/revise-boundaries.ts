@@ -1,0 +1,25 @@
+import type { Tenant } from "../domain/tenancy/tenant.ts";
+import type { PlatformTransaction } from "./ports/transactions.ts";
+import { resolveInstance } from "./resolve-instance.ts";
+import type { WriteDependencies } from "./write-context.ts";
+
+/**
+ * Makes what a tenant's instances share due in each cluster where it has some: one of them becomes due, and every operation sees to what
+ * they share first. One that can't be resolved would bring no operation about. Answers the clusters.
+ */
+export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, deps: WriteDependencies): Promise<string[]> {
+  const revised: string[] = [];
+  const clusters = await tx.clusters.all();
+  const scope = await tx.enter(tenant.id);
+  for (const { name } of clusters) {
+    for (const instance of await scope.instances.listByCluster(name)) {
+      const stays = instance.cluster === name && instance.movedFrom === undefined && instance.deletedAt === undefined;
+      if (stays && (await resolveInstance(scope, tenant.name, instance, deps)).resolved) {
+        await scope.instances.update({ ...instance, generation: instance.generation + 1 }, instance.resourceVersion);
+        revised.push(name);
+        break;
+      }
+    }
+  }
+  return revised;
+}
