@@ -74,12 +74,12 @@ describe("npm start on one data folder", () => {
     for (const env of [{}, { CLAW_PORT: "0" }]) {
       const second = start(env);
       expect(await second.ended).toBe(1);
+      expect(await first.answers()).toBe(true);
+      expect(await access()).toEqual(before);
       expect(second.errors()).toBe(
         `a control plane on the data folder ${dataDir} runs at ${before.url} (pid ${first.child.pid}): use it (its token is in ` +
           `${dataDir}/access.json), stop it with 'kill ${first.child.pid}', or start this one on another CLAW_DATA_DIR and CLAW_PORT\n`,
       );
-      expect(await first.answers()).toBe(true);
-      expect(await access()).toEqual(before);
     }
   });
 
@@ -89,11 +89,12 @@ describe("npm start on one data folder", () => {
     await until(async () => (await Promise.all(all.map(({ answers }) => answers()))).includes(true), "one answers");
     const lives = await Promise.all(all.map(({ answers }) => answers()));
     const one = all[lives.indexOf(true)];
-    for (const other of all.filter((started) => started !== one)) {
-      expect(await other.ended).toBe(1);
+    const others = all.filter((started) => started !== one);
+    expect(await Promise.all(others.map(({ ended }) => ended))).toEqual([1, 1]);
+    expect(await one?.answers()).toBe(true);
+    for (const other of others) {
       expect(other.errors()).toMatch(new RegExp(`(is just starting|runs at http\\S+) \\(pid ${one?.child.pid}\\)`));
     }
-    expect(await one?.answers()).toBe(true);
   });
 
   it("adopts PostgreSQL after a kill, and stops it in the end", async ({ expect }) => {
