@@ -12,8 +12,8 @@ import { type TourModel, tourManifests } from "./tour-manifests.ts";
 const STEPS = 8;
 const START_TIMEOUT_MS = 60_000;
 const root = resolve(fileURLToPath(import.meta.url), "../../..");
-const dataDir = resolve(process.env["CLAW_DATA_DIR"] ?? join(root, ".claw", "quickstart"));
-const port = process.env["CLAW_PORT"] ?? "8787";
+const dataDir = resolve(process.env["CLAW_DATA_DIR"] || join(root, ".claw", "quickstart"));
+const port = process.env["CLAW_PORT"] || "8787";
 const once = process.argv.includes("--once");
 
 /** Ends what was started, whatever the tour came to. */
@@ -68,13 +68,22 @@ async function chooseModel(closers: Closers): Promise<TourModel> {
     return { provider: "openai", name: "gpt-5-mini", apiKey: openai };
   }
   // The same port every time: a second run then finds nothing to change.
-  const server = await startModelServer({ port: Number(port) + 1 });
+  const standinPort = Number(port) === 0 ? 0 : Number(port) + 1;
+  const server = await startModelServer({ port: standinPort }).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === "EADDRINUSE" ? "it is in use" : cause.message;
+    throw new Error(
+      `the stand-in for the model can't listen on port ${standinPort}, the one after CLAW_PORT: ${reason}; ` +
+        "set CLAW_PORT to another, or to 0 for any free ones",
+      { cause },
+    );
+  });
   say(`neither ANTHROPIC_API_KEY nor OPENAI_API_KEY is set: a local stand-in answers for the model at ${server.url}`);
   closers.push(server.close);
   return { provider: "standin", name: "standin-1", apiKey: "no-key-needed", baseUrl: server.url };
 }
 
-async function tour(closers: Closers): Promise<void> {
+/** @returns the control plane's process */
+async function tour(closers: Closers): Promise<ChildProcess> {
   await mkdir(dataDir, { recursive: true });
   say(`Open Cluster Claw quickstart; everything it makes is in ${dataDir}`);
 
@@ -155,6 +164,7 @@ async function tour(closers: Closers): Promise<void> {
     say("--once: stopping the instances and the control plane");
     await claw("stop", "assistant-1", "echo-1", "--wait");
   }
+  return service.child;
 }
 
 /** Waits until both instances can be reached through their agents again. */
@@ -171,15 +181,20 @@ async function reconnected(sdk: () => Claw): Promise<void> {
 const closers: Closers = [];
 const signalled = new Promise<void>((resolveSignal) => {
   // Not once: a second Ctrl-C would end this process before the control plane, which goes on then with nobody to stop it.
-  process.on("SIGINT", resolveSignal);
-  process.on("SIGTERM", resolveSignal);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => resolveSignal());
+  }
+  // Nobody reads on: the terminal was closed, or a `| head` has seen enough.
+  for (const output of [process.stdout, process.stderr]) {
+    output.on("error", () => resolveSignal());
+  }
 });
 try {
-  const finished = await Promise.race([tour(closers).then(() => true), signalled.then(() => false)]);
-  process.exitCode = finished ? 0 : 130;
-  if (finished && !once) {
+  const controlPlane = await Promise.race([tour(closers), signalled]);
+  process.exitCode = controlPlane ? 0 : 130;
+  if (controlPlane && !once) {
     say("the control plane keeps running; press Ctrl-C to stop it (instances go on; run the quickstart again to get back to them)");
-    await signalled;
+    await Promise.race([signalled, exitOf(controlPlane).then(() => say("the control plane has ended"))]);
   }
 } catch (error) {
   process.stderr.write(`\nThe quickstart failed: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -33,8 +33,8 @@ interface Run {
   /** Resolves once the text was printed. @throws when it ends without */
   prints(text: string | RegExp): Promise<void>;
   readonly ended: Promise<number | null>;
-  /** What a terminal sends to all of its foreground at Ctrl-C. */
-  interrupt(): void;
+  /** What a terminal sends to all of its foreground: SIGINT at Ctrl-C, SIGHUP when it is closed. */
+  signal(signal: "SIGINT" | "SIGHUP"): void;
 }
 
 /** A command as a person types it, in an environment without settings and model keys. */
@@ -66,7 +66,7 @@ function run(line: string, input = ""): Run {
         look();
         void ended.then((code) => fail(new Error(`'${line}' ended with ${code} before it printed ${wanted}:\n${text}`)));
       }),
-    interrupt: () => process.kill(-(child.pid ?? 0), "SIGINT"),
+    signal: (signal) => process.kill(-(child.pid ?? 0), signal),
   };
 }
 
@@ -145,7 +145,7 @@ describe("npm run quickstart", () => {
     ] as const) {
       const session = next(command);
       await session.prints(first);
-      session.interrupt();
+      session.signal("SIGINT");
       await session.ended;
     }
     const [token = "", connect = ""] = (await blocksOf("docs/guides/quickstart.md"))[1]?.split("\n") ?? [];
@@ -156,10 +156,20 @@ describe("npm run quickstart", () => {
     expect(commands).toHaveLength(5);
   });
 
+  it("is left alone by another start on its data folder, which says where it is", async ({ expect }) => {
+    const { url, pid } = await processOf("access.json");
+    for (const command of ["npm start", "npm run quickstart"]) {
+      const second = run(command);
+      expect(await second.ended).toBe(1);
+      expect(second.output()).toContain(`runs at ${url} (pid ${pid})`);
+      expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    }
+  });
+
   it("ends at Ctrl-C, however often it is pressed, and leaves the instance running", async ({ expect }) => {
     const { pid } = await processOf("access.json");
-    tour.interrupt();
-    tour.interrupt();
+    tour.signal("SIGINT");
+    tour.signal("SIGINT");
     // npm's own exit code is of no meaning then.
     await tour.ended;
     await until(() => !isRunning(pid), "the control plane has ended");
@@ -180,6 +190,18 @@ describe("npm run quickstart", () => {
     expect(isRunning(openClaw.pid)).toBe(false);
   });
 
+  it.each([
+    { name: "its terminal is closed", command: "npm run quickstart", end: (started: Run) => started.signal("SIGHUP") },
+    { name: "nobody reads its output any more", command: "npm run quickstart | sed /ready.at/q", end: () => undefined },
+  ])("ends its control plane when $name", async ({ command, end }) => {
+    const started = run(command);
+    await started.prints("are ready at");
+    const { pid } = await processOf("access.json");
+    end(started);
+    await started.ended;
+    await until(() => !isRunning(pid), "the control plane has ended");
+  });
+
   it("runs as a service: npm start", async ({ expect }) => {
     const command = (await blocksOf("README.md")).find((block) => block === "npm start");
     const service = run(`exec ${command}`);
@@ -187,22 +209,43 @@ describe("npm run quickstart", () => {
     const { url, token } = await processOf("access.json");
     const answer = await fetch(`${url}/api/v1/instances`, { headers: { authorization: `Bearer ${token}`, "x-claw-tenant": "acme" } });
     expect(answer.status).toBe(200);
-    service.interrupt();
+    service.signal("SIGINT");
     await service.ended;
   });
 
   it("says what is wrong, and ends, when its port is taken", async ({ expect }) => {
-    const blocker = run(
-      `exec ${process.execPath} -e 'require("net").createServer().listen(${port}, "127.0.0.1", () => console.log("taken"))'`,
-    );
+    const blocker = run(blockerOf(port));
     await blocker.prints("taken");
     const refused = run("npm run quickstart -- --once");
     expect(await refused.ended).not.toBe(0);
-    blocker.interrupt();
+    blocker.signal("SIGINT");
     expect(refused.output()).toContain(`port ${port} is in use; set CLAW_PORT`);
     expect(refused.output()).toContain("Running it again is safe");
   });
+
+  it("says what is wrong, and ends, when the port of the model's stand-in is taken", async ({ expect }) => {
+    const blocker = run(blockerOf(port + 1));
+    await blocker.prints("taken");
+    const refused = run("npm run quickstart -- --once");
+    expect(await refused.ended).toBe(1);
+    blocker.signal("SIGINT");
+    expect(refused.output()).toContain(
+      `the stand-in for the model can't listen on port ${port + 1}, the one after CLAW_PORT: it is in use`,
+    );
+  });
+
+  it("takes any free ports with CLAW_PORT=0", async () => {
+    const anywhere = run("CLAW_PORT=0 exec npm run quickstart");
+    await anywhere.prints(/a local stand-in answers for the model at http:\/\/127\.0\.0\.1:\d{4,}/);
+    anywhere.signal("SIGINT");
+    await anywhere.ended;
+  });
 });
+
+/** A command that has a port until it is interrupted. */
+function blockerOf(taken: number): string {
+  return `exec ${process.execPath} -e 'require("net").createServer().listen(${taken}, "127.0.0.1", () => console.log("taken"))'`;
+}
 
 async function outputOf(started: Run): Promise<string> {
   await started.ended;
