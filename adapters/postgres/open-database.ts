@@ -25,6 +25,7 @@ import { WatchDrift1700000000005 } from "./migrations/0005-watch-drift.ts";
 import { ScheduleRefreshes1700000000006 } from "./migrations/0006-schedule-refreshes.ts";
 import { MeasureUsage1700000000007 } from "./migrations/0007-measure-usage.ts";
 import { KeepClusters1700000000008 } from "./migrations/0008-keep-clusters.ts";
+import { SeeVersions1700000000009 } from "./migrations/0009-see-versions.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -61,6 +62,7 @@ export const migrations = [
   ScheduleRefreshes1700000000006,
   MeasureUsage1700000000007,
   KeepClusters1700000000008,
+  SeeVersions1700000000009,
 ];
 
 export interface Database {

@@ -7,8 +7,17 @@ import { kubernetesAccess } from "../application/stack-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
 
-/** How often every custom resource is compared with the control plane's: what changes there is carried within it. */
+/** How often it is asked what has changed in the control plane: that is carried within it. */
 const PERIOD_MS = 1_000;
+/** How often each custom resource is carried whatever is known to have changed, and the longest pause for one that is refused. */
+const REST_MS = 30_000;
+
+/** How a custom resource was left: with what version of the control plane's resource, and when it is tried again without any news. */
+interface Left {
+  readonly version: string | undefined;
+  readonly pauseMs: number;
+  readonly untilMs: number;
+}
 
 /** Lets `kubectl` be a way in, on the clusters that say so: carries what is written there here, and what becomes of it back. */
 export function createCrdController(deps: ApplicationDependencies & { readonly clusters: Clusters; readonly log: Logger }): ClusterPart {
@@ -18,11 +27,14 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
     (cluster) => {
       const remote = deps.clusters.customResources(kubernetesAccess(cluster, deps.cipher));
       const resources = new Map<string, CustomResource>();
+      // By the resource as it was told of: one that has changed since is another object.
+      const left = new WeakMap<CustomResource, Left>();
       let stopped = false;
       const loop = startLoop(
         "crd-controller",
         PERIOD_MS,
         async () => {
+          const versions = await deps.transactions.platform((tx) => tx.work.listVersions());
           // Tenants before templates before instances, as they need one another.
           for (const [key] of inOrder(resources)) {
             // As it is by now: a turn may be long.
@@ -30,13 +42,23 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
             if (stopped || !resource) {
               continue;
             }
-            await carry(cluster, resource, remote).catch((error: unknown) => {
+            const version = versions.get(versionKey(resource));
+            const last = left.get(resource);
+            const hasNews = last?.version !== version || !last;
+            if (!hasNews && performance.now() < last.untilMs) {
+              continue;
+            }
+            try {
+              const again = await carry(cluster, resource, remote);
+              const pauseMs = again ? Math.min(hasNews ? PERIOD_MS : 2 * last.pauseMs, REST_MS) : REST_MS;
+              left.set(resource, { version, pauseMs, untilMs: performance.now() + pauseMs });
+            } catch (error) {
               // Somebody else wrote it at the same time, or the cluster does not answer: it is seen again.
               deps.log.debug(
                 { error, cluster: cluster.name, resource: resource.name },
                 "a custom resource was not carried; it is tried again",
               );
-            });
+            }
           }
           return false;
         },
@@ -62,6 +84,10 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
 }
 
 const ORDER = ["Tenant", "ConfigTemplate", "ClawInstance"];
+
+function versionKey({ kind, namespace = "", name }: CustomResource): string {
+  return `${kind}/${namespace}/${name}`;
+}
 
 function inOrder(resources: ReadonlyMap<string, CustomResource>): [key: string, resource: CustomResource][] {
   return [...resources].sort(([, a], [, b]) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));

@@ -72,6 +72,21 @@ export class PostgresWorkRepository implements WorkRepository {
     );
   }
 
+  async listVersions(): Promise<ReadonlyMap<string, string>> {
+    // xmin is the transaction that wrote the row last: it counts what no column of ours does. A tenant's status has its instances' number.
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ key: string; version: string }[]>(
+        `select 'ClawInstance/' || t.name || '/' || i.name as key, i.xmin::text as version
+           from instances i join tenants t on t.id = i.tenant_id
+         union all
+         select 'ConfigTemplate/' || t.name || '/' || c.name, c.xmin::text from config_templates c join tenants t on t.id = c.tenant_id
+         union all
+         select 'Tenant//' || t.name, t.xmin::text || '/' || (select count(*) from instances i where i.tenant_id = t.id) from tenants t`,
+      ),
+    );
+    return new Map(rows.map(({ key, version }) => [key, version]));
+  }
+
   async findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined> {
     const [row] = await this.#scope.run((manager) =>
       manager.query<{ tenant_id: TenantId }[]>("select tenant_id from instances where id = $1", [instanceId]),

@@ -230,6 +230,11 @@ export interface WorkRepository {
   claimRefresh(periodSeconds: number): Promise<{ readonly tenant: Tenant; readonly cluster: string } | undefined>;
   /** Keeps the newest sample of each instance. Nothing of the instance itself is written. */
   recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void>;
+  /**
+   * What differs from before when a tenant, template or instance, or its status, has been written: by kind, tenant (none for tenants) and
+   * name. All of them at a time, as that is one cheap query.
+   */
+  listVersions(): Promise<ReadonlyMap<string, string>>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
 }

@@ -3,7 +3,7 @@ import { InstanceSpecSchema, newId } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../../service/domain/instances/instance.ts";
 import { aCluster } from "../../support/builders/cluster.ts";
 import { anInstance } from "../../support/builders/instance.ts";
-import { aProject, storeTenant } from "../../support/builders/tenancy.ts";
+import { aConfigTemplate, aProject, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
 let database: TestDatabase;
@@ -177,6 +177,36 @@ describe("due work", () => {
     const { id } = await store();
     expect(await database.transactions.platform((tx) => tx.work.findTenantOf(id))).toBe(tenant.id);
     expect(await database.transactions.platform((tx) => tx.work.findTenantOf("ins_gone"))).toBeUndefined();
+  });
+
+  it("tells of every write by a version, of status too", async ({ expect }) => {
+    const { tenant, store, run } = await aStore();
+    const versions = async (...keys: string[]) => {
+      const all = await database.transactions.platform((tx) => tx.work.listVersions());
+      return keys.map((key) => all.get(key));
+    };
+    const [instanceKey, templateKey, tenantKey] = [
+      `ClawInstance/${tenant.name}/web`,
+      `ConfigTemplate/${tenant.name}/base`,
+      `Tenant//${tenant.name}`,
+    ];
+    expect(await versions(instanceKey, templateKey)).toEqual([undefined, undefined]);
+    const [empty] = await versions(tenantKey);
+    const instance = await store({ name: "web" });
+    const template = aConfigTemplate({ tenantId: tenant.id, name: "base" });
+    await run((tx) => tx.templates.insert(template));
+    const made = await versions(instanceKey, templateKey, tenantKey);
+    // Of a tenant's status, the number of its instances.
+    expect(made[2]).not.toBe(empty);
+    expect(await versions(instanceKey, templateKey, tenantKey)).toEqual(made);
+    await run((tx) => tx.instances.updateStatus(instance.id, ({ status }) => ({ ...status, phase: "Running" })));
+    await run((tx) => tx.templates.update({ ...template, resourceVersion: 2 }, 1));
+    const written = await versions(instanceKey, templateKey, tenantKey);
+    expect(written[0]).not.toBe(made[0]);
+    expect(written[1]).not.toBe(made[1]);
+    expect(written[2]).toBe(made[2]);
+    await run((tx) => tx.instances.delete(instance.id, instance.generation));
+    expect(await versions(instanceKey)).toEqual([undefined]);
   });
 
   it("names no tenant that has none", async ({ expect }) => {

@@ -43,6 +43,7 @@ describe("schema", () => {
         "ScheduleRefreshes1700000000006",
         "MeasureUsage1700000000007",
         "KeepClusters1700000000008",
+        "SeeVersions1700000000009",
       ]);
   });
 
@@ -60,6 +61,8 @@ describe("schema", () => {
     const { ScheduleRefreshes1700000000006 } = await import("../../../adapters/postgres/migrations/0006-schedule-refreshes.ts");
     const { MeasureUsage1700000000007 } = await import("../../../adapters/postgres/migrations/0007-measure-usage.ts");
     const { KeepClusters1700000000008 } = await import("../../../adapters/postgres/migrations/0008-keep-clusters.ts");
+    const { SeeVersions1700000000009 } = await import("../../../adapters/postgres/migrations/0009-see-versions.ts");
+    await new SeeVersions1700000000009().down(queryRunner);
     await new KeepClusters1700000000008().down(queryRunner);
     await new MeasureUsage1700000000007().down(queryRunner);
     await new ScheduleRefreshes1700000000006().down(queryRunner);
