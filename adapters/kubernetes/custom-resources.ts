@@ -36,12 +36,15 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
       }
       return { stop: () => controller.abort() };
     },
-    hold: (resource, held) => patch(resource, { metadata: { finalizers: held ? [FINALIZER] : [] } }),
+    hold(resource, held) {
+      const others = resource.finalizers.filter((finalizer) => finalizer !== FINALIZER);
+      return patch(resource, { metadata: { finalizers: held ? [...others, FINALIZER] : others } });
+    },
     writeStatus: (resource, status) => patch(resource, { status: status as PropertyMap }, "/status"),
-    async replaceSpec(resource, spec) {
+    async replace(resource, { labels, annotations, spec }) {
       const client = await connect();
       const current = await client.request({ path: pathOf(resource) });
-      const metadata = { ...mapAt(current, "metadata"), resourceVersion: resource.resourceVersion };
+      const metadata = { ...mapAt(current, "metadata"), labels, annotations, resourceVersion: resource.resourceVersion };
       const body = { ...current, metadata, spec: spec as PropertyMap };
       return toResource(resource.kind, await client.request({ method: "PUT", path: pathOf(resource), query: MANAGER, body }));
     },
@@ -108,6 +111,7 @@ function pathOf({ kind, namespace, name }: CustomResource): string {
 
 function toResource(kind: CustomKind, object: PropertyMap): CustomResource {
   const namespace = textAt(object, "metadata", "namespace");
+  const finalizers = listAt(object, "metadata", "finalizers") as string[];
   return {
     kind,
     ...(namespace !== "" && { namespace }),
@@ -120,6 +124,7 @@ function toResource(kind: CustomKind, object: PropertyMap): CustomResource {
     spec: mapAt(object, "spec"),
     status: mapAt(object, "status"),
     deleting: textAt(object, "metadata", "deletionTimestamp") !== "",
-    held: listAt(object, "metadata", "finalizers").includes(FINALIZER),
+    finalizers,
+    held: finalizers.includes(FINALIZER),
   };
 }

@@ -10,16 +10,17 @@ interface Rule {
   readonly message: string;
 }
 
-/** How far a custom resource has been carried to the control plane. */
+/** What a custom resource and the control plane's resource last agreed on. */
 export const CarriedSchema = z.object({
   /** The id of the cluster's registration: what another control plane carried is news to this one. */
   cluster: z.string(),
   uid: z.string(),
-  /** The control plane's generation that the last carried specification became; a later one was written there. */
-  generation: z.int(),
+  /** Digests of the labels, annotations and specification on either side: the side that is not as its digest says has been edited. */
+  inCluster: z.string(),
+  inControlPlane: z.string(),
 });
 const carriedStatus = {
-  /** The custom resource's own generation that was carried last. */
+  /** The custom resource's own generation that was carried last: for people and tools. */
   observedGeneration: z.int().optional(),
   carried: CarriedSchema.optional(),
   conditions: z.array(ConditionSchema).optional(),
@@ -55,7 +56,7 @@ const definitions = [
     shortNames: ["clawtemplate"],
     scope: "Namespaced",
     spec: ConfigTemplateSpecSchema,
-    status: z.object({ publishedVersion: z.int().optional(), ...carriedStatus }),
+    status: z.object({ publishedVersion: z.int().optional(), dirty: z.boolean().optional(), ...carriedStatus }),
     columns: [
       ["Adapter", "string", ".spec.adapter"],
       ["Published", "integer", ".status.publishedVersion"],

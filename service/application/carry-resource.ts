@@ -5,66 +5,66 @@ import {
   type Condition,
   type Manifest,
   ManifestSchema,
+  type Metadata,
   type ProblemIssue,
 } from "../../sdk/contract/index.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
+import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
+import type { Instance } from "../domain/instances/instance.ts";
 import { SECRET_MASK } from "../domain/sealed.ts";
-import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
-import { createOperations } from "./create-operations.ts";
+import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
 import type { RequestContext } from "./operations.ts";
-import type { CustomResource, CustomResources } from "./ports/custom-resources.ts";
+import type { CustomKind, CustomResource, CustomResources } from "./ports/custom-resources.ts";
+import { presentInstance, presentTemplate, presentTenant } from "./present.ts";
 import { applied, writeOne } from "./requests.ts";
+import type { StoredResource } from "./write-context.ts";
 
 /** Annotations of kubectl's own, and the one that names the project. */
 const KUBECTL = "kubectl.kubernetes.io/";
 const PROJECT = "clusterclaw.io/project";
 
-type Answer = { readonly metadata: { readonly uid: string; readonly generation: number }; readonly spec: unknown; readonly status: object };
+type Answer = { readonly metadata: Metadata; readonly spec: unknown; readonly status: object };
+/** What either side says, as a custom resource says it. */
+type Content = Pick<CustomResource, "labels" | "annotations" | "spec">;
 
 /**
- * Carries a custom resource and the control plane's resource of the same name towards one another, one step at a time: whichever was
- * edited last is copied to the other, in Kubernetes first when both were; deleting either deletes both; status goes to Kubernetes.
+ * Carries a custom resource and the control plane's resource of the same name towards one another, one step at a time. The custom
+ * resource's status records what both said when they last agreed: the side that says something else since has been edited and is copied to
+ * the other, Kubernetes first when both were. Deleting either deletes both; status goes to Kubernetes.
  * Made of the same use cases as requests are, for a platform actor that is named after the cluster.
  */
 export function createCarrier(deps: ApplicationDependencies) {
-  const operations = createOperations(deps);
-
-  const contextOf = async (cluster: Cluster, resource: CustomResource): Promise<RequestContext> => {
-    const name = resource.kind === "Tenant" ? resource.name : (resource.namespace ?? SHARED_TENANT);
-    const tenant = await deps.transactions.platform((tx) => tx.tenants.find(name));
-    const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined };
-    return { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: resource.uid, ifMatch: undefined };
-  };
-
-  const find = async (ctx: RequestContext, { kind, name }: CustomResource): Promise<Answer | undefined> => {
-    const input = { params: { id: name }, query: undefined, body: undefined };
-    const get = { ClawInstance: operations["instances.get"], ConfigTemplate: operations["configs.get"], Tenant: operations["tenants.get"] }[
-      kind
-    ];
-    if (!ctx.tenant) {
-      return undefined;
-    }
-    return get(ctx, input).catch((error: unknown) => {
-      if (error instanceof ClawError && error.status === 404) {
-        return undefined;
+  /** The control plane's resource of the same name, and whose it is. */
+  const find = (cluster: Cluster, { kind, namespace, name, uid }: CustomResource) =>
+    deps.transactions.platform(async (tx): Promise<{ ctx: RequestContext; current: Answer | undefined }> => {
+      const tenant = await tx.tenants.find(kind === "Tenant" ? name : (namespace ?? SHARED_TENANT));
+      const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined };
+      const ctx = { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: uid, ifMatch: undefined };
+      if (!tenant) {
+        return { ctx, current: undefined };
       }
-      throw error;
+      if (kind === "Tenant") {
+        const instances = await tx.tenants.countInstances([tenant.id]);
+        return { ctx, current: presentTenant(tenant, instances.get(tenant.id) ?? 0) };
+      }
+      const scope = await tx.enter(tenant.id);
+      const stored = await (kind === "ClawInstance" ? scope.instances : scope.templates).find(name);
+      // A shared template of that name is another resource.
+      return { ctx, current: stored?.tenantId === tenant.id ? present(kind, stored, tenant.name) : undefined };
     });
-  };
 
-  /** @returns the generation that it made here, or that said the same already */
-  const apply = async (ctx: RequestContext, resource: CustomResource): Promise<number> => {
-    const { after } = await writeOne(ctx, applied(ctx, manifestOf(resource)), deps);
-    return after?.generation ?? 0;
+  /** @returns what it says here now */
+  const apply = async (ctx: RequestContext, manifest: Manifest, kind: CustomKind): Promise<Content> => {
+    const { after, tenant } = await writeOne(ctx, applied(ctx, manifest), deps);
+    return contentOf(present(kind, after as StoredResource, tenant));
   };
 
   /** @returns whether it is to be looked at again soon, since it is not where it should be */
   return async function carry(cluster: Cluster, resource: CustomResource, remote: CustomResources): Promise<boolean> {
-    const ctx = await contextOf(cluster, resource);
-    const current = await find(ctx, resource);
+    const { ctx, current } = await find(cluster, resource);
     const record = CarriedSchema.safeParse(resource.status["carried"]).data;
     const carried = record?.cluster === cluster.id ? record : undefined;
     if (resource.deleting) {
@@ -80,28 +80,25 @@ export function createCarrier(deps: ApplicationDependencies) {
       return false;
     }
     try {
-      const isEditedHere = !carried || resource.status["observedGeneration"] !== resource.generation;
-      if (isEditedHere || !current) {
+      const manifest = manifestOf(resource, cluster);
+      const isEditedHere = current && carried?.inControlPlane !== digestOfContent(contentOf(current));
+      if (!current || carried?.inCluster !== digestOfContent(resource)) {
         if (!(await remote.isCurrent(resource))) {
           // An edit that is carried already, but not seen to be, would undo a later one made here.
           return false;
         }
-        const generation = await apply(ctx, resource);
+        // Where labels or annotations alone were edited, a secret that was changed here stays as it is.
+        const isSpecCarried = isEditedHere === false && resource.status["observedGeneration"] === resource.generation;
+        const content = await apply(ctx, (isSpecCarried ? { ...manifest, spec: current?.spec } : manifest) as Manifest, resource.kind);
         if (resource.kind === "Tenant") {
           await remote.ensureNamespace(resource.name);
         }
-        const after = await find(await contextOf(cluster, resource), resource);
-        return after ? await report(cluster, resource, after, generation, remote) : true;
+        const after = await find(cluster, resource);
+        return after.current ? await report(cluster, resource, after.current, content, remote) : true;
       }
-      const { generation } = current.metadata;
-      const isEditedThere = generation > carried.generation && !isSame(current.spec, manifestOf(resource).spec);
-      return await report(
-        cluster,
-        isEditedThere ? await remote.replaceSpec(resource, current.spec) : resource,
-        current,
-        generation,
-        remote,
-      );
+      const content = contentOf(current);
+      const written = isEditedHere ? await writeBack(resource, manifest, content, remote) : resource;
+      return await report(cluster, written, current, content, remote);
     } catch (error) {
       if (!(error instanceof ClawError)) {
         throw error;
@@ -110,6 +107,16 @@ export function createCarrier(deps: ApplicationDependencies) {
       return true;
     }
   };
+
+  /** Writes to the resource what differs from what it means; the rest, its secrets among it, stays in its author's words. */
+  async function writeBack(resource: CustomResource, manifest: Manifest, content: Content, remote: CustomResources) {
+    const next = {
+      labels: overlaid(resource.labels, content.labels),
+      annotations: overlaid(resource.annotations, content.annotations),
+      spec: reworded(content.spec, manifest.spec, resource.spec),
+    };
+    return digestOfContent(next) === digestOfContent(resource) ? resource : remote.replace(resource, next);
+  }
 
   async function release(
     ctx: RequestContext,
@@ -136,12 +143,12 @@ export function createCarrier(deps: ApplicationDependencies) {
     return true;
   }
 
-  /** @param generation the one here that the resource's specification is known to be the same as; a later one is carried next */
+  /** @param content what the control plane said that the resource is known to say too; what it says since is carried next */
   async function report(
     cluster: Cluster,
     resource: CustomResource,
     current: Answer,
-    generation: number,
+    content: Content,
     remote: CustomResources,
   ): Promise<false> {
     const accepted = { type: "Accepted", status: "True", reason: "Carried", message: "" } as const;
@@ -150,7 +157,12 @@ export function createCarrier(deps: ApplicationDependencies) {
     const status = {
       ...known,
       observedGeneration: resource.generation,
-      carried: { cluster: cluster.id, uid: current.metadata.uid, generation },
+      carried: {
+        cluster: cluster.id,
+        uid: current.metadata.uid,
+        inCluster: digestOfContent(resource),
+        inControlPlane: digestOfContent(content),
+      },
     };
     await write(resource, status, accepted, remote);
     return false;
@@ -181,21 +193,72 @@ export function createCarrier(deps: ApplicationDependencies) {
   }
 }
 
-/** Whether two specifications say the same; what the control plane masks may be anything in the cluster. */
-function isSame(masked: unknown, plain: unknown): boolean {
-  if (masked === SECRET_MASK) {
-    return plain !== undefined;
+function present(kind: CustomKind, stored: StoredResource, tenant: string): Answer {
+  switch (kind) {
+    case "ClawInstance":
+      return presentInstance(stored as Instance, tenant);
+    case "ConfigTemplate":
+      return presentTemplate(stored as ConfigTemplate, tenant, digestOf(stored.spec));
+    case "Tenant":
+      return presentTenant(stored as Tenant, 0);
   }
-  if (typeof masked !== "object" || typeof plain !== "object" || masked === null || plain === null) {
-    return masked === plain;
-  }
-  const [left, right] = [masked as Record<string, unknown>, plain as Record<string, unknown>];
-  return [...new Set([...Object.keys(left), ...Object.keys(right)])].every((key) => isSame(left[key], right[key]));
 }
 
-/** @throws {ClawError} `request.invalid` for what a cluster without our schemas let through */
-function manifestOf({ kind, namespace, name, labels, annotations, spec }: CustomResource): Manifest {
-  const { [PROJECT]: project, ...others } = annotations;
+function contentOf({ metadata: { labels, annotations, project = DEFAULT_PROJECT }, spec }: Answer): Content {
+  return { labels, annotations: carriedOnes({ ...annotations, ...(project !== DEFAULT_PROJECT && { [PROJECT]: project }) }), spec };
+}
+
+function digestOfContent({ labels, annotations, spec }: Content): string {
+  return digestOf([labels, carriedOnes(annotations), spec]);
+}
+
+function carriedOnes(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.startsWith(KUBECTL)));
+}
+
+/** Labels or annotations with those of the control plane. One that it has no more goes, unless it has a prefix: those are of other tools. */
+function overlaid(theirs: Readonly<Record<string, string>>, ours: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(theirs).filter(([key]) => key in ours || key.includes("/"));
+  return { ...Object.fromEntries(kept), ...ours };
+}
+
+/**
+ * A value in the words of one that `meant` something else: what is meant still stays as it was `said`, or unsaid where that is the default;
+ * so does what is behind a mask.
+ */
+function reworded(value: unknown, meant: unknown, said: unknown): unknown {
+  if ((value === SECRET_MASK && said !== undefined) || digestOf(value) === digestOf(meant)) {
+    return said;
+  }
+  if (Array.isArray(value) && Array.isArray(meant) && Array.isArray(said)) {
+    return value.map((item) => {
+      const former = meant.findIndex((other) => identityOf(other) === identityOf(item));
+      return reworded(item, meant[former], said[former]);
+    });
+  }
+  if (isObject(value) && isObject(meant)) {
+    const words = isObject(said) ? said : {};
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, reworded(item, meant[key], words[key])]));
+  }
+  return value;
+}
+
+/** What tells an item of a list from the others, wherever it stands. */
+function identityOf(item: unknown): unknown {
+  return isObject(item) ? (item["key"] ?? item["name"]) : item;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * What a custom resource means here. An instance that names no placement runs in the cluster that it was written to: on the control plane's
+ * host only when it says so.
+ * @throws {ClawError} `request.invalid` for what a cluster without our schemas let through
+ */
+function manifestOf({ kind, namespace, name, labels, annotations, spec }: CustomResource, cluster: Cluster): Manifest {
+  const { [PROJECT]: project, ...others } = carriedOnes(annotations);
   const parsed = ManifestSchema.safeParse({
     apiVersion: API_VERSION,
     kind,
@@ -204,9 +267,9 @@ function manifestOf({ kind, namespace, name, labels, annotations, spec }: Custom
       ...(namespace !== undefined && { namespace }),
       ...(project !== undefined && kind === "ClawInstance" && { project }),
       labels,
-      annotations: Object.fromEntries(Object.entries(others).filter(([key]) => !key.startsWith(KUBECTL))),
+      annotations: others,
     },
-    spec,
+    spec: kind === "ClawInstance" ? { placement: { cluster: cluster.name }, ...(spec as object) } : spec,
   });
   if (parsed.success) {
     return parsed.data;

@@ -14,6 +14,8 @@ export interface CustomResource {
   readonly spec: unknown;
   readonly status: Readonly<Record<string, unknown>>;
   readonly deleting: boolean;
+  /** Everybody's; ours among them when `held`. */
+  readonly finalizers: readonly string[];
   /** Whether it waits for us before it goes. */
   readonly held: boolean;
 }
@@ -22,11 +24,11 @@ export interface CustomResource {
 export interface CustomResources {
   /** Tells of every resource as it is and whenever it changes, until stopped; undefined when it is gone. */
   follow(listener: (key: string, resource: CustomResource | undefined) => void): { stop(): void };
-  /** Keeps it from going, or lets it go. */
+  /** Keeps it from going, or lets it go as far as we are concerned. */
   hold(resource: CustomResource, held: boolean): Promise<void>;
   writeStatus(resource: CustomResource, status: Readonly<Record<string, unknown>>): Promise<void>;
   /** @returns the resource with it */
-  replaceSpec(resource: CustomResource, spec: unknown): Promise<CustomResource>;
+  replace(resource: CustomResource, content: Pick<CustomResource, "labels" | "annotations" | "spec">): Promise<CustomResource>;
   /** Whether it is in the cluster as given: what was written a moment ago may not have been told yet. */
   isCurrent(resource: CustomResource): Promise<boolean>;
   delete(resource: CustomResource): Promise<void>;

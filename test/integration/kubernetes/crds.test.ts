@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { findProgram } from "../../support/find-program.ts";
@@ -15,11 +17,27 @@ const kubectl = async (...args: string[]) => {
   return stdout;
 };
 const resources = "/apis/clusterclaw.io/v1/namespaces/tenant-a/clawinstances";
+const templates = "/apis/clusterclaw.io/v1/namespaces/tenant-a/configtemplates";
+const PROJECT = "clusterclaw.io/project";
+const TOOLS = "tool.example.com/tracking-id";
+/** On the control plane's host: no pod ever runs in the cluster of these tests. */
 const an = (name: string, spec: object, metadata: object = {}) => ({
-  apiVersion: "clusterclaw.io/v1",
-  kind: "ClawInstance",
+  apiVersion: "clusterclaw.io/v1" as const,
+  kind: "ClawInstance" as const,
   metadata: { name, namespace: "tenant-a", ...metadata },
-  spec: { type: "Echo", resources: { cpu: "100m", memory: "64Mi" }, storage: { size: "1Gi" }, ...spec },
+  spec: {
+    type: "Echo",
+    placement: { cluster: "local" },
+    resources: { cpu: "100m", memory: "64Mi" },
+    storage: { size: "1Gi" },
+    ...spec,
+  },
+});
+const aTemplate = (name: string, spec: object = {}) => ({
+  apiVersion: "clusterclaw.io/v1" as const,
+  kind: "ConfigTemplate" as const,
+  metadata: { name, namespace: "tenant-a" },
+  spec: { adapter: "EchoAdapter", ...spec },
 });
 const isReady = ({ type, status }: { type?: string; status?: string }) => type === "Ready" && status === "True";
 const acceptedOf = (object: { status?: { conditions?: { type: string }[] } }) =>
@@ -32,6 +50,33 @@ const claw = (tenant?: string) => {
   }
   return service.claw(tenant);
 };
+/** What a client of the control plane does to an instance that it has read. */
+const editHere = async (
+  name: string,
+  edit: (instance: Awaited<ReturnType<ReturnType<typeof claw>["instances"]["get"]>>) => { spec?: object; metadata?: object },
+) => {
+  const tenant = claw("tenant-a");
+  const instance = await tenant.instances.get(name);
+  const { labels, annotations } = instance.metadata;
+  const { spec, metadata } = edit(instance);
+  const manifest = an(name, { ...instance.spec, ...spec }, { labels, annotations, ...metadata });
+  await tenant.instances.replace(name, manifest as unknown as Parameters<typeof tenant.instances.replace>[1]);
+};
+/** A custom resource that has been carried. */
+const carried = async (name: string, object: object) => {
+  await cluster().api.create(resources, object);
+  return eventually(
+    () => cluster().api.get(`${resources}/${name}`),
+    ({ status }) => status?.carried !== undefined,
+  );
+};
+const remove = async (name: string) => {
+  await cluster().api.delete(`${resources}/${name}`);
+  await eventually(
+    () => cluster().api.get(`${resources}/${name}`),
+    (object) => object === undefined,
+  );
+};
 beforeAll(async () => {
   try {
     cluster();
@@ -41,7 +86,8 @@ beforeAll(async () => {
   await kubectl("apply", "-f", "deploy/crds");
   service = await startTestService();
   const credentials = { source: "kubeconfig", kubeconfig: cluster().kubeconfig };
-  await service.claw().clusters.create(aClusterManifest("here", { credentials, crds: true }));
+  const images = { agent: "claw-agent:1", claws: { Echo: "claw-echo:1", OpenClaw: "claw-openclaw:1" } };
+  await service.claw().clusters.create(aClusterManifest("here", { credentials, crds: true, images }));
   // Kubernetes refuses all of it until it serves the kinds, and the instance, which comes first, until its tenant's namespace is there.
   await eventually(
     () =>
@@ -114,11 +160,7 @@ describe("kubectl", () => {
       (object) => acceptedOf(object) !== undefined,
     );
     expect(acceptedOf(greedy)).toMatchObject({ status: "False", reason: "TenantQuotaExceeded" });
-    await api.delete(`${resources}/greedy`);
-    await eventually(
-      () => api.get(`${resources}/greedy`),
-      (object) => object === undefined,
-    );
+    await remove("greedy");
   });
 
   it("and the control plane's own clients edit the same thing: the last writer wins on both sides", async ({ expect }) => {
@@ -129,11 +171,7 @@ describe("kubectl", () => {
       () => tenant.instances.get("shared").catch(() => undefined),
       (instance) => instance !== undefined,
     );
-    const editHere = async (cpu: string) => {
-      const { spec } = await tenant.instances.get("shared");
-      const manifest = an("shared", { ...spec, resources: { cpu, memory: "64Mi" } });
-      await tenant.instances.replace("shared", manifest as unknown as Parameters<typeof tenant.instances.replace>[1]);
-    };
+    const setCpu = (cpu: string) => editHere("shared", () => ({ spec: { resources: { cpu, memory: "64Mi" } } }));
     // As soon as an edit has arrived, the next one is made: what is in between must not undo it.
     for (let round = 1; round <= 10; round++) {
       const [there, first, second] = [`${round}01m`, `${round}02m`, `${round}03m`];
@@ -142,8 +180,8 @@ describe("kubectl", () => {
         () => tenant.instances.get("shared"),
         ({ spec }) => spec.resources.cpu === there,
       );
-      await editHere(first);
-      await editHere(second);
+      await setCpu(first);
+      await setCpu(second);
       await eventually(
         () => api.get(`${resources}/shared`),
         ({ spec, status, metadata }) => spec.resources.cpu === second && status.observedGeneration === metadata.generation,
@@ -152,6 +190,181 @@ describe("kubectl", () => {
     const { metadata, spec } = await tenant.instances.get("shared");
     expect(spec.resources.cpu).toBe("1003m");
     expect(metadata.uid).toBe(created?.metadata.uid);
+  });
+
+  it("writes nothing over what the resource says for itself: a secret, a default, a number", async ({ expect }) => {
+    const { api } = cluster();
+    const variables = [
+      { name: "reply.prefix", type: "string", secret: true },
+      { name: "reply.wordDelayMs", type: "number" },
+    ];
+    await api.create(templates, aTemplate("secretive", { variables }));
+    const overrides = [{ key: "reply.prefix", value: "sk-secret-123" }];
+    // Refused until its template is there, and tried again.
+    const before = await carried(
+      "secretive",
+      an("secretive", { running: false, replicas: 2, config: { template: "secretive", overrides } }),
+    );
+    await editHere("secretive", ({ spec }) => ({
+      spec: {
+        resources: { ...spec.resources, cpu: "250m" },
+        config: { ...spec.config, overrides: [{ key: "reply.wordDelayMs", value: 5 }, ...spec.config.overrides] },
+      },
+    }));
+    const after = await eventually(
+      () => api.get(`${resources}/secretive`),
+      ({ spec, status, metadata }) => spec.resources.cpu === "250m" && status.observedGeneration === metadata.generation,
+    );
+    expect(after.spec).toEqual({
+      ...before.spec,
+      resources: { cpu: "250m", memory: "64Mi" },
+      config: { template: "secretive", overrides: [{ key: "reply.wordDelayMs", value: 5 }, ...overrides] },
+    });
+    // Here they are as they were too.
+    const { spec } = await claw("tenant-a").instances.get("secretive");
+    expect(spec.config.overrides.map(({ value }) => value)).toEqual([5, "[secret]"]);
+    // One that is changed here stays changed while the resource gets labels only.
+    await editHere("secretive", ({ spec: { config } }) => ({
+      spec: { config: { ...config, overrides: [config.overrides[0], { key: "reply.prefix", value: "sk-rotated" }] } },
+    }));
+    const { generation } = (await claw("tenant-a").instances.get("secretive")).metadata;
+    await api.merge(`${resources}/secretive`, { metadata: { labels: { only: "label" } } });
+    const labelled = await eventually(
+      () => claw("tenant-a").instances.get("secretive"),
+      ({ metadata }) => metadata.labels["only"] === "label",
+    );
+    expect(labelled.metadata.generation).toBe(generation);
+    expect((await api.get(`${resources}/secretive`)).spec).toEqual(after.spec);
+    await remove("secretive");
+    await api.delete(`${templates}/secretive`);
+  });
+
+  it("carries labels, annotations and the project both ways, and leaves what other tools wrote", async ({ expect }) => {
+    const { api } = cluster();
+    const tenant = claw("tenant-a");
+    await tenant.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "shop" }, spec: {} });
+    const annotations = { [PROJECT]: "shop", note: "old", [TOOLS]: "1" };
+    await carried("labelled", an("labelled", { running: false }, { labels: { a: "1", b: "1" }, annotations }));
+    expect((await tenant.instances.get("labelled")).metadata).toMatchObject({ project: "shop", labels: { a: "1", b: "1" } });
+
+    await kubectl("label", "--overwrite", "claw", "labelled", "-n", "tenant-a", "a=2", "b-", "c=1");
+    await kubectl("annotate", "--overwrite", "claw", "labelled", "-n", "tenant-a", "note=new", "kubectl.kubernetes.io/restartedAt=today");
+    const there = await eventually(
+      () => tenant.instances.get("labelled"),
+      ({ metadata }) => metadata.labels["a"] === "2" && metadata.annotations["note"] === "new",
+    );
+    expect(there.metadata.labels).toEqual({ a: "2", c: "1" });
+    expect(there.metadata.annotations).toEqual({ note: "new", [TOOLS]: "1" });
+
+    await editHere("labelled", () => ({ metadata: { labels: { a: "3", d: "1" }, annotations: { mine: "1" } } }));
+    const here = await eventually(
+      () => api.get(`${resources}/labelled`),
+      ({ metadata }) => metadata.labels.a === "3",
+    );
+    expect(here.metadata.labels).toEqual({ a: "3", d: "1" });
+    const kubectls = { "kubectl.kubernetes.io/restartedAt": "today" };
+    expect(here.metadata.annotations).toEqual({ ...kubectls, [PROJECT]: "shop", [TOOLS]: "1", mine: "1" });
+    expect(here.metadata.generation).toBe(1);
+    await remove("labelled");
+
+    // Of what was made here first, the project is told with the next edit.
+    const made = an("labelled", { running: false }, { project: "shop" });
+    await tenant.instances.create(made as unknown as Parameters<typeof tenant.instances.create>[0]);
+    await carried("labelled", an("labelled", { running: false }));
+    await editHere("labelled", () => ({ metadata: { labels: { e: "1" } } }));
+    const told = await eventually(
+      () => api.get(`${resources}/labelled`),
+      ({ metadata }) => metadata.labels?.e === "1",
+    );
+    expect(told.metadata.annotations).toEqual({ [PROJECT]: "shop" });
+    await remove("labelled");
+  });
+
+  it("places an instance in the cluster that it was written to, unless it says where", async ({ expect }) => {
+    const { api } = cluster();
+    const spec = { running: false, placement: undefined };
+    const unplaced = await carried("unplaced", an("unplaced", spec));
+    expect(unplaced.status.cluster).toBe("here");
+    expect((await claw("tenant-a").instances.get("unplaced")).spec.placement).toMatchObject({ cluster: "here" });
+    const placed = await carried("placed", an("placed", { running: false }));
+    expect(placed.status.cluster).toBe("local");
+    // An edit of something else writes no placement to the one, and leaves the other's.
+    await editHere("unplaced", ({ spec: { resources } }) => ({ spec: { resources: { ...resources, cpu: "200m" } } }));
+    await editHere("placed", ({ spec: { resources } }) => ({ spec: { resources: { ...resources, cpu: "200m" } } }));
+    const edited = (name: string) =>
+      eventually(
+        () => api.get(`${resources}/${name}`),
+        (object) => object.spec.resources.cpu === "200m",
+      );
+    expect((await edited("unplaced")).spec.placement).toBeUndefined();
+    expect((await edited("placed")).spec.placement).toEqual({ cluster: "local" });
+    await remove("unplaced");
+    await remove("placed");
+  });
+
+  it("has a template of its own deleted, though there is a shared one of that name", async ({ expect }) => {
+    const { api } = cluster();
+    const { configs } = claw("tenant-a");
+    await claw("default").configs.create({ ...aTemplate("common", { description: "shared" }), metadata: { name: "common" } });
+    await api.create(templates, aTemplate("common", { description: "own" }));
+    await eventually(
+      () => api.get(`${templates}/common`),
+      ({ status }) => status?.carried !== undefined,
+    );
+    expect((await configs.get("common")).spec.description).toBe("own");
+    await configs.delete("common");
+    await eventually(
+      () => api.get(`${templates}/common`),
+      (object) => object === undefined,
+    );
+    expect((await configs.get("common")).spec.description).toBe("shared");
+  });
+
+  it("leaves the finalizers of others alone", async ({ expect }) => {
+    const { api } = cluster();
+    const others = ["example.com/backup"];
+    const held = await carried("guarded", an("guarded", { running: false }, { finalizers: others }));
+    expect(held.metadata.finalizers).toEqual([...others, "clusterclaw.io/control-plane"]);
+    await api.delete(`${resources}/guarded`);
+    const left = await eventually(
+      () => api.get(`${resources}/guarded`),
+      ({ metadata }) => !metadata.finalizers.includes("clusterclaw.io/control-plane"),
+    );
+    expect(left.metadata.finalizers).toEqual(others);
+    await api.merge(`${resources}/guarded`, { metadata: { finalizers: null } });
+    expect(await api.get(`${resources}/guarded`)).toBeUndefined();
+  });
+
+  it("costs the database next to nothing while neither side is edited", async ({ expect }) => {
+    const { api } = cluster();
+    const names = Array.from({ length: 50 }, (_, index) => `idle-${index}`);
+    for (const name of names) {
+      await api.create(templates, aTemplate(name));
+    }
+    await eventually(
+      () => api.list(templates),
+      (items) => items.filter(({ status }) => status?.carried !== undefined).length >= names.length,
+    );
+    const database = new Client({ connectionString: service?.databaseUrl });
+    await database.connect();
+    const transactions = async () => {
+      await database.query("select pg_stat_clear_snapshot()");
+      const { rows } = await database.query("select xact_commit from pg_stat_database where datname = current_database()");
+      return Number(rows[0]?.xact_commit);
+    };
+    // Each would be looked at once a second: that many transactions in the time that everything else takes ten or so.
+    const counts: number[] = [];
+    await eventually(
+      async () => {
+        const before = await transactions();
+        await delay(3_000);
+        counts.push((await transactions()) - before);
+        return counts;
+      },
+      () => (counts.at(-1) ?? 0) < names.length,
+    );
+    await database.end();
+    expect(counts.at(-1)).toBeLessThan(names.length);
   });
 
   it("deletes what it made only after it is gone, and what is destroyed elsewhere goes there too", async ({ expect }) => {
