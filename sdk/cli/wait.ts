@@ -33,6 +33,11 @@ export function progressOf(instance: ClawInstance, generation = instance.metadat
   if (phase === "Failed") {
     return { state: "failed", note };
   }
+  const provisioned = conditions.find(({ type }) => type === "Provisioned");
+  if (provisioned?.status === "False") {
+    // It was given up; what ran before may run on.
+    return { state: "failed", note: `${phase}, ${provisioned.reason}: ${provisioned.message}` };
+  }
   const config = instance.spec.running ? conditions.find(({ type }) => type === "ConfigSynced") : undefined;
   if (config?.status === "False" || config?.reason === "Applying") {
     // A refusal from before the last change is about another configuration.

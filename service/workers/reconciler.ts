@@ -7,7 +7,7 @@ import { recordEvent, recordState } from "../application/report-status.ts";
 import { type Resolution, type ResolveDependencies, resolveInstance } from "../application/resolve-instance.ts";
 import { stackTarget, type TargetDependencies } from "../application/stack-target.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { afterOperation, type OperationOutcome } from "../domain/instances/phase.ts";
+import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
@@ -147,7 +147,7 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
     generation: instance.generation,
     reason,
     message,
-    final: false,
+    final: isFinal(instance, reason),
   });
   let result: StackResult;
   try {

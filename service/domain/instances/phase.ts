@@ -16,6 +16,9 @@ const applying = {
   message: "it has not taken its new configuration over yet",
 } as const;
 
+/** Failures that only another specification mends, whatever happens elsewhere. */
+const FINAL_REASONS = new Set(["VersionNotFound", "PlaceholderPackage", "NodeUnsupported"]);
+
 /** What an operation on an instance's resources came to. */
 export type OperationOutcome =
   | {
@@ -39,6 +42,11 @@ export type OperationOutcome =
 /** Whether no operation on it is due or under way. */
 export function isSettled(instance: Instance): boolean {
   return instance.deletedAt === undefined && instance.movedFrom === undefined && instance.status.observedGeneration === instance.generation;
+}
+
+/** Whether trying again is of no use. What is to go is tried again for ever: nothing else brings it to an end. */
+export function isFinal(instance: Instance, reason: string): boolean {
+  return FINAL_REASONS.has(reason) && instance.deletedAt === undefined && instance.movedFrom === undefined;
 }
 
 /** The state after an engine operation ended. */

@@ -77,6 +77,10 @@ describe("a failure that comes after the write was accepted", () => {
     expect(text).toContain("RegistryUnreachable");
     expect(text).toContain("npm's 'registry' setting");
 
+    const cli = (...argv: string[]) => runCli(argv, { url: service.url, env: { CLAW_TOKEN: service.adminToken } });
+    // What may come to be by itself is waited for, as long as asked.
+    expect((await cli("start", "late", "--wait", "--timeout", "2s")).stderr).toContain("not done within 2s");
+
     registry.mode = "hang";
     const attempts = (await claw.instances.events("late", {})).items.length;
     await eventually(
@@ -89,8 +93,11 @@ describe("a failure that comes after the write was accepted", () => {
     registry.mode = "serve";
     expect((await eventually(() => claw.instances.get("late"), isReady, 60_000)).status.phase).toBe("Running");
 
-    await create("typo", "9.9.9");
-    expect(readyOf(await withReason(claw, "typo", "VersionNotFound"))?.message).toContain("choose a version that exists");
+    // What can't is not.
+    const typo = await cli("create", "typo", "--type", "OpenClaw", "--claw-version", "9.9.9", "--wait");
+    expect(typo.stderr).toContain("instance/typo failed");
+    expect(typo.stderr).toContain("VersionNotFound");
+    expect(readyOf(await claw.instances.get("typo"))?.message).toContain("choose a version that exists");
     await create("empty", "0.0.1");
     expect(readyOf(await withReason(claw, "empty", "PlaceholderPackage"))?.message).toContain("choose another version");
 

@@ -197,6 +197,25 @@ describe("progressOf", () => {
       instance: anInstanceAnswer("a", { generation: 2, status: { phase: "Failed", observedGeneration: 1 } }),
       state: "running",
     },
+    {
+      name: "running on though its change was given up",
+      instance: anInstanceAnswer("a", {
+        ...running,
+        status: {
+          conditions: [
+            {
+              type: "Provisioned",
+              status: "False",
+              reason: "VersionNotFound",
+              message: "",
+              lastTransitionTime: "2026-01-01T00:00:00.000Z",
+            },
+            { type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime: "2026-01-01T00:00:00.000Z" },
+          ],
+        },
+      }),
+      state: "failed",
+    },
     { name: "short of replicas", instance: anInstanceAnswer("a", { ...running, status: { readyReplicas: 0 } }), state: "running" },
     {
       name: "stopped as wanted",

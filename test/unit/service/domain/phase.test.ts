@@ -1,7 +1,7 @@
 import { describe, it } from "vitest";
 import type { AgentStatus } from "../../../../sdk/contract/index.ts";
 import type { Instance } from "../../../../service/domain/instances/instance.ts";
-import { afterDisconnect, afterOperation, afterPodReport, afterReport } from "../../../../service/domain/instances/phase.ts";
+import { afterDisconnect, afterOperation, afterPodReport, afterReport, isFinal } from "../../../../service/domain/instances/phase.ts";
 import type { PodReport } from "../../../../service/domain/instances/pod.ts";
 import { anInstance } from "../../../support/builders/instance.ts";
 
@@ -42,14 +42,14 @@ describe("instance phase", () => {
   it("is Failed while an operation fails, with the reason in its Ready condition, and tries again later", ({ expect }) => {
     const failed = afterOperation(
       anInstance(),
-      { ok: false, generation: 1, reason: "VersionNotFound", message: "no 9.9.9", final: false },
+      { ok: false, generation: 1, reason: "RegistryUnreachable", message: "no answer", final: false },
       NOW,
     );
     expect(failed).toMatchObject({ phase: "Failed", observedGeneration: 0, attempts: 1, nextAttemptAt: "2026-01-01T00:01:02.000Z" });
     expect(failed.conditions.find((condition) => condition.type === "Ready")).toMatchObject({
       status: "False",
-      reason: "VersionNotFound",
-      message: "no 9.9.9",
+      reason: "RegistryUnreachable",
+      message: "no answer",
     });
   });
 
@@ -68,6 +68,13 @@ describe("instance phase", () => {
   it("does not try a final failure again until something changes", ({ expect }) => {
     const failed = afterOperation(anInstance(), { ok: false, generation: 1, reason: "ConfigInvalid", message: "", final: true }, NOW);
     expect(failed).toMatchObject({ phase: "Failed", observedGeneration: 1, nextAttemptAt: undefined });
+  });
+
+  it("gives up what only another specification mends, and never what is to go", ({ expect }) => {
+    expect(isFinal(anInstance(), "VersionNotFound")).toBe(true);
+    expect(isFinal(anInstance(), "RegistryUnreachable")).toBe(false);
+    expect(isFinal(anInstance({ deletedAt: NOW }), "VersionNotFound")).toBe(false);
+    expect(isFinal(anInstance({ movedFrom: "eu-1" }), "VersionNotFound")).toBe(false);
   });
 
   it("comes back from Failed when a later attempt works", ({ expect }) => {
