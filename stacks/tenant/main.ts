@@ -5,7 +5,8 @@ import { StackSpecSchema } from "../../sdk/contract/index.ts";
 import { tenantDeclarations } from "./program.ts";
 
 /** The same program under plain `pulumi up`: `pulumi config set spec <path of a stack specification as JSON>`. */
-const path = resolve(new pulumi.Config().require("spec"));
+// The CLI runs a program in its own folder; a path is meant from where the project is.
+const path = resolve(pulumi.getRootDirectory(), new pulumi.Config().require("spec"));
 const parsed = StackSpecSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
 if (!parsed.success) {
   const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);

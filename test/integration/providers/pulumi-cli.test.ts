@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -9,6 +9,7 @@ import { instanceUrns } from "../../../components/claw-instance/instance-urns.ts
 import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, isRunning, until } from "../../support/agent/harness.ts";
+import { freePort } from "../../support/free-port.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const isOnPath = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
@@ -33,6 +34,10 @@ function aProject(hostDir: string) {
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     CLAW_NODE: process.execPath,
   };
+  return { dir, env };
+}
+
+function pulumiIn({ dir, env }: ReturnType<typeof aProject>) {
   return async (...args: string[]) =>
     (await promisify(execFile)("pulumi", [...args, "--non-interactive"], { cwd: dir, env, encoding: "utf8" })).stdout;
 }
@@ -41,7 +46,7 @@ describe("stacks/tenant under the real Pulumi CLI", () => {
   it("previews, makes, finds drift in, repairs and destroys a claw", { timeout: 180_000 }, async ({ expect, skip }) => {
     skip(missing.length > 0, `not on PATH: ${missing.join(", ")}`);
     const host = aHost();
-    const pulumi = aProject(host);
+    const pulumi = pulumiIn(aProject(host));
     const spec = join(host, "spec.json");
     const target = { runtime: "process" as const, rootDir: host, agentUrl: "ws://127.0.0.1:9/agent/v1" };
     const declare = (...instances: ResolvedInstance[]) => writeFileSync(spec, JSON.stringify({ tenant: "acme", target, instances }));
@@ -84,5 +89,22 @@ describe("stacks/tenant under the real Pulumi CLI", () => {
     await pulumi("destroy", "--yes", "--skip-preview", "-s", "acme");
     expect(existsSync(runDir)).toBe(false);
     expect(existsSync(join(host, "tenants", "acme", "ins_echo-1", "data"))).toBe(true);
+  });
+
+  it("runs the commands and the specification that docs/guides/stacks.md shows", { timeout: 120_000 }, async ({ expect, skip }) => {
+    skip(missing.length > 0, `not on PATH: ${missing.join(", ")}`);
+    const host = aHost();
+    const { dir, env } = aProject(host);
+    const port = await freePort();
+    // The paths and the port of this machine are the test's own.
+    const here = (text: string) => text.replaceAll("18080", String(port)).replaceAll("/tmp/claw-example", host);
+    const example = "docs/examples/stack-spec.json";
+    writeFileSync(join(dir, "spec.json"), here(readFileSync(join(root, example), "utf8")));
+    const guide = readFileSync(join(root, "docs/guides/stacks.md"), "utf8");
+    const [, block = ""] = /<!-- run by .*pulumi-cli.*-->\n\n```sh\n([\s\S]*?)```/.exec(guide) ?? [];
+    const script = here(block).replace("file:///tmp", env.PULUMI_BACKEND_URL).replace(example, "spec.json");
+    const options = { cwd: dir, env, encoding: "utf8" } as const;
+    const { stdout } = await promisify(execFile)("bash", ["--norc", "-eu", "-o", "pipefail", "-c", script], options);
+    expect(stdout).toMatch(/\+ 7 created[\s\S]*{"hello": true}[\s\S]*- 7 deleted/);
   });
 });
