@@ -21,7 +21,7 @@ export const clustersCreate = defineCommand({
   details:
     "Files that the kubeconfig names are put into it. The control plane keeps it encrypted and never shows it again. Taints, capacity, network settings and ingress are written in a manifest: 'claw apply -f cluster.yaml'.",
   examples: [
-    "claw clusters create eu-1 --kubeconfig ~/.kube/config --context eu-1 --agent-url wss://claw.example.com/agent/v1 --agent-image registry.example.com/claw-agent@sha256:… --claw-image OpenClaw=registry.example.com/openclaw:${version}",
+    "claw clusters create eu-1 --kubeconfig ~/.kube/config --context eu-1 --agent-url wss://claw.example.com/agent/v1 --agent-image registry.example.com/claw-agent@sha256:… --claw-image 'OpenClaw=registry.example.com/openclaw:${version}'",
     "claw clusters create here --in-cluster --agent-url ws://claw.claw-system:8787/agent/v1 --agent-image claw-agent:1",
   ],
   syntax: (command) =>
