@@ -4,7 +4,7 @@ import { Option } from "@commander-js/extra-typings";
 import { UserAbortError } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
-import { CliError } from "../failure.ts";
+import { CliError, ExitCode } from "../failure.ts";
 import { parseCount } from "../options.ts";
 
 export const connectCommand = defineCommand({
@@ -19,7 +19,10 @@ export const connectCommand = defineCommand({
       .addOption(new Option("-p, --port <port>", "the local port").argParser(parseCount(0, 65_535)).default(0, "a free one")),
   async run(context, { port }, name) {
     const { claw, out, signal } = context;
-    await claw.instances.get(name, { signal });
+    const { spec } = await claw.instances.get(name, { signal });
+    if (!spec.running) {
+      throw new CliError(`instance '${name}' is stopped`, { fix: `start it: 'claw start ${name} --wait'`, exitCode: ExitCode.Conflict });
+    }
     const server = createServer({ allowHalfOpen: false }, (socket) => {
       tunnel(context, name, socket).catch((error: unknown) => {
         out.note(`connection to instance/${name} failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -58,8 +58,10 @@ async function describe(context: Context, resource: Resource): Promise<void> {
   await out.write(indent(await toYaml([resource.spec])));
   if (resource.kind === "ClawInstance") {
     const { items } = await context.claw.instances.events(metadata.name, { limit: 10 }, { signal: context.signal });
-    await out.line(`\n${out.paint("bold", "Events")} (newest first)`);
-    await out.table(items, eventView);
+    if (items.length > 0) {
+      await out.line(`\n${out.paint("bold", "Events")} (newest first)`);
+      await out.table(items, eventView);
+    }
   }
 }
 

@@ -99,6 +99,18 @@ describe("claw get", () => {
   });
 });
 
+describe("claw describe", () => {
+  it("leaves out what there is none of", async ({ expect }) => {
+    await using server = await startServer((req, res) =>
+      answer(res, 200, req.path.includes("/events") ? { items: [] } : anInstanceAnswer("web")),
+    );
+    const { stdout, stderr } = await runCli(["describe", "web"], { url: server.url });
+    expect(stdout).toContain("Specification");
+    expect(stdout).not.toContain("Events");
+    expect(stderr).toBe("");
+  });
+});
+
 describe("claw apply", () => {
   const serve = (preview = aPreview()) =>
     startServer((req, res) => (req.path.endsWith("/apply") ? answer(res, 202, preview) : answer(res, 201, preview)));
