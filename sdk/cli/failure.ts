@@ -62,7 +62,7 @@ export function tell(error: unknown): Told | undefined {
     return {
       what: error.title,
       // The detail of an answer with issues repeats the first of them.
-      why: message === error.title || issues.some((issue) => message.endsWith(issue.message)) ? undefined : message,
+      why: message === error.title || issues.some((issue) => message.includes(issue.message)) ? undefined : message,
       fix: fixOf(error),
       issues,
       code,

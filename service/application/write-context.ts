@@ -77,7 +77,7 @@ const NOUN = {
 export function assertExpected(change: PlannedChange, before: StoredResource | undefined, stamp: Stamp): void {
   const { kind, name } = targetOf(change);
   if (change.expect === "absent" && before) {
-    const message = `there is a ${NOUN[kind]} '${name}' already`;
+    const message = `the ${NOUN[kind]} '${name}' is there already`;
     const fix = "choose another name, or update that one";
     throw new ClawError(NAME_TAKEN[kind], `${message}; ${fix}`, { issues: [{ path: "metadata.name", message, fix }] });
   }

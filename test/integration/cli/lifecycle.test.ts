@@ -95,7 +95,10 @@ describe("refusals", () => {
 
   it("of a taken name exit with 5, of a full quota with 1, of an unknown type with 1", async ({ expect }) => {
     await ok("create", "one", "--type", "Echo", "--no-start");
-    expect((await claw("create", "one", "--type", "Echo")).code).toBe(5);
+    const taken = await claw("create", "one", "--type", "Echo");
+    expect(taken.code).toBe(5);
+    expect(taken.stderr.match(/the instance 'one' is there already/g)).toHaveLength(1);
+    expect((await claw("get", "instances", "--sort", "foo")).stderr.match(/can't sort by 'foo'/g)).toHaveLength(1);
     await ok("create", "two", "--type", "Echo", "--no-start");
     const full = await claw("create", "three", "--type", "Echo", "--no-start");
     expect(full.code).toBe(1);
@@ -104,6 +107,14 @@ describe("refusals", () => {
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain("claw types");
     await ok("destroy", "one", "two", "--yes", "--wait");
+  });
+
+  it("of a connection to a stopped instance exit with 5 and say how to start it", async ({ expect }) => {
+    await ok("create", "idle", "--type", "Echo", "--no-start");
+    const { code, stdout, stderr } = await claw("connect", "idle");
+    expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
+    expect(stderr).toContain("claw start idle --wait");
+    await ok("destroy", "idle", "--yes", "--wait");
   });
 
   it("of a wrong token exit with 4", async ({ expect }) => {
