@@ -224,6 +224,7 @@ describe("a stack that moves between the engines", () => {
     expectNoFailures(await workers.pool.up(anOperation(stack.tenantId, host, [b])));
     expect((await workers.administration.history(stack, 1, 1))[0]).toMatchObject({ kind: "update", result: "succeeded" });
     expect(await workers.administration.migrate(stack, "embedded")).toEqual({ from: "cli", resources: 14 });
+    expect((await workers.administration.history(stack, 10, 1)).at(-1)).toMatchObject({ version: 1, kind: "update" });
     const instances = [...whole.spec.instances, b];
     expect(opsOf(await workers.pool.preview(anOperation(stack.tenantId, host, instances, undefined)))).toEqual({});
     expectNoFailures(await workers.pool.up(anOperation(stack.tenantId, host, [], ["b"])));
