@@ -1,7 +1,7 @@
 import type { Change } from "../contract/index.ts";
 import type { Context } from "./context.ts";
 import { renderPreview } from "./output/preview.ts";
-import { applyPreview, assertApplicable } from "./preview.ts";
+import { applyPreview, assertApplicable, showPreview } from "./preview.ts";
 import { confirm } from "./prompt.ts";
 import type { ResourceKind } from "./resources.ts";
 import { waitFor } from "./wait.ts";
@@ -14,6 +14,8 @@ export interface RemovalTarget {
 }
 
 interface RemovalOptions {
+  /** Show what would go, and delete nothing. */
+  readonly preview?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly purgeData?: boolean | undefined;
   /** How long to wait until instances are gone; not at all when absent. */
@@ -27,7 +29,7 @@ export async function remove(context: Context, targets: readonly RemovalTarget[]
   for (const [tenant, group] of byTenant) {
     await removeOfTenant(context, tenant, group, options);
   }
-  if (options.waitMs !== undefined) {
+  if (options.waitMs !== undefined && !options.preview) {
     const instances = targets.filter((target) => target.kind.kind === "ClawInstance");
     await waitFor(
       context,
@@ -53,6 +55,9 @@ async function removeOfTenant(context: Context, tenant: string | undefined, targ
   );
   const ask = () => claw.previews.create({ changes }, { signal });
   const preview = await ask();
+  if (options.preview) {
+    return showPreview(context, preview);
+  }
   if (!options.yes) {
     out.note(renderPreview({ ...preview, planId: undefined }, out.paintNote));
   }

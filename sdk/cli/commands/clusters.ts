@@ -2,12 +2,14 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { Option } from "@commander-js/extra-typings";
+import type { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
 import { CliError, ExitCode, usageError } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { defineGet, defineList } from "../nouns.ts";
-import { documentOutputOption, parsePair, writeOutputOption, yesOption } from "../options.ts";
+import { documentOutputOption, parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import { toYaml } from "../output/printer.ts";
+import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
 import { clusterKind } from "../resources.ts";
 
@@ -35,28 +37,31 @@ export const clustersCreate = defineCommand({
       .addOption(new Option("--claw-image <type=image>", "a claw type's image; repeatable").argParser(parsePair))
       .addOption(new Option("--storage-class <name>", "of the instances' volumes"))
       .addOption(new Option("--label <key=value>", "label it; repeatable").argParser(parsePair))
+      .addOption(previewOption)
       .addOption(writeOutputOption),
-  async run({ claw, io, out, signal }, { kubeconfig, context, inCluster, label, output, ...flags }, name) {
+  async run(cli, { kubeconfig, context, inCluster, label, preview, output, ...flags }, name) {
+    const { claw, io, out, signal } = cli;
     if ((kubeconfig === undefined) === (inCluster === undefined)) {
       throw usageError("say how the control plane gets in", "give --kubeconfig <file> or --in-cluster");
     }
-    const cluster = await claw.clusters.create(
-      {
-        apiVersion: "clusterclaw.io/v1",
-        kind: "Cluster",
-        metadata: { name, ...(label === undefined ? {} : { labels: label }) },
-        spec: {
-          credentials:
-            kubeconfig === undefined
-              ? { source: "inCluster" }
-              : { source: "kubeconfig", kubeconfig: await readKubeconfig(io, kubeconfig), ...(context === undefined ? {} : { context }) },
-          agentUrl: flags.agentUrl,
-          images: { agent: flags.agentImage, ...(flags.clawImage === undefined ? {} : { claws: flags.clawImage }) },
-          ...(flags.storageClass === undefined ? {} : { storageClass: flags.storageClass }),
-        },
+    const manifest: Parameters<Claw["clusters"]["create"]>[0] = {
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Cluster",
+      metadata: { name, ...(label === undefined ? {} : { labels: label }) },
+      spec: {
+        credentials:
+          kubeconfig === undefined
+            ? { source: "inCluster" }
+            : { source: "kubeconfig", kubeconfig: await readKubeconfig(io, kubeconfig), ...(context === undefined ? {} : { context }) },
+        agentUrl: flags.agentUrl,
+        images: { agent: flags.agentImage, ...(flags.clawImage === undefined ? {} : { claws: flags.clawImage }) },
+        ...(flags.storageClass === undefined ? {} : { storageClass: flags.storageClass }),
       },
-      { signal },
-    );
+    };
+    if (preview) {
+      return showPreview(cli, await claw.clusters.create(manifest, { preview: true, signal }), output);
+    }
+    const cluster = await claw.clusters.create(manifest, { signal });
     return output ? out.item(cluster, clusterKind, output) : out.line(`cluster/${name} created`);
   },
 });
@@ -66,7 +71,7 @@ export const clustersDelete = defineCommand({
   group: "Resources",
   summary: "Forget a cluster that no instance is on",
   examples: ["claw clusters delete eu-1", "claw clusters delete eu-1 --yes"],
-  syntax: (command) => command.argument("<cluster>", "its name").addOption(yesOption),
+  syntax: (command) => command.argument("<cluster>", "its name").addOption(previewOption).addOption(yesOption),
   run: (context, options, name) => remove(context, [{ kind: clusterKind, name }], options),
 });
 

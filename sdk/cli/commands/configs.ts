@@ -20,14 +20,19 @@ export const configsCreate = defineCommand({
   summary: "Create config templates from manifests, as drafts",
   details: "A draft reaches no instance before it is published: 'claw configs publish'. 'claw apply -f' writes and publishes in one step.",
   examples: ["claw configs create -f base.yaml"],
-  syntax: (command) => command.addOption(filesOption).addOption(writeOutputOption),
-  async run({ io, claw, out, signal }, { filename = [], output }) {
+  syntax: (command) => command.addOption(filesOption).addOption(previewOption).addOption(writeOutputOption),
+  async run(context, { filename = [], preview, output }) {
+    const { io, claw, out, signal } = context;
     if (filename.length === 0) {
       throw usageError("no manifest was given", "claw configs create -f <path>");
     }
     for (const { manifest, source } of await readManifests(io, filename)) {
       if (manifest.kind !== "ConfigTemplate") {
         throw usageError(`${source} is a ${manifest.kind}, not a ConfigTemplate`, `claw apply -f ${filename.join(" ")}`);
+      }
+      if (preview) {
+        await showPreview(context, await claw.configs.create(manifest, { preview: true, signal }), output);
+        continue;
       }
       const created = await claw.configs.create(manifest satisfies ConfigTemplateInput, { signal });
       await (output ? out.item(created, configKind, output) : out.line(`config/${created.metadata.name} created`));
@@ -128,6 +133,6 @@ export const configsDelete = defineCommand({
   group: "Resources",
   summary: "Delete a config template that no instance uses",
   examples: ["claw configs delete base", "claw configs delete base --yes"],
-  syntax: (command) => command.argument("<config>", "its name").addOption(yesOption),
+  syntax: (command) => command.argument("<config>", "its name").addOption(previewOption).addOption(yesOption),
   run: (context, options, name) => remove(context, [{ kind: configKind, name }], options),
 });

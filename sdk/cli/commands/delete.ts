@@ -1,7 +1,7 @@
 import { defineCommand } from "../command.ts";
 import { usageError } from "../failure.ts";
 import { readManifests } from "../manifests.ts";
-import { filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
+import { filesOption, previewOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { type RemovalTarget, remove } from "../removal.ts";
 import { kindOf, parseReferences } from "../resources.ts";
 import { purgeDataOption } from "./destroy.ts";
@@ -18,6 +18,7 @@ export const deleteCommand = defineCommand({
       .argument("[resource...]", "<kind> <name> or <kind>/<name>")
       .addOption(filesOption)
       .addOption(purgeDataOption)
+      .addOption(previewOption)
       .addOption(yesOption)
       .addOption(waitOption)
       .addOption(timeoutOption),

@@ -1,7 +1,7 @@
 import { Option } from "@commander-js/extra-typings";
 import { selectNames } from "../actions.ts";
 import { defineCommand } from "../command.ts";
-import { selectorOption, timeoutOption, waitOption, yesOption } from "../options.ts";
+import { previewOption, selectorOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { remove } from "../removal.ts";
 import { instanceKind } from "../resources.ts";
 
@@ -12,12 +12,13 @@ export const destroyCommand = defineCommand({
   group: "Instances",
   summary: "Destroy instances",
   details: "Shows what goes and asks. Data is kept and can be attached to a new instance, unless --purge-data says otherwise.",
-  examples: ["claw destroy web", "claw destroy web --yes --wait", "claw destroy web --purge-data"],
+  examples: ["claw destroy web", "claw destroy web --yes --wait", "claw destroy web --purge-data --preview"],
   syntax: (command) =>
     command
       .argument("[instance...]", "names")
       .addOption(selectorOption)
       .addOption(purgeDataOption)
+      .addOption(previewOption)
       .addOption(yesOption)
       .addOption(waitOption)
       .addOption(timeoutOption),

@@ -1,7 +1,9 @@
 import { Option } from "@commander-js/extra-typings";
+import type { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
 import { defineGet, defineList } from "../nouns.ts";
-import { parsePair, writeOutputOption, yesOption } from "../options.ts";
+import { parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
+import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
 import { projectKind } from "../resources.ts";
 
@@ -19,17 +21,20 @@ export const projectsCreate = defineCommand({
       .argument("<name>", "lower-case letters, digits and '-'")
       .addOption(new Option("--display-name <text>", "its name for people"))
       .addOption(new Option("--label <key=value>", "label it; repeatable").argParser(parsePair))
+      .addOption(previewOption)
       .addOption(writeOutputOption),
-  async run({ claw, out, signal }, { displayName, label, output }, name) {
-    const project = await claw.projects.create(
-      {
-        apiVersion: "clusterclaw.io/v1",
-        kind: "Project",
-        metadata: { name, ...(label === undefined ? {} : { labels: label }) },
-        spec: displayName === undefined ? {} : { displayName },
-      },
-      { signal },
-    );
+  async run(context, { displayName, label, preview, output }, name) {
+    const { claw, out, signal } = context;
+    const manifest: Parameters<Claw["projects"]["create"]>[0] = {
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Project",
+      metadata: { name, ...(label === undefined ? {} : { labels: label }) },
+      spec: displayName === undefined ? {} : { displayName },
+    };
+    if (preview) {
+      return showPreview(context, await claw.projects.create(manifest, { preview: true, signal }), output);
+    }
+    const project = await claw.projects.create(manifest, { signal });
     return output ? out.item(project, projectKind, output) : out.line(`project/${name} created`);
   },
 });
@@ -39,6 +44,6 @@ export const projectsDelete = defineCommand({
   group: "Resources",
   summary: "Delete a project that has no instances",
   examples: ["claw projects delete web", "claw projects delete web --yes"],
-  syntax: (command) => command.argument("<project>", "its name").addOption(yesOption),
+  syntax: (command) => command.argument("<project>", "its name").addOption(previewOption).addOption(yesOption),
   run: (context, options, name) => remove(context, [{ kind: projectKind, name }], options),
 });

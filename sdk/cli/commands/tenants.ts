@@ -1,9 +1,11 @@
 import { Option } from "@commander-js/extra-typings";
+import type { Claw } from "../../client/index.ts";
 import type { QuotaStatus } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { defineGet, defineList } from "../nouns.ts";
-import { outputOption, parsePair, writeOutputOption, yesOption } from "../options.ts";
+import { outputOption, parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import type { View } from "../output/printer.ts";
+import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
 import { tenantKind } from "../resources.ts";
 
@@ -39,17 +41,20 @@ export const tenantsCreate = defineCommand({
       .addOption(quotaOptions.cpu)
       .addOption(quotaOptions.memory)
       .addOption(quotaOptions.storage)
+      .addOption(previewOption)
       .addOption(writeOutputOption),
-  async run({ claw, out, signal }, { displayName, label, output, ...flags }, name) {
-    const tenant = await claw.tenants.create(
-      {
-        apiVersion: "clusterclaw.io/v1",
-        kind: "Tenant",
-        metadata: { name, ...(label === undefined ? {} : { labels: label }) },
-        spec: { ...(displayName === undefined ? {} : { displayName }), quota: quotaOf(flags) },
-      },
-      { signal },
-    );
+  async run(context, { displayName, label, preview, output, ...flags }, name) {
+    const { claw, out, signal } = context;
+    const manifest: Parameters<Claw["tenants"]["create"]>[0] = {
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Tenant",
+      metadata: { name, ...(label === undefined ? {} : { labels: label }) },
+      spec: { ...(displayName === undefined ? {} : { displayName }), quota: quotaOf(flags) },
+    };
+    if (preview) {
+      return showPreview(context, await claw.tenants.create(manifest, { preview: true, signal }), output);
+    }
+    const tenant = await claw.tenants.create(manifest, { signal });
     return output ? out.item(tenant, tenantKind, output) : out.line(`tenant/${name} created`);
   },
 });
@@ -59,7 +64,7 @@ export const tenantsDelete = defineCommand({
   group: "Resources",
   summary: "Delete a tenant that has no instances",
   examples: ["claw tenants delete acme", "claw tenants delete acme --yes"],
-  syntax: (command) => command.argument("<tenant>", "its name").addOption(yesOption),
+  syntax: (command) => command.argument("<tenant>", "its name").addOption(previewOption).addOption(yesOption),
   run: (context, options, name) => remove(context, [{ kind: tenantKind, name }], options),
 });
 
@@ -76,12 +81,19 @@ export const tenantsQuota = defineCommand({
       .addOption(quotaOptions.cpu)
       .addOption(quotaOptions.memory)
       .addOption(quotaOptions.storage)
+      .addOption(previewOption)
       .addOption(outputOption),
-  async run({ claw, out, signal }, { output, ...flags }, name) {
+  async run(context, { preview, output, ...flags }, name) {
+    const { claw, out, signal } = context;
     let quota = await claw.tenants.quota(name, { signal });
     const changes = quotaOf(flags);
     if (Object.keys(changes).length > 0) {
-      quota = await claw.tenants.setQuota(name, { ...quota.hard, ...changes }, { signal });
+      const documentFormat = output === "json" || output === "yaml" ? output : undefined;
+      const hard = { ...quota.hard, ...changes };
+      if (preview) {
+        return showPreview(context, await claw.tenants.setQuota(name, hard, { preview: true, signal }), documentFormat);
+      }
+      quota = await claw.tenants.setQuota(name, hard, { signal });
     }
     if (output === "json" || output === "yaml") {
       return out.item(quota, { columns: [], name: () => name }, output);

@@ -307,6 +307,34 @@ describe("claw destroy", () => {
   });
 });
 
+describe("--preview", () => {
+  const template = "apiVersion: clusterclaw.io/v1\nkind: ConfigTemplate\nmetadata: { name: base }\nspec: { adapter: Echo }\n";
+  it.for([
+    ["create", "web", "--type", "Echo"],
+    ["start", "web"],
+    ["kill", "web"],
+    ["destroy", "web", "--yes", "--wait"],
+    ["delete", "config/base", "--yes"],
+    ["tenants", "create", "acme"],
+    ["tenants", "quota", "acme", "--instances", "3"],
+    ["tenants", "delete", "acme", "--yes"],
+    ["projects", "create", "team"],
+    ["projects", "delete", "team"],
+    ["configs", "create", "-f", "-"],
+    ["configs", "publish", "base"],
+    ["configs", "delete", "base"],
+    ["clusters", "create", "eu-1", "--in-cluster", "--agent-url", "ws://claw/agent/v1", "--agent-image", "agent:1"],
+    ["clusters", "delete", "eu-1"],
+  ])("changes nothing: claw %s %s", async (argv, { expect }) => {
+    await using server = await startServer((req, res) => answer(res, 200, req.method === "GET" ? { hard: {}, used: {} } : aPreview()));
+    const { code, stdout } = await runCli([...argv, "--preview"], { url: server.url, stdin: template });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("pln_1") });
+    const writes = server.requests.filter(({ method }) => method !== "GET");
+    expect(writes).toHaveLength(1);
+    expect(writes[0]?.path === "/api/v1/previews" || writes[0]?.query.get("preview") === "true").toBe(true);
+  });
+});
+
 describe("claw kill", () => {
   it("wants --force, and names the gentle way", async ({ expect }) => {
     const { code, stderr } = await runCli(["kill", "web"]);
