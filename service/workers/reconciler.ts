@@ -95,7 +95,10 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
       tenantId: tenant.id,
       spec: { tenant: tenant.name, target, instances: ready.flatMap(({ resolution }) => resolution?.resolved ?? []) },
       instances: ready.map(({ instance }) => ({ name: instance.name, project: instance.projectName })),
-      refresh: ready.some(({ instance }) => instance.status.drift.length > 0),
+      // What failed in a cluster may rest on what is gone: somebody deleted the namespace while nobody had an instance there.
+      refresh: ready.some(
+        ({ instance: { status } }) => status.drift.length > 0 || (target.runtime === "kubernetes" && status.attempts > 0),
+      ),
     },
     deps,
   );

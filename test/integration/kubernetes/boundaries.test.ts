@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { anEcho } from "../../support/builders/manifests.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { type Fleet, useFleets } from "../../support/kubernetes/fleet.ts";
 import { eventually } from "../../support/service.ts";
 
@@ -81,5 +81,38 @@ describe("what a tenant's instances share in a cluster", () => {
     await eventually(enforced, (count) => count === "34");
     await running("web");
     expect(await podId()).toBe(uid);
+  });
+
+  it("outlives the last instance and the tenant, serves a tenant of that name, and is made anew once its namespace was deleted", async ({
+    expect,
+  }) => {
+    const { claw, running, api, path, namespace } = await aFleet("outlives", 3);
+    const tenant = namespace.replace("claw-", "");
+    const destroyed = async () => {
+      await claw.instances.delete("web");
+      await eventually(
+        () => claw.instances.get("web").catch(() => undefined),
+        (instance) => instance === undefined,
+      );
+    };
+    await claw.instances.create(anEcho("web"));
+    await running("web");
+    await destroyed();
+    await claw.tenants.delete(tenant);
+    const labels = { "app.kubernetes.io/managed-by": "clusterclaw", "clusterclaw.io/tenant": tenant };
+    expect(await api.get(`/api/v1/namespaces/${namespace}`)).toMatchObject({ metadata: { labels } });
+    expect(await api.list(path("persistentvolumeclaims"))).toHaveLength(2);
+
+    await claw.tenants.create(aTenant(tenant, { placement: { cluster: "outlives" } }));
+    await claw.instances.create(anEcho("web"));
+    await running("web");
+    await destroyed();
+    await api.delete(`/api/v1/namespaces/${namespace}`);
+    await eventually(
+      () => api.get(`/api/v1/namespaces/${namespace}`),
+      (found) => found === undefined,
+    );
+    await claw.instances.create(anEcho("web"));
+    await running("web");
   });
 });
