@@ -18,6 +18,7 @@ export const createCommand = defineCommand({
     "claw create web --type OpenClaw --wait",
     "claw create web --type OpenClaw --config base --set model.name=claude-haiku --preview",
     "claw create bot --type Echo --label team=red --no-start",
+    "claw create bot --type Echo --cluster-label region=eu",
   ],
   syntax: (command) =>
     command
@@ -33,6 +34,8 @@ export const createCommand = defineCommand({
       .addOption(new Option("--memory <quantity>", "'2Gi'"))
       .addOption(new Option("--storage <quantity>", "size of its storage: '10Gi'"))
       .addOption(new Option("--port <port>", "the port it listens on").argParser(parseCount(1, 65_535)))
+      .addOption(new Option("--cluster <name>", "the cluster that it runs on"))
+      .addOption(new Option("--cluster-label <key=value>", "any cluster with this label; repeatable").argParser(parsePair))
       .addOption(new Option("--no-start", "create it stopped"))
       .addOption(previewOption)
       .addOption(waitOption)
@@ -67,6 +70,8 @@ interface CreateOptions {
   readonly memory?: string;
   readonly storage?: string;
   readonly port?: number;
+  readonly cluster?: string;
+  readonly clusterLabel?: Record<string, string>;
   readonly start: boolean;
 }
 
@@ -74,7 +79,22 @@ type InstanceInput = Parameters<Claw["instances"]["create"]>[0];
 
 /** Says only what the user said: what is absent is the service's to default. */
 function manifestOf(name: string, options: CreateOptions): InstanceInput {
-  const { type, clawVersion, project, config, set = {}, label, replicas, cpu, memory, storage, port, start } = options;
+  const {
+    type,
+    clawVersion,
+    project,
+    config,
+    set = {},
+    label,
+    replicas,
+    cpu,
+    memory,
+    storage,
+    port,
+    cluster,
+    clusterLabel,
+    start,
+  } = options;
   const overrides = Object.entries(set).map(([key, value]) => ({ key, value: parseValue(value) as Json }));
   return {
     apiVersion: "clusterclaw.io/v1",
@@ -93,6 +113,14 @@ function manifestOf(name: string, options: CreateOptions): InstanceInput {
         : { config: { ...(config === undefined ? {} : { template: config }), overrides } }),
       ...(storage === undefined ? {} : { storage: { size: storage } }),
       ...(port === undefined ? {} : { network: { port } }),
+      ...(cluster === undefined && clusterLabel === undefined
+        ? {}
+        : {
+            placement: {
+              ...(cluster === undefined ? {} : { cluster }),
+              ...(clusterLabel === undefined ? {} : { selector: clusterLabel }),
+            },
+          }),
     },
   };
 }

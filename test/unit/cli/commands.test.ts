@@ -269,6 +269,15 @@ describe("claw create", () => {
     });
   });
 
+  it.for([
+    { argv: ["--cluster", "eu-1"], placement: { cluster: "eu-1" } },
+    { argv: ["--cluster-label", "region=eu", "--cluster-label", "tier=a"], placement: { selector: { region: "eu", tier: "a" } } },
+  ])("says where it is to run: $argv", async ({ argv, placement }, { expect }) => {
+    await using server = await startServer((_, res) => answer(res, 202, anInstanceAnswer("web")));
+    expect((await runCli(["create", "web", "--type", "Echo", ...argv], { url: server.url })).code).toBe(0);
+    expect(server.requests[0]?.body).toMatchObject({ spec: { placement } });
+  });
+
   it("previews instead of writing with --preview", async ({ expect }) => {
     await using server = await startServer((_, res) => answer(res, 202, aPreview()));
     const { stdout } = await runCli(["create", "web", "--type", "Echo", "--preview"], { url: server.url });
