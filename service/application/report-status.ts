@@ -1,4 +1,11 @@
-import { type AgentStatus, type InstanceId, newId, type TenantId } from "../../sdk/contract/index.ts";
+import {
+  type AgentStatus,
+  type InstanceEvent,
+  type InstanceId,
+  type InstancePhase,
+  newId,
+  type TenantId,
+} from "../../sdk/contract/index.ts";
 import type { Instance, InstanceState } from "../domain/instances/instance.ts";
 import { afterDisconnect, afterPodReport, afterReport } from "../domain/instances/phase.ts";
 import type { PodReport } from "../domain/instances/pod.ts";
@@ -22,14 +29,16 @@ export async function recordState(
     return;
   }
   const ready = after.conditions.find((condition) => condition.type === "Ready");
-  const cause = ready && ready.status !== "True" ? ` (${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`})` : "";
+  const request = after.phase === "Failed" ? undefined : await requestOf(tx, id, before.status.phase);
+  const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
   await recordEvent(
     tx,
     id,
     {
       type: after.phase === "Failed" ? "Warning" : "Normal",
       reason: "PhaseChanged",
-      message: `${before.status.phase} → ${after.phase}${cause}`,
+      message: `${before.status.phase} → ${after.phase} (${request ? `${request.message}, by ${request.actor}` : why})`,
+      ...(request?.actor !== undefined && { actor: request.actor }),
     },
     now,
   );
@@ -40,6 +49,25 @@ export async function recordState(
     time: now,
     data: { uid: id, name: before.name, from: before.status.phase, to: after.phase, reason: ready?.reason },
   });
+}
+
+/** Events that are looked through for the one that a transition comes from. */
+const RECENT_EVENTS = 20;
+
+/** What somebody asked for since the instance came to its phase; one that is on its way comes to the next by the same request. */
+async function requestOf(tx: TenantTransaction, id: InstanceId, phase: InstancePhase): Promise<InstanceEvent | undefined> {
+  const { items } = await tx.events.list(id, RECENT_EVENTS);
+  let transitions = phase === "Creating" ? 1 : 0;
+  for (const event of items) {
+    if (event.reason !== "PhaseChanged") {
+      if (event.actor !== undefined) {
+        return event;
+      }
+    } else if (transitions-- === 0) {
+      return undefined;
+    }
+  }
+  return undefined;
 }
 
 /** Appends an event that people read with `claw events`. */

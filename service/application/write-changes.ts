@@ -1,9 +1,10 @@
-import { ClawError, type ManifestKind, newId, type ProjectInput, type TenantInput } from "../../sdk/contract/index.ts";
+import { ClawError, type InstanceId, type ManifestKind, newId, type ProjectInput, type TenantInput } from "../../sdk/contract/index.ts";
 import { inWriteOrder, type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
 import { digestOf } from "../domain/digest.ts";
 import { policyIssues } from "../domain/tenancy/policy.ts";
 import { DEFAULT_PROJECT, type Project, SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
-import type { PlatformTransaction } from "./ports/transactions.ts";
+import type { PlatformTransaction, TenantTransaction } from "./ports/transactions.ts";
+import { recordEvent } from "./report-status.ts";
 import { reviseBoundaries } from "./revise-boundaries.ts";
 import { writeCluster } from "./write-cluster.ts";
 import {
@@ -48,9 +49,18 @@ export async function writeChanges(
           actor: stamp.actor.subject,
         },
       });
+      await recordRequest(scope, result, stamp);
     }
   }
   return written;
+}
+
+/** What was asked of an instance, and by whom: what its next transition comes from. */
+async function recordRequest(scope: TenantTransaction, { kind, change, op, before, after }: Written, { now, actor }: Stamp): Promise<void> {
+  if (kind === "ClawInstance" && after && after.generation !== before?.generation) {
+    const message = change.action === "apply" ? op : change.action === "delete" ? "destroy" : change.action;
+    await recordEvent(scope, after.id as InstanceId, { type: "Normal", reason: "Requested", message, actor: actor.subject }, now);
+  }
 }
 
 function writeChange(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp, deps: WriteDependencies): Promise<Written> {

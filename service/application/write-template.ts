@@ -5,6 +5,7 @@ import { digestOf } from "../domain/digest.ts";
 import { seal } from "../domain/sealed.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
+import { recordEvent } from "./report-status.ts";
 import { allTenants, assertExpected, fresh, mergedMetadata, revised, unknownType, type Writer, type Written } from "./write-context.ts";
 
 /** Writes a config template: a draft, or applied and published at once. */
@@ -90,6 +91,8 @@ async function publish(template: ConfigTemplate, message: string, { tx, scope, t
     const users = await tx.enter(user.id);
     for (const instance of await users.instances.listByTemplate(template.name)) {
       await users.instances.update({ ...instance, generation: instance.generation + 1 }, instance.resourceVersion);
+      const what = `version ${version} of config template '${template.name}'`;
+      await recordEvent(users, instance.id, { type: "Normal", reason: "Requested", message: what, actor: stamp.actor.subject }, stamp.now);
     }
   }
   return next;

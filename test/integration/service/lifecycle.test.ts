@@ -51,7 +51,9 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
       "Ready=True",
     ]);
     const events = await claw.instances.events("alive", {});
-    expect(events.items.map(({ reason, message }) => `${reason} ${message}`)).toContain("PhaseChanged Creating → Running");
+    expect(events.items.map(({ reason, message }) => `${reason} ${message}`)).toContain(
+      "PhaseChanged Creating → Running (create, by admin)",
+    );
 
     const chat = await claw.instances.chat("alive");
     let answer = "";
@@ -76,6 +78,16 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
     await phase("cycle", "Stopped");
     await claw.instances.start("cycle");
     await phase("cycle", "Running");
+    const { items } = await claw.instances.events("cycle", {});
+    const told = items.filter(({ reason }) => reason === "PhaseChanged" || reason === "Requested");
+    expect(told.map(({ actor, message }) => `${actor} ${message}`)).toEqual([
+      "admin Stopped → Running (start, by admin)",
+      "admin start",
+      "admin Running → Stopped (stop, by admin)",
+      "admin stop",
+      "admin Creating → Running (create, by admin)",
+      "admin create",
+    ]);
     const before = await instancePid("cycle");
     const asked = await claw.instances.restart("cycle");
     await until(
