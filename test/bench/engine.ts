@@ -1,8 +1,11 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, fork } from "node:child_process";
+import { once } from "node:events";
 import { promisify } from "node:util";
 import { runBare } from "../support/engine/bare-monitor.ts";
 import { type Engine, openCli, openEmbedded } from "../support/engine/bench-engine.ts";
+import { type Cost, measure, operationNames, operations, range } from "../support/engine/bench-operations.ts";
 import { program, resourcesPerInstance } from "../support/engine/bench-program.ts";
+import type { Task } from "../support/engine/bench-worker.ts";
 import { createEngineDatabase } from "../support/engine/database.ts";
 import { setup } from "../support/services.ts";
 import { atLeast, atMost, type Figure, percentile, shown } from "./figure.ts";
@@ -11,6 +14,8 @@ const FULL_SIZES = [10, 100, 1000];
 const CHANGE_SIZES = [10, 100, 1000, 10_000];
 const AT_ONCE = 8;
 const ROUNDS = 5;
+const benchWorker = new URL("../support/engine/bench-worker.ts", import.meta.url);
+const warmWorker = new URL("../support/engine/warm-worker.ts", import.meta.url);
 
 /** What an operation costs: of a whole stack beside the bare registration, of one instance beside the stack's size, and beside the CLI. */
 export async function bench(): Promise<Figure[]> {
@@ -23,6 +28,7 @@ export async function bench(): Promise<Figure[]> {
     await engine.preview("warm", range(10));
     const costs: Costs = new Map();
     for (const size of FULL_SIZES) figures.push(...(await wholeStack(engine, size, costs)));
+    figures.push(...(await atOnce(engine, database.url)));
     figures.push(...(await memory(database.url)));
     for (const size of CHANGE_SIZES) {
       await engine.seed(`change-${size}`, size);
@@ -42,14 +48,6 @@ export async function bench(): Promise<Figure[]> {
 
 /** By what was measured: `preview 100`. */
 type Costs = Map<string, Cost>;
-type Operation = (engine: Engine, stack: string, instances: number[], round: number) => Promise<unknown>;
-
-const operations: Readonly<Record<string, Operation>> = {
-  refresh: (engine, stack) => engine.refresh(stack),
-  preview: (engine, stack, instances) => engine.preview(stack, instances),
-  "up without a change": (engine, stack, instances) => engine.up(stack, instances),
-  "up with one change": (engine, stack, instances, round) => engine.up(stack, instances, new Map([[0, round + 2]])),
-};
 
 async function wholeStack(engine: Engine, size: number, costs: Costs): Promise<Figure[]> {
   const stack = `full-${size}`;
@@ -68,21 +66,49 @@ async function wholeStack(engine: Engine, size: number, costs: Costs): Promise<F
   const ratio = (costs.get(`preview ${size}`)?.cpuMs ?? 0) / floor.cpuMs;
   const title = `preview ${of}, times the CPU of the bare`;
   figures.push(size === 100 ? atMost(title, ratio, "×", 1.5) : shown(title, ratio, "×"));
-  return [...figures, ...(await atOnce(engine, size))];
+  return figures;
 }
 
-async function atOnce(engine: Engine, size: number): Promise<Figure[]> {
-  const stacks = range(AT_ONCE).map((index) => `full-${size}-${index}`);
-  const figures: Figure[] = [];
-  for (const each of stacks) await engine.seed(each, size);
-  // Eight programs of a thousand keep this one process for longer than a lease lives; the service has a process for each.
-  const names = size < 1000 ? Object.keys(operations) : ["refresh", "preview"];
-  for (const [name, operation] of Object.entries(operations).filter(([each]) => names.includes(each))) {
-    const of = resourcesOf(size);
-    const cost = await measure(() => Promise.all(stacks.map((each) => operation(engine, each, range(size), 0))));
-    figures.push(...both(`${AT_ONCE} at once: ${name} ${of} each`, cost));
+/** As many processes, each with a stack of its own: what the service does with several tenants. */
+async function atOnce(engine: Engine, databaseUrl: string): Promise<Figure[]> {
+  const workers = range(AT_ONCE).map(() => fork(benchWorker, [databaseUrl], { execArgv: workerFlags }));
+  try {
+    await Promise.all(workers.map(nextMessage));
+    const figures: Figure[] = [];
+    for (const size of FULL_SIZES) {
+      const stackOf = (index: number) => `full-${size}-${index}`;
+      for (const index of workers.keys()) await engine.seed(stackOf(index), size);
+      for (const operation of operationNames) {
+        const startedMs = performance.now();
+        const costs = await Promise.all(workers.map((worker, index) => ask(worker, { operation, stack: stackOf(index), size })));
+        const cpuMs = costs.reduce((sum, cost) => sum + cost.cpuMs, 0);
+        figures.push(
+          ...both(`${AT_ONCE} at once: ${operation} ${resourcesOf(size)} each`, { wallMs: performance.now() - startedMs, cpuMs }),
+        );
+      }
+    }
+    return figures;
+  } finally {
+    for (const worker of workers) worker.kill();
   }
-  return figures;
+}
+
+async function ask(worker: ChildProcess, task: Task): Promise<Cost> {
+  worker.send(task);
+  return (await nextMessage(worker)) as Cost;
+}
+
+/** @throws when the process ends instead */
+async function nextMessage(worker: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  const end = () => ended.abort(new Error("a worker of the bench ended"));
+  worker.once("exit", end);
+  try {
+    const [message] = await once(worker, "message", { signal: ended.signal });
+    return message;
+  } finally {
+    worker.off("exit", end);
+  }
 }
 
 function both(name: string, cost: Cost): Figure[] {
@@ -94,8 +120,7 @@ const workerFlags = ["--expose-gc", "--max-semi-space-size=8"];
 
 /** Of a process that does nothing else, in a stack of a thousand instances: as the service's workers are. */
 async function memory(databaseUrl: string): Promise<Figure[]> {
-  const worker = new URL("../support/engine/warm-worker.ts", import.meta.url).pathname;
-  const { stdout } = await promisify(execFile)(process.execPath, [...workerFlags, worker, databaseUrl, "full-1000"]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...workerFlags, warmWorker.pathname, databaseUrl, "full-1000"]);
   const [changes = 0, full = 0] = stdout.trim().split(" ").map(Number);
   return [
     atMost("a warm worker after 50 one-instance changes: resident memory", changes / 2 ** 20, "MB", 250),
@@ -138,19 +163,6 @@ async function besideCli(engine: Engine, costs: Costs): Promise<Figure[]> {
   }
 }
 
-interface Cost {
-  readonly wallMs: number;
-  readonly cpuMs: number;
-}
-
-async function measure(work: () => Promise<unknown>): Promise<Cost> {
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  await work();
-  const { user, system } = process.cpuUsage(cpu);
-  return { wallMs: performance.now() - started, cpuMs: (user + system) / 1000 };
-}
-
 /** The first of several rounds warms up. */
 async function median(rounds: number, work: (round: number) => Promise<unknown>): Promise<Cost> {
   const costs: Cost[] = [];
@@ -170,8 +182,4 @@ async function median(rounds: number, work: (round: number) => Promise<unknown>)
 
 function resourcesOf(instances: number): string {
   return `of ${instances * resourcesPerInstance + 1} resources`;
-}
-
-function range(size: number): number[] {
-  return Array.from({ length: size }, (_, index) => index);
 }
