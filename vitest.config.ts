@@ -6,7 +6,7 @@ const include = (kind: string) => [`test/${kind}/**/*.test.ts`];
 const retry = process.env["CI"] ? 1 : 0;
 
 /**
- * A project per kind of test. Kinds without outside parts run together; then those with real servers, two files at a time; then the
+ * A project per kind of test. Kinds without outside parts run together; then those with real servers, a file for each core but one; then the
  * end-to-end ones, one file at a time: each of their claws costs seconds of CPU to start.
  */
 export default defineConfig({
