@@ -125,7 +125,9 @@ describe("two clusters", { timeout: 600_000 }, () => {
     await isRunning("in-east");
     const events = await acme.instances.events("in-east", { limit: 100 });
     const phases = events.items.filter(({ reason: why }) => why === "PhaseChanged").map(({ message }) => /^\w+ → \w+/.exec(message)?.[0]);
-    expect(phases.reverse()).toEqual(["Creating → Running", "Running → Stopped", "Stopped → Creating", "Creating → Running"]);
+    // Whether it is seen between `Stopped` and `Running` depends on how fast its pod is.
+    expect(phases.reverse().slice(0, 2)).toEqual(["Creating → Running", "Running → Stopped"]);
+    expect(phases.at(-1)).toMatch(/ → Running$/);
   });
 
   it("don't mind when the other's API server is killed; it is as declared once that is back", async ({ expect }) => {
