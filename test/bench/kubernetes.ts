@@ -171,7 +171,8 @@ async function crashed(claw: Claw, { api }: Cluster): Promise<Figure[]> {
   const tookMs: number[] = [];
   for (let index = 0; index < CRASHES; index++) {
     const name = nameOf(index);
-    await api.merge(`/api/v1/namespaces/claw-${TENANT}/pods/${name}-0/status`, { status: { containerStatuses: [container] } });
+    const status = { containerStatuses: [container], conditions: [{ type: "Ready", status: "False", reason: "ContainersNotReady" }] };
+    await api.merge(`/api/v1/namespaces/claw-${TENANT}/pods/${name}-0/status`, { status });
     const startMs = performance.now();
     await until(
       () => claw.instances.get(name),
