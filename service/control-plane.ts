@@ -168,10 +168,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   });
   local.agentUrl = `${url.replace(/^http/, "ws")}/agent/v1`;
 
-  const deleteData = (target: StackTarget, tenant: string, uid: string) =>
-    target.runtime === "process"
-      ? rm(instanceRoot(target.rootDir, tenant, uid), { recursive: true, force: true })
-      : clusters.deleteVolumes(target, target.namespace, uid);
+  const deleteData = async (target: StackTarget, tenant: string, uid: string) => {
+    if (target.runtime === "kubernetes") {
+      return clusters.deleteVolumes(target, target.namespace, uid);
+    }
+    await rm(instanceRoot(target.rootDir, tenant, uid), { recursive: true, force: true });
+    return [];
+  };
   const reconciler = startReconciler({ transactions, stacks, clusters, deleteData, types, cipher, local, clock, log });
   const clusterDependencies = { ...dependencies, clusters, log };
   const keeper = startClusterKeeper({

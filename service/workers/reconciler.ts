@@ -20,8 +20,8 @@ export interface ReconcilerDependencies extends ResolveDependencies, TargetDepen
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
   readonly clusters: Pick<Clusters, "refreshPods">;
-  /** Deletes what an instance that is gone from its stack has left on a target. Safe to repeat. */
-  readonly deleteData: (target: StackTarget, tenant: string, uid: InstanceId) => Promise<void>;
+  /** Deletes what an instance that is gone from its stack has left on a target. Safe to repeat. @returns what is still in use */
+  readonly deleteData: (target: StackTarget, tenant: string, uid: InstanceId) => Promise<readonly string[]>;
   readonly clock: () => Date;
   readonly log: Logger;
 }
@@ -124,8 +124,10 @@ async function afterData(
     return outcome;
   }
   try {
-    await deps.deleteData(target, tenant.name, id);
-    return outcome;
+    const inUse = await deps.deleteData(target, tenant.name, id);
+    return inUse.length === 0
+      ? outcome
+      : { ok: false, waitsFor: "VolumesInUse", message: `volume claims go when its pod has ended: ${inUse.join(", ")}` };
   } catch (err) {
     deps.log.warn({ err, tenantId: tenant.id, instance: id }, "data could not be deleted; it is tried again");
     const message = err instanceof Error ? err.message : String(err);
@@ -157,7 +159,7 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
     result = await deps.stacks.up(operation);
   } catch (err) {
     if (err instanceof ClawError && err.code === "stack.locked") {
-      return () => ({ ok: false, locked: true, message: err.message });
+      return () => ({ ok: false, waitsFor: "StackLocked", message: err.message });
     }
     deps.log.warn({ err, tenantId: operation.tenantId }, "a stack operation failed; it is tried again");
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
@@ -210,7 +212,7 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
       });
       return;
     }
-    if (!outcome.ok && !("locked" in outcome)) {
+    if (!outcome.ok && !("waitsFor" in outcome)) {
       await recordEvent(tx, instance.id, { type: "Warning", reason: outcome.reason, message: outcome.message }, now);
     }
     await recordState(tx, instance.id, (current) => afterOperation(current, outcome, now), now);

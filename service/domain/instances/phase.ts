@@ -36,8 +36,8 @@ export type OperationOutcome =
       readonly message: string;
       readonly final: boolean;
     }
-  /** Somebody else's operation is under way on the stack: nothing was tried. */
-  | { readonly ok: false; readonly locked: true; readonly message: string };
+  /** Nothing failed: somebody else's operation is under way on the stack, or a pod that is to go still ends. */
+  | { readonly ok: false; readonly waitsFor: "StackLocked" | "VolumesInUse"; readonly message: string };
 
 /** Whether no operation on it is due or under way. */
 export function isSettled(instance: Instance): boolean {
@@ -73,8 +73,8 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
       now,
     );
   }
-  if ("locked" in outcome) {
-    const condition = { type: "Provisioned", status: "Unknown", reason: "StackLocked", message: outcome.message } as const;
+  if ("waitsFor" in outcome) {
+    const condition = { type: "Provisioned", status: "Unknown", reason: outcome.waitsFor, message: outcome.message } as const;
     return {
       ...state,
       conditions: withCondition(state.conditions, condition, now),

@@ -10,9 +10,9 @@ const { cluster } = useCluster({ real: true });
 useProjectImages(cluster, ["agent", "claw"]);
 
 describe("an instance in a real pod, through the control plane", () => {
-  it("takes over a changed setting while it runs, shows its logs, gives a terminal and is killed", { timeout: 300_000 }, async ({
-    expect,
-  }) => {
+  it("takes over a changed setting while it runs, shows its logs, gives a terminal, is killed, and goes with its data", {
+    timeout: 300_000,
+  }, async ({ expect }) => {
     const { api, kubeconfig } = cluster();
     // The API server listens where pods reach this machine.
     const host = new URL(JSON.parse(kubeconfig).clusters[0].cluster.server).hostname;
@@ -99,5 +99,21 @@ describe("an instance in a real pod, through the control plane", () => {
       ({ status }) => status.phase === "Stopped",
       120_000,
     );
+
+    // It is gone when its data are, and they go when the pod that uses them has ended.
+    await claw.instances.start("echo");
+    await eventually(
+      () => claw.instances.get("echo"),
+      ({ status }) => status.phase === "Running",
+      120_000,
+    );
+    await claw.instances.delete("echo", { purgeData: true });
+    await eventually(
+      () => claw.instances.get("echo").catch(() => undefined),
+      (instance) => instance === undefined,
+      120_000,
+    );
+    expect(await pod()).toBeUndefined();
+    expect(await api.list(`/api/v1/namespaces/claw-${tenant}/persistentvolumeclaims`)).toEqual([]);
   });
 });

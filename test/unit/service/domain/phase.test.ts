@@ -56,7 +56,7 @@ describe("instance phase", () => {
   it("is what it was while another's operation is under way, and is looked at again soon, however often", ({ expect }) => {
     const locked = (instance: Instance) => ({
       ...instance,
-      status: afterOperation(instance, { ok: false, locked: true, message: "another operation is running" }, NOW),
+      status: afterOperation(instance, { ok: false, waitsFor: "StackLocked", message: "another operation is running" }, NOW),
     });
     const { status } = locked(locked(locked(anInstance())));
     expect(status).toMatchObject({ phase: "Creating", observedGeneration: 0, attempts: 1, nextAttemptAt: "2026-01-01T00:01:02.000Z" });
