@@ -168,14 +168,16 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   });
   local.agentUrl = `${url.replace(/^http/, "ws")}/agent/v1`;
 
-  const deleteData = async (target: StackTarget, tenant: string, uid: string) => {
+  const cleanUp = async (target: StackTarget, tenant: string, uid: string, withData: boolean) => {
     if (target.runtime === "kubernetes") {
-      return clusters.deleteVolumes(target, target.namespace, uid);
+      return clusters.cleanUp(target, target.namespace, uid, withData);
     }
-    await rm(instanceRoot(target.rootDir, tenant, uid), { recursive: true, force: true });
+    if (withData) {
+      await rm(instanceRoot(target.rootDir, tenant, uid), { recursive: true, force: true });
+    }
     return [];
   };
-  const reconciler = startReconciler({ transactions, stacks, clusters, deleteData, types, cipher, local, clock, log });
+  const reconciler = startReconciler({ transactions, stacks, clusters, cleanUp, types, cipher, local, clock, log });
   const clusterDependencies = { ...dependencies, clusters, log };
   const keeper = startClusterKeeper({
     transactions,

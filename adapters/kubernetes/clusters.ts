@@ -3,9 +3,9 @@ import { ClusterError, type Clusters, type KubernetesAccess } from "../../servic
 import type { Pods } from "../../service/application/ports/pods.ts";
 import { ApiClient } from "./api-client.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";
+import { cleanUp } from "./clean-up.ts";
 import { openCustomResources } from "./custom-resources.ts";
 import { declaredKinds } from "./declared-kinds.ts";
-import { deleteVolumes } from "./delete-volumes.ts";
 import { deviationOf } from "./drift.ts";
 import { exec } from "./exec.ts";
 import { inspect } from "./inspect.ts";
@@ -49,7 +49,7 @@ export function createClusters(): Clusters & Pods {
     kill: (access, { namespace, pod }) => asked(async () => killPod(await clientOf(access), namespace, pod)),
     usage: (access) => asked(async () => readUsage(await clientOf(access))),
     refreshPods: (access, namespace, uids) => asked(async () => refreshPods(await clientOf(access), namespace, uids)),
-    deleteVolumes: (access, namespace, uid) => asked(async () => deleteVolumes(await clientOf(access), namespace, uid)),
+    cleanUp: (access, namespace, uid, withVolumes) => asked(async () => cleanUp(await clientOf(access), namespace, uid, withVolumes)),
     compare: (access, { kind, namespace, name }, declared) =>
       asked(async () => {
         const place = declaredKinds.find((known) => known.kind === kind);

@@ -20,8 +20,8 @@ export interface ReconcilerDependencies extends ResolveDependencies, TargetDepen
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
   readonly clusters: Pick<Clusters, "refreshPods">;
-  /** Deletes what an instance that is gone from its stack has left on a target. Safe to repeat. @returns what is still in use */
-  readonly deleteData: (target: StackTarget, tenant: string, uid: InstanceId) => Promise<readonly string[]>;
+  /** Deletes the data that an instance left, if they are to go. Safe to repeat. @returns what of it still ends */
+  readonly cleanUp: (target: StackTarget, tenant: string, uid: InstanceId, withData: boolean) => Promise<readonly string[]>;
   readonly clock: () => Date;
   readonly log: Logger;
 }
@@ -105,31 +105,27 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
   for (const item of ready) {
     const outcome = outcomeOf(item);
     const isGone = outcome.ok && item.instance.deletedAt !== undefined;
-    await settle(tenant, item.instance, isGone ? await afterData(outcome, item.instance, target, tenant, deps) : outcome, deps);
+    await settle(tenant, item.instance, isGone ? await afterEnd(outcome, item.instance, target, tenant, deps) : outcome, deps);
   }
 }
 
 /**
- * Deletes the data of an instance that is gone, if they are to go. The stack is not asked to: it may never have made the instance, or hold
- * another wish of what becomes of its data, and a wish can be written there only for an instance that can be set up.
+ * Deletes the data of an instance that is gone from its stack, if they are to go, and lets nobody have its name before its pod has ended. The
+ * stack is not asked to: it may never have made the instance, or hold another wish of what becomes of its data, and a wish can be written
+ * there only for an instance that can be set up.
  */
-async function afterData(
+async function afterEnd(
   outcome: OperationOutcome,
   { id, generation, purgeData, spec }: Instance,
   target: StackTarget,
   tenant: Tenant,
   deps: ReconcilerDependencies,
 ): Promise<OperationOutcome> {
-  if (!purgeData && spec.deletionPolicy === "retain") {
-    return outcome;
-  }
   try {
-    const inUse = await deps.deleteData(target, tenant.name, id);
-    return inUse.length === 0
-      ? outcome
-      : { ok: false, waitsFor: "VolumesInUse", message: `volume claims go when its pod has ended: ${inUse.join(", ")}` };
+    const left = await deps.cleanUp(target, tenant.name, id, purgeData || spec.deletionPolicy === "delete");
+    return left.length === 0 ? outcome : { ok: false, waitsFor: "StillEnding", message: `it is gone when these are: ${left.join(", ")}` };
   } catch (err) {
-    deps.log.warn({ err, tenantId: tenant.id, instance: id }, "data could not be deleted; it is tried again");
+    deps.log.warn({ err, tenantId: tenant.id, instance: id }, "what an instance left could not be deleted; it is tried again");
     const message = err instanceof Error ? err.message : String(err);
     return { ok: false, generation, reason: "DataNotDeleted", message, final: false };
   }

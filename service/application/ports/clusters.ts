@@ -67,8 +67,8 @@ export interface Clusters {
   usage(access: KubernetesAccess): Promise<readonly (Usage & { readonly uid: string })[]>;
   /** Has changed secrets reach the pods of these instances at once; otherwise they do within about a minute. @throws {ClusterError} */
   refreshPods(access: KubernetesAccess, namespace: string, uids: readonly string[]): Promise<void>;
-  /** Deletes the volumes of an instance. @returns the claims that are still there: each goes when no pod uses it any more. @throws {ClusterError} */
-  deleteVolumes(access: KubernetesAccess, namespace: string, uid: string): Promise<readonly string[]>;
+  /** Deletes the volumes of an instance that left its stack, if they are to go. @returns what of it is still there. @throws {ClusterError} */
+  cleanUp(access: KubernetesAccess, namespace: string, uid: string, withVolumes: boolean): Promise<readonly string[]>;
   /** Compares an object as it is now with what was declared of it; undefined when nobody changed it. @throws {ClusterError} */
   compare(access: KubernetesAccess, seen: SeenObject, declared: PropertyMap): Promise<Deviation | undefined>;
   customResources(access: KubernetesAccess): CustomResources;

@@ -37,7 +37,7 @@ export type OperationOutcome =
       readonly final: boolean;
     }
   /** Nothing failed: somebody else's operation is under way on the stack, or a pod that is to go still ends. */
-  | { readonly ok: false; readonly waitsFor: "StackLocked" | "VolumesInUse"; readonly message: string };
+  | { readonly ok: false; readonly waitsFor: "StackLocked" | "StillEnding"; readonly message: string };
 
 /** Whether no operation on it is due or under way. */
 export function isSettled(instance: Instance): boolean {

@@ -23,7 +23,7 @@ describe("an instance in a real pod, through the control plane", () => {
       credentials: { source: "kubeconfig", kubeconfig },
       agentUrl: `${service.url.replace(/^http/, "ws")}/agent/v1`,
       images: { agent: projectImages.agent, claws: { Echo: projectImages.claw }, pullPolicy: "Never" },
-      storageClass: await aStorageClass(api, tenant, 1, { isReal: true }),
+      storageClass: await aStorageClass(api, tenant, 2, { isReal: true }),
       networkPolicy: { controlPlaneCidrs: [`${host}/32`] },
     };
     await service.claw().clusters.create(aClusterManifest("real", settings));
@@ -100,20 +100,29 @@ describe("an instance in a real pod, through the control plane", () => {
       120_000,
     );
 
-    // It is gone when its data are, and they go when the pod that uses them has ended.
+    // It is gone when its pod has ended, and its data with it if they are to go: its name is free for another.
+    const isRunning = () =>
+      eventually(
+        () => claw.instances.get("echo"),
+        ({ status }) => status.phase === "Running",
+        120_000,
+      );
+    const destroyed = async (purgeData: boolean) => {
+      await claw.instances.delete("echo", { purgeData });
+      await eventually(
+        () => claw.instances.get("echo").catch(() => undefined),
+        (instance) => instance === undefined,
+        120_000,
+      );
+      expect(await pod()).toBeUndefined();
+    };
     await claw.instances.start("echo");
-    await eventually(
-      () => claw.instances.get("echo"),
-      ({ status }) => status.phase === "Running",
-      120_000,
-    );
-    await claw.instances.delete("echo", { purgeData: true });
-    await eventually(
-      () => claw.instances.get("echo").catch(() => undefined),
-      (instance) => instance === undefined,
-      120_000,
-    );
-    expect(await pod()).toBeUndefined();
-    expect(await api.list(`/api/v1/namespaces/claw-${tenant}/persistentvolumeclaims`)).toEqual([]);
+    await isRunning();
+    await destroyed(false);
+    await claw.instances.create(saying("three: "));
+    await isRunning();
+    await destroyed(true);
+    const claims = await api.list(`/api/v1/namespaces/claw-${tenant}/persistentvolumeclaims`);
+    expect(new Set(claims.map(({ metadata }) => metadata.labels["clusterclaw.io/instance-uid"])).size).toBe(1);
   });
 });
