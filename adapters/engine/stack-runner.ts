@@ -1,4 +1,10 @@
-import { ConcurrentUpdateError, type EngineEvent, type PulumiFn, type Stack } from "@pulumi/pulumi/automation/index.js";
+import {
+  ConcurrentUpdateError,
+  type EngineEvent,
+  type PulumiFn,
+  type RefreshOptions,
+  type Stack,
+} from "@pulumi/pulumi/automation/index.js";
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/operations.ts";
@@ -34,18 +40,21 @@ export async function runStackOperation(
   const name = options.stackName(operation.spec);
   const { stack, created } = await openStack({ tenantId: operation.tenantId, stack: name }, options.program(operation.spec), options);
   const common = { onEvent: collector.onEvent, parallel: PARALLEL, color: "never" as const };
-  const targets = await targetsOf(kind, operation, stack, options);
-  const targeted = targets === undefined ? {} : { target: [...targets] };
   try {
+    if (kind === "up" && operation.refresh) {
+      await refreshFirst(operation, stack, options, common);
+    }
+    const targets = await targetsOf(kind, operation, stack, options);
+    const targeted = targets === undefined ? {} : { target: [...targets] };
     if (targets?.length === 0) {
       return { changes: [], failures: [] };
     }
     switch (kind) {
       case "preview":
-        await stack.preview({ ...common, ...targeted, ...(operation.refresh && { refresh: true }) });
+        await stack.preview({ ...common, ...targeted });
         break;
       case "up":
-        await stack.up({ ...common, ...targeted, continueOnError: true, ...(operation.refresh && { refresh: true }) });
+        await stack.up({ ...common, ...targeted, continueOnError: true });
         break;
       case "refresh":
         await stack.refresh({ ...common, ...targeted });
@@ -71,6 +80,21 @@ export async function runStackOperation(
     }
   }
   return { changes: collector.changes(), failures: collector.failures };
+}
+
+/** Reads what there is of what may be touched. `--refresh` would have every target be there already, and still be there when it was read. */
+async function refreshFirst(operation: StackOperation, stack: Stack, options: RunnerOptions, common: RefreshOptions): Promise<void> {
+  const { spec, instances } = operation;
+  if (instances === undefined) {
+    await stack.refresh(common);
+    return;
+  }
+  const urns = [options.sharedUrns(spec), ...instances.map((instance) => options.instanceUrns(spec, instance))];
+  const known = urns.flatMap(({ declared, undeclared }) => [...declared, ...undeclared]);
+  const target = await options.existing(operation, stack, known);
+  if (target.length > 0) {
+    await stack.refresh({ ...common, target: [...target] });
+  }
 }
 
 /** What may be touched: all that is declared of the instances, what there is besides, and what they rest on. */
