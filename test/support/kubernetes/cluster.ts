@@ -121,7 +121,8 @@ export async function startCluster({ nodes = 3, real = false }: ClusterOptions =
       ],
       ...["--allocate-node-cidrs", "--cluster-cidr=10.128.0.0/9", "--node-cidr-mask-size=24", "--service-cluster-ip-range=10.96.0.0/16"],
     ]);
-    processes.start("kube-scheduler", [...binaries.command("kube-scheduler"), `--kubeconfig=${kubeconfigs.scheduler}`, ...rates]);
+    const scheduler = [...binaries.command("kube-scheduler"), `--kubeconfig=${kubeconfigs.scheduler}`, ...rates] as const;
+    processes.start("kube-scheduler", scheduler, { isKept: true });
     await writeFile(join(dir, "pod.log"), emulatedLog);
     await writeFile(join(dir, "kwok-pods.yaml"), emulatedPods(join(dir, "pod.log")));
     processes.start("kwok", [

@@ -5,11 +5,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 const stopMs = 10_000;
+const againMs = 1_000;
 
 interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** @default SIGTERM */
   readonly stopSignal?: NodeJS.Signals;
+  /** Whether it is started again whenever it ends by itself, as a kubelet does: the scheduler ends when an outage has confused it. */
+  readonly isKept?: boolean;
 }
 
 interface Running {
@@ -23,6 +26,7 @@ interface Running {
 export class Processes {
   readonly #logDir: string;
   readonly #running: Running[] = [];
+  #stopping = false;
 
   constructor(logDir: string) {
     this.#logDir = logDir;
@@ -36,6 +40,14 @@ export class Processes {
     });
     closeSync(log);
     this.#running.push({ name, command, options, child });
+    if (options.isKept) {
+      child.once("exit", async () => {
+        await delay(againMs);
+        if (!this.#stopping) {
+          await this.restart(name);
+        }
+      });
+    }
   }
 
   signal(name: string, signal: NodeJS.Signals): void {
@@ -60,7 +72,7 @@ export class Processes {
       if (found) {
         return found;
       }
-      const dead = this.#running.find(({ child }) => child.exitCode !== null || child.signalCode !== null);
+      const dead = this.#running.find(({ child, options }) => !options.isKept && (child.exitCode !== null || child.signalCode !== null));
       if (dead || Date.now() > deadline) {
         const { name } = dead ?? { name: this.#running.at(-1)?.name ?? "" };
         throw new Error(`${dead ? `${name} ended` : "time is up"} before ${what}:\n${this.#tail(name)}`);
@@ -71,6 +83,7 @@ export class Processes {
 
   /** Stops them, the newest first. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     for (const { child, options } of this.#running.splice(0).reverse()) {
       child.kill(options.stopSignal ?? "SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), stopMs);
