@@ -5,6 +5,7 @@ import { createClawTypes } from "../adapters/claws/claw-types.ts";
 import { findCli } from "../adapters/engine/cli-command.ts";
 import { createOperationPool } from "../adapters/engine/operation-pool.ts";
 import { createAdministration } from "../adapters/engine/stack-administration.ts";
+import { engineOf } from "../adapters/engine/stack-engine.ts";
 import { SecretCipherAes } from "../adapters/identity/cipher.ts";
 import { loadMasterKey } from "../adapters/identity/master-key.ts";
 import { digestToken, isSameToken } from "../adapters/identity/tokens.ts";
@@ -190,8 +191,9 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
         ...clusterDependencies,
         declared: async (tenantId, tenant, cluster) => {
           const ref = { project: PROJECT_NAME, stack: `${tenant}.${cluster}` };
-          const known = await storeOf(tenantId).findStack(ref);
-          return known ? (await storeOf(tenantId).loadResources(ref)).resources.map(({ state }) => state) : [];
+          // Of a stack that the CLI keeps there may be an old copy here: a refresh compares with what the CLI has.
+          const isHere = (await engineOf(storeOf(tenantId), ref)) === "embedded";
+          return isHere ? (await storeOf(tenantId).loadResources(ref)).resources.map(({ state }) => state) : [];
         },
       }),
     ],
