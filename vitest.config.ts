@@ -1,13 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const include = (kind: string) => [`test/${kind}/**/*.test.ts`];
 
-/** In CI a test of real servers that fails is tried once more, and `test/run.ts` names it when it passes then: it is to be mended all the same. */
-const retry = process.env["CI"] ? 1 : 0;
-
 /**
- * A project per kind of test. Kinds without outside parts run together; then those with real servers, a file for each core but one; then the
- * end-to-end ones, one file at a time: each of their claws costs seconds of CPU to start.
+ * A project per kind of test. Kinds without outside parts run together; then those with real servers, a file for each core: they wait more than
+ * they compute. Then the end-to-end ones, one file at a time: each of their claws costs seconds of CPU to start.
  */
 export default defineConfig({
   test: {
@@ -57,7 +55,7 @@ export default defineConfig({
           include: include("integration"),
           globalSetup: "test/support/services.ts",
           pool: "forks",
-          retry,
+          maxWorkers: availableParallelism(),
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
@@ -70,7 +68,6 @@ export default defineConfig({
           globalSetup: "test/support/services.ts",
           pool: "forks",
           maxWorkers: 1,
-          retry,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },
