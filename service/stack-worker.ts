@@ -13,9 +13,10 @@ import type { WorkerReply, WorkerRequest } from "../adapters/engine/operation-po
 import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
 import { engineOf } from "../adapters/engine/stack-engine.ts";
+import { leaseTtlSeconds } from "../adapters/engine/stack-lease.ts";
 import { runStackOperation } from "../adapters/engine/stack-runner.ts";
 import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
-import { createStateJobs, type StateAccess } from "../adapters/engine/stack-state.ts";
+import { createStateJobs } from "../adapters/engine/stack-state.ts";
 import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
 import { cliStateTable } from "../adapters/postgres/cli-state.ts";
 import { openPool } from "../adapters/postgres/open-pool.ts";
@@ -26,19 +27,21 @@ import { KubernetesProvider } from "../adapters/providers/kubernetes/provider.ts
 import { ClawError, type StackEngine } from "../sdk/contract/index.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../stacks/tenant/program.ts";
 import type { TenantStack } from "./application/ports/operations.ts";
+import type { ResourceProvider } from "./application/ports/resource-provider.ts";
 import type { StackLease } from "./application/ports/stack-store.ts";
 
 const CONNECTIONS = 4;
-const LEASE_TTL_SECONDS = 30;
 
 const databaseUrl = required("CLAW_DATABASE_URL");
 const wrappingKey = Buffer.from(required("CLAW_STACK_KEY"), "base64");
 const toolsDir = required("CLAW_TOOLS_DIR");
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
-const providers = new WarmProviderHost({
-  inProcess: { clusterclaw: () => new ClawProvider(), kubernetes: () => new KubernetesProvider() },
-});
+const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
+  clusterclaw: () => new ClawProvider(),
+  kubernetes: () => new KubernetesProvider(),
+};
+const providers = new WarmProviderHost({ inProcess });
 const holder = `${hostname()}/${process.pid}`;
 const workDir = await mkdtemp(join(tmpdir(), "claw-stack-"));
 process.once("exit", () => rmSync(workDir, { recursive: true, force: true }));
@@ -65,7 +68,7 @@ async function cliEngine(stack: TenantStack, lease?: StackLease): Promise<Pulumi
     // A table for each tenant: what a stack's program could list is its own.
     backendUrl: process.env["PULUMI_BACKEND_URL"] ?? postgresBackend(databaseUrl, cliStateTable(stack.tenantId)),
     pluginFolders: [fileURLToPath(new URL("../stacks/tenant/plugin", import.meta.url))],
-    leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds: LEASE_TTL_SECONDS, running: new Map(), lease },
+    leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds, running: new Map(), lease },
     onProgress: log,
   });
 }
@@ -74,11 +77,13 @@ const engineFor = async (stack: TenantStack, engine: StackEngine, lease?: StackL
   engine === "cli" ? cliEngine(stack, lease) : embeddedEngine(stack, lease);
 const keptBy = async (stack: TenantStack) => (await engineOf(storeOf(stack), refOf(stack))) ?? newStacks;
 
-const options: ScanOptions & StateAccess = {
+const options: ScanOptions = {
   commandFor: async (stack) => engineFor(stack, await keptBy(stack)),
   engineFor,
   storeOf,
   holder,
+  idOf: (type, inputs) => inProcess[type.split(":", 1)[0] ?? ""]?.().idOf?.(type, inputs),
+  log,
   existing: async ({ tenantId, spec }, stack, urns) => {
     const wanted = new Set(urns);
     const known = { tenantId, stack: stackName(spec) };

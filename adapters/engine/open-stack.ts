@@ -1,7 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalWorkspace, type PulumiCommand, type PulumiFn, type Stack, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
+import type { StackEngine } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/operations.ts";
+import type { PropertyMap, StackLease, StackStore } from "../../service/application/ports/stack-store.ts";
 
 /** How a worker gets at tenants' stacks. */
 export interface StackAccess {
@@ -10,6 +12,14 @@ export interface StackAccess {
   readonly projectName: string;
   readonly workDir: string;
   readonly env: (stack: TenantStack) => Readonly<Record<string, string>>;
+  readonly storeOf: (stack: TenantStack) => StackStore;
+  /** The engine of that name, on a lease that is held already. */
+  readonly engineFor: (stack: TenantStack, engine: StackEngine, lease: StackLease) => Promise<PulumiCommand>;
+  /** Names this worker in leases. */
+  readonly holder: string;
+  /** The id that a creation with these inputs gives, where that is known before; its secrets are sealed. */
+  readonly idOf: (type: string, inputs: PropertyMap) => string | undefined;
+  readonly log: (message: string) => void;
 }
 
 /** The tenant's stack as the Automation API knows it; it is made when there is none. */

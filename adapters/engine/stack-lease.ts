@@ -5,6 +5,8 @@ import { LeaseLostError } from "../../service/application/ports/stack-store.ts";
 /** Operations of this process, by fencing token: `cancel` stops them without waiting for a heartbeat. */
 export type RunningOperations = Map<number, { ref: StackRef; controller: AbortController }>;
 
+export const leaseTtlSeconds = 30;
+
 export interface LeaseSettings {
   readonly store: StackStore;
   readonly holder: string;

@@ -8,6 +8,7 @@ import {
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/operations.ts";
+import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import type { OperationKind } from "./operation-pool.ts";
 
@@ -38,9 +39,13 @@ export async function runStackOperation(
 ): Promise<StackResult> {
   const collector = createCollector(operation, options);
   const name = options.stackName(operation.spec);
-  const { stack, created } = await openStack({ tenantId: operation.tenantId, stack: name }, options.program(operation.spec), options);
+  const tenantStack = { tenantId: operation.tenantId, stack: name };
+  const { stack, created } = await openStack(tenantStack, options.program(operation.spec), options);
   const common = { onEvent: collector.onEvent, parallel: PARALLEL, color: "never" as const };
   try {
+    if (kind !== "preview") {
+      await settleInterrupted(tenantStack, options);
+    }
     if (kind === "up" && operation.refresh) {
       await refreshFirst(operation, stack, options, common);
     }
@@ -64,6 +69,9 @@ export async function runStackOperation(
         break;
     }
   } catch (error) {
+    if (error instanceof ClawError) {
+      throw error;
+    }
     if (error instanceof ConcurrentUpdateError) {
       throw new ClawError("stack.locked", `another operation is running on stack '${name}'; try again soon`);
     }

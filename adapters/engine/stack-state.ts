@@ -1,23 +1,13 @@
-import { randomUUID } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { CommandError, ConcurrentUpdateError, type PulumiCommand, type Stack } from "@pulumi/pulumi/automation/index.js";
+import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { ClawError, type StackEngine, type StackExport, type StackUpdate } from "../../sdk/contract/index.ts";
 import type { StackAdministration, TenantStack } from "../../service/application/ports/operations.ts";
-import type { StackLease, StackRef, StackStore } from "../../service/application/ports/stack-store.ts";
-import type { RunnableCommand } from "./cli-command.ts";
+import type { StackRef } from "../../service/application/ports/stack-store.ts";
+import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { createPassphrase } from "./secrets/passphrase.ts";
 import { engineOf, engineTag, noStack } from "./stack-engine.ts";
-import { withLease } from "./stack-lease.ts";
-
-export interface StateAccess extends StackAccess {
-  readonly storeOf: (stack: TenantStack) => StackStore;
-  /** The engine of that name, on a lease that is held already. */
-  readonly engineFor: (stack: TenantStack, engine: StackEngine, lease: StackLease) => Promise<PulumiCommand>;
-  /** Names this worker in leases. */
-  readonly holder: string;
-}
+import { leaseTtlSeconds, withLease } from "./stack-lease.ts";
+import { exportSealed, importInto } from "./state-file.ts";
 
 /** What needs an engine, and so runs in a worker. */
 export type StateJobs = Pick<StackAdministration, "exportState" | "importState" | "history" | "migrate"> & {
@@ -25,10 +15,8 @@ export type StateJobs = Pick<StackAdministration, "exportState" | "importState" 
   releaseLock(stack: TenantStack): Promise<void>;
 };
 
-const leaseTtlSeconds = 30;
-
 /** The states of tenants' stacks, through the Automation API. */
-export function createStateJobs(access: StateAccess): StateJobs {
+export function createStateJobs(access: StackAccess): StateJobs {
   const refOf = ({ stack }: TenantStack): StackRef => ({ project: access.projectName, stack });
   const engineOrThrow = async (stack: TenantStack): Promise<StackEngine> => {
     const engine = await engineOf(access.storeOf(stack), refOf(stack));
@@ -40,6 +28,8 @@ export function createStateJobs(access: StateAccess): StateJobs {
   return {
     async exportState(stack, showSecrets) {
       await engineOrThrow(stack);
+      // While an operation runs, what is under way is in the export as such.
+      await settleInterrupted(stack, access).catch(ifLocked);
       const opened = await open(stack);
       if (!showSecrets) return exportSealed(opened);
       const exported = (await opened.exportStack()) as unknown as StackExport;
@@ -69,6 +59,7 @@ export function createStateJobs(access: StateAccess): StateJobs {
       const store = access.storeOf(stack);
       const settings = { store, holder: access.holder, leaseTtlSeconds, running: new Map(), signal: new AbortController().signal };
       return withLease(settings, refOf(stack), async (lease) => {
+        await settleInterrupted(stack, access, lease);
         const source = await exportSealed(await open(stack, await access.engineFor(stack, from, lease)));
         const resources = source.deployment.resources?.length ?? 0;
         if (from === to) return { from, resources };
@@ -90,48 +81,12 @@ export function createStateJobs(access: StateAccess): StateJobs {
   };
 }
 
+function ifLocked(error: unknown): void {
+  if (!(error instanceof ClawError && error.code === "stack.locked")) throw error;
+}
+
 async function noProgram(): Promise<void> {}
 
 function urnsOf(exported: StackExport): string[] {
   return (exported.deployment.resources ?? []).map(({ urn }) => urn);
-}
-
-/** The parts of a workspace that the Automation API keeps to itself: its own export always shows secrets. */
-interface Runnable {
-  readonly workDir: string;
-  readonly envVars: Record<string, string>;
-  readonly pulumiCommand: RunnableCommand;
-}
-
-async function exportSealed({ name, workspace }: Stack): Promise<StackExport> {
-  const { pulumiCommand, workDir, envVars } = workspace as unknown as Runnable;
-  const { stdout } = await pulumiCommand.run(["stack", "export", "--stack", name], workDir, envVars);
-  return JSON.parse(stdout) as StackExport;
-}
-
-/** The Automation API's own import leaves its file behind when it is refused, readable by all. */
-async function importInto({ name, workspace }: Stack, exported: StackExport): Promise<void> {
-  const { pulumiCommand, workDir, envVars } = workspace as unknown as Runnable;
-  const file = join(workDir, `import-${randomUUID()}.json`);
-  await writeFile(file, JSON.stringify(exported), { mode: 0o600 });
-  try {
-    await pulumiCommand.run(["stack", "import", "--file", file, "--stack", name], workDir, envVars);
-  } catch (error) {
-    if (!(error instanceof CommandError) || error instanceof ConcurrentUpdateError) throw error;
-    const problems = problemsIn(error.message);
-    throw new ClawError("stack.invalid", `nothing was imported into stack '${name}': ${problems.join("; ")}`, {
-      issues: problems.map((message) => ({ path: "deployment", message })),
-      cause: error,
-    });
-  } finally {
-    await rm(file, { force: true });
-  }
-}
-
-/** What the command printed as `error: …`: one line, or a numbered list that ends with advice for the CLI's users. */
-function problemsIn(text: string): string[] {
-  const [, printed = "the engine refused it"] = /\berror: ([\s\S]*?)(?=\n (?:stdout|stderr|err\?):|$)/.exec(text) ?? [];
-  const listed = [...printed.matchAll(/^\s+(?:\d+\)|\*) (.*)$/gm)].map(([, line = ""]) => line);
-  const problems = listed.filter((line) => !line.includes("rerun with --force"));
-  return problems.length > 0 ? problems : [printed.split("\n", 1)[0] ?? ""];
 }

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, normalize } from "node:path";
 import { z } from "zod";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
+import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
 const RelativePathSchema = z
@@ -22,11 +23,12 @@ type ConfigFilesInputs = z.infer<typeof ConfigFilesSchema>;
 export const configFilesType: ResourceType<ConfigFilesInputs> = {
   schema: ConfigFilesSchema,
   replaceOn: ["dir"],
-  deleteBeforeReplace: false,
+  deleteBeforeReplace: true,
+  idOf: (inputs) => String(inputs["dir"]),
   plan: (inputs) => ({ ...inputs, digest: hasUnknown(inputs["files"]) ? UNKNOWN : digestOf(inputs["files"]) }),
   async create(inputs) {
     await writeFiles(inputs);
-    return { id: inputs.dir, outputs: outputsOf(inputs) };
+    return outputsOf(inputs);
   },
   async read(inputs) {
     if (!(await isDirectory(inputs.dir))) {
@@ -100,8 +102,4 @@ async function removeFiles(dir: string, paths: readonly string[]): Promise<void>
 
 async function readOptional(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch(() => undefined);
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

@@ -19,11 +19,13 @@ type DirectoryInputs = z.infer<typeof DirectorySchema>;
 export const directoryType: ResourceType<DirectoryInputs> = {
   schema: DirectorySchema,
   replaceOn: ["path"],
-  deleteBeforeReplace: false,
+  // A folder that was given up, then wanted again before it was deleted, would be deleted when it is wanted.
+  deleteBeforeReplace: true,
+  idOf: (inputs) => String(inputs["path"]),
   plan: (inputs) => inputs,
   async create(inputs) {
     await ensureDirectory(inputs);
-    return { id: inputs.path, outputs: inputs };
+    return inputs;
   },
   async read(inputs) {
     const info = await stat(inputs.path).catch(() => undefined);

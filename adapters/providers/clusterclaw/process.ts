@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { ClawRuntimeSchema, type ProcessSpec } from "../../../sdk/contract/index.ts";
+import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
 import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
 import { type AgentLauncher, AgentNotRunningError, callAgent, ensureAgent } from "./agent-client.ts";
+import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
 const STOP_SLACK_MS = 60_000;
@@ -38,23 +40,35 @@ type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
 export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs> {
   return {
     schema: ProcessInputsSchema,
-    replaceOn: ["instanceUid", "hostDir", "runDir", "dataDir"],
+    // With the folders that it stands in, which are deleted before others are made.
+    replaceOn: ["instanceUid", "hostDir", "runDir", "configDir", "dataDir"],
     deleteBeforeReplace: true,
+    idOf: (inputs) => String(inputs["instanceUid"]),
     plan: (inputs) => ({
       ...inputs,
       specDigest: hasUnknown(inputs) ? UNKNOWN : toSpec(ProcessInputsSchema.parse(inputs)).specDigest,
       agentRunning: true,
     }),
     async create(inputs, { signal }) {
-      return { id: inputs.instanceUid, outputs: await hand(inputs, launcher, signal) };
+      try {
+        return await hand(inputs, launcher, signal);
+      } catch (err) {
+        if (!(await isDirectory(inputs.runDir))) {
+          throw err;
+        }
+        // It is there as far as it came: whoever no longer wants it has to delete it.
+        const outputs = toProperties({ ...inputs, specDigest: "", agentRunning: false });
+        throw new ResourceInitError(inputs.instanceUid, outputs, [err instanceof Error ? err.message : String(err)]);
+      }
     },
     async read(inputs) {
       const stored = await readSpec(inputs.runDir);
-      if (!stored) {
+      // A folder without one is of a creation or a deletion that was interrupted.
+      if (!stored && !(await isDirectory(inputs.runDir))) {
         return undefined;
       }
       const agentRunning = await isAgentRunning(inputs.runDir);
-      const { running, specDigest } = stored;
+      const { running, specDigest } = stored ?? { running: false, specDigest: "" };
       return { inputs: toProperties({ ...inputs, running }), outputs: toProperties({ ...inputs, running, specDigest, agentRunning }) };
     },
     update: (_olds, news, { signal }) => hand(news, launcher, signal),
@@ -69,6 +83,7 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
       }
       await endAgent(runDir);
       await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
+      await releasePorts(hostDir, inputs.instanceUid);
     },
   };
 }
@@ -126,6 +141,17 @@ async function isAgentRunning(runDir: string): Promise<boolean> {
       return false;
     }
     throw err;
+  }
+}
+
+/** Its agent claimed them, and is gone. */
+async function releasePorts(hostDir: string, uid: string): Promise<void> {
+  const folder = join(hostDir, "ports");
+  for (const name of await readdir(folder).catch(() => [])) {
+    const claim = await readFile(join(folder, name), "utf8").catch(() => "");
+    if (/^\d+$/.test(name) && claim.includes(JSON.stringify(uid))) {
+      await rm(join(folder, name), { force: true });
+    }
   }
 }
 

@@ -73,7 +73,13 @@ export class ClawProvider implements ResourceProvider {
 
   async create({ type, inputs, preview, signal }: CreateRequest): Promise<{ id: string; outputs: PropertyMap }> {
     const resource = this.#typeOf(type);
-    return preview ? { id: "", outputs: resource.plan(inputs) } : resource.create(resource.schema.parse(inputs), { signal });
+    return preview
+      ? { id: "", outputs: resource.plan(inputs) }
+      : { id: resource.idOf(inputs), outputs: await resource.create(resource.schema.parse(inputs), { signal }) };
+  }
+
+  idOf(type: string, inputs: PropertyMap): string | undefined {
+    return this.#types.get(type)?.idOf(inputs);
   }
 
   async read({ type, id, inputs }: ReadRequest): Promise<{ id: string; inputs?: PropertyMap; outputs?: PropertyMap }> {

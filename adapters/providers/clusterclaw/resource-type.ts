@@ -12,9 +12,11 @@ export interface ResourceType<I = unknown> {
   readonly replaceOn: readonly string[];
   /** Whether the old one must be gone before the new one is made. */
   readonly deleteBeforeReplace: boolean;
+  /** The id that a creation with these inputs, all of them known, gives. */
+  idOf(inputs: PropertyMap): string;
   /** The outputs as far as they follow from the inputs, which may hold unknowns: what a preview shows. */
   plan(inputs: PropertyMap): PropertyMap;
-  create(inputs: I, options: CallOptions): Promise<{ id: string; outputs: PropertyMap }>;
+  create(inputs: I, options: CallOptions): Promise<PropertyMap>;
   /** What is really there; undefined when it is gone. */
   read(inputs: I): Promise<{ inputs: PropertyMap; outputs: PropertyMap } | undefined>;
   update(olds: I, news: I, options: CallOptions): Promise<PropertyMap>;

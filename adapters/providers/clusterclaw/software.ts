@@ -3,6 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
+import { isDirectory } from "./is-directory.ts";
 import { installPackage } from "./npm-install.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -41,6 +42,7 @@ export const softwareType: ResourceType<SoftwareInputs> = {
   schema: SoftwareSchema,
   replaceOn: ["source", "cacheDir", "package", "version"],
   deleteBeforeReplace: false,
+  idOf: ({ source, package: name, version }) => `${source === "npm" ? String(name) : String(source)}@${String(version)}`,
   plan(inputs) {
     if (hasUnknown(inputs)) {
       return { ...inputs, dir: UNKNOWN, bin: UNKNOWN };
@@ -50,9 +52,9 @@ export const softwareType: ResourceType<SoftwareInputs> = {
   },
   async create(inputs, { signal }) {
     if (inputs.source === "inline") {
-      return { id: `inline@${inputs.version}`, outputs: inputs };
+      return inputs;
     }
-    return { id: `${inputs.package}@${inputs.version}`, outputs: { ...inputs, ...(await installSoftware(inputs, signal)) } };
+    return { ...inputs, ...(await installSoftware(inputs, signal)) };
   },
   async read(inputs) {
     if (inputs.source === "inline") {
@@ -103,8 +105,4 @@ async function readBins(dir: string, { package: name, version }: PackageVersion)
     throw new Error(`PlaceholderPackage: ${name}@${version} has no program to run: it is a placeholder package; choose another version`);
   }
   return bins;
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

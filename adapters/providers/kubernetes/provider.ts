@@ -221,8 +221,13 @@ export class KubernetesProvider implements ResourceProvider {
         return { id: "" };
       }
       const isImport = Object.keys(known).length === 0;
+      const fieldManager = fieldManagerFor(known, state.fieldManager);
+      if (!isImport && !("__fieldManager" in outputs) && !managersOf(live).includes(fieldManager)) {
+        // A creation that was interrupted before it did anything: an object of that name is somebody else's.
+        return { id: "" };
+      }
       const inputs = isImport ? inputsOfLive(live) : inputsAsDeclared(live, known);
-      const kept = { initialApiVersion: state.initialApiVersion || apiVersion, fieldManager: fieldManagerFor(known, state.fieldManager) };
+      const kept = { initialApiVersion: state.initialApiVersion || apiVersion, fieldManager };
       const found = { inputs: toInputs(inputs, given), outputs: toOutputs(inputs, live, given, kept) };
       const problems = isPatch || isImport ? [] : await judgeNow(live, { client, kinds });
       if (problems.length > 0) {
@@ -245,6 +250,10 @@ export class KubernetesProvider implements ResourceProvider {
       }
       throw new Error(`${readUnreachableHint} (${error.message})`, { cause: error });
     }
+  }
+
+  idOf(_type: string, inputs: PropertyMap): string {
+    return idOf(toObject(inputs));
   }
 
   async update(request: UpdateRequest): Promise<{ outputs: PropertyMap }> {

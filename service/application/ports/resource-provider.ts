@@ -25,6 +25,11 @@ export interface ResourceProvider {
   create(req: CreateRequest): Promise<{ id: string; outputs: PropertyMap }>;
   /** An empty `id` says that the resource is gone. */
   read(req: ReadRequest): Promise<{ id: string; inputs?: PropertyMap; outputs?: PropertyMap }>;
+  /**
+   * The id that a creation with these inputs gives, where it is known before: so what an interrupted one made can be found.
+   * Secrets in the inputs are sealed.
+   */
+  idOf?(type: string, inputs: PropertyMap): string | undefined;
   update(req: UpdateRequest): Promise<{ outputs: PropertyMap }>;
   delete(req: DeleteRequest): Promise<void>;
   invoke?(token: string, args: PropertyMap): Promise<{ outputs: PropertyMap; failures: CheckFailure[] }>;

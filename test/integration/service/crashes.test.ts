@@ -1,9 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import { PROJECT_NAME } from "../../../components/claw-instance/instance-urns.ts";
+import { processesIn } from "../../support/agent/harness.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
@@ -34,6 +37,26 @@ describe("an operation's process that is killed", () => {
     // One that a killed process started may still be about to see that there is another.
     const agents = () => execFileSync("pgrep", ["-fc", `agent/main.ts ${service.dataDir}`], { encoding: "utf8" });
     await expect.poll(() => Number(agents()), { timeout: 30_000 }).toBe(names.length);
+  });
+});
+
+describe("an instance that is destroyed when the process that was making it has been killed", () => {
+  it("leaves no agent, no claw, no folder and no port behind", { timeout: 90_000 }, async ({ expect }) => {
+    const claw = service.claw("acme");
+    const { uid } = (await claw.instances.create(anEcho("short"))).metadata;
+    const runDir = join(service.dataDir, "run", uid);
+    await eventually(async () => existsSync(join(runDir, "process.json")), Boolean);
+    spawnSync("pkill", ["-KILL", "-P", String(process.pid), "-f", "stack-worker"]);
+    await claw.instances.delete("short", { purgeData: true });
+    await eventually(
+      async () => (await claw.instances.list({})).items.map(({ metadata }) => metadata.name),
+      (names) => !names.includes("short"),
+    );
+    expect(existsSync(runDir)).toBe(false);
+    expect(existsSync(join(service.dataDir, "tenants", "acme", uid))).toBe(false);
+    await expect.poll(() => processesIn(runDir), { timeout: 20_000 }).toEqual([]);
+    const ports = join(service.dataDir, "ports");
+    expect(readdirSync(ports).filter((name) => readFileSync(join(ports, name), "utf8").includes(uid))).toEqual([]);
   });
 });
 

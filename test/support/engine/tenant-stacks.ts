@@ -11,6 +11,7 @@ import { runStackOperation } from "../../../adapters/engine/stack-runner.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
 import type { StackResult } from "../../../service/application/ports/operations.ts";
+import type { StackLease } from "../../../service/application/ports/stack-store.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../../stacks/tenant/program.ts";
 import { createEngineDatabase, type EngineDatabase } from "./database.ts";
 
@@ -42,6 +43,8 @@ export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["
   return (identity) => {
     const store = new PostgresStackStore(database.pool, `ten_${++tenants}`);
     const keyWrapper = new LocalKeyWrapper(Buffer.alloc(32, 7));
+    const command = (lease?: StackLease) =>
+      new EmbeddedCommand({ store, providers, holder: "test", keyWrapper, ...(lease && { lease }) }) as unknown as PulumiCommand;
     return async (kind, instances, targets = instances.map(({ name }) => name)) => {
       const operation = {
         tenantId: `ten_${tenants}`,
@@ -49,7 +52,12 @@ export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["
         instances: targets.map((name) => ({ name, project: "default" })),
       };
       const result = await runStackOperation(kind, operation, {
-        commandFor: async () => new EmbeddedCommand({ store, providers, holder: "test", keyWrapper }) as unknown as PulumiCommand,
+        commandFor: async () => command(),
+        engineFor: async (_stack, _engine, lease) => command(lease),
+        storeOf: () => store,
+        holder: "test",
+        idOf: (type, inputs) => inProcess[type.split(":", 1)[0] ?? ""]?.().idOf?.(type, inputs),
+        log: () => {},
         projectName: PROJECT_NAME,
         program: tenantProgram,
         stackName,
