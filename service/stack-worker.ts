@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automation/index.js";
+import { keepConfigSchema } from "../adapters/claws/openclaw/config-schemas.ts";
 import { createCliCommand, findCli, postgresBackend } from "../adapters/engine/cli-command.ts";
 import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
 import type { WorkerReply, WorkerRequest } from "../adapters/engine/operation-pool.ts";
@@ -21,6 +22,7 @@ import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.
 import { cliStateTable } from "../adapters/postgres/cli-state.ts";
 import { openPool } from "../adapters/postgres/open-pool.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
+import { localLauncher } from "../adapters/providers/clusterclaw/agent-client.ts";
 import { deviationOf as deviationOnHost } from "../adapters/providers/clusterclaw/deviation.ts";
 import { ClawProvider } from "../adapters/providers/clusterclaw/provider.ts";
 import { KubernetesProvider } from "../adapters/providers/kubernetes/provider.ts";
@@ -38,7 +40,7 @@ const toolsDir = required("CLAW_TOOLS_DIR");
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
 const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
-  clusterclaw: () => new ClawProvider(),
+  clusterclaw: () => new ClawProvider(localLauncher, keepConfigSchema),
   kubernetes: () => new KubernetesProvider(),
 };
 const providers = new WarmProviderHost({ inProcess });

@@ -1,4 +1,5 @@
 import { join, normalize } from "node:path";
+import { pathBelow } from "../../sdk/contract/index.ts";
 
 /** Absolute paths of one instance on a host. */
 export interface InstanceDirs {
@@ -17,15 +18,15 @@ export function storageDirs(
   storage: { readonly configDir?: string | undefined; readonly dataDir?: string | undefined },
 ): { readonly configDir: string; readonly dataDir: string } {
   const inside = (path: string | undefined, fallback: string) => {
-    const relative = normalize(join("/", path ?? fallback)).replace(/\/+$/, "");
-    return join(own, relative === "" ? fallback : relative);
+    const relative = normalize(join("/", path ?? fallback)).replace(/^\/+|\/+$/g, "");
+    return pathBelow(own, relative === "" ? fallback : relative);
   };
   return { configDir: inside(storage.configDir, "config"), dataDir: inside(storage.dataDir, "data") };
 }
 
 /** The folder of an instance's config and data: nothing else is in it. */
 export function instanceRoot(rootDir: string, tenant: string, uid: string): string {
-  return join(rootDir, "tenants", tenant, uid);
+  return pathBelow(rootDir, "tenants", tenant, uid);
 }
 
 /**
@@ -41,6 +42,6 @@ export function instanceDirs(
     hostDir: rootDir,
     cacheDir: join(rootDir, "software"),
     ...storageDirs(instanceRoot(rootDir, tenant, instance.uid), instance.storage),
-    runDir: join(rootDir, "run", instance.uid),
+    runDir: pathBelow(rootDir, "run", instance.uid),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { ConditionSchema, JsonValueSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 
 /** A variable of a template. Its name is a dotted path in the unified config: `model.name`, `memory.limit`. */
@@ -33,9 +34,9 @@ export const ConfigTemplateSpecSchema = z.strictObject({
   description: z.string().default(""),
   variables: z.array(ConfigVariableSchema).default([]),
   /** Name of the adapter that turns it into a claw's files: `OpenClawAdapter`. */
-  adapter: z.string().min(1),
+  adapter: TypeNameSchema,
   /** The author's own version text; published versions are numbered by the service. */
-  version: z.string().default("1.0.0"),
+  version: VersionSchema.default("1.0.0"),
   /** Native config of the claw, merged below the variables: for settings that no variable covers. */
   base: z.record(z.string(), JsonValueSchema).default({}),
 });

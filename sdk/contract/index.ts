@@ -4,6 +4,7 @@ export * from "./cluster.ts";
 export * from "./config-template.ts";
 export * from "./crds.ts";
 export * from "./errors.ts";
+export * from "./identifiers.ts";
 export * from "./ids.ts";
 export * from "./instance.ts";
 export * from "./issues.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PlacementSchema } from "./cluster.ts";
+import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { ConditionSchema, JsonValueSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 
@@ -14,9 +15,9 @@ export type InstancePhase = (typeof InstancePhase)[keyof typeof InstancePhase];
 
 export const InstanceSpecSchema = z.strictObject({
   /** The claw type: `OpenClaw`, `Echo`, or one that the organisation brought. Case is ignored. */
-  type: z.string().min(1).max(63),
+  type: TypeNameSchema,
   /** An exact version of the claw's software; the type's pinned version when absent. */
-  version: z.string().optional(),
+  version: VersionSchema.optional(),
   replicas: z.int().min(0).max(1000).default(1),
   /** Desired run state: `start` and `stop` write it. */
   running: z.boolean().default(true),
@@ -25,13 +26,13 @@ export const InstanceSpecSchema = z.strictObject({
     .strictObject({
       /** The ConfigTemplate; the type's own defaults when absent. */
       template: NameSchema.optional(),
-      overrides: z.array(z.strictObject({ key: z.string().min(1), value: JsonValueSchema })).default([]),
+      overrides: z.array(z.strictObject({ key: ConfigKeySchema, value: JsonValueSchema })).default([]),
     })
     .prefault({}),
   storage: z
     .strictObject({
-      configDir: z.string().optional(),
-      dataDir: z.string().optional(),
+      configDir: FolderSchema.optional(),
+      dataDir: FolderSchema.optional(),
       size: QuantitySchema.default("10Gi"),
     })
     .prefault({}),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RelativePathSchema } from "./identifiers.ts";
 import { ClawRuntimeSchema, HttpProbeSchema } from "./runtime.ts";
 
 /**
@@ -13,7 +14,7 @@ export const PodBootSchema = z.object({
   version: z.string(),
   dirs: z.object({ configDir: z.string(), dataDir: z.string(), runDir: z.string() }),
   /** The claw's config files: path relative to the config directory → content. */
-  files: z.record(z.string(), z.string()),
+  files: z.record(RelativePathSchema, z.string()),
   ports: z.object({
     /** Where the claw listens, on the loopback interface. */
     claw: z.int(),

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { PackageNameSchema, RelativePathSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { NameSchema } from "./meta.ts";
 import { QuotaSchema } from "./tenant.ts";
 
 /**
@@ -10,8 +12,8 @@ import { QuotaSchema } from "./tenant.ts";
 export const ClawRuntimeSchema = z.object({
   /** Where its software comes from. `inline` needs no installation: its files are part of `files`. */
   software: z.discriminatedUnion("source", [
-    z.object({ source: z.literal("npm"), package: z.string(), version: z.string() }),
-    z.object({ source: z.literal("inline"), version: z.string() }),
+    z.object({ source: z.literal("npm"), package: PackageNameSchema, version: VersionSchema }),
+    z.object({ source: z.literal("inline"), version: VersionSchema }),
   ]),
   command: z.array(z.string()).min(1),
   /** Literal environment variables. The agent adds PATH, HOME (in the data directory) and TMPDIR; nothing else is inherited. */
@@ -19,7 +21,7 @@ export const ClawRuntimeSchema = z.object({
   /** Environment variables whose values are secret: stored encrypted, masked everywhere. */
   secretEnv: z.record(z.string(), z.string()),
   /** Rendered files. `path` is relative to the config directory. Written atomically with mode 0600. */
-  files: z.array(z.object({ path: z.string(), content: z.string() })),
+  files: z.array(z.object({ path: RelativePathSchema, content: z.string() })),
   /** Digest of everything that needs a restart to take effect; what is not in it is reloaded by the claw itself. */
   restartDigest: z.string(),
   port: z.object({
@@ -81,12 +83,15 @@ export const HttpProbeSchema = z.object({
 });
 export type HttpProbe = z.infer<typeof HttpProbeSchema>;
 
+/** What tells an instance from any other, for ever: an id of ours, or what a program of its own made up. */
+const UidSchema = z.string().regex(/^[A-Za-z0-9_-]{1,63}$/, "must be letters, digits, '_' and '-'");
+
 /** One instance with everything resolved: templates, levels, secrets. */
 export const ResolvedInstanceSchema = z.object({
-  uid: z.string(),
-  name: z.string(),
-  project: z.string(),
-  type: z.string(),
+  uid: UidSchema,
+  name: NameSchema,
+  project: NameSchema,
+  type: TypeNameSchema,
   running: z.boolean(),
   /** Changes ask for a restart: the generation at which it was asked for. */
   restartedAt: z.string().optional(),
@@ -163,7 +168,7 @@ export type StackTarget = z.infer<typeof StackTargetSchema>;
  * with that instance alone and targets its resources.
  */
 export const StackSpecSchema = z.object({
-  tenant: z.string(),
+  tenant: NameSchema,
   target: StackTargetSchema,
   instances: z.array(ResolvedInstanceSchema),
 });

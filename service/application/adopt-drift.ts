@@ -57,7 +57,7 @@ interface Adopted {
 }
 
 async function adopt(tenant: Tenant, instance: Instance, { spec, adopted, manager, left }: Adopted, deps: ApplicationDependencies) {
-  const actor = { subject: `drift:${manager ?? "unknown"}`, platform: true, tenantId: undefined };
+  const actor = { subject: `drift:${manager ?? "unknown"}`, platform: true, tenantId: undefined, relays: true } as const;
   const now = deps.clock().toISOString();
   const { kind, apiVersion, metadata } = presentInstance(instance, tenant.name);
   // With its version: what somebody writes meanwhile comes first.

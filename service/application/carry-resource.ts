@@ -41,7 +41,7 @@ export function createCarrier(deps: ApplicationDependencies) {
   const find = (cluster: Cluster, { kind, namespace, name, uid }: CustomResource) =>
     deps.transactions.platform(async (tx): Promise<{ ctx: RequestContext; current: Answer | undefined }> => {
       const tenant = await tx.tenants.find(kind === "Tenant" ? name : (namespace ?? SHARED_TENANT));
-      const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined };
+      const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined, relays: true } as const;
       const ctx = { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: uid, ifMatch: undefined };
       if (!tenant) {
         return { ctx, current: undefined };

@@ -157,6 +157,13 @@ export function invalid(path: string, message: string, fix: string): ClawError {
   return new ClawError("request.invalid", message, { issues: [{ path, message, fix }] });
 }
 
+/** A value that names something of the host is not a tenant's to set. */
+export function platformOnly(path: string, key: string): ClawError {
+  const message = `'${key}' names something of the host, and is set by platform administrators only`;
+  const fix = "leave it out, or ask a platform administrator to set it";
+  return new ClawError("auth.forbidden", `${message}; ${fix}`, { issues: [{ path, message, fix }] });
+}
+
 /** Every tenant, page by page. */
 export async function allTenants(tx: PlatformTransaction): Promise<Tenant[]> {
   const tenants: Tenant[] = [];

@@ -1,11 +1,12 @@
 import { ClawError, type ClawInstanceInput, type InstanceSpec, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
 import { type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
 import { reachCondition } from "../domain/clusters/cluster.ts";
-import { matchesKey } from "../domain/configs/config-path.ts";
+import { keySetBy, matchesKey } from "../domain/configs/config-path.ts";
+import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { seal } from "../domain/sealed.ts";
-import { DEFAULT_PROJECT } from "../domain/tenancy/tenant.ts";
+import { DEFAULT_PROJECT, isAdministrator } from "../domain/tenancy/tenant.ts";
 import { placeInstance } from "./place-instance.ts";
 import type { ClawAdapter } from "./ports/claw-adapter.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
@@ -15,6 +16,7 @@ import {
   fresh,
   invalid,
   mergedMetadata,
+  platformOnly,
   revised,
   unknownNameFix,
   unknownType,
@@ -136,6 +138,9 @@ async function appliedInstance(
     );
   }
   const secretKeys = await secretKeysOf(manifest.spec, adapter, scope);
+  if (!isAdministrator(stamp.actor)) {
+    assertNoPlatformKeys(manifest.spec.config.overrides, before?.spec.config.overrides ?? [], adapter);
+  }
   const spec = sealOverrides({ ...manifest.spec, type: adapter.type }, before?.spec, secretKeys, deps.cipher);
   const metadata = mergedMetadata(manifest, before);
   if (before) {
@@ -167,6 +172,19 @@ async function appliedInstance(
       nextAttemptAt: undefined,
     },
   };
+}
+
+type Overrides = InstanceSpec["config"]["overrides"];
+
+/** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */
+function assertNoPlatformKeys(overrides: Overrides, former: Overrides, { platformKeys }: ClawAdapter): void {
+  const kept = new Set(former.map((override) => digestOf(override)));
+  for (const [index, override] of overrides.entries()) {
+    const key = kept.has(digestOf(override)) ? undefined : keySetBy(override.key, override.value, platformKeys);
+    if (key !== undefined) {
+      throw platformOnly(`spec.config.overrides[${index}].key`, key);
+    }
+  }
 }
 
 function nearestOf(name: string, known: readonly { readonly name: string }[]): string | undefined {

@@ -1,12 +1,24 @@
 import type { ConfigTemplateInput, ConfigTemplateSpec } from "../../sdk/contract/index.ts";
 import { targetKey, targetOf } from "../domain/change.ts";
+import { keySetBy } from "../domain/configs/config-path.ts";
 import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
 import { seal } from "../domain/sealed.ts";
-import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
+import { isAdministrator, SHARED_TENANT } from "../domain/tenancy/tenant.ts";
+import type { ClawAdapter } from "./ports/claw-adapter.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
 import { recordEvent } from "./report-status.ts";
-import { allTenants, assertExpected, fresh, mergedMetadata, revised, unknownType, type Writer, type Written } from "./write-context.ts";
+import {
+  allTenants,
+  assertExpected,
+  fresh,
+  mergedMetadata,
+  platformOnly,
+  revised,
+  unknownType,
+  type Writer,
+  type Written,
+} from "./write-context.ts";
 
 /** Writes a config template: a draft, or applied and published at once. */
 export async function writeTemplate(writer: Writer): Promise<Written> {
@@ -33,6 +45,9 @@ export async function writeTemplate(writer: Writer): Promise<Written> {
       manifest.spec.adapter,
       deps.types.list().map((type) => type.name),
     );
+  }
+  if (!isAdministrator(stamp.actor)) {
+    assertNoPlatformKeys(manifest.spec, before?.spec, adapter);
   }
   const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, deps.cipher);
   let after: ConfigTemplate;
@@ -96,6 +111,18 @@ async function publish(template: ConfigTemplate, message: string, { tx, scope, t
     }
   }
   return next;
+}
+
+/** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */
+function assertNoPlatformKeys(spec: ConfigTemplateSpec, former: ConfigTemplateSpec | undefined, { platformKeys }: ClawAdapter): void {
+  const kept = new Set(former?.variables.map((variable) => digestOf([variable.name, variable.default])));
+  for (const [index, { name, default: value }] of spec.variables.entries()) {
+    const isNew = value !== undefined && !kept.has(digestOf([name, value]));
+    const key = isNew ? keySetBy(name, value, platformKeys) : undefined;
+    if (key !== undefined) {
+      throw platformOnly(`spec.variables[${index}].default`, key);
+    }
+  }
 }
 
 function sealTemplate(spec: ConfigTemplateSpec, former: ConfigTemplateSpec | undefined, cipher: SecretCipher): ConfigTemplateSpec {

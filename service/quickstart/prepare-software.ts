@@ -1,11 +1,11 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { createClawTypes } from "../../adapters/claws/claw-types.ts";
-import { installedSchemas } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { keepConfigSchema } from "../../adapters/claws/openclaw/config-schemas.ts";
 import { installSoftware } from "../../adapters/providers/clusterclaw/software.ts";
 
 /**
- * Installs OpenClaw where instances look for it, and its config schema beside it. The service would do both at the first instance;
+ * Installs OpenClaw where instances look for it, and its config schema beside it. A worker would do both at the first instance;
  * done before, the tour can show them. `CLAW_SOFTWARE_CACHE` names a folder of installed versions to share.
  */
 export async function prepareSoftware(dataDir: string, note: (detail: string) => void): Promise<void> {
@@ -24,7 +24,5 @@ export async function prepareSoftware(dataDir: string, note: (detail: string) =>
     throw new Error("the OpenClaw type is missing");
   }
   note(`openclaw@${version}`);
-  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version });
-  note("reading its config schema");
-  await installedSchemas(softwareDir)(version);
+  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version }, keepConfigSchema);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import {
@@ -8,27 +8,34 @@ import {
   ConfigVariableSchema,
   HttpProbeSchema,
   issuesOf,
+  PackageNameSchema,
   type ProblemIssue,
+  pathBelow,
+  RelativePathSchema,
+  TypeNameSchema,
   unknownKeyFix,
+  VersionSchema,
 } from "../../../sdk/contract/index.ts";
-
-const RelativePathSchema = z
-  .string()
-  .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, "a path inside the config directory, such as 'config.json'");
 
 const ProgramFileSchema = z
   .strictObject({
     path: RelativePathSchema,
     content: z.string().optional(),
     /** A file beside the manifest whose text it is. */
-    from: z.string().optional(),
+    from: RelativePathSchema.optional(),
   })
   .refine((file) => (file.content === undefined) !== (file.from === undefined), "give either 'content' or 'from'");
 
 const EnvNameSchema = z.string().regex(/^[A-Z_][A-Z0-9_]*$/, "an environment variable such as 'API_KEY'");
 
-/** A variable of a claw type; with `env` it is handed over in the environment rather than in the config file. Secrets always are. */
-const ClawVariableSchema = ConfigVariableSchema.and(z.object({ env: EnvNameSchema.optional() }));
+const ClawVariableSchema = ConfigVariableSchema.and(
+  z.object({
+    /** It is handed over in this environment variable rather than in the config file. Secrets always are. */
+    env: EnvNameSchema.optional(),
+    /** It names a path, a socket or a command of the host: platform administrators alone set it. */
+    platform: z.boolean().default(false),
+  }),
+);
 
 const runtime = ClawRuntimeSchema.shape;
 
@@ -40,14 +47,14 @@ export const ClawManifestSchema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal("ClawType"),
   metadata: z.strictObject({
-    name: z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, "the type's name, such as 'Echo'"),
+    name: TypeNameSchema,
     description: z.string().default(""),
   }),
   spec: z.strictObject({
     /** The version that instances run when they name none. */
-    version: z.string().min(1),
+    version: VersionSchema,
     software: z.discriminatedUnion("source", [
-      z.strictObject({ source: z.literal("npm"), package: z.string().min(1) }),
+      z.strictObject({ source: z.literal("npm"), package: PackageNameSchema }),
       z.strictObject({ source: z.literal("inline"), files: z.array(ProgramFileSchema).min(1) }),
     ]),
     command: runtime.command,
@@ -96,7 +103,7 @@ export class ClawManifestError extends Error {
 
 /** Reads a manifest (YAML or JSON) and the files that it refers to. @throws {ClawManifestError} */
 export function readClawManifest(path: string): ClawManifest {
-  return parseClawManifest(readFileSync(path, "utf8"), path, (name) => readFileSync(join(dirname(path), name), "utf8"));
+  return parseClawManifest(readFileSync(path, "utf8"), path, (name) => readFileSync(pathBelow(dirname(path), name), "utf8"));
 }
 
 /**

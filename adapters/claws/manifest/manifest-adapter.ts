@@ -27,6 +27,7 @@ export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
     description: metadata.description,
     defaults: Object.fromEntries(spec.variables.map(({ name, default: value }) => [name, value ?? null])),
     secretKeys: spec.variables.filter((variable) => variable.secret).map((variable) => variable.name),
+    platformKeys: spec.variables.filter((variable) => variable.platform).map((variable) => variable.name),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
     validate: async (config, version) => [...versionIssues(manifest, version), ...(config.issues ?? [])],

@@ -8,11 +8,12 @@ import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.
 import { SchemaCheck } from "./schema-check.ts";
 import { startIssues } from "./start-checks.ts";
 
-const PACKAGE = "openclaw";
+/** The npm package. */
+export const PACKAGE = "openclaw";
 const DEFAULT_VERSION = "2026.9.6";
 const CONFIG_FILE = "openclaw.json";
 
-/** The JSON schema of a version's config, as that version itself prints it; undefined while the version is not installed. */
+/** The JSON schema of a version's config, as that version itself prints it; undefined while the version is not installed, and for one that prints none. */
 export type SchemaSource = (version: string) => Promise<Readonly<Record<string, unknown>> | undefined>;
 
 /** The OpenClaw type (A2): the npm package `openclaw`, run as a gateway on the loopback interface. */
@@ -31,6 +32,7 @@ export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): 
     description: "The OpenClaw gateway, from the npm package 'openclaw'",
     defaults: DEFAULTS,
     secretKeys: SECRET_KEYS,
+    platformKeys: [],
     parseConfig: parseOpenClawConfig,
     generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
     validate: async (config, version) => {

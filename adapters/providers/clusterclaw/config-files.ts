@@ -1,16 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, isAbsolute, join, normalize } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
+import { pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
-
-const RelativePathSchema = z
-  .string()
-  .min(1)
-  .refine((path) => !isAbsolute(path) && normalize(path) === path && !path.startsWith(".."), "must be a path inside the folder");
 
 const ConfigFilesSchema = z.strictObject({
   dir: z.string().refine(isAbsolute, "must be an absolute path"),
@@ -36,7 +32,7 @@ export const configFilesType: ResourceType<ConfigFilesInputs> = {
     }
     const files: Record<string, string> = {};
     for (const path of Object.keys(inputs.files)) {
-      const content = await readOptional(join(inputs.dir, path));
+      const content = await readOptional(pathBelow(inputs.dir, path));
       if (content !== undefined) {
         files[path] = content;
       }
@@ -61,7 +57,7 @@ const outputsOf = (inputs: ConfigFilesInputs) => ({ ...inputs, digest: digestOf(
 
 async function writeFiles({ dir, files }: ConfigFilesInputs): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
-    const target = join(dir, path);
+    const target = pathBelow(dir, path);
     // An equal file is left alone: claws watch their files.
     if ((await readOptional(target)) !== content || ((await stat(target)).mode & 0o777) !== 0o600) {
       await replaceFile(target, content).catch((err: NodeJS.ErrnoException) => {
@@ -93,7 +89,7 @@ async function replaceFile(target: string, content: string): Promise<void> {
 /** Removes the files, and the sub-folders that become empty. */
 async function removeFiles(dir: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    await rm(join(dir, path), { force: true });
+    await rm(pathBelow(dir, path), { force: true });
     for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
       await rmdir(join(dir, parent)).catch(() => undefined);
     }

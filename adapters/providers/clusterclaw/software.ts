@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, normalize } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
+import { PackageNameSchema, pathBelow } from "../../../sdk/contract/index.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
 import { isDirectory } from "./is-directory.ts";
 import { installPackage } from "./npm-install.ts";
@@ -11,7 +12,7 @@ const PackageSchema = z.strictObject({
   source: z.literal("npm"),
   /** The folder that all stacks of a host share. */
   cacheDir: z.string().refine(isAbsolute, "must be an absolute path"),
-  package: z.string().regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/, "must be the name of an npm package"),
+  package: PackageNameSchema,
   version: z.string().refine((version) => valid(version) === version, "must be an exact version such as '2026.9.6', not a tag or a range"),
 });
 const SoftwareSchema = z.discriminatedUnion("source", [
@@ -34,11 +35,14 @@ const PackageJsonSchema = z.object({
   bin: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
 });
 
+/** Done with a package that is installed, before anything uses it; done again, it does nothing. */
+export type AfterInstall = (installed: PackageVersion & { readonly dir: string }, signal: AbortSignal | undefined) => Promise<void>;
+
 /**
  * A claw's software, installed once per host and version. Deleting it does nothing: other instances use the same copy.
  * Outputs of an npm package add `dir` and `bin`, name → absolute path.
  */
-export const softwareType: ResourceType<SoftwareInputs> = {
+export const softwareType = (afterInstall?: AfterInstall): ResourceType<SoftwareInputs> => ({
   schema: SoftwareSchema,
   replaceOn: ["source", "cacheDir", "package", "version"],
   deleteBeforeReplace: false,
@@ -54,7 +58,7 @@ export const softwareType: ResourceType<SoftwareInputs> = {
     if (inputs.source === "inline") {
       return inputs;
     }
-    return { ...inputs, ...(await installSoftware(inputs, signal)) };
+    return { ...inputs, ...(await installSoftware(inputs, afterInstall, signal)) };
   },
   async read(inputs) {
     if (inputs.source === "inline") {
@@ -65,30 +69,32 @@ export const softwareType: ResourceType<SoftwareInputs> = {
     return bin && { inputs, outputs: { ...inputs, dir, bin } };
   },
   async update(_olds, news, { signal }) {
-    return news.source === "inline" ? news : { ...news, ...(await installSoftware(news, signal)) };
+    return news.source === "inline" ? news : { ...news, ...(await installSoftware(news, afterInstall, signal)) };
   },
   async delete() {},
-};
+});
 
 /** Installs the package unless it is there. @throws with a CamelCase reason, what is wrong and what to do */
 export async function installSoftware(
   software: PackageVersion,
+  afterInstall?: AfterInstall,
   signal?: AbortSignal,
 ): Promise<{ dir: string; bin: Record<string, string> }> {
   const dir = softwareDir(software);
   if (!(await isDirectory(dir))) {
     await installPackage({ ...software, dir, verify: (path) => readBins(path, software) }, signal);
   }
+  await afterInstall?.({ ...software, dir }, signal);
   return { dir, bin: await readBins(dir, software) };
 }
 
 function softwareDir({ cacheDir, package: name, version }: PackageVersion): string {
-  return join(cacheDir, name, version);
+  return pathBelow(cacheDir, name, version);
 }
 
 /** The programs of an installed package. @throws when it is another version, or a placeholder without programs. */
 async function readBins(dir: string, { package: name, version }: PackageVersion): Promise<Record<string, string>> {
-  const packageDir = join(dir, "node_modules", name);
+  const packageDir = pathBelow(dir, "node_modules", name);
   const found = PackageJsonSchema.parse(JSON.parse(await readFile(join(packageDir, "package.json"), "utf8")));
   if (found.version !== version) {
     throw new Error(
@@ -98,8 +104,9 @@ async function readBins(dir: string, { package: name, version }: PackageVersion)
   const declared = typeof found.bin === "string" ? { [name.replace(/^@[^/]*\//, "")]: found.bin } : (found.bin ?? {});
   const bins: Record<string, string> = {};
   for (const [program, path] of Object.entries(declared)) {
-    bins[program] = join(packageDir, path);
-    await stat(join(packageDir, path));
+    const file = pathBelow(packageDir, normalize(path));
+    bins[program] = file;
+    await stat(file);
   }
   if (Object.keys(bins).length === 0) {
     throw new Error(`PlaceholderPackage: ${name}@${version} has no program to run: it is a placeholder package; choose another version`);

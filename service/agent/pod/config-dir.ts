@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { PodBoot } from "../../../sdk/contract/index.ts";
+import { type PodBoot, pathBelow } from "../../../sdk/contract/index.ts";
 import { readJson, writeFile, writeJson } from "../atomic-file.ts";
 
 /** What the agent wrote the last time, so that files which are declared no more are removed, also those of an earlier pod. */
@@ -22,14 +22,14 @@ export function writeConfig({ dirs, files }: Pick<PodBoot, "dirs" | "files">): v
   writeJson(list, [...new Set([...former, ...paths])]);
   for (const path of paths) {
     const content = files[path] ?? "";
-    const target = join(configDir, path);
+    const target = pathBelow(configDir, path);
     if (readOptional(target) !== content) {
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
       writeFile(target, content);
     }
   }
   for (const path of former.filter((known) => files[known] === undefined)) {
-    rmSync(join(configDir, path), { force: true });
+    rmSync(pathBelow(configDir, path), { force: true });
   }
   writeJson(list, paths);
 }

@@ -48,6 +48,8 @@ export interface ClawAdapter {
   readonly defaults: UnifiedConfig;
   /** Keys of the unified config whose values are secret whatever a template says; `*` stands for one segment. */
   readonly secretKeys: readonly string[];
+  /** Keys that name paths, sockets or commands of the host: platform administrators alone set them. */
+  readonly platformKeys: readonly string[];
   /** Unified → the claw's own config; secret values become references. @param secrets dotted keys whose values are secret */
   parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */

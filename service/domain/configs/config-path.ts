@@ -75,6 +75,12 @@ export function matchesKey(key: string, patterns: Iterable<string>): boolean {
   return false;
 }
 
+/** The first of the keys that a value at a dotted key would set, or a part of, or a whole that it is a part of. */
+export function keySetBy(key: string, value: unknown, keys: readonly string[]): string | undefined {
+  const set = isTree(value) ? leafKeys(value, `${key}.`) : [key];
+  return keys.find((wanted) => set.some((leaf) => leaf === wanted || leaf.startsWith(`${wanted}.`) || wanted.startsWith(`${leaf}.`)));
+}
+
 /** Dotted keys of all values that are not trees (empty trees count as values). */
 export function leafKeys(tree: Readonly<ConfigTree>, prefix = ""): string[] {
   return Object.entries(tree).flatMap(([segment, value]) => {

@@ -30,4 +30,11 @@ export interface Actor {
   readonly platform: boolean;
   /** The tenant that the credential is bound to; undefined for platform tokens. */
   readonly tenantId: TenantId | undefined;
+  /** It passes on what somebody else wrote elsewhere, who may be anybody: in a cluster's custom resource, in a file of a claw. */
+  readonly relays?: true;
+}
+
+/** Whether what it asks for may name what is the host's own. */
+export function isAdministrator({ platform, relays }: Actor): boolean {
+  return platform && relays !== true;
 }

@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+/** Where a file of a claw is, below the folder that it is written to: `skills/weather/SKILL.md`. */
+export const RelativePathSchema = z
+  .string()
+  .max(1024)
+  .refine(isRelativePath, "must be a path inside its folder, such as 'config.json': not absolute, and without '.' and '..'");
+
+/** A folder as a manifest names it, in the instance as if that were the root of a disk. */
+export const FolderSchema = z
+  .string()
+  .max(512)
+  .regex(/^[A-Za-z0-9_./@+-]+$/, "not a folder such as '/data/config': letters, digits, '.', '_', '/', '@', '+' and '-'");
+
+/** A version of a claw's software, which becomes a folder's name: `2026.9.6`, `1.0.0-beta.2`. */
+export const VersionSchema = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, "not a version such as '2026.9.6': letters, digits, '.', '_', '+' and '-'");
+
+/** The name of a claw type or of its adapter: `OpenClaw`, `EchoAdapter`. */
+export const TypeNameSchema = z
+  .string()
+  .max(63)
+  .regex(/^[A-Za-z][A-Za-z0-9]*$/, "not the name of a type such as 'OpenClaw': letters and digits, beginning with a letter");
+
+/** A dotted key of a unified config: `model.name`, `agents.defaults.models.openai/gpt-5`. */
+export const ConfigKeySchema = z
+  .string()
+  .max(512)
+  .regex(/^[^\s.]+(\.[^\s.]+)*$/, "not a dotted key such as 'model.name'");
+
+/** The name of an npm package, with its scope when it has one. */
+export const PackageNameSchema = z
+  .string()
+  .max(214)
+  .regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/, "must be the name of an npm package");
+
+/**
+ * Joins a path to a folder and proves that it stays below it: what every path is made with whose parts somebody else may have chosen.
+ * @throws {RangeError} when it would lead out of the folder, or be the folder itself
+ */
+export function pathBelow(root: string, ...parts: readonly string[]): string {
+  for (const part of parts) {
+    if (!isRelativePath(part)) {
+      throw new RangeError(`${JSON.stringify(part.slice(0, 200))} is not a path below '${root}'`);
+    }
+  }
+  return [root.replace(/\/+$/, ""), ...parts].join("/");
+}
+
+function isRelativePath(path: string): boolean {
+  // A backslash is a separator elsewhere, and a NUL ends a path early.
+  return path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..") && !/[\\\0]/.test(path);
+}
