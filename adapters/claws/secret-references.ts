@@ -14,16 +14,22 @@ export class SecretReferences {
   }
 
   /** A copy of the tree with every secret replaced. */
-  extract(tree: UnifiedConfig, prefix = ""): Record<string, unknown> {
-    return Object.fromEntries(
-      Object.entries(tree).map(([segment, value]) => {
-        const key = `${prefix}${segment}`;
-        if (this.#secrets.has(key)) {
-          return [segment, this.#move(key, value)];
-        }
-        return [segment, isTree(value) ? this.extract(value, `${key}.`) : value];
-      }),
-    );
+  extract(tree: UnifiedConfig): Record<string, unknown> {
+    return this.#extractItems(tree, "") as Record<string, unknown>;
+  }
+
+  #extractItems(value: unknown, prefix: string): unknown {
+    if (Array.isArray(value)) {
+      return value.map((item, index) => this.#extractItem(`${prefix}${index}`, item));
+    }
+    if (isTree(value)) {
+      return Object.fromEntries(Object.entries(value).map(([segment, item]) => [segment, this.#extractItem(`${prefix}${segment}`, item)]));
+    }
+    return value;
+  }
+
+  #extractItem(key: string, value: unknown): unknown {
+    return this.#secrets.has(key) ? this.#move(key, value) : this.#extractItems(value, `${key}.`);
   }
 
   #move(key: string, value: unknown): unknown {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { ConditionSchema, JsonValueSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
+import { SECRET_MASK } from "./property-diff.ts";
 
 /** A variable of a template. Its name is a dotted path in the unified config: `model.name`, `memory.limit`. */
 export const ConfigVariableSchema = z
@@ -12,7 +13,7 @@ export const ConfigVariableSchema = z
     secret: z.boolean().default(false),
     description: z.string().default(""),
   })
-  .refine((v) => v.default === undefined || matchesVariableType(v.type, v.default), {
+  .refine((v) => v.default === undefined || v.default === SECRET_MASK || matchesVariableType(v.type, v.default), {
     message: "the default does not have the variable's type",
     path: ["default"],
   });

@@ -7,13 +7,13 @@ import {
   ManifestSchema,
   type Metadata,
   type ProblemIssue,
+  SECRET_MASK,
 } from "../../sdk/contract/index.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { SECRET_MASK } from "../domain/sealed.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
 import type { RequestContext } from "./operations.ts";

@@ -2,11 +2,12 @@ import { ClawError, type ConfigVersion } from "../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../domain/configs/config-template.ts";
 import { resolveConfig } from "../domain/configs/resolve-config.ts";
 import { digestOf } from "../domain/digest.ts";
-import { open } from "../domain/sealed.ts";
+import { maskLeaves } from "../domain/sealed.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
 import type { Operations, RequestContext } from "./operations.ts";
-import { maskTemplate, presentTemplate } from "./present.ts";
+import { presentTemplate } from "./present.ts";
 import { applied, assertSameName, tenantIn, writeOrPreview } from "./requests.ts";
+import { openTemplate } from "./seal-config.ts";
 import type { Written } from "./write-context.ts";
 
 type ConfigOperations = Pick<Operations, Extract<keyof Operations, `configs.${string}`>>;
@@ -62,19 +63,15 @@ export function configOperations(deps: ApplicationDependencies): ConfigOperation
       if (!adapter) {
         return { valid: false, issues: [{ path: "spec.adapter", message: `adapter '${template.spec.adapter}' is not known` }] };
       }
+      const sealed = new Set<string>();
       const config = resolveConfig({
-        template: {
-          ...template.spec,
-          variables: template.spec.variables.map((variable) =>
-            variable.default === undefined
-              ? variable
-              : { ...variable, default: open(variable.default, deps.cipher) as typeof variable.default },
-          ),
-        },
+        template: openTemplate(template.spec, deps.cipher, (key) => sealed.add(key)),
         defaults: adapter.defaults,
         secretKeys: adapter.secretKeys,
+        plainKeys: adapter.plainKeys,
         values: [],
         overrides: Object.entries(body.values).map(([key, value]) => ({ key, value })),
+        sealed,
       });
       const issues =
         config.issues.length > 0
@@ -86,5 +83,5 @@ export function configOperations(deps: ApplicationDependencies): ConfigOperation
 }
 
 function presentVersion({ version, author, createdAt, message, digest, spec }: StoredVersion): ConfigVersion {
-  return { version, author, createdAt, message, digest, spec: maskTemplate(spec) };
+  return { version, author, createdAt, message, digest, spec: maskLeaves(spec) };
 }

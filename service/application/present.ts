@@ -10,7 +10,7 @@ import {
 import { type Amount, capacityOf, type Load, phaseOf, type Cluster as StoredCluster } from "../domain/clusters/cluster.ts";
 import type { ConfigTemplate as StoredTemplate } from "../domain/configs/config-template.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { isSealed, SECRET_MASK } from "../domain/sealed.ts";
+import { maskLeaves } from "../domain/sealed.ts";
 import { toGibibytes } from "../domain/tenancy/quota.ts";
 import type { Project as StoredProject, Tenant as StoredTenant } from "../domain/tenancy/tenant.ts";
 
@@ -41,7 +41,7 @@ function presentMetadata(stored: StoredMetadata): Metadata {
 
 const MEBIBYTE = 2 ** 20;
 
-/** An instance as clients see it: secret overrides are masked. @param tenant the tenant's name */
+/** An instance as clients see it: its secrets are masked. @param tenant the tenant's name */
 export function presentInstance(instance: Instance, tenant: string): ClawInstance {
   const { status } = instance;
   const ready = status.conditions.some((condition) => condition.type === "Ready" && condition.status === "True");
@@ -49,16 +49,7 @@ export function presentInstance(instance: Instance, tenant: string): ClawInstanc
     apiVersion: API_VERSION,
     kind: "ClawInstance",
     metadata: { ...presentMetadata(instance), namespace: tenant, project: instance.projectName },
-    spec: {
-      ...instance.spec,
-      config: {
-        ...instance.spec.config,
-        overrides: instance.spec.config.overrides.map(({ key, value }) => ({
-          key,
-          value: isSealed(value) ? SECRET_MASK : value,
-        })),
-      },
-    },
+    spec: maskLeaves(instance.spec),
     status: {
       phase: status.phase,
       observedGeneration: status.observedGeneration,
@@ -87,16 +78,8 @@ export function presentTemplate(template: StoredTemplate, tenant: string, digest
     apiVersion: API_VERSION,
     kind: "ConfigTemplate",
     metadata: { ...presentMetadata(template), namespace: tenant },
-    spec: maskTemplate(template.spec),
+    spec: maskLeaves(template.spec),
     status: { publishedVersion: template.publishedVersion, dirty: digest !== template.publishedDigest, conditions: [] },
-  };
-}
-
-/** Defaults of secret variables are secrets too. */
-export function maskTemplate(spec: StoredTemplate["spec"]): StoredTemplate["spec"] {
-  return {
-    ...spec,
-    variables: spec.variables.map((variable) => (isSealed(variable.default) ? { ...variable, default: SECRET_MASK } : variable)),
   };
 }
 
@@ -119,10 +102,7 @@ export function presentCluster(cluster: StoredCluster, allocated: Load = NOTHING
     apiVersion: API_VERSION,
     kind: "Cluster",
     metadata: presentMetadata(cluster),
-    spec: {
-      ...spec,
-      credentials: spec.credentials.source === "kubeconfig" ? { ...spec.credentials, kubeconfig: SECRET_MASK } : spec.credentials,
-    },
+    spec: maskLeaves(spec) as Cluster["spec"],
     status: {
       phase: phaseOf(cluster),
       ...(state.version !== undefined && { version: state.version }),

@@ -1,10 +1,11 @@
 import type { ResolvedInstance } from "../../sdk/contract/index.ts";
+import { valueAt } from "../domain/configs/config-path.ts";
 import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { open } from "../domain/sealed.ts";
 import type { ClawTypes } from "./ports/claw-adapter.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
 import type { TenantTransaction } from "./ports/transactions.ts";
+import { openAt, openTemplate } from "./seal-config.ts";
 
 export interface ResolveDependencies {
   readonly types: ClawTypes;
@@ -89,19 +90,17 @@ export async function resolveInstance(
   }
 
   const values = await scope.values.listFor(instance.projectId, instance.id);
+  const { cipher } = deps;
+  const sealed = new Set<string>();
+  const note = (key: string) => sealed.add(key);
   const config = resolveConfig({
-    template: published && {
-      ...published.spec,
-      variables: published.spec.variables.map((variable) =>
-        variable.default === undefined
-          ? variable
-          : { ...variable, default: open(variable.default, deps.cipher) as typeof variable.default },
-      ),
-    },
+    template: published && openTemplate(published.spec, cipher, note),
     defaults: adapter.defaults,
     secretKeys: adapter.secretKeys,
-    values: values.map((value) => ({ ...value, value: open(value.value, deps.cipher) })),
-    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: open(value, deps.cipher) })),
+    plainKeys: adapter.plainKeys,
+    values: values.map((value) => ({ ...value, value: openAt(value.key, value.value, cipher, note) })),
+    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: openAt(key, value, cipher, note) })),
+    sealed,
   });
   if (config.issues.length > 0) {
     return failed(config.issues, configVersion);
@@ -119,7 +118,7 @@ export async function resolveInstance(
     spec,
     instanceToken: deps.cipher.derive(`instance-token:${instance.id}`),
   });
-  const model = config.origins["model.name"]?.value;
+  const model = valueAt(config.unified, "model.name");
   return {
     instance,
     issues: [],

@@ -1,6 +1,6 @@
 import { LOCAL_CLUSTER, type StackTarget } from "../../sdk/contract/index.ts";
 import { type Cluster, namespaceOf } from "../domain/clusters/cluster.ts";
-import { open } from "../domain/sealed.ts";
+import { openLeaves } from "../domain/sealed.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import type { KubernetesAccess } from "./ports/clusters.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
@@ -25,7 +25,7 @@ export async function stackTarget(
 /** The way into a cluster. */
 export function kubernetesAccess({ spec: { credentials } }: Cluster, cipher: SecretCipher): KubernetesAccess {
   return credentials.source === "kubeconfig"
-    ? { kubeconfig: String(open(credentials.kubeconfig, cipher)), context: credentials.context }
+    ? { kubeconfig: String(openLeaves(credentials.kubeconfig, cipher)), context: credentials.context }
     : { kubeconfig: "" };
 }
 

@@ -2,10 +2,11 @@ import type { ClusterInput } from "../../sdk/contract/index.ts";
 import { type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
 import { type Cluster, type InstanceRelevant, instanceRelevant, type SealedClusterSpec, unknownState } from "../domain/clusters/cluster.ts";
 import { digestOf } from "../domain/digest.ts";
-import { type Sealed, seal } from "../domain/sealed.ts";
+import { type Sealed, sealedPlaces } from "../domain/sealed.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
+import { sealGiven } from "./seal-config.ts";
 import {
   assertExpected,
   fresh,
@@ -92,7 +93,9 @@ function sealCredentials(spec: ClusterInput["spec"], former: SealedClusterSpec |
     return { ...spec, credentials };
   }
   const known = former?.credentials.source === "kubeconfig" ? former.credentials.kubeconfig : undefined;
+  const path = ["spec", "credentials", "kubeconfig"];
+  const sealing = { isSecret: () => true, former: sealedPlaces(known, path), cipher };
   // A plan's manifest holds it sealed already.
-  const kubeconfig = seal(credentials.kubeconfig, known, cipher) as unknown as Sealed;
+  const kubeconfig = sealGiven(credentials.kubeconfig, sealing, path, path.join(".")) as unknown as Sealed;
   return { ...spec, credentials: { ...credentials, kubeconfig } };
 }

@@ -1,16 +1,15 @@
-import { ClawError, type ClawInstanceInput, type InstanceSpec, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
+import { ClawError, type ClawInstanceInput, type ConfigTemplateSpec, type InstanceSpec, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
 import { type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
 import { reachCondition } from "../domain/clusters/cluster.ts";
-import { keySetBy, matchesKey } from "../domain/configs/config-path.ts";
+import { keySetBy } from "../domain/configs/config-path.ts";
 import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { seal } from "../domain/sealed.ts";
 import { DEFAULT_PROJECT, isAdministrator } from "../domain/tenancy/tenant.ts";
 import { placeInstance } from "./place-instance.ts";
 import type { ClawAdapter } from "./ports/claw-adapter.ts";
-import type { SecretCipher } from "./ports/secrets.ts";
 import type { TenantTransaction } from "./ports/transactions.ts";
+import { sealOverrides } from "./seal-config.ts";
 import {
   assertExpected,
   fresh,
@@ -137,11 +136,11 @@ async function appliedInstance(
       "create another instance",
     );
   }
-  const secretKeys = await secretKeysOf(manifest.spec, adapter, scope);
+  const variables = await variablesOf(manifest.spec, scope);
+  const spec = sealOverrides({ ...manifest.spec, type: adapter.type }, before?.spec, { adapter, variables, cipher: deps.cipher });
   if (!isAdministrator(stamp.actor)) {
-    assertNoPlatformKeys(manifest.spec.config.overrides, before?.spec.config.overrides ?? [], adapter);
+    assertNoPlatformKeys(spec.config.overrides, before?.spec.config.overrides ?? [], adapter);
   }
-  const spec = sealOverrides({ ...manifest.spec, type: adapter.type }, before?.spec, secretKeys, deps.cipher);
   const metadata = mergedMetadata(manifest, before);
   if (before) {
     return { ...before, ...metadata, spec };
@@ -194,8 +193,8 @@ function nearestOf(name: string, known: readonly { readonly name: string }[]): s
   );
 }
 
-/** Keys (`*` is any segment) whose values are secret: the type's own, and what its template says. */
-async function secretKeysOf(spec: InstanceSpec, adapter: ClawAdapter, scope: TenantTransaction): Promise<readonly string[]> {
+/** The variables of its template. */
+async function variablesOf(spec: InstanceSpec, scope: TenantTransaction): Promise<ConfigTemplateSpec["variables"]> {
   const template = spec.config.template === undefined ? undefined : await scope.templates.find(spec.config.template);
   if (spec.config.template !== undefined && !template) {
     const { items } = await scope.templates.list({ limit: CANDIDATES });
@@ -205,22 +204,5 @@ async function secretKeysOf(spec: InstanceSpec, adapter: ClawAdapter, scope: Ten
       nearestOf(spec.config.template, items) ?? "create it, or name another: claw configs list",
     );
   }
-  const variables = template?.spec.variables.filter((variable) => variable.secret).map((variable) => variable.name) ?? [];
-  return [...adapter.secretKeys, ...variables];
-}
-
-function sealOverrides(
-  spec: InstanceSpec,
-  former: InstanceSpec | undefined,
-  secretKeys: readonly string[],
-  cipher: SecretCipher,
-): InstanceSpec {
-  const overrides = spec.config.overrides.map((override) => {
-    if (!matchesKey(override.key, secretKeys)) {
-      return override;
-    }
-    const formerValue = former?.config.overrides.find(({ key }) => key === override.key)?.value;
-    return { key: override.key, value: seal(override.value, formerValue, cipher) };
-  });
-  return { ...spec, config: { ...spec.config, overrides } };
+  return template?.spec.variables ?? [];
 }

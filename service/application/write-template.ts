@@ -3,11 +3,10 @@ import { targetKey, targetOf } from "../domain/change.ts";
 import { keySetBy } from "../domain/configs/config-path.ts";
 import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
-import { seal } from "../domain/sealed.ts";
 import { isAdministrator, SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import type { ClawAdapter } from "./ports/claw-adapter.ts";
-import type { SecretCipher } from "./ports/secrets.ts";
 import { recordEvent } from "./report-status.ts";
+import { sealTemplate } from "./seal-config.ts";
 import {
   allTenants,
   assertExpected,
@@ -46,10 +45,10 @@ export async function writeTemplate(writer: Writer): Promise<Written> {
       deps.types.list().map((type) => type.name),
     );
   }
+  const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, adapter, deps.cipher);
   if (!isAdministrator(stamp.actor)) {
-    assertNoPlatformKeys(manifest.spec, before?.spec, adapter);
+    assertNoPlatformKeys(spec, before?.spec, adapter);
   }
-  const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, deps.cipher);
   let after: ConfigTemplate;
   let op: Written["op"] = "create";
   if (before) {
@@ -123,15 +122,4 @@ function assertNoPlatformKeys(spec: ConfigTemplateSpec, former: ConfigTemplateSp
       throw platformOnly(`spec.variables[${index}].default`, key);
     }
   }
-}
-
-function sealTemplate(spec: ConfigTemplateSpec, former: ConfigTemplateSpec | undefined, cipher: SecretCipher): ConfigTemplateSpec {
-  const variables = spec.variables.map((variable) => {
-    if (!variable.secret || variable.default === undefined) {
-      return variable;
-    }
-    const formerDefault = former?.variables.find(({ name }) => name === variable.name)?.default;
-    return { ...variable, default: seal(variable.default, formerDefault, cipher) };
-  });
-  return { ...spec, variables };
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { createTwoFilesPatch } from "diff";
-import type { FileDiff, PropertyDiff } from "../../sdk/contract/index.ts";
-import { isSealed, SECRET_MASK } from "./sealed.ts";
+import { type FileDiff, type PropertyDiff, SECRET_MASK } from "../../sdk/contract/index.ts";
+import { isSealed, maskLeaves } from "./sealed.ts";
 
 interface ConfigFile {
   readonly path: string;
@@ -26,11 +26,13 @@ export function diffValues(before: unknown, after: unknown, secretPaths: Readonl
       }
       return;
     }
+    // What is secret on one side is on the other too: it may have been sealed, or have ceased to be secret, with this change.
+    const isSecret = secretPaths.has(path) || isSealed(left) || isSealed(right);
     diffs.push({
       path,
       kind: left === undefined ? "add" : right === undefined ? "delete" : "update",
-      ...(left !== undefined && { before: textOf(path, left, secretPaths) }),
-      ...(right !== undefined && { after: textOf(path, right, secretPaths) }),
+      ...(left !== undefined && { before: isSecret ? SECRET_MASK : textOf(left) }),
+      ...(right !== undefined && { after: isSecret ? SECRET_MASK : textOf(right) }),
     });
   };
   visit("", before, after);
@@ -112,9 +114,6 @@ function byKey(items: unknown): Map<string, Record<string, unknown>> | undefined
   return keyed;
 }
 
-function textOf(path: string, value: unknown, secretPaths: ReadonlySet<string>): string {
-  if (isSealed(value) || secretPaths.has(path)) {
-    return SECRET_MASK;
-  }
-  return JSON.stringify(value, (_key, item: unknown) => (isSealed(item) ? SECRET_MASK : item)) ?? "null";
+function textOf(value: unknown): string {
+  return JSON.stringify(maskLeaves(value)) ?? "null";
 }

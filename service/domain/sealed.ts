@@ -1,9 +1,4 @@
-import type { z } from "zod";
-
-type Json = z.core.util.JSONType;
-
-/** What clients see in place of a secret; sent back, it means "unchanged". */
-export const SECRET_MASK = "[secret]";
+import { SECRET_MASK } from "../../sdk/contract/index.ts";
 
 /** A secret value at rest: its ciphertext in place of the value. */
 export type Sealed = { readonly $sealed: string };
@@ -17,25 +12,163 @@ interface Cipher {
   decrypt(ciphertext: string): string;
 }
 
+/** Where a value stands: the keys that lead to it, indexes of lists among them. */
+export type ValuePath = readonly string[];
+
+/** Ciphertexts by the place of each (see {@link placeOf}). */
+export type SealedPlaces = ReadonlyMap<string, Sealed>;
+
+/** Thrown for a mask that stands for nothing: what to say of it depends on where the value was given. */
+export class UnknownMaskError extends Error {
+  override readonly name = "UnknownMaskError";
+  readonly path: ValuePath;
+
+  constructor(path: ValuePath) {
+    super(`'${SECRET_MASK}' at '${path.join(".")}' stands for a stored secret, and none is stored there`);
+    this.path = path;
+  }
+}
+
+export interface Sealing {
+  /** Which plain values are secret. */
+  readonly isSecret: (path: ValuePath, value: unknown) => boolean;
+  /** What was sealed before. What stood sealed in a place stays so, whatever the rules say now. */
+  readonly former: SealedPlaces;
+  readonly cipher: Cipher;
+}
+
 /**
- * Seals a value, keeping the former ciphertext when the value is the same, so that an unchanged secret is no change.
- * The mask stands for the former value.
+ * A copy in which every secret leaf is ciphertext. An unchanged value keeps its ciphertext, so that it is no change; the mask stands for
+ * the former value. @throws {UnknownMaskError}
  */
-export function seal(value: Json, former: unknown, cipher: Cipher): Json {
+export function sealLeaves<T>(value: T, sealing: Sealing, path: ValuePath = []): T {
+  return sealAt(value, sealing, path, placeOf(path), false) as T;
+}
+
+function sealAt(value: unknown, sealing: Sealing, path: ValuePath, place: string, isInherited: boolean): unknown {
+  const { isSecret, former, cipher } = sealing;
+  if (isSealed(value) || value === null || value === undefined) {
+    return value;
+  }
+  const known = former.get(place);
+  const isKept = isInherited || known !== undefined;
+  if (Array.isArray(value)) {
+    const places = placesOfItems(place, value);
+    return value.map((item, index) => sealAt(item, sealing, [...path, String(index)], places[index] ?? "", isKept));
+  }
+  if (typeof value === "object") {
+    if (isReference(value)) {
+      return value;
+    }
+    const entries = Object.entries(value).map(([key, item]) => [key, sealAt(item, sealing, [...path, key], `${place}.${key}`, isKept)]);
+    return Object.fromEntries(entries);
+  }
+  if (value === SECRET_MASK && known) {
+    return known;
+  }
+  if (isReference(value) || !(isKept || isSecret(path, value))) {
+    return value;
+  }
+  if (value === SECRET_MASK) {
+    throw new UnknownMaskError(path);
+  }
+  const text = JSON.stringify(value);
+  return known && cipher.decrypt(known.$sealed) === text ? known : { $sealed: cipher.encrypt(text) };
+}
+
+/** The ciphertexts of a value, by where they stand. */
+export function sealedPlaces(value: unknown, path: ValuePath = [], found = new Map<string, Sealed>()): Map<string, Sealed> {
+  collect(value, placeOf(path), found);
+  return found;
+}
+
+function collect(value: unknown, place: string, found: Map<string, Sealed>): void {
   if (isSealed(value)) {
-    return value as unknown as Json;
+    found.set(place, value);
+  } else if (Array.isArray(value)) {
+    const places = placesOfItems(place, value);
+    for (const [index, item] of value.entries()) {
+      collect(item, places[index] ?? "", found);
+    }
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      collect(item, `${place}.${key}`, found);
+    }
   }
-  if (isSealed(former) && (value === SECRET_MASK || unseal(former, cipher) === JSON.stringify(value))) {
-    return former as unknown as Json;
-  }
-  return { $sealed: cipher.encrypt(JSON.stringify(value)) };
 }
 
-function unseal(sealed: Sealed, cipher: Cipher): string {
-  return cipher.decrypt(sealed.$sealed);
+function placeOf(path: ValuePath): string {
+  return path.map((segment) => `.${segment}`).join("");
 }
 
-/** The plain value of a value that may be sealed. */
-export function open(value: unknown, cipher: Cipher): unknown {
-  return isSealed(value) ? JSON.parse(unseal(value, cipher)) : value;
+/**
+ * Items of a list are known by what names them. Of those without a name of their own, only the same index of a list of the same length
+ * is the same place: a mask must never come to mean another item's secret.
+ */
+function placesOfItems(place: string, items: readonly unknown[]): string[] {
+  const names = items.map(nameOf);
+  const counts = new Map<string | undefined, number>();
+  for (const name of names) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return names.map((name, index) =>
+    name !== undefined && counts.get(name) === 1 ? `${place}[${name}]` : `${place}[${index} of ${items.length}]`,
+  );
+}
+
+function nameOf(item: unknown): string | undefined {
+  const fields = typeof item === "object" && item !== null ? (item as Readonly<Record<string, unknown>>) : {};
+  return [fields["name"], fields["id"], fields["key"]].find((name) => typeof name === "string" && name !== SECRET_MASK) as
+    | string
+    | undefined;
+}
+
+/** A copy with its secrets in plain. @param note told of each place where a secret was */
+export function openLeaves(value: unknown, cipher: Cipher, note: (path: ValuePath) => void = () => {}, path: ValuePath = []): unknown {
+  if (isSealed(value)) {
+    note(path);
+    return JSON.parse(cipher.decrypt(value.$sealed));
+  }
+  return mapItems(value, (item, key) => openLeaves(item, cipher, note, [...path, key]));
+}
+
+/** A copy as clients may see it. */
+export function maskLeaves<T>(value: T): T {
+  return (isSealed(value) ? SECRET_MASK : mapItems(value, maskLeaves)) as T;
+}
+
+/** A copy whose secrets are under the key that the cipher encrypts with now. */
+export function rewrapLeaves<T>(value: T, cipher: Cipher & { isCurrent(ciphertext: string): boolean }): T {
+  if (isSealed(value)) {
+    const { $sealed } = value;
+    return (cipher.isCurrent($sealed) ? value : { $sealed: cipher.encrypt(cipher.decrypt($sealed)) }) as T;
+  }
+  return mapItems(value, (item) => rewrapLeaves(item, cipher)) as T;
+}
+
+function mapItems(value: unknown, map: (item: unknown, key: string) => unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map((item, index) => map(item, String(index)));
+  }
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item, key)]));
+  }
+  return value;
+}
+
+const SOURCES: ReadonlySet<unknown> = new Set(["env", "file", "exec", "store"]);
+const REFERENCE = /\$\{[A-Z_][A-Z0-9_]*\}/g;
+
+/** Whether a value only says where a secret is: `${NAME}`, perhaps after a word such as `Bearer`, or an object that names its source. */
+function isReference(value: unknown): boolean {
+  if (typeof value === "string") {
+    const rest = value.replaceAll(REFERENCE, "");
+    return rest !== value && /^([A-Za-z]{1,12}\s+)?\s*$/.test(rest);
+  }
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  const { source, provider, id, ...others } = value as Readonly<Record<string, unknown>>;
+  const isText = typeof id === "string" && (provider === undefined || typeof provider === "string");
+  return SOURCES.has(source) && isText && Object.keys(others).length === 0;
 }

@@ -49,24 +49,27 @@ function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedC
     issues.push({ path: "native", message: "this claw type has no native settings", fix: "use its variables" });
   }
   const isSecret = (key: string) => secrets.has(key) || variables.get(key)?.secret === true;
-  const references = new SecretReferences(new Set(leafKeys(own).filter(isSecret)), (name) => name);
-  const native = references.extract(own);
-  const env: Record<string, string> = {};
+  const plain = structuredClone(own) as Record<string, unknown>;
   const secretEnv: Record<string, string> = {};
   for (const [key, variable] of variables) {
-    const value = valueAt(native, key);
-    if (value === undefined) {
-      continue;
+    const value = valueAt(plain, key);
+    if (value !== undefined && isSecret(key)) {
+      secretEnv[variable.env ?? secretEnvName(key)] = textOf(value);
+      removeAt(plain, key);
     }
-    if (isSecret(key)) {
-      secretEnv[variable.env ?? secretEnvName(key)] = references.env[String(value)] ?? "";
-      removeAt(native, key);
-    } else if (variable.env !== undefined) {
+  }
+  // What is left is secret in part: the file says which variable holds it.
+  const references = new SecretReferences(secrets, (name) => `\${${name}}`);
+  const native = references.extract(plain);
+  const env: Record<string, string> = {};
+  for (const [key, variable] of variables) {
+    const value = valueAt(native, key);
+    if (value !== undefined && variable.env !== undefined) {
       env[variable.env] = textOf(value);
       removeAt(native, key);
     }
   }
-  return { native, env, secretEnv, issues: [...issues, ...references.issues] };
+  return { native, env, secretEnv: { ...references.env, ...secretEnv }, issues: [...issues, ...references.issues] };
 }
 
 function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<ConfigIssue> {

@@ -6,6 +6,7 @@ import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
 import { SchemaCheck } from "./schema-check.ts";
+import { PLAIN_KEYS, SECRET_KEYS } from "./secret-keys.ts";
 import { startIssues } from "./start-checks.ts";
 
 /** The npm package. */
@@ -31,7 +32,9 @@ export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): 
     defaultVersion: DEFAULT_VERSION,
     description: "The OpenClaw gateway, from the npm package 'openclaw'",
     defaults: DEFAULTS,
-    secretKeys: SECRET_KEYS,
+    // Of the unified config alone: so levels may set it without a template.
+    secretKeys: ["model.apiKey", ...SECRET_KEYS],
+    plainKeys: PLAIN_KEYS,
     platformKeys: [],
     parseConfig: parseOpenClawConfig,
     generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
@@ -66,30 +69,6 @@ const DEFAULTS = Object.fromEntries(
     "proxy",
   ].map((key) => [key, null]),
 );
-
-const SECRET_KEYS: readonly string[] = [
-  "model.apiKey",
-  "skills.*.apiKey",
-  "skills.entries.*.apiKey",
-  ...["", "native."].flatMap((prefix) => [
-    `${prefix}models.providers.*.apiKey`,
-    ...["channels.*", "channels.*.accounts.*"].flatMap((channel) =>
-      [
-        "token",
-        "botToken",
-        "appToken",
-        "signingSecret",
-        "appSecret",
-        "appPassword",
-        "clientSecret",
-        "password",
-        "accessToken",
-        "webhookSecret",
-      ].map((key) => `${prefix}${channel}.${key}`),
-    ),
-  ]),
-  "native.skills.entries.*.apiKey",
-];
 
 function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): ClawRuntime {
   const version = spec.version ?? DEFAULT_VERSION;

@@ -1,6 +1,6 @@
 import { unknownKeyFix } from "../../../sdk/contract/index.ts";
 import type { ConfigIssue, ParsedConfig, UnifiedConfig } from "../../../service/application/ports/claw-adapter.ts";
-import { isTree, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
+import { isTree, removeAt, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { mergeTrees } from "../json.ts";
 import { SecretReferences } from "../secret-references.ts";
 import { applyManagedSettings } from "./managed-settings.ts";
@@ -42,7 +42,33 @@ export function parseOpenClawConfig(unified: UnifiedConfig, secrets: ReadonlySet
     path: toUnifiedKey(issue.path, draft.sources),
   }));
   const issues = [...references.issues, ...draft.issues, ...managed];
-  return { native: draft.native, secretEnv: references.env, env: {}, issues, sources: draft.sources };
+  return { native: draft.native, secretEnv: intoEnvironment(draft.native, references.env), env: {}, issues, sources: draft.sources };
+}
+
+/**
+ * Secret variables of `env.vars` come from the environment itself: what a config refers to by such a variable would be read before it,
+ * and the gateway would take that for a change of its config and end.
+ */
+function intoEnvironment(native: Record<string, unknown>, secretEnv: Readonly<Record<string, string>>): Record<string, string> {
+  const environment = { ...secretEnv };
+  for (const section of ["env.vars", "env"]) {
+    const variables = valueAt(native, section);
+    for (const [name, text] of isTree(variables) ? Object.entries(variables) : []) {
+      const reference = /^\$\{(CLAW_SECRET_\w+)\}$/.exec(String(text))?.[1];
+      const value = reference === undefined ? undefined : secretEnv[reference];
+      if (reference !== undefined && value !== undefined && isSecretVariable(name)) {
+        environment[name] = value;
+        delete environment[reference];
+        removeAt(native, `${section}.${name}`);
+      }
+    }
+  }
+  return environment;
+}
+
+/** Not the few by which programs are told what to load. */
+function isSecretVariable(name: string): boolean {
+  return /^[A-Za-z_]\w*$/.test(name) && !/^(LD_|DYLD_|NODE_|CLAW_|OPENCLAW_|PATH$|HOME$|TMPDIR$)/i.test(name);
 }
 
 /** The unified key that a native key came from. */
@@ -179,7 +205,8 @@ class Draft {
 
   #url(model: Readonly<Record<string, unknown>>, key: string): string | undefined {
     const text = this.#text(model, key);
-    if (text === undefined || (URL.canParse(text) && /^https?:/.test(text))) {
+    // One with a password is a reference here.
+    if (text === undefined || text.startsWith("${CLAW_SECRET_") || (URL.canParse(text) && /^https?:/.test(text))) {
       return text;
     }
     this.issues.push({

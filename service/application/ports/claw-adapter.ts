@@ -48,9 +48,11 @@ export interface ClawAdapter {
   readonly defaults: UnifiedConfig;
   /** Keys of the unified config whose values are secret whatever a template says; `*` stands for one segment. */
   readonly secretKeys: readonly string[];
+  /** Keys whose values are not secret though they sound so. */
+  readonly plainKeys?: readonly string[] | undefined;
   /** Keys that name paths, sockets or commands of the host: platform administrators alone set them. */
   readonly platformKeys: readonly string[];
-  /** Unified → the claw's own config; secret values become references. @param secrets dotted keys whose values are secret */
+  /** Unified → the claw's own config; secret values become references. @param secrets dotted keys of single values that are secret, indexes of lists as segments */
   parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
   generateConfig(config: ParsedConfig): readonly { readonly path: string; readonly content: string }[];

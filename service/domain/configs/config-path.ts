@@ -88,3 +88,14 @@ export function leafKeys(tree: Readonly<ConfigTree>, prefix = ""): string[] {
     return isTree(value) && Object.keys(value).length > 0 ? leafKeys(value, `${key}.`) : [key];
   });
 }
+
+/** Paths and values of everything that is neither an object nor a list. */
+export function* scalars(value: unknown, path: readonly string[] = []): Iterable<[path: readonly string[], value: unknown]> {
+  if (typeof value === "object" && value !== null) {
+    for (const [segment, item] of Object.entries(value)) {
+      yield* scalars(item, [...path, segment]);
+    }
+  } else {
+    yield [path, value];
+  }
+}

@@ -1,7 +1,7 @@
 import { type ConfigTemplateSpec, type ConfigVariable, matchesVariableType } from "../../../sdk/contract/index.ts";
-import { SECRET_MASK } from "../sealed.ts";
-import { type ConfigTree, isTree, keyProblem, leafKeys, matchesKey, removeAt, setAt, valueAt } from "./config-path.ts";
+import { type ConfigTree, keyProblem, leafKeys, matchesKey, removeAt, scalars, setAt, valueAt } from "./config-path.ts";
 import { ConfigLevel, type ConfigValue } from "./config-template.ts";
+import { SecretRules } from "./secret-rules.ts";
 
 /** Where an effective value comes from, weakest first: the claw type's defaults, the template, a level. */
 export type ConfigOrigin = "type" | "template" | ConfigLevel;
@@ -28,6 +28,10 @@ export interface ResolveConfigInput {
   readonly defaults: Readonly<Record<string, unknown>>;
   /** The type's secret keys; `*` stands for one segment. */
   readonly secretKeys: readonly string[];
+  /** The type's keys that only sound secret. */
+  readonly plainKeys?: readonly string[] | undefined;
+  /** Dotted keys of values that were sealed where they are stored: secret for that reason alone. */
+  readonly sealed?: Iterable<string>;
   /** Values of the levels, their secrets opened, in any order. */
   readonly values: readonly ConfigValue[];
   /** The instance's own, strongest of all; null takes a value away. */
@@ -38,7 +42,7 @@ export interface ResolvedConfig {
   readonly unified: Readonly<ConfigTree>;
   /** Dotted keys that have a value, with where it comes from (C2). */
   readonly origins: Readonly<Record<string, EffectiveValue>>;
-  /** Dotted keys whose values are secret. */
+  /** Dotted keys of single values that are secret; indexes of lists are segments too. */
   readonly secrets: ReadonlySet<string>;
   readonly issues: readonly ConfigProblem[];
 }
@@ -77,35 +81,23 @@ export function resolveConfig(input: ResolveConfigInput): ResolvedConfig {
   return merge.finish();
 }
 
-/** A copy with every secret value replaced by the mask. */
-export function maskConfig(config: Readonly<ConfigTree>, secrets: ReadonlySet<string>, prefix = ""): ConfigTree {
-  return Object.fromEntries(
-    Object.entries(config).map(([segment, value]) => {
-      const key = `${prefix}${segment}`;
-      if (secrets.has(key)) {
-        return [segment, SECRET_MASK];
-      }
-      return [segment, isTree(value) ? maskConfig(value, secrets, `${key}.`) : value];
-    }),
-  );
-}
-
 class Merge {
   readonly issues: ConfigProblem[] = [];
   readonly #variables: ReadonlyMap<string, ConfigVariable>;
   readonly #unified: ConfigTree;
   readonly #origins = new Map<string, { value: unknown; origin: ConfigOrigin }>();
-  readonly #secretKeys: readonly string[];
+  readonly #rules: SecretRules;
   readonly #declared: readonly string[];
 
-  constructor({ template, defaults, secretKeys, values }: ResolveConfigInput) {
+  constructor({ template, defaults, secretKeys, plainKeys, sealed = [], values }: ResolveConfigInput) {
     const variables = template?.variables ?? [];
     this.#variables = new Map(variables.map((variable) => [variable.name, variable]));
-    this.#secretKeys = [
-      ...secretKeys,
+    const declared = [
+      ...sealed,
       ...variables.filter((variable) => variable.secret).map((variable) => variable.name),
       ...values.filter((value) => value.secret).map((value) => value.key),
     ];
+    this.#rules = new SecretRules({ secretKeys, plainKeys, declared });
     this.#declared = [...this.#variables.keys(), ...Object.keys(defaults), ...secretKeys];
     this.#unified = template && Object.keys(template.base).length > 0 ? { native: structuredClone(template.base) } : {};
     for (const key of leafKeys(this.#unified)) {
@@ -162,13 +154,19 @@ class Merge {
         });
       }
     }
-    const leaves = leafKeys(this.#unified);
-    const set = [...this.#origins.keys()];
-    const secrets = new Set([...leaves, ...set].filter((key) => this.#isSecret(key)));
+    const secrets = new Set<string>();
+    // Keys of the secrets and of what holds them.
+    const holders = new Set<string>();
+    for (const [path] of [...scalars(this.#unified)].filter(([path, value]) => this.#rules.isSecret(path, value))) {
+      secrets.add(path.join("."));
+      for (let length = path.length; length > 0; length--) {
+        holders.add(path.slice(0, length).join("."));
+      }
+    }
     // A template's base is native config: one entry for each of its leaves, without a variable's name.
     const origins = [...this.#origins].map(([key, { value, origin }]): [string, EffectiveValue] => [
       key,
-      { value: value ?? valueAt(this.#unified, key), origin, secret: secrets.has(key) },
+      { value: value ?? valueAt(this.#unified, key), origin, secret: holders.has(key) },
     ]);
     return {
       unified: this.#unified,
@@ -180,10 +178,6 @@ class Merge {
 
   #hasValue(key: string): boolean {
     return valueAt(this.#unified, key) !== undefined;
-  }
-
-  #isSecret(key: string): boolean {
-    return matchesKey(key, this.#secretKeys);
   }
 
   #forget(key: string): void {
@@ -202,7 +196,7 @@ class Merge {
     return {
       path: key,
       message: `'${key}' is ${nameOfType(value)}, the template declares ${withArticle(type)}`,
-      fix: fixOfType(type, this.#isSecret(key) ? undefined : value),
+      fix: fixOfType(type, this.#rules.isSecret(key.split("."), value) ? undefined : value),
     };
   }
 }

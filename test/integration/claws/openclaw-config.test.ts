@@ -55,6 +55,14 @@ function parsedNative(native: Record<string, unknown>): ParsedConfig {
   return { native, env: {}, secretEnv: {} };
 }
 
+/** A unified config with its secrets as references, as it is rendered. */
+function parsedWithSecrets(config: Readonly<Record<string, unknown>>): ParsedConfig {
+  const overrides = Object.entries(config).map(([key, value]) => ({ key, value }));
+  const { secretKeys, plainKeys } = adapter;
+  const { unified, secrets } = resolveConfig({ template: undefined, defaults: {}, secretKeys, plainKeys, values: [], overrides });
+  return adapter.parseConfig(unified, secrets);
+}
+
 /** A command of the real program. */
 async function openclaw(content: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const home = await mkdtemp(join(tmpdir(), "claw-openclaw-"));
@@ -207,11 +215,10 @@ describe("our validation and the real one", () => {
     });
 
   it("what ours accepts of common settings, the real one accepts", async ({ expect }) => {
-    const secrets = new Set(["model.apiKey", "channels.telegram.botToken", "channels.discord.token"]);
     let accepted = 0;
     await fc.assert(
       fc.asyncProperty(unified, async (config) => {
-        const parsed = adapter.parseConfig(config, secrets);
+        const parsed = parsedWithSecrets(config);
         if ((await adapter.validate(parsed, OPENCLAW_VERSION)).length === 0) {
           accepted++;
           expect(realIssues(parsed.native).issues ?? []).toEqual([]);
@@ -227,7 +234,7 @@ describe("our validation and the real one", () => {
     let accepted = 0;
     await fc.assert(
       fc.asyncProperty(configOf(schema, LEFT_TO_THE_PROGRAM), async (native) => {
-        const parsed = adapter.parseConfig({ native }, new Set());
+        const parsed = parsedWithSecrets({ native });
         if ((await adapter.validate(parsed, OPENCLAW_VERSION)).length === 0) {
           accepted++;
           expect(realIssues(parsed.native).issues ?? []).toEqual([]);
@@ -248,6 +255,18 @@ describe("our validation and the real one", () => {
       }),
       { numRuns: 100, seed: SEED },
     );
+  });
+});
+
+describe("credentials by OpenClaw's own reference", () => {
+  it("are all known as such", async ({ expect }) => {
+    const reference = join(await openClawDir(), "node_modules", "openclaw", "docs", "reference", "secretref-credential-surface.md");
+    const paths = [...(await readFile(reference, "utf8")).matchAll(/^- `([a-z][\w-]+(?:\.[\w*[\]-]+)+)`$/gm)].map(([, path = ""]) => path);
+    const ofConfig = paths
+      .filter((path) => !/^(auth-profiles|profiles|gateway\.cloudflareAccess)\.|\.creds\.json$/.test(path))
+      .map((path) => path.replace("[]", ".*"));
+    expect(ofConfig.length).toBeGreaterThan(110);
+    expect(ofConfig.filter((path) => !adapter.secretKeys.includes(path))).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { anEcho, anInstance, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 const SECRET = "hunter2-is-not-a-good-key";
@@ -32,6 +32,38 @@ describe("a secret value", () => {
     expect(JSON.stringify(answers)).not.toContain(SECRET);
     expect(JSON.stringify(answers)).toContain("[secret]");
     expect(await tablesWith(SECRET)).toEqual([]);
+  });
+
+  it("is in nothing of a template or an instance of OpenClaw either, wherever it stands", async ({ expect }) => {
+    const claw = service.claw("acme");
+    const spec = {
+      adapter: "OpenClawAdapter",
+      variables: [{ name: "model.apiKey", type: "string", default: SECRET }],
+      base: {
+        models: { providers: { own: { baseUrl: "http://own.example", apiKey: SECRET, models: [] } } },
+        channels: { telegram: { accounts: { main: { botToken: SECRET } } } },
+        env: { vars: { OPENROUTER_API_KEY: SECRET } },
+      },
+    };
+    const answers: unknown[] = [await claw.configs.create(aTemplate("open", spec))];
+    answers.push(await claw.configs.publish("open"), await claw.configs.validate("open", { values: { "model.name": "gpt-5-mini" } }));
+    const overrides = [
+      { key: "model", value: { name: "gpt-5-mini", apiKey: SECRET } },
+      { key: "channels.telegram", value: { botToken: SECRET } },
+      { key: "tools.web.search.apiKey", value: SECRET },
+      { key: "hooks.token", value: SECRET },
+    ];
+    const manifest = anInstance("open", { type: "OpenClaw", config: { template: "open", overrides } });
+    // Previewed alone: making it would install the program.
+    const preview = await claw.previews.create({ manifests: [manifest] });
+    answers.push(preview, await claw.previews.get(preview.planId ?? ""));
+    const turnedOff = { ...spec, variables: [{ ...spec.variables[0], secret: false, default: "another-good-key" }] };
+    answers.push(await claw.previews.create({ manifests: [aTemplate("open", turnedOff)] }));
+    answers.push(await claw.configs.versions("open"), await claw.configs.get("open"), await claw.configs.list());
+    expect(JSON.stringify(answers)).not.toMatch(/hunter2|another-good-key/);
+    expect(preview.items[0]?.files[0]?.diff).toContain("CLAW_SECRET_MODEL_API_KEY");
+    expect(await tablesWith(SECRET)).toEqual([]);
+    expect(await tablesWith("another-good-key")).toEqual([]);
   });
 
   it("is unchanged when its mask is sent back", async ({ expect }) => {

@@ -1,7 +1,7 @@
 import { describe, it } from "vitest";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
 import { ConfigLevel, type ConfigValue } from "../../../service/domain/configs/config-template.ts";
-import { maskConfig, type ResolveConfigInput, resolveConfig } from "../../../service/domain/configs/resolve-config.ts";
+import { type ResolveConfigInput, resolveConfig } from "../../../service/domain/configs/resolve-config.ts";
 
 const template = (spec: object) => ConfigTemplateSpecSchema.parse({ adapter: "OpenClawAdapter", ...spec });
 
@@ -145,12 +145,5 @@ describe("resolveConfig", () => {
     const shared = template({ base });
     resolve({ template: shared, overrides: [{ key: "native.logging.level", value: "warn" }] });
     expect(shared.base).toEqual(base);
-  });
-});
-
-describe("maskConfig", () => {
-  it("replaces secret values and nothing else", ({ expect }) => {
-    const config = { model: { name: "m", apiKey: "k" }, list: [1] };
-    expect(maskConfig(config, new Set(["model.apiKey"]))).toEqual({ model: { name: "m", apiKey: "[secret]" }, list: [1] });
   });
 });
