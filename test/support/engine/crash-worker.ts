@@ -1,14 +1,16 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
-import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
 import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import languageGrpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import resourceGrpc from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import { Pool } from "pg";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import { settleInterrupted } from "../../../adapters/engine/interrupted.ts";
+import { openStack, type StackAccess } from "../../../adapters/engine/open-stack.ts";
 import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
+import type { StackLease } from "../../../service/application/ports/stack-store.ts";
 import { TestProvider } from "./test-provider.ts";
 import { Component, Thing } from "./test-resources.ts";
 import { DirectoryWorld } from "./test-world.ts";
@@ -80,29 +82,38 @@ function withMessages<T extends object>(target: T, calls: readonly string[]): T 
 
 async function operate({ stack: stackName, world, wanted, dieAt: at }: CrashRequest): Promise<CrashReply> {
   const store = new PostgresStackStore(pool, "ten_crash");
-  const provider = new TestProvider(new DirectoryWorld(world));
-  const calls = ["check", "diff", "create", "update", "delete"];
+  const provider = new TestProvider(new DirectoryWorld(world), { knowsIds: true });
+  const calls = ["check", "diff", "create", "read", "update", "delete"];
   const providers = new WarmProviderHost({ inProcess: { testing: () => withMessages(provider, calls) } });
-  const pulumiCommand = new EmbeddedCommand({
-    store: withMessages(store, ["acquireLease", "commit", "appendHistory", "releaseLease"]),
-    providers,
-    holder: `crash/${process.pid}`,
-    keyWrapper: new LocalKeyWrapper(new Uint8Array(32)),
-  });
+  const watched = withMessages(store, ["acquireLease", "commit", "replaceDeployment", "appendHistory", "releaseLease"]);
+  const holder = `crash/${process.pid}`;
+  const keyWrapper = new LocalKeyWrapper(new Uint8Array(32));
+  const command = (lease?: StackLease) =>
+    new EmbeddedCommand({ store: watched, providers, holder, keyWrapper, ...(lease && { lease }) }) as unknown as PulumiCommand;
   const program = async () => {
     if (!wanted) return {};
     const { value, replaceKey, dbrKey } = wanted;
-    const a = new Thing("a", { value, replaceKey, dbrKey }, { parent: new Component("c") });
-    new Thing("b", { replaceFrom: a.id, value });
+    const a = new Thing("a", { label: "a", value, replaceKey, dbrKey }, { parent: new Component("c") });
+    new Thing("b", { label: "b", replaceFrom: a.id, value });
     return { id: a.id };
   };
-  const stack = await LocalWorkspace.createOrSelectStack(
-    { stackName, projectName: "crash", program },
-    { pulumiCommand: pulumiCommand as unknown as PulumiCommand },
-  );
+  const access: StackAccess = {
+    commandFor: async () => command(),
+    engineFor: async (_stack, _engine, lease) => command(lease),
+    projectName: "crash",
+    workDir: `${world}-work`,
+    env: () => ({}),
+    storeOf: () => watched,
+    holder,
+    idOf: (type, inputs) => provider.idOf(type, inputs),
+    log: (text) => process.stderr.write(`${text}\n`),
+  };
+  const tenantStack = { tenantId: "ten_crash", stack: stackName };
+  const { stack } = await openStack(tenantStack, program, access);
   messages = 0;
   dieAt = at ?? Number.POSITIVE_INFINITY;
   try {
+    await settleInterrupted(tenantStack, access);
     const { summary } = wanted ? await stack.up() : await stack.destroy();
     return { changes: { ...summary.resourceChanges }, messages };
   } catch (error) {

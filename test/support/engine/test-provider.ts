@@ -21,6 +21,8 @@ export interface TestProviderOptions {
   readonly packageName?: string;
   readonly acceptsSecrets?: boolean;
   readonly supportsPreview?: boolean;
+  /** Ids follow from the properties `label` and those that replace, as those of folders and of objects in a cluster do. */
+  readonly knowsIds?: boolean;
 }
 
 /**
@@ -36,10 +38,12 @@ export class TestProvider implements ResourceProvider {
   readonly acceptsSecrets: boolean;
   readonly supportsPreview: boolean;
   readonly #world: World;
+  readonly #knowsIds: boolean;
   config: PropertyMap = {};
 
   constructor(world: World, options: TestProviderOptions = {}) {
     this.#world = world;
+    this.#knowsIds = options.knowsIds ?? false;
     this.packageName = options.packageName ?? "testing";
     this.acceptsSecrets = options.acceptsSecrets ?? true;
     this.supportsPreview = options.supportsPreview ?? true;
@@ -82,11 +86,14 @@ export class TestProvider implements ResourceProvider {
     await this.#passes(req.name, req.inputs);
     const { partial, emptyId } = this.#act("create", req.name);
     if (emptyId) return { id: "", outputs: req.inputs };
-    const id = this.#world.newId(req.name);
+    const id = this.#knowsIds ? knownId(req.inputs) : this.#world.newId(req.name);
     const outputs = { ...req.inputs, revision: 1 };
     this.#world.set(id, { type: req.type, inputs: req.inputs, outputs });
     if (partial) throw new ResourceInitError(id, outputs, partial, req.inputs);
     return { id, outputs };
+  }
+  idOf(_type: string, inputs: PropertyMap): string | undefined {
+    return this.#knowsIds ? knownId(inputs) : undefined;
   }
   async read(req: ReadRequest): Promise<{ id: string; inputs?: PropertyMap; outputs?: PropertyMap }> {
     this.#world.record({ op: "read", name: req.name, id: req.id });
@@ -131,6 +138,11 @@ export class TestProvider implements ResourceProvider {
     if (misbehaviour?.error !== undefined) throw new Error(misbehaviour.error);
     return misbehaviour ?? {};
   }
+}
+
+/** `a-1-2`: the label and what would replace it. */
+function knownId({ label, replaceKey, replaceFrom, dbrKey }: PropertyMap): string {
+  return [label, replaceKey, replaceFrom, dbrKey].filter((part) => part !== undefined).join("-");
 }
 
 function typeOf(token: string): string {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, type ExpectStatic, it } from "vitest";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { verify } from "../../../../adapters/engine/deployment/snapshot-integrity.ts";
 import { PostgresStackStore } from "../../../../adapters/postgres/stack-store.ts";
 import { until } from "../../../support/agent/harness.ts";
@@ -11,8 +11,8 @@ import type { CrashReply, CrashRequest, Wanted } from "../../../support/engine/c
 import { createEngineDatabase, type EngineDatabase } from "../../../support/engine/database.ts";
 import { DirectoryWorld } from "../../../support/engine/test-world.ts";
 
-/** Every so many messages one is died at; 1 tries them all. */
-const stride = Number(process.env["CLAW_CRASH_STRIDE"] ?? 8);
+/** Every so many messages one is died at, for each pair of wishes; 1 tries them all. */
+const stride = Number(process.env["CLAW_CRASH_STRIDE"] ?? 60);
 const workerPath = join(import.meta.dirname, "../../../support/engine/crash-worker.ts");
 
 let database: EngineDatabase;
@@ -64,70 +64,74 @@ const operations: { what: string; from?: Wanted; to?: Wanted }[] = [
   { what: "delete-before-replace", from: base, to: { ...base, dbrKey: 2 } },
   { what: "destroy", from: base },
 ];
+/** What is asked for after the crash. @param to what was asked for before */
+const nextWishes: { wish: string; of: (from: Wanted | undefined, to: Wanted | undefined) => Wanted | undefined }[] = [
+  { wish: "the same", of: (_from, to) => to },
+  {
+    wish: "what was before",
+    of: (from, to) => from && { ...from, replaceKey: to && to.replaceKey !== from.replaceKey ? 9 : from.replaceKey },
+  },
+  { wish: "an update", of: (_from, to) => ({ ...(to ?? base), value: 3 }) },
+  { wish: "a replacement", of: (_from, to) => ({ ...(to ?? base), replaceKey: 3 }) },
+  { wish: "a delete-before-replace", of: (_from, to) => ({ ...(to ?? base), dbrKey: 3 }) },
+  { wish: "nothing", of: () => undefined },
+];
 
 describe("a worker that is killed", () => {
   const store = () => new PostgresStackStore(database.pool, "ten_crash");
+  const ref = (stack: string) => ({ project: "crash", stack });
 
   for (const { what, from, to } of operations) {
-    it(`at a message of a ${what} leaves what the next one finishes`, { timeout: 600_000 }, async ({ expect }) => {
+    it(`at a message of a ${what} leaves to the next one nothing unknown, whatever is wished then`, { timeout: 3_600_000 }, async ({
+      expect,
+    }) => {
       let next = new Worker();
-      for (let dieAt = 1; ; dieAt += stride) {
-        const worker = next;
-        next = new Worker();
-        const stack = `${what}-${dieAt}`;
-        const at = { stack, world: join(folder, stack) };
-        const world = new DirectoryWorld(at.world);
-        if (from) expect(await worker.run({ ...at, wanted: from })).toMatchObject({ messages: expect.any(Number) });
-        const outlived = await worker.run({ ...at, ...(to && { wanted: to }), dieAt });
-        if (outlived) {
-          expect(outlived.error).toBeUndefined();
-          await worker.end();
-          break;
+      for (const [index, { wish, of }] of nextWishes.entries()) {
+        // Each pair has messages of its own.
+        for (let dieAt = 1 + Math.floor((index * stride) / nextWishes.length); ; dieAt += stride) {
+          const worker = next;
+          next = new Worker();
+          const stack = `${what}-${index}-${dieAt}`;
+          const at = { stack, world: join(folder, stack) };
+          const world = new DirectoryWorld(at.world);
+          if (from) expect(await worker.run({ ...at, wanted: from })).toMatchObject({ messages: expect.any(Number) });
+          const outlived = await worker.run({ ...at, ...(to && { wanted: to }), dieAt });
+          if (outlived) {
+            expect(outlived.error).toBeUndefined();
+            await worker.end();
+            break;
+          }
+          await worker.isForgotten();
+          verify((await store().loadResources(ref(stack))).resources);
+          // As when its time has passed: the next holder takes it over.
+          await database.pool.query("update engine_stacks set lease_expires_at = clock_timestamp() where stack = $1", [stack]);
+          const wanted = of(from, to);
+          const recovered = await next.run({ ...at, ...(wanted && { wanted }) });
+          expect({ dieAt, wish, error: recovered?.error }).toEqual({ dieAt, wish, error: undefined });
+          expect({ dieAt, wish, ...(await found(stack, world)) }).toEqual({ dieAt, wish, ...declared(wanted) });
+          const again = await next.run({ ...at, ...(wanted && { wanted }) });
+          expect({ dieAt, wish, changes: again?.changes }).toEqual({ dieAt, wish, changes: wanted ? { same: 4 } : {} });
         }
-        await worker.isForgotten();
-        const perhaps = await recordedOf(stack, world, expect);
-        // As when its time has passed: the next holder takes it over.
-        await database.pool.query("update engine_stacks set lease_expires_at = clock_timestamp() where stack = $1", [stack]);
-        const recovered = await next.run({ ...at, ...(to && { wanted: to }) });
-        expect({ dieAt, error: recovered?.error }).toEqual({ dieAt, error: undefined });
-        await checkSettled(stack, world, perhaps, to, expect);
-        const again = await next.run({ ...at, ...(to && { wanted: to }) });
-        expect(again).toMatchObject({ changes: to ? { same: 4 } : {} });
       }
       await next.end();
     });
   }
 
-  /** Nothing that exists is unknown. @returns what exists without a state: creations that are on record as begun. */
-  async function recordedOf(stack: string, world: DirectoryWorld, expect: ExpectStatic): Promise<string[]> {
-    const ref = { project: "crash", stack };
-    const { resources } = await store().loadResources(ref);
-    const begun = (await store().loadPending(ref)).filter(({ operation }) => operation.type === "creating");
+  /** What there is, what the checkpoint says that there is, and what it is not sure of. */
+  async function found(stack: string, world: DirectoryWorld) {
+    const { resources } = await store().loadResources(ref(stack));
     verify(resources);
-    const known = new Set(resources.map(({ state }) => state.id));
-    const unknown = world.ids().filter((id) => !known.has(id));
-    const names = begun.map(({ operation }) => operation.resource.urn.split("::").at(-1));
-    for (const id of unknown) expect(names).toContain(id.split("-")[0]);
-    expect(unknown.length).toBeLessThanOrEqual(begun.length);
-    return unknown;
+    const things = resources.flatMap(({ state }) => (state.type === "testing:index:Thing" ? [state] : []));
+    return {
+      there: Object.fromEntries(world.ids().map((id) => [id, world.get(id)?.inputs["value"]])),
+      known: Object.fromEntries(things.map(({ id, inputs }) => [id, inputs?.["value"]])),
+      doubts: (await store().loadPending(ref(stack))).length,
+    };
   }
 
-  /** The stack has what is wanted once, and beside it there is only what a crash left in doubt, still on record. */
-  async function checkSettled(
-    stack: string,
-    world: DirectoryWorld,
-    perhaps: readonly string[],
-    wanted: Wanted | undefined,
-    expect: ExpectStatic,
-  ): Promise<void> {
-    const ref = { project: "crash", stack };
-    const { resources } = await store().loadResources(ref);
-    verify(resources);
-    const ids = resources.flatMap(({ state }) => (state.type === "testing:index:Thing" ? [state.id ?? ""] : []));
-    expect(ids.map((id) => id.split("-")[0]).sort()).toEqual(wanted ? ["a", "b"] : []);
-    expect(world.ids()).toEqual([...ids, ...perhaps].sort());
-    for (const id of ids) expect(world.get(id)?.inputs).toMatchObject({ value: wanted?.value });
-    const doubts = (await store().loadPending(ref)).map(({ operation }) => operation.resource.urn.split("::").at(-1));
-    for (const id of perhaps) expect(doubts).toContain(id.split("-")[0]);
+  function declared(wanted: Wanted | undefined) {
+    const a = wanted && `a-${wanted.replaceKey}-${wanted.dbrKey}`;
+    const things = wanted ? { [`${a}`]: wanted.value, [`b-${a}`]: wanted.value } : {};
+    return { there: things, known: things, doubts: 0 };
   }
 });
