@@ -16,6 +16,7 @@ import { startEmbeddedPostgres } from "../adapters/postgres/embedded-postgres.ts
 import { openDatabase } from "../adapters/postgres/open-database.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
 import { localLauncher, reviveAgents } from "../adapters/providers/clusterclaw/agent-client.ts";
+import { createHostedInstances } from "../adapters/providers/clusterclaw/hosted-instances.ts";
 import { adoptionOf } from "../components/claw-instance/adopt.ts";
 import { instanceRoot } from "../components/claw-instance/instance-dirs.ts";
 import { PROJECT_NAME, stackName } from "../components/claw-instance/instance-urns.ts";
@@ -39,6 +40,7 @@ import { startLoop } from "./workers/loop.ts";
 import { startOutboxRelay } from "./workers/outbox-relay.ts";
 import { startReconciler } from "./workers/reconciler.ts";
 import { startRefresher } from "./workers/refresher.ts";
+import { startSweeper } from "./workers/sweeper.ts";
 import { startUsageRecorder } from "./workers/usage-recorder.ts";
 
 const REVIVE_MS = 30_000;
@@ -199,9 +201,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     ],
   });
   const refresher = startRefresher(env.refreshSeconds, { ...dependencies, log });
+  const hosted = createHostedInstances(env.dataDir, localLauncher);
+  const sweeper = startSweeper({ transactions, hosted, graceSeconds: env.sweepSeconds, clock, log });
   const relay = startOutboxRelay({ transactions, bus, log });
   const reviver = startLoop("agent-reviver", REVIVE_MS, () => revive(env.dataDir, local.agentUrl, log), log);
-  const workers = [reconciler, keeper, refresher, relay, reviver];
+  const workers = [reconciler, keeper, refresher, sweeper, relay, reviver];
   closers.push(() => Promise.all(workers.map((worker) => worker.stop())));
   await writeAccess(env.dataDir, url, adminToken);
   return { url, adminToken };

@@ -21,6 +21,8 @@ export interface Environment {
   readonly workers: number;
   /** How often what nobody watches is looked at. */
   readonly refreshSeconds: number;
+  /** How long what runs on this host without an instance is left alone after it was found. */
+  readonly sweepSeconds: number;
 }
 
 export interface EnvironmentIssue {
@@ -71,6 +73,7 @@ const EnvironmentSchema = z.object({
     .default("info"),
   CLAW_WORKERS: whole(1, 64).optional(),
   CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
+  CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
 });
 
 const fixes: Readonly<Record<string, string>> = {
@@ -84,6 +87,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
+  CLAW_SWEEP_SECONDS: "set after how long what runs here without an instance is ended, like 3600 for an hour, or unset it",
 };
 
 /** Reads the service's settings. An empty variable counts as unset. @throws {EnvironmentError} */
@@ -113,5 +117,6 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     logLevel: env.CLAW_LOG_LEVEL,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
     refreshSeconds: env.CLAW_REFRESH_SECONDS,
+    sweepSeconds: env.CLAW_SWEEP_SECONDS,
   };
 }

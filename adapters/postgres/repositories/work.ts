@@ -93,4 +93,11 @@ export class PostgresWorkRepository implements WorkRepository {
     );
     return row?.tenant_id;
   }
+
+  async existingAmong(ids: readonly InstanceId[]): Promise<readonly InstanceId[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ id: InstanceId }[]>("select id from instances where id = any($1)", [ids]),
+    );
+    return rows.map(({ id }) => id);
+  }
 }

@@ -72,20 +72,26 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
       return { inputs: toProperties({ ...inputs, running }), outputs: toProperties({ ...inputs, running, specDigest, agentRunning }) };
     },
     update: (_olds, news, { signal }) => hand(news, launcher, signal),
-    async delete(inputs, { signal }) {
-      const { runDir, hostDir } = inputs;
-      if (await readSpec(runDir)) {
-        // An agent is needed even when it died: only it knows how to find and stop its claw.
-        await ensureAgent(runDir, hostDir, launcher);
-        await callAgent(runDir, { method: "stop" }, { timeoutMs: inputs.runtime.stop.graceSeconds * 1000 + STOP_SLACK_MS, signal });
-        // Without it nobody revives the agent between here and the removal of its folder.
-        await rm(join(runDir, "process.json"), { force: true });
-      }
-      await endAgent(runDir);
-      await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
-      await releasePorts(hostDir, inputs.instanceUid);
-    },
+    delete: (inputs, { signal }) => endProcess({ ...inputs, graceSeconds: inputs.runtime.stop.graceSeconds }, launcher, signal),
   };
+}
+
+/** Stops a claw, ends its agent and removes what both had on the host beside the claw's data. */
+export async function endProcess(
+  { instanceUid, hostDir, runDir, graceSeconds }: Pick<ProcessInputs, "instanceUid" | "hostDir" | "runDir"> & { graceSeconds: number },
+  launcher: AgentLauncher,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (await readSpec(runDir)) {
+    // An agent is needed even when it died: only it knows how to find and stop its claw.
+    await ensureAgent(runDir, hostDir, launcher);
+    await callAgent(runDir, { method: "stop" }, { timeoutMs: graceSeconds * 1000 + STOP_SLACK_MS, signal });
+    // Without it nobody revives the agent between here and the removal of its folder.
+    await rm(join(runDir, "process.json"), { force: true });
+  }
+  await endAgent(runDir);
+  await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
+  await releasePorts(hostDir, instanceUid);
 }
 
 /** Hands the specification to the agent, which is started when there is none. */

@@ -237,6 +237,8 @@ export interface WorkRepository {
   listVersions(): Promise<ReadonlyMap<string, string>>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
+  /** Those of the instances that exist, of any tenant and in any state. */
+  existingAmong(ids: readonly InstanceId[]): Promise<readonly InstanceId[]>;
 }
 export interface TokenRepository {
   /** By SHA-256 of the token, hex. */

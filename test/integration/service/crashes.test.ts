@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "pg";
@@ -57,6 +57,51 @@ describe("an instance that is destroyed when the process that was making it has 
     await expect.poll(() => processesIn(runDir), { timeout: 20_000 }).toEqual([]);
     const ports = join(service.dataDir, "ports");
     expect(readdirSync(ports).filter((name) => readFileSync(join(ports, name), "utf8").includes(uid))).toEqual([]);
+  });
+});
+
+describe("what is on the host of an instance that nobody knows", () => {
+  it("is ended after a grace, but for its data, and only where the host is this control plane's", { timeout: 120_000 }, async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const sweeping = await startTestService({ CLAW_SWEEP_SECONDS: "2" });
+    const pool = new Pool({ connectionString: sweeping.databaseUrl });
+    onTestFinished(async () => {
+      await pool.end();
+      await sweeping.stop();
+    });
+    await sweeping.claw().tenants.create(aTenant("acme"));
+    const claw = sweeping.claw("acme");
+    const isRunning = async (name: string) =>
+      eventually(
+        () => claw.instances.get(name),
+        ({ status }) => status.phase === "Running",
+      );
+    const made = await Promise.all(["known", "lost"].map((name) => claw.instances.create(anEcho(name))));
+    await Promise.all(["known", "lost"].map(isRunning));
+    const [known = "", lost = ""] = made.map(({ metadata }) => metadata.uid);
+    const runDirOf = (uid: string) => join(sweeping.dataDir, "run", uid);
+    const claims = () => {
+      const ports = join(sweeping.dataDir, "ports");
+      return readdirSync(ports).filter((name) => /^\d+$/.test(name) && readFileSync(join(ports, name), "utf8").includes(lost));
+    };
+    const before = processesIn(runDirOf(known)).sort();
+    expect(claims()).toHaveLength(1);
+
+    const owner = join(sweeping.dataDir, "control-plane");
+    const own = readFileSync(owner, "utf8");
+    writeFileSync(owner, "another");
+    await pool.query("delete from instances where id = $1", [lost]);
+    await delay(4_000);
+    expect(processesIn(runDirOf(lost)).length).toBeGreaterThan(0);
+
+    writeFileSync(owner, own);
+    await expect
+      .poll(() => [existsSync(runDirOf(lost)), claims(), processesIn(runDirOf(lost))], { timeout: 30_000 })
+      .toEqual([false, [], []]);
+    expect(existsSync(join(sweeping.dataDir, "tenants", "acme", lost))).toBe(true);
+    expect(processesIn(runDirOf(known)).sort()).toEqual(before);
   });
 });
 
