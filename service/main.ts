@@ -4,13 +4,15 @@ import { pino } from "pino";
 import { ClawError } from "../sdk/contract/index.ts";
 import { EnvironmentError, readEnvironment } from "./config/environment.ts";
 import { startControlPlane } from "./control-plane.ts";
+import { redact } from "./domain/redact.ts";
 
 /** Time for requests and the operation under way to end; a claw's own drain does not count, since agents outlive the service. */
 const CLOSE_DELAY_MS = 60_000;
 
 try {
   const env = readEnvironment(process.env);
-  const log = pino({ level: env.logLevel });
+  // Errors of drivers and programs are logged whole.
+  const log = pino({ level: env.logLevel, hooks: { streamWrite: redact } });
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const controlPlane = await startControlPlane(env, version, log);
   log.info({ url: controlPlane.url }, "the control plane is ready");
@@ -22,6 +24,6 @@ try {
   });
 } catch (error) {
   const known = error instanceof EnvironmentError || error instanceof ClawError;
-  process.stderr.write(`${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${known ? error.message : redact(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
   process.exit(1);
 }

@@ -31,6 +31,7 @@ import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from
 import type { TenantStack } from "./application/ports/operations.ts";
 import type { ResourceProvider } from "./application/ports/resource-provider.ts";
 import type { StackLease } from "./application/ports/stack-store.ts";
+import { redact } from "./domain/redact.ts";
 
 const CONNECTIONS = 4;
 
@@ -50,7 +51,7 @@ process.once("exit", () => rmSync(workDir, { recursive: true, force: true }));
 
 const storeOf = (stack: TenantStack) => new PostgresStackStore(pool, stack.tenantId);
 const refOf = ({ stack }: TenantStack) => ({ project: PROJECT_NAME, stack });
-const log = (message: string) => process.stderr.write(`${message}\n`);
+const log = (message: string) => process.stderr.write(`${redact(message)}\n`);
 
 function embeddedEngine(stack: TenantStack, lease?: StackLease): PulumiCommand {
   const keyWrapper = new LocalKeyWrapper(wrappingKey);
@@ -121,7 +122,9 @@ process.on("message", (request: WorkerRequest) => {
       if (code === "engine.failed") {
         log(inspect(error));
       }
-      reply({ type: "error", code, message, issues, ...held() });
+      // Beneath it are messages of providers, npm, the engine and drivers.
+      const told = issues.map((issue) => ({ ...issue, message: redact(issue.message) }));
+      reply({ type: "error", code, message: redact(message), issues: told, ...held() });
     },
   );
   // After the answer, when nobody waits: otherwise the heap grows to several times what is in use.

@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 // The package's own entry brings all generated API classes, 80 MB of memory in every worker.
 import { type Cluster, newClusters, newContexts, newUsers, type User } from "@kubernetes/client-node/dist/config_types.js";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
-import { parse } from "yaml";
+import { parseKubeconfig } from "../../service/domain/clusters/kubeconfig.ts";
 
 /** How to reach a cluster, and as whom. */
 export interface Connection {
@@ -66,12 +66,8 @@ function locate(kubeconfig: string): { content: string; dir: string } | undefine
 }
 
 function parseConfig(content: string) {
-  const parsed: unknown = parse(content);
-  if (typeof parsed !== "object" || parsed === null || !("clusters" in parsed)) {
-    throw new Error("it is neither the path of a kubeconfig nor the content of one");
-  }
-  const config = parsed as { clusters: unknown; users?: unknown; contexts?: unknown; "current-context"?: string };
-  return { clusters: config.clusters, users: config.users, contexts: config.contexts, currentContext: config["current-context"] ?? "" };
+  const { clusters, users, contexts, "current-context": currentContext = "" } = parseKubeconfig(content);
+  return { clusters, users, contexts, currentContext };
 }
 
 /** The package knows it by a name that no kubeconfig has. */

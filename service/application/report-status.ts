@@ -9,6 +9,7 @@ import {
 import type { Instance, InstanceState } from "../domain/instances/instance.ts";
 import { afterDisconnect, afterPodReport, afterReport } from "../domain/instances/phase.ts";
 import type { PodReport } from "../domain/instances/pod.ts";
+import { redact } from "../domain/redact.ts";
 import type { TenantTransaction, Transactions } from "./ports/transactions.ts";
 
 /** Writes what became of an instance, and an event when its phase changed. The status, the event and its publication are one transaction. */
@@ -77,7 +78,7 @@ export async function recordEvent(
   event: { readonly type: "Normal" | "Warning"; readonly reason: string; readonly message: string; readonly actor?: string },
   now: string,
 ): Promise<void> {
-  await tx.events.append(id, { id: newId("evt"), time: now, ...event });
+  await tx.events.append(id, { id: newId("evt"), time: now, ...event, message: redact(event.message) });
 }
 
 /** What agents and clusters tell of instances. */

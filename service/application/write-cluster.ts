@@ -1,6 +1,7 @@
-import type { ClusterInput } from "../../sdk/contract/index.ts";
+import { type ClusterInput, SECRET_MASK } from "../../sdk/contract/index.ts";
 import { type PlannedChange, targetKey, targetOf } from "../domain/change.ts";
 import { type Cluster, type InstanceRelevant, instanceRelevant, type SealedClusterSpec, unknownState } from "../domain/clusters/cluster.ts";
+import { KubeconfigError, parseKubeconfig } from "../domain/clusters/kubeconfig.ts";
 import { digestOf } from "../domain/digest.ts";
 import { type Sealed, sealedPlaces } from "../domain/sealed.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
@@ -92,10 +93,30 @@ function sealCredentials(spec: ClusterInput["spec"], former: SealedClusterSpec |
   if (credentials.source === "inCluster") {
     return { ...spec, credentials };
   }
+  assertKubeconfig(credentials.kubeconfig);
   const known = former?.credentials.source === "kubeconfig" ? former.credentials.kubeconfig : undefined;
   const path = ["spec", "credentials", "kubeconfig"];
   const sealing = { isSecret: () => true, former: sealedPlaces(known, path), cipher };
   // A plan's manifest holds it sealed already.
   const kubeconfig = sealGiven(credentials.kubeconfig, sealing, path, path.join(".")) as unknown as Sealed;
   return { ...spec, credentials: { ...credentials, kubeconfig } };
+}
+
+/** @throws {ClawError} `request.invalid`, saying nothing of what it holds */
+function assertKubeconfig(given: unknown): void {
+  if (typeof given !== "string" || given === SECRET_MASK) {
+    return;
+  }
+  try {
+    parseKubeconfig(given);
+  } catch (error) {
+    if (error instanceof KubeconfigError) {
+      throw invalid(
+        "spec.credentials.kubeconfig",
+        error.message,
+        "give the text of a kubeconfig, such as 'kubectl config view --raw' prints it",
+      );
+    }
+    throw error;
+  }
 }

@@ -1,9 +1,10 @@
 import type { Condition } from "../../../sdk/contract/index.ts";
+import { redact } from "../redact.ts";
 
-/** Sets a condition; its transition time moves only when its status does. */
+/** Sets a condition; its transition time moves only when its status does. Its message may be an engine's, a cluster's or a claw's. */
 export function withCondition(conditions: readonly Condition[], next: Omit<Condition, "lastTransitionTime">, now: string): Condition[] {
   const before = conditions.find((condition) => condition.type === next.type);
   const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : now;
   const rest = conditions.filter((condition) => condition.type !== next.type);
-  return [...rest, { ...next, lastTransitionTime }].sort((a, b) => a.type.localeCompare(b.type));
+  return [...rest, { ...next, message: redact(next.message), lastTransitionTime }].sort((a, b) => a.type.localeCompare(b.type));
 }

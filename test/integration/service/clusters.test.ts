@@ -54,6 +54,15 @@ describe("a cluster", () => {
     });
   });
 
+  it("is refused a kubeconfig that is none, with the place of the mistake and nothing of what stands there", async ({ expect }) => {
+    const kubeconfig = "clusters: []\nusers:\n  - token: hunter2\n bad";
+    const refused = await refusal(
+      service.claw().clusters.create(aClusterManifest("mistyped", { credentials: { source: "kubeconfig", kubeconfig } })),
+    );
+    expect(refused).toMatchObject({ code: "request.invalid", message: expect.stringMatching(/^is not YAML: .* at line \d+, column \d+$/) });
+    expect(JSON.stringify(refused)).not.toContain("hunter2");
+  });
+
   it("rotates its credentials by a PUT, and the mask keeps the stored ones", async ({ expect }) => {
     const claw = service.claw();
     const created = await claw.clusters.create(aClusterManifest("rotating"));

@@ -1,0 +1,20 @@
+import { SECRET_MASK } from "../../sdk/contract/index.ts";
+
+const RULES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
+  // What stands before the host of a URL.
+  [/([a-z][a-z0-9+.-]*:\/\/)[^\s/"']+@/gi, `$1${SECRET_MASK}@`],
+  [/\b(Bearer|Basic)\s+(?!\$\{)[\w.~+/=-]{8,}/gi, `$1 ${SECRET_MASK}`],
+  [/-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g, SECRET_MASK],
+  [/\b(sk|rk)-[\w-]{16,}|\bgh[opsur]_\w{16,}|\bgithub_pat_\w{16,}|\bnpm_\w{20,}|\bxox[abeprs]-[\w-]{10,}/g, SECRET_MASK],
+  [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, SECRET_MASK],
+  // `_authToken=…`, `"password": "…"`, `?api_key=…`: a name that says so, and a text that is more than a word.
+  [
+    /([\w-]*(?:token|secret|password|passwd|passphrase|api[-_]?key|private[-_]?key|authorization|key-data))(\\?["']?\s*[=:]\s*\\?["']?)(?!\$\{)(?=[^\s"',;&}\\]*\d)[^\s"',;&}\\]{8,}/gi,
+    `$1$2${SECRET_MASK}`,
+  ],
+];
+
+/** A text of somebody else (a driver, npm, an engine, a parser) as it may be passed on: without what looks like a credential. */
+export function redact(text: string): string {
+  return RULES.reduce((clean, [pattern, replacement]) => clean.replaceAll(pattern, replacement), text);
+}
