@@ -237,10 +237,10 @@ async function describeOther(dataDir: string, pid: number): Promise<string> {
 /** The administrator's token and the shared tenant, made once; several replicas may try at the same time. */
 async function bootstrap(transactions: Transactions, adminToken: string): Promise<void> {
   await transactions.platform(async (tx) => {
-    const digest = digestToken(adminToken);
-    if (!(await tx.tokens.find(digest))) {
-      await tx.tokens.insert({ digest, subject: "admin", tenantId: undefined, platform: true });
-    }
+    const token = { digest: digestToken(adminToken), subject: "admin", tenantId: undefined, platform: true };
+    await tx.tokens.insert(token);
+    // A new one replaces the former: whoever has that is let in no more.
+    await tx.tokens.replaceOthers(token);
     if (await tx.tenants.find(SHARED_TENANT)) {
       return;
     }
@@ -252,7 +252,10 @@ async function bootstrap(transactions: Transactions, adminToken: string): Promis
   });
 }
 
-/** Who holds a token. It is remembered for a moment, since every request asks: a token that is taken back is refused as much later. */
+/**
+ * Who holds a token. A tenant's is remembered for a moment, since every request asks: one that is taken back is refused as much later. The
+ * administrator's is not: once it is replaced, by whichever replica, it is of no use.
+ */
 function createAuthenticator(transactions: Transactions): (token: string) => Promise<Actor | undefined> {
   const known = new Map<string, { readonly actor: Actor; readonly untilMs: number }>();
   return async (token) => {
@@ -268,7 +271,7 @@ function createAuthenticator(transactions: Transactions): (token: string) => Pro
       }
     }
     const actor = await transactions.platform((tx) => tx.tokens.find(digest));
-    if (actor) {
+    if (actor && !actor.platform) {
       known.set(digest, { actor, untilMs: now + TOKEN_REMEMBERED_MS });
     }
     return actor;

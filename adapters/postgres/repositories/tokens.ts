@@ -26,4 +26,10 @@ export class PostgresTokenRepository implements TokenRepository {
       }),
     );
   }
+
+  async replaceOthers({ digest, subject }: Parameters<TokenRepository["replaceOthers"]>[0]): Promise<void> {
+    await this.#scope.run((manager) =>
+      manager.query(`delete from api_tokens where platform and subject = $1 and digest <> $2`, [subject, digest]),
+    );
+  }
 }

@@ -251,4 +251,6 @@ export interface TokenRepository {
     readonly tenantId: TenantId | undefined;
     readonly platform: boolean;
   }): Promise<void>;
+  /** Takes back every other token that a platform administrator of that name has. */
+  replaceOthers(token: { readonly digest: string; readonly subject: string }): Promise<void>;
 }
