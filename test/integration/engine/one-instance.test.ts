@@ -1,9 +1,12 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
 import type { StackExport } from "../../../sdk/contract/index.ts";
+import { procStat, readOptional, sendSignal } from "../../../service/agent/processes.ts";
 import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
-import { aHost, until } from "../../support/agent/harness.ts";
+import { aHost, processesIn, until } from "../../support/agent/harness.ts";
 import { openEmbedded } from "../../support/engine/bench-engine.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
 import { hasCli, noCli } from "../../support/engine/pulumi-cli.ts";
@@ -47,6 +50,41 @@ describe.each([
     expect(JSON.stringify(full)).toContain('"VERSION":"2"');
   });
 });
+
+describe.each([
+  { engine: "embedded", isThere: true },
+  { engine: "cli", isThere: hasCli },
+])("an instance whose creation was killed on the engine '$engine'", ({ engine, isThere }) => {
+  it("goes whole when the next operation no longer names it", { timeout: 300_000 }, async ({ expect, skip, onTestFinished }) => {
+    skip(!isThere, noCli);
+    const host = aHost();
+    const { pool } = openWorkers(database, "/nonexistent", { CLAW_ENGINE: engine });
+    onTestFinished(() => pool.close());
+    const tenantId = `ten_killed_${engine}`;
+    const killed = pool.up(anOperation(tenantId, host, [aFixtureInstance(host, "gone")])).catch((error: unknown) => error);
+    const runDir = join(host, "run", "ins_gone");
+    await until(() => existsSync(join(runDir, "process.json")), "the agent has its specification", 120_000);
+    // The worker, and with the real CLI that and its plugins.
+    for (const pid of descendantsOf(process.pid).filter((candidate) => !processesIn(runDir).includes(candidate))) {
+      if (/stack-worker|pulumi|provider-plugin/.test(commandOf(pid))) sendSignal(pid, "SIGKILL");
+    }
+    expect(await killed).toMatchObject({ code: "engine.failed" });
+    const { failures } = await pool.up(anOperation(tenantId, host, [], ["gone"]));
+    expect(failures).toEqual([]);
+    expect(existsSync(runDir)).toBe(false);
+    expect(existsSync(join(host, "tenants", "acme", "ins_gone", "data"))).toBe(false);
+    await until(() => processesIn(runDir).length === 0, "its processes have ended");
+  });
+});
+
+function commandOf(pid: number): string {
+  return readOptional(`/proc/${pid}/cmdline`)?.replaceAll("\0", " ") ?? "";
+}
+
+function descendantsOf(pid: number): number[] {
+  const children = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && procStat(Number(name))?.[1] === String(pid));
+  return children.map(Number).flatMap((child) => [...descendantsOf(child), child]);
+}
 
 /** Without times, and in orders that do not depend on what ended first. */
 function contentOf({ deployment }: StackExport): unknown[] {

@@ -62,6 +62,32 @@ describe("a tenant's stack on a real API server", () => {
     expect((await run("up", [anInstance("a")])).ops).toEqual({ "a-ingress": "delete", "a-network": "update", "a-boot": "update" });
   });
 
+  it("knows again what was made before a crash when the instance is to go, and nobody else's object of the same name", async ({
+    expect,
+  }) => {
+    const { run, api, own } = await aTenant("crashed");
+    const instances = ["a", "b"].map((name) => anInstance(name, { deletionPolicy: "delete" }));
+    expect((await run("up", instances)).failures).toEqual([]);
+    await run.forgetCreated((name) => /^[ab]-/.test(name));
+    await api.delete(own("services/b"));
+    const foreign = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "b" },
+      spec: { ports: [{ port: 80 }], selector: { app: "theirs" } },
+    };
+    await api.create(own("services"), foreign);
+    expect((await run("up", [], ["a", "b"])).failures).toEqual([]);
+    for (const kind of ["secrets", "services", "persistentvolumeclaims"]) {
+      const names = async () => (await api.list(own(kind))).map(({ metadata }) => metadata.name);
+      await until(
+        async () => (await names()).every((name) => !/^[ab]/.test(name) || (kind === "services" && name === "b")),
+        `the ${kind} are gone`,
+      );
+    }
+    expect((await api.get(own("services/b"))).spec.selector).toEqual({ app: "theirs" });
+  });
+
   it("leaves the pod alone for a config file, and exchanges it for a restart, a version and more memory", async ({ expect }) => {
     const { run, readyPod, api, own } = await aTenant("changes");
     const before = anInstance("a");

@@ -11,7 +11,7 @@ import { runStackOperation } from "../../../adapters/engine/stack-runner.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
 import type { StackResult } from "../../../service/application/ports/operations.ts";
-import type { StackLease } from "../../../service/application/ports/stack-store.ts";
+import type { JournalEntry, StackLease } from "../../../service/application/ports/stack-store.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../../stacks/tenant/program.ts";
 import { createEngineDatabase, type EngineDatabase } from "./database.ts";
 
@@ -20,11 +20,14 @@ export interface TenantResult extends StackResult {
   readonly ops: Readonly<Record<string, ResourceChange["op"]>>;
 }
 /** Runs an operation on a tenant's stack. @param targets instances that it may touch; those that are declared when absent */
-export type OperateTenant = (
+export type OperateTenant = ((
   kind: Exclude<OperationKind, "scan">,
   instances: readonly ResolvedInstance[],
   targets?: readonly string[],
-) => Promise<TenantResult>;
+) => Promise<TenantResult>) & {
+  /** Leaves the stack as a crash does that came before the creation of these resources was recorded. */
+  forgetCreated(names: (name: string) => boolean): Promise<void>;
+};
 
 /** Tenants' stacks on the embedded engine, operated as the service's workers do. */
 export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["inProcess"]>): (stack: StackIdentity) => OperateTenant {
@@ -45,7 +48,7 @@ export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["
     const keyWrapper = new LocalKeyWrapper(Buffer.alloc(32, 7));
     const command = (lease?: StackLease) =>
       new EmbeddedCommand({ store, providers, holder: "test", keyWrapper, ...(lease && { lease }) }) as unknown as PulumiCommand;
-    return async (kind, instances, targets = instances.map(({ name }) => name)) => {
+    const operate = async (...[kind, instances, targets = instances.map(({ name }) => name)]: Parameters<OperateTenant>) => {
       const operation = {
         tenantId: `ten_${tenants}`,
         spec: { ...identity, instances: [...instances] },
@@ -72,5 +75,18 @@ export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["
       });
       return { ...result, ops: Object.fromEntries(result.changes.filter(({ op }) => op !== "same").map(({ name, op }) => [name, op])) };
     };
+    const forgetCreated: OperateTenant["forgetCreated"] = async (names) => {
+      const ref = { project: PROJECT_NAME, stack: stackName(identity) };
+      const lease = await store.acquireLease(ref, "crashed", 30);
+      const { resources } = await store.loadResources(ref);
+      const lost = resources.filter(({ state }) => state.custom && names(state.urn.split("::").at(-1) ?? ""));
+      const entries = lost.flatMap(({ key, state: { id: _unknown, outputs: _none, ...resource } }): JournalEntry[] => [
+        { kind: "remove", key },
+        { kind: "begin", operationId: key, operation: { type: "creating", resource } },
+      ]);
+      await store.commit(lease, entries);
+      await store.releaseLease(lease);
+    };
+    return Object.assign(operate, { forgetCreated });
   };
 }

@@ -1,0 +1,100 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import type { Claw } from "../../../sdk/client/index.ts";
+import type { ClawInstance } from "../../../sdk/contract/index.ts";
+import { processesIn } from "../../support/agent/harness.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { eventually, startTestService, type TestService } from "../../support/service.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService();
+  await service.claw().tenants.create(aTenant("storm"));
+});
+afterAll(() => service.stop());
+
+/** What is asked for of an instance whose operation was interrupted. */
+const wishes: Readonly<Record<string, (claw: Claw, name: string) => PromiseLike<unknown>>> = {
+  same: async () => {},
+  stopped: (claw, name) => claw.instances.stop(name),
+  configured: (claw, name) => claw.instances.replace(name, anEcho(name, prefix("later: "))),
+  moved: (claw, name) => claw.instances.replace(name, anEcho(name, { storage: { size: "1Gi", configDir: "/c2", dataDir: "/d2" } })),
+  destroyed: (claw, name) => claw.instances.delete(name),
+  purged: (claw, name) => claw.instances.delete(name, { purgeData: true }),
+};
+const prefix = (value: string) => ({ config: { overrides: [{ key: "reply.prefix", value }] } });
+
+describe.each([
+  { first: "made", by: "folder", begun: (host: string, uid: string) => existsSync(join(host, "tenants", "storm", uid)) },
+  { first: "made", by: "agent", begun: (host: string, uid: string) => existsSync(join(host, "run", uid, "process.json")) },
+  { first: "configured", by: "files", begun: (host: string, uid: string) => configOf(host, uid).includes("first: ") },
+  { first: "moved", by: "folder", begun: (host: string, uid: string) => existsSync(join(host, "tenants", "storm", uid, "d1")) },
+  { first: "destroyed", by: "agent", begun: (host: string, uid: string) => !existsSync(join(host, "run", uid, "process.json")) },
+])("instances that were being $first when the process was killed, as their $by showed", ({ first, begun }) => {
+  it("are as is wished next, and nothing else of them is there", { timeout: 120_000 }, async ({ expect }) => {
+    const claw = service.claw("storm");
+    const names = Object.keys(wishes);
+    const list = async () => (await claw.instances.list({ limit: 100 })).items;
+    const isSettled = ({ metadata, status, spec }: ClawInstance) =>
+      status.observedGeneration === metadata.generation && status.phase === (spec.running ? "Running" : "Stopped");
+    const made = await Promise.all(names.map((name) => claw.instances.create(anEcho(name))));
+    if (first !== "made") {
+      await eventually(list, (items) => items.every(isSettled));
+      const change = {
+        configured: (name: string) => claw.instances.replace(name, anEcho(name, prefix("first: "))),
+        moved: (name: string) => claw.instances.replace(name, anEcho(name, { storage: { size: "1Gi", configDir: "/c1", dataDir: "/d1" } })),
+        destroyed: (name: string) => claw.instances.delete(name),
+      }[first as "configured" | "moved" | "destroyed"];
+      await Promise.all(names.map(change));
+    }
+    await eventually(async () => made.some(({ metadata }) => begun(service.dataDir, metadata.uid)), Boolean);
+    spawnSync("pkill", ["-KILL", "-P", String(process.pid), "-f", "stack-worker"]);
+    // A wish may come too late for an instance that is gone or going.
+    await Promise.all(names.map((name) => Promise.resolve(wishes[name]?.(claw, name)).catch(() => undefined)));
+    const isGone = (name: string) => first === "destroyed" || name === "destroyed" || name === "purged";
+    const left = await eventually(list, (items) => items.every((item) => isSettled(item) && !isGone(item.metadata.name)), 90_000);
+    expect(left.map(({ metadata }) => metadata.name).sort()).toEqual(names.filter((name) => !isGone(name)).sort());
+
+    const uids = (items: readonly ClawInstance[]) => items.map(({ metadata }) => metadata.uid).sort();
+    const inStorm = new Set(uids(made));
+    const stack = await service.claw().stacks.export("storm", {});
+    const { resources = [], pending_operations = [] } = stack.deployment;
+    expect(pending_operations).toEqual([]);
+    expect(resources.flatMap(({ type, id }) => (type === "clusterclaw:process:Process" ? [id] : [])).sort()).toEqual(uids(left));
+    expect(
+      readdirSync(join(service.dataDir, "run"))
+        .filter((uid) => inStorm.has(uid))
+        .sort(),
+    ).toEqual(uids(left));
+    const running = left.filter(({ spec }) => spec.running);
+    for (const uid of inStorm) {
+      const count = () => processesIn(join(service.dataDir, "run", uid)).length;
+      const wanted = running.some(({ metadata }) => metadata.uid === uid) ? 2 : left.some(({ metadata }) => metadata.uid === uid) ? 1 : 0;
+      await expect.poll(count, { timeout: 30_000 }).toBe(wanted);
+    }
+    const ports = join(service.dataDir, "ports");
+    const claims = readdirSync(ports).flatMap((name) =>
+      /^\d+$/.test(name) ? [JSON.parse(readFileSync(join(ports, name), "utf8")).uid] : [],
+    );
+    expect(claims.filter((uid) => inStorm.has(uid) && !uids(left).includes(uid))).toEqual([]);
+    const purged = made.find(({ metadata }) => metadata.name === "purged")?.metadata.uid ?? "";
+    if (first !== "destroyed") {
+      expect(existsSync(join(service.dataDir, "tenants", "storm", purged))).toBe(false);
+    }
+    for (const { metadata } of left) {
+      const prefixOf = { configured: "later: ", moved: "" }[metadata.name] ?? (first === "configured" ? "first: " : "");
+      expect(configOf(service.dataDir, metadata.uid)).toContain(prefixOf);
+    }
+    await Promise.all(left.map(({ metadata }) => claw.instances.delete(metadata.name, { purgeData: true })));
+    await eventually(list, (items) => items.length === 0);
+  });
+});
+
+/** The text of an instance's config files, wherever in its folder they are. */
+function configOf(host: string, uid: string): string {
+  const own = join(host, "tenants", "storm", uid);
+  const files = existsSync(own) ? readdirSync(own, { recursive: true, withFileTypes: true }) : [];
+  return files.flatMap((file) => (file.isFile() ? [readFileSync(join(file.parentPath, file.name), "utf8")] : [])).join("\n");
+}
