@@ -49,30 +49,84 @@ export function setAt(tree: ConfigTree, key: string, value: unknown): string | u
 
 /** Removes the value at a dotted key, and the parents that it leaves empty. */
 export function removeAt(tree: ConfigTree, key: string): void {
-  const [segment = "", ...rest] = key.split(".");
-  if (rest.length === 0) {
-    delete tree[segment];
-    return;
-  }
-  const child = tree[segment];
-  if (isTree(child)) {
-    removeAt(child, rest.join("."));
-    if (Object.keys(child).length === 0) {
-      delete tree[segment];
-    }
-  }
+  const parent = dropAt(tree, key);
+  prune(tree, parent ? new Set([parent]) : new Set());
 }
 
-/** Whether a dotted key matches one of the patterns, in which `*` stands for one segment. */
-export function matchesKey(key: string, patterns: Iterable<string>): boolean {
+/** Removes the value at a dotted key, and answers the tree that it was or would have been in. */
+export function dropAt(tree: ConfigTree, key: string): ConfigTree | undefined {
   const segments = key.split(".");
-  for (const pattern of patterns) {
-    const parts = pattern.split(".");
-    if (parts.length === segments.length && parts.every((part, index) => part === "*" || part === segments[index])) {
-      return true;
+  const last = segments.pop() ?? key;
+  const parent = segments.length === 0 ? tree : valueAt(tree, segments.join("."));
+  if (!isTree(parent)) {
+    return undefined;
+  }
+  delete parent[last];
+  return parent;
+}
+
+/** Removes what is empty of `robbed`, and the parents that it leaves empty; answers whether the tree itself is to go. */
+export function prune(tree: ConfigTree, robbed: ReadonlySet<ConfigTree>): boolean {
+  let emptied = robbed.has(tree);
+  for (const [segment, child] of Object.entries(tree)) {
+    if (isTree(child) && prune(child, robbed)) {
+      delete tree[segment];
+      emptied = true;
     }
   }
-  return false;
+  return emptied && Object.keys(tree).length === 0;
+}
+
+/** A value for each of many dotted keys; a key is forgotten with all that lies beneath it, whatever else there is. */
+export class KeyMap<T> {
+  readonly #children = new Map<string, KeyMap<T>>();
+  #value: T | undefined;
+
+  get(key: string): T | undefined {
+    const node = this.#at(key.split("."));
+    return node ? node.#value : undefined;
+  }
+
+  set(key: string, value: T): void {
+    let node: KeyMap<T> = this;
+    for (const segment of key.split(".")) {
+      const next = node.#children.get(segment) ?? new KeyMap<T>();
+      node.#children.set(segment, next);
+      node = next;
+    }
+    node.#value = value;
+  }
+
+  forget(key: string): void {
+    const segments = key.split(".");
+    const last = segments.pop() ?? key;
+    const parent = this.#at(segments);
+    if (parent) {
+      parent.#children.delete(last);
+    }
+  }
+
+  #at(segments: readonly string[]): KeyMap<T> | undefined {
+    let node: KeyMap<T> = this;
+    for (const segment of segments) {
+      const next = node.#children.get(segment);
+      if (!next) {
+        return undefined;
+      }
+      node = next;
+    }
+    return node;
+  }
+
+  *entries(prefix = ""): Generator<[string, T]> {
+    for (const [segment, node] of this.#children) {
+      const key = `${prefix}${segment}`;
+      if (node.#value !== undefined) {
+        yield [key, node.#value];
+      }
+      yield* node.entries(`${key}.`);
+    }
+  }
 }
 
 /** The first of the keys that a value at a dotted key would set, or a part of, or a whole that it is a part of. */

@@ -1,7 +1,7 @@
 import { type ConfigTemplateSpec, type ConfigVariable, matchesVariableType } from "../../../sdk/contract/index.ts";
-import { type ConfigTree, keyProblem, leafKeys, matchesKey, removeAt, scalars, setAt, valueAt } from "./config-path.ts";
+import { type ConfigTree, dropAt, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
 import { ConfigLevel, type ConfigValue } from "./config-template.ts";
-import { SecretRules } from "./secret-rules.ts";
+import { KeyPatterns, SecretRules } from "./secret-rules.ts";
 
 /** Where an effective value comes from, weakest first: the claw type's defaults, the template, a level. */
 export type ConfigOrigin = "type" | "template" | ConfigLevel;
@@ -85,9 +85,11 @@ class Merge {
   readonly issues: ConfigProblem[] = [];
   readonly #variables: ReadonlyMap<string, ConfigVariable>;
   readonly #unified: ConfigTree;
-  readonly #origins = new Map<string, { value: unknown; origin: ConfigOrigin }>();
+  readonly #origins = new KeyMap<{ value: unknown; origin: ConfigOrigin }>();
   readonly #rules: SecretRules;
-  readonly #declared: readonly string[];
+  readonly #declared: KeyPatterns;
+  /** Trees that a value was taken from: those that are empty in the end go too. */
+  readonly #robbed = new Set<ConfigTree>();
 
   constructor({ template, defaults, secretKeys, plainKeys, sealed = [], values }: ResolveConfigInput) {
     const variables = template?.variables ?? [];
@@ -98,13 +100,14 @@ class Merge {
       ...values.filter((value) => value.secret).map((value) => value.key),
     ];
     this.#rules = new SecretRules({ secretKeys, plainKeys, declared });
-    this.#declared = [...this.#variables.keys(), ...Object.keys(defaults), ...secretKeys];
+    this.#declared = new KeyPatterns([...this.#variables.keys(), ...Object.keys(defaults), ...secretKeys]);
     this.#unified = template && Object.keys(template.base).length > 0 ? { native: structuredClone(template.base) } : {};
     for (const key of leafKeys(this.#unified)) {
       this.#origins.set(key, { value: undefined, origin: "template" });
     }
+    const names = new Set<string>();
     for (const variable of variables) {
-      if (variables.find((other) => other.name === variable.name) !== variable) {
+      if (names.size === names.add(variable.name).size) {
         this.issues.push({
           path: variable.name,
           message: `the template declares '${variable.name}' twice`,
@@ -116,7 +119,7 @@ class Merge {
 
   /** Whether the template or the type has such a key, or one that it is a part of. */
   isDeclared(key: string): boolean {
-    return matchesKey(key, this.#declared) || this.#declared.some((declared) => key.startsWith(`${declared}.`));
+    return this.#declared.covers(key.split("."));
   }
 
   set(key: string, value: unknown, origin: ConfigOrigin): void {
@@ -125,9 +128,12 @@ class Merge {
       this.issues.push(typeof problem === "string" ? { path: key, message: problem } : problem);
       return;
     }
-    this.#forget(key);
+    this.#origins.forget(key);
     if (value === null || value === undefined) {
-      removeAt(this.#unified, key);
+      const parent = dropAt(this.#unified, key);
+      if (parent) {
+        this.#robbed.add(parent);
+      }
       return;
     }
     const obstacle = setAt(this.#unified, key, structuredClone(value));
@@ -144,6 +150,7 @@ class Merge {
   }
 
   finish(): ResolvedConfig {
+    prune(this.#unified, this.#robbed);
     for (const variable of this.#variables.values()) {
       if (variable.required && !this.#hasValue(variable.name)) {
         this.issues.push({
@@ -163,8 +170,9 @@ class Merge {
         holders.add(path.slice(0, length).join("."));
       }
     }
+    const set = [...this.#origins.entries()];
     // A template's base is native config: one entry for each of its leaves, without a variable's name.
-    const origins = [...this.#origins].map(([key, { value, origin }]): [string, EffectiveValue] => [
+    const origins = set.map(([key, { value, origin }]): [string, EffectiveValue] => [
       key,
       { value: value ?? valueAt(this.#unified, key), origin, secret: holders.has(key) },
     ]);
@@ -178,14 +186,6 @@ class Merge {
 
   #hasValue(key: string): boolean {
     return valueAt(this.#unified, key) !== undefined;
-  }
-
-  #forget(key: string): void {
-    for (const other of this.#origins.keys()) {
-      if (other === key || other.startsWith(`${key}.`)) {
-        this.#origins.delete(other);
-      }
-    }
   }
 
   #typeProblem(key: string, value: unknown): ConfigProblem | undefined {

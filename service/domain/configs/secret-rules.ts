@@ -71,7 +71,7 @@ function looksSecret(value: unknown): boolean {
 }
 
 /** Dotted keys, in which `*` stands for one segment. Looking one up costs its length, however many there are. */
-class KeyPatterns {
+export class KeyPatterns {
   readonly #root = new Map<string, Node>();
 
   constructor(patterns: Iterable<string>) {

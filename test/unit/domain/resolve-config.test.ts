@@ -25,6 +25,30 @@ const resolve = (input: Partial<ResolveConfigInput>) =>
   resolveConfig({ template: undefined, defaults: {}, secretKeys: [], values: [], overrides: [], ...input });
 
 describe("resolveConfig", () => {
+  // Growth, not time: the best of several runs of each size, in this process's own CPU time.
+  it.for([
+    { name: "keys that are set", override: (index: number) => ({ key: `env.vars.k${index}`, value: index }) },
+    { name: "trees of their own", override: (index: number) => ({ key: `a.b${index}.c`, value: index }) },
+  ])("takes twice the time for twice as many $name", ({ override }, { expect }) => {
+    const cost = (count: number) => {
+      const overrides = Array.from({ length: count }, (_, index) => override(index));
+      const template = ConfigTemplateSpecSchema.parse({
+        adapter: "OpenClawAdapter",
+        variables: overrides.slice(0, count / 10).map(({ key }) => ({ name: key, type: "number", secret: true })),
+      });
+      const runs = Array.from({ length: 3 }, () => {
+        const start = process.threadCpuUsage();
+        resolve({ template, overrides });
+        const { user, system } = process.threadCpuUsage(start);
+        return user + system;
+      });
+      return Math.min(...runs);
+    };
+    cost(500);
+    // Three doublings: one by itself is too near to what measuring adds.
+    expect(cost(4000) / cost(500)).toBeLessThan(2.5 ** 3);
+  });
+
   it("says of each key the value and the level that won", ({ expect }) => {
     const result = resolve({
       template: founding,
