@@ -57,6 +57,9 @@ export function toClawError(error: unknown): unknown {
   if (UNAVAILABLE.test(code) || CONNECTION_ERRORS.has(code)) {
     return new ClawError("service.unavailable", "the database can't be reached now; try again", { cause: error });
   }
+  if (code.startsWith("22")) {
+    return new ClawError("request.invalid", "a value is out of range, or not of the form that is stored", { cause: error });
+  }
   // Anything else, a row-level security refusal (42501) above all, is a bug of ours.
   return new ClawError("service.internal", "the database refused a statement", { cause: error });
 }

@@ -112,7 +112,7 @@ function formatCursor(sort: Sort, row: { id: string; sort_key: string | Date }):
 
 function parseCursor(cursor: string, sort: Sort): { key: string; id: string } {
   const [name, key, id] = decode(cursor);
-  const isKey = typeof key === "string" && (sort.type === "text" || !Number.isNaN(Date.parse(key)));
+  const isKey = typeof key === "string" && (sort.type === "text" || isTimestamp(key));
   if (!isKey || typeof id !== "string" || key.includes("\0") || id.includes("\0")) {
     throw invalidQuery("cursor", "this is not a cursor of this list", "start again without one");
   }
@@ -120,6 +120,12 @@ function parseCursor(cursor: string, sort: Sort): { key: string; id: string } {
     throw invalidQuery("cursor", "the cursor belongs to a list with another sort", `repeat the sort '${String(name)}', or start again`);
   }
   return { key, id };
+}
+
+/** What `formatCursor` writes of a time: JavaScript takes more than that, and PostgreSQL other things. */
+function isTimestamp(text: string): boolean {
+  const time = new Date(text);
+  return /^\d{4}-/.test(text) && !text.startsWith("0000") && !Number.isNaN(time.getTime()) && time.toISOString() === text;
 }
 
 function decode(cursor: string): unknown[] {
