@@ -1,4 +1,5 @@
 import { type ClientOptions, WebSocket } from "ws";
+import { z } from "zod";
 import type { PodContainer, Terminal } from "../../service/application/ports/pods.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";
@@ -73,13 +74,33 @@ export async function exec(
   };
 }
 
+const StatusSchema = z
+  .string()
+  .transform((text, ctx): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      ctx.addIssue("not JSON");
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z.object({
+      status: z.string().optional(),
+      message: z.string().optional(),
+      details: z
+        .object({ causes: z.array(z.object({ reason: z.string().optional(), message: z.string().optional() })).nullish() })
+        .nullish(),
+    }),
+  );
+
 /** The Status that ends a command. */
-function toEnd(text: string): { exitCode?: number; error?: string } {
-  const { status, message, details } = JSON.parse(text) as {
-    status?: string;
-    message?: string;
-    details?: { causes?: { reason?: string; message?: string }[] };
-  };
+export function toEnd(text: string): { exitCode?: number; error?: string } {
+  const parsed = StatusSchema.safeParse(text);
+  if (!parsed.success) {
+    return { error: "the cluster ended the terminal with what is no status" };
+  }
+  const { status, message, details } = parsed.data;
   if (status === "Success") {
     return { exitCode: 0 };
   }

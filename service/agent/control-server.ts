@@ -57,8 +57,11 @@ async function answer(line: string, supervisor: Supervisor): Promise<Answer> {
     // Only this user can reach the socket, and the provider has checked the specification: checking it again here would cost
     // every agent the memory of the schemas.
     request = JSON.parse(line) as ControlRequest;
+    if (typeof request !== "object" || request === null) {
+      throw new TypeError("not an object");
+    }
   } catch {
-    return { ok: false, isShutdown: false, body: { id: 0, ok: false, error: "the request is not JSON" } };
+    return { ok: false, isShutdown: false, body: { id: 0, ok: false, error: "the request is not a JSON object" } };
   }
   try {
     await perform(request, supervisor);

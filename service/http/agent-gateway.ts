@@ -72,6 +72,17 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     },
   };
 
+  /** A reader that can't take what came loses its channel; the connection and the others' channels stay. */
+  function deliver(channel: Channel | undefined, data: string): void {
+    try {
+      channel?.receive(data);
+    } catch (err) {
+      options.log.warn({ err }, "a channel's reader could not take what an agent sent");
+      channel?.close();
+      channel?.end({ error: "the instance's agent sent what can't be read" });
+    }
+  }
+
   function serve(connection: Connection, uid: InstanceId): void {
     const { socket } = connection;
     let alive = true;
@@ -112,7 +123,7 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
           options.onUsage(uid, frame.usage);
         }
       } else if (frame.type === "data") {
-        connection.channels.get(frame.id)?.receive(frame.data);
+        deliver(connection.channels.get(frame.id), frame.data);
       } else {
         connection.channels.get(frame.id)?.end(frame);
       }

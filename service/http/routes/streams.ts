@@ -3,8 +3,10 @@ import type { WebSocket } from "ws";
 import {
   type ChannelOpen,
   type ChatEvent,
+  ChatEventSchema,
   ChatRequestSchema,
   ClawError,
+  idParams,
   STREAM_ERROR_CLOSE,
   type Stream,
   TerminalSizeSchema,
@@ -33,7 +35,7 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
       method: "GET",
       url: `/api/v1${stream.path}`,
       config: { scope: "tenant" },
-      schema: { querystring: stream.query },
+      schema: { params: idParams, querystring: stream.query },
       onRequest: (request) => authenticate(request, "tenant", deps),
       preHandler: (request) => findTarget(request, deps),
       // Without an upgrade there is nothing to answer.
@@ -130,7 +132,15 @@ function serveChat(socket: WebSocket, uid: string, deps: AppDependencies): void 
             current = channel;
             let ended = false;
             channel.onData((text) => {
-              ended ||= (JSON.parse(text) as ChatEvent).type !== "delta";
+              const event = ChatEventSchema.safeParse(parseJson(text));
+              if (!event.success) {
+                channel.close();
+                ended = true;
+                tell({ type: "error", message: "the instance's agent answered what is no chat event" });
+                resolve();
+                return;
+              }
+              ended ||= event.data.type !== "delta";
               socket.send(text);
             });
             channel.onClose(({ error }) => {

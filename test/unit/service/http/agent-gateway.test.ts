@@ -62,4 +62,27 @@ describe("the agents' gateway", () => {
     await gateway.close();
     expect(written).toEqual(["Starting", "disconnected", "Ready"]);
   });
+
+  it("ends the channel alone whose reader can't take what an agent sent", async ({ expect }) => {
+    const { gateway, dial, writeNow } = await aSlowGateway();
+    writeNow();
+    const socket = await dial("Ready");
+    await expect.poll(() => gateway.status("ins_1")?.phase, PATIENCE).toBe("Ready");
+    const frames: { id: string }[] = [];
+    socket.on("message", (data) => frames.push(JSON.parse(String(data))));
+    const [broken, sound] = [1, 2].map(() => gateway.open("ins_1", { channel: "tcp" }));
+    let end: unknown;
+    const received: string[] = [];
+    broken?.onData((data) => JSON.parse(data));
+    broken?.onClose((how) => {
+      end = how;
+    });
+    sound?.onData((data) => received.push(data));
+    await expect.poll(() => frames.length, PATIENCE).toBe(2);
+    for (const { id } of frames.slice()) {
+      socket.send(JSON.stringify({ type: "data", id, data: "not JSON" }));
+    }
+    await expect.poll(() => received, PATIENCE).toEqual(["not JSON"]);
+    expect(end).toEqual({ error: "the instance's agent sent what can't be read" });
+  });
 });
