@@ -9,12 +9,18 @@ import { registerStreams } from "./routes/streams.ts";
 import { serializerCompiler, validatorCompiler } from "./validation.ts";
 
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
+const REQUEST_MS_MAX = 30_000;
+const HEADERS_MS_MAX = 10_000;
+const CHECK_MS = 5_000;
 
 /** The HTTP application: every route of the contract, the WebSockets and the agents' gateway. It does not listen yet. */
 export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: deps.log,
     bodyLimit: BODY_BYTES_MAX,
+    // A request that has not come whole by then is given up: whoever sends slowly must not hold a connection.
+    requestTimeout: REQUEST_MS_MAX,
+    http: { headersTimeout: HEADERS_MS_MAX, connectionsCheckingInterval: CHECK_MS },
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     genReqId: () => newId("req"),

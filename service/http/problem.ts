@@ -52,5 +52,13 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
     request.log.error({ err: failure.cause ?? failure }, "a request failed");
   }
   const body = toProblem(failure, request.id);
+  // What is refused before its body came is not read on.
+  if (!request.raw.complete && hasBody(request)) {
+    reply.header("connection", "close");
+  }
   return reply.code(body.status).header("content-type", "application/problem+json").serializer(JSON.stringify).send(body);
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
