@@ -50,8 +50,11 @@ export type AgentStatus = z.infer<typeof AgentStatusSchema>;
 /** What a claw and all that it started take. */
 export const UsageSchema = z.object({
   /** Cores, over the time since the sample before. */
-  cpu: z.number().nonnegative(),
-  memoryBytes: z.int().nonnegative(),
+  cpu: z.number().nonnegative().max(1e6),
+  memoryBytes: z
+    .int()
+    .nonnegative()
+    .max(2 ** 50),
   time: z.iso.datetime(),
 });
 export type Usage = z.infer<typeof UsageSchema>;

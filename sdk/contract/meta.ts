@@ -68,10 +68,31 @@ export const ConditionSchema = z.object({
 });
 export type Condition = z.infer<typeof ConditionSchema>;
 
-/** A Kubernetes quantity: `500m`, `2`, `4Gi`. */
-export const QuantitySchema = z
-  .union([z.string(), z.number().transform(String)], "not a quantity such as '500m', '2' or '4Gi'")
-  .pipe(z.string().regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/, "not a quantity such as '500m', '2' or '4Gi'"));
+/** The most that one quantity may stand for: far above every machine, and sums of many still are numbers that every store takes. */
+export const QUANTITY_MAX = 2 ** 50;
+
+/** A Kubernetes quantity: `500m`, `2`, `4Gi`; at most `1024Ti`. */
+export const QuantitySchema = z.union([z.string(), z.number().transform(String)], "not a quantity such as '500m', '2' or '4Gi'").pipe(
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/, "not a quantity such as '500m', '2' or '4Gi'")
+    .max(32, "at most 32 characters")
+    .refine((text) => !isQuantity(text) || parseQuantity(text) <= QUANTITY_MAX, "at most 1024Ti"),
+);
+
+function isQuantity(text: string): boolean {
+  try {
+    parseQuantity(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A quantity that was stored before there was a bound, within it. */
+export function boundedQuantity(quantity: string): string {
+  return QuantitySchema.safeParse(quantity).success ? quantity : "1024Ti";
+}
 
 const QUANTITY_UNITS: Readonly<Record<string, number>> = {
   "": 1,

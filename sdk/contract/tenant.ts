@@ -11,7 +11,11 @@ export const QuotaSchema = z.strictObject({
 });
 export type Quota = z.infer<typeof QuotaSchema>;
 
-export const QuotaStatusSchema = z.object({ hard: QuotaSchema, used: QuotaSchema.required() });
+/** `used` is a sum, which may be more than one quantity may be. */
+export const QuotaStatusSchema = z.object({
+  hard: QuotaSchema,
+  used: z.object({ instances: z.int(), cpu: z.string(), memory: z.string(), storage: z.string() }),
+});
 export type QuotaStatus = z.infer<typeof QuotaStatusSchema>;
 
 export const TenantSpecSchema = z.strictObject({

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { InstanceId, Usage } from "../../sdk/contract/index.ts";
+import { type InstanceId, type Usage, UsageSchema } from "../../sdk/contract/index.ts";
 import type { Clusters } from "../application/ports/clusters.ts";
 import type { SecretCipher } from "../application/ports/secrets.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
@@ -41,7 +41,9 @@ export function startUsageRecorder({ transactions, clusters, cipher, log }: Usag
         async () => {
           try {
             for (const { uid, ...usage } of await clusters.usage(kubernetesAccess(cluster, cipher))) {
-              samples.set(uid as InstanceId, usage);
+              if (UsageSchema.safeParse(usage).success) {
+                samples.set(uid as InstanceId, usage);
+              }
             }
           } catch (err) {
             log.debug({ err, cluster: cluster.name }, "a cluster did not say what its pods take; it is asked again");
@@ -51,6 +53,21 @@ export function startUsageRecorder({ transactions, clusters, cipher, log }: Usag
         log,
       ),
   );
+  const record = async (batch: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void> => {
+    try {
+      await transactions.platform((tx) => tx.work.recordUsage(batch));
+    } catch (err) {
+      const [first] = batch;
+      if (batch.length === 1 && first) {
+        log.warn({ err, instance: first.instance }, "a sample was not written");
+        return;
+      }
+      // What is wrong with one instance's must not cost the others theirs.
+      for (const sample of batch) {
+        await record([sample]);
+      }
+    }
+  };
   const loop = startLoop(
     "usage-recorder",
     FLUSH_MS,
@@ -58,11 +75,15 @@ export function startUsageRecorder({ transactions, clusters, cipher, log }: Usag
       const batch = [...samples].map(([instance, usage]) => ({ instance, ...usage }));
       samples.clear();
       if (batch.length > 0) {
-        await transactions.platform((tx) => tx.work.recordUsage(batch));
+        await record(batch);
       }
       return false;
     },
     log,
   );
-  return { ...loop, part, note: (instance, usage) => void samples.set(instance, usage) };
+  return {
+    ...loop,
+    part, // By this clock: an agent's own may be anything.
+    note: (instance, usage) => void samples.set(instance, { ...usage, time: new Date().toISOString() }),
+  };
 }

@@ -1,5 +1,14 @@
 import type { EntityManager } from "typeorm";
-import { ClawError, type InstanceId, InstancePhase, type ListQuery, type ProjectId, parseQuantity } from "../../../sdk/contract/index.ts";
+import {
+  boundedQuantity,
+  ClawError,
+  type InstanceId,
+  InstancePhase,
+  type ListQuery,
+  type ProjectId,
+  parseQuantity,
+  QUANTITY_MAX,
+} from "../../../sdk/contract/index.ts";
 import type { InstanceRepository, Page, Ref, ResourceUsage } from "../../../service/application/ports/transactions.ts";
 import type { Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
@@ -13,7 +22,8 @@ type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null;
 const columns = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
 /** Of a claw that has stopped, or whose host tells nothing any more, the last sample says nothing. */
 const from = `instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id
-  left join instance_usage u on u.instance_id = i.id and i.running and u.sampled_at > now() - interval '5 minutes'`;
+  left join instance_usage u on u.instance_id = i.id and i.running and u.sampled_at > now() - interval '5 minutes'
+    and u.sampled_at < now() + interval '5 minutes' and u.cpu <= 1e6 and u.memory_bytes <= ${QUANTITY_MAX}`;
 const select = `select ${columns} from ${from}`;
 
 /** Work is due: the reconciler has not seen the newest generation, and the pause after a failure is over. */
@@ -116,9 +126,9 @@ export class PostgresInstanceRepository implements InstanceRepository {
     const [sums] = await this.#scope.run((manager) =>
       manager.query<{ instances: string; cpu: string; memory_bytes: string; storage_bytes: string }[]>(
         `select count(*) as instances,
-                coalesce(sum(cpu * replicas), 0) as cpu,
-                coalesce(sum(memory_bytes * replicas), 0) as memory_bytes,
-                coalesce(sum(storage_bytes * replicas), 0) as storage_bytes
+                coalesce(sum(least(cpu, ${QUANTITY_MAX}) * replicas), 0) as cpu,
+                coalesce(sum(least(memory_bytes, ${QUANTITY_MAX}) * replicas), 0) as memory_bytes,
+                coalesce(sum(least(storage_bytes, ${QUANTITY_MAX}) * replicas), 0) as storage_bytes
          from instances where deleted_at is null and ($1::text is null or project_id = $1)`,
         [projectId ?? null],
       ),
@@ -210,6 +220,16 @@ function toStateRow(state: InstanceState): Pick<InstanceRow, StateColumn> {
   };
 }
 
+/** Rows from before quantities had a bound are read within it: they must not spoil the lists that they are in. */
+function boundedSpec(spec: InstanceRow["spec"]): InstanceRow["spec"] {
+  const { resources, storage } = spec;
+  return {
+    ...spec,
+    resources: { cpu: boundedQuantity(resources.cpu), memory: boundedQuantity(resources.memory) },
+    storage: { ...storage, size: boundedQuantity(storage.size) },
+  };
+}
+
 function toInstance(row: JoinedRow): Instance {
   return {
     id: row.id,
@@ -217,7 +237,7 @@ function toInstance(row: JoinedRow): Instance {
     projectId: row.project_id,
     projectName: row.project_name,
     ...toMetadata(row),
-    spec: row.spec,
+    spec: boundedSpec(row.spec),
     restartedAt: row.restarted_at?.toISOString(),
     deletedAt: row.deleted_at?.toISOString(),
     purgeData: row.purge_data,

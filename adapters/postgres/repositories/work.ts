@@ -66,7 +66,7 @@ export class PostgresWorkRepository implements WorkRepository {
          order by i.id
          on conflict (instance_id) do update
            set cpu = excluded.cpu, memory_bytes = excluded.memory_bytes, sampled_at = excluded.sampled_at
-           where excluded.sampled_at > instance_usage.sampled_at`,
+           where excluded.sampled_at > instance_usage.sampled_at or instance_usage.sampled_at > now() + interval '5 minutes'`,
         [column("instance"), column("cpu"), column("memoryBytes"), column("time")],
       ),
     );

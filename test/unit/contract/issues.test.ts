@@ -14,6 +14,17 @@ const manifest = (over: object) => ({
   ...over,
 });
 
+describe("a quantity", () => {
+  it("has a bound, and so have sums of many", ({ expect }) => {
+    for (const cpu of ["9".repeat(400), "1025Ti", "99999999999999999999", `0.${"1".repeat(40)}`]) {
+      expect(told(ManifestSchema, manifest({ spec: { type: "Echo", resources: { cpu } } }))).not.toEqual([]);
+    }
+    for (const cpu of ["500m", "2", "64Gi", "1024Ti", 1.5]) {
+      expect(told(ManifestSchema, manifest({ spec: { type: "Echo", resources: { cpu } } }))).toEqual([]);
+    }
+  });
+});
+
 describe("issuesOf", () => {
   it.for([
     {
