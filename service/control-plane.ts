@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -20,7 +21,8 @@ import { createHostedInstances } from "../adapters/providers/clusterclaw/hosted-
 import { adoptionOf } from "../components/claw-instance/adopt.ts";
 import { instanceRoot } from "../components/claw-instance/instance-dirs.ts";
 import { PROJECT_NAME, stackName } from "../components/claw-instance/instance-urns.ts";
-import { ClawError, type InstanceId, newId, type StackTarget, type TenantId } from "../sdk/contract/index.ts";
+import { ClawError, type InstanceId, LOCAL_CLUSTER, newId, type StackTarget, type TenantId } from "../sdk/contract/index.ts";
+import { LogFile } from "./agent/log-file.ts";
 import { createOperations } from "./application/create-operations.ts";
 import type { AuditEntry } from "./application/dependencies.ts";
 import { createChannelOpener } from "./application/open-channel.ts";
@@ -131,7 +133,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(async () => clusters.close());
   const recorder = startUsageRecorder({ transactions, clusters, cipher, log });
   closers.push(() => recorder.stop());
-  const openChannel = createChannelOpener({ agents, pods: clusters, transactions, cipher });
+  const storedLogs = (uid: InstanceId) => {
+    const path = join(env.dataDir, "run", uid, "logs", "claw.log");
+    return existsSync(path) ? new LogFile(path) : undefined;
+  };
+  const openChannel = createChannelOpener({ agents, pods: clusters, storedLogs, transactions, cipher });
 
   // Agents dial the port that the app comes to listen on.
   const local = { runtime: "process" as const, rootDir: env.dataDir, agentUrl: "" };
@@ -204,7 +210,18 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const hosted = createHostedInstances(env.dataDir, localLauncher);
   const sweeper = startSweeper({ transactions, hosted, graceSeconds: env.sweepSeconds, clock, log });
   const relay = startOutboxRelay({ transactions, bus, log });
-  const reviver = startLoop("agent-reviver", REVIVE_MS, () => revive(env.dataDir, local.agentUrl, log), log);
+  const reviver = startLoop(
+    "agent-reviver",
+    REVIVE_MS,
+    async () => {
+      const stopped = await revive(env.dataDir, local.agentUrl, log);
+      for (const { tenantId, id } of await transactions.platform((tx) => tx.work.listStopping(LOCAL_CLUSTER))) {
+        await (stopped.has(id) && reports.stopped(tenantId, id));
+      }
+      return false;
+    },
+    log,
+  );
   const workers = [reconciler, keeper, refresher, sweeper, relay, reviver];
   closers.push(() => Promise.all(workers.map((worker) => worker.stop())));
   await writeAccess(env.dataDir, url, adminToken);
@@ -304,13 +321,16 @@ function stackKey(cipher: SecretCipher): string {
   return Buffer.from(cipher.derive("stack-key"), "base64url").toString("base64");
 }
 
-/** Starts agents that died, each of which adopts its claw or starts it, and tells those that run where the control plane is now. */
-async function revive(dataDir: string, agentUrl: string, log: Logger): Promise<boolean> {
-  const { revived, failed } = await reviveAgents(dataDir, agentUrl, localLauncher);
+/**
+ * Starts agents that died, each of which adopts its claw, starts it or ends it, and tells those that run where the control plane is now.
+ * @returns the instances that have neither agent nor claw, as they are to
+ */
+async function revive(dataDir: string, agentUrl: string, log: Logger): Promise<ReadonlySet<string>> {
+  const { revived, failed, stopped } = await reviveAgents(dataDir, agentUrl, localLauncher);
   if (revived.length + failed.length > 0) {
     log.warn({ revived, failed }, "agents that were not running were started");
   }
-  return false;
+  return new Set(stopped);
 }
 
 /** Where the local tools and the quickstart find the service; replaced whole, readable by its owner alone. */

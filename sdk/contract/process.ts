@@ -32,7 +32,8 @@ export type ProcessSpec = z.infer<typeof ProcessSpecSchema>;
 
 /**
  * The agent's control socket: one JSON request a line, one answer a line with the same `id`. `stop` answers when the claw has
- * ended; `dial` says where the control plane is now; `shutdown` ends the agent and leaves the claw running; `apply` answers once the specification is stored.
+ * ended, after which the agent ends too; `dial` says where the control plane is now; `shutdown` ends the agent and leaves the claw running; `apply`
+ * answers once the specification is stored.
  */
 export const ControlRequestSchema = z.discriminatedUnion("method", [
   z.object({ id: z.int(), method: z.literal("status") }),
@@ -50,6 +51,9 @@ export const ControlResponseSchema = z.discriminatedUnion("ok", [
 ]);
 export type ControlResponse = z.infer<typeof ControlResponseSchema>;
 
-/** `<runDir>/agent.json`: where the agent of a run directory listens. `startTime` tells its pid from a later one. */
+/**
+ * `<runDir>/agent.json`: where the agent of a run directory listens. `startTime` tells its pid from a later one. An agent takes it away when its
+ * claw is to be stopped and is: where the file lies, an agent is, or died and may have left its claw.
+ */
 export const AgentAddressSchema = z.object({ pid: z.int(), startTime: z.string(), socket: z.string() });
 export type AgentAddress = z.infer<typeof AgentAddressSchema>;

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -15,10 +15,20 @@ export function controlSocketPath(runDir: string): string {
   return Buffer.byteLength(path) <= SOCKET_PATH_MAX ? path : join(tmpdir(), `claw-agent-${process.pid}.sock`);
 }
 
+export interface ControlServer {
+  /** Takes no further request; ends when those that it has taken are answered. */
+  close(): Promise<void>;
+}
+
 /** Serves the control protocol. Only the sole agent of a run directory may call it: it removes what lies at `path`. */
-export async function serveControl(path: string, supervisor: Supervisor, shutdown: () => void): Promise<Server> {
+export async function serveControl(path: string, supervisor: Supervisor, shutdown: () => void): Promise<ControlServer> {
   rmSync(path, { force: true });
-  const server = createServer((socket) => serveConnection(socket, supervisor, shutdown));
+  const connections = new Set<Connection>();
+  const server = createServer((socket) => {
+    const connection = serveConnection(socket, supervisor, shutdown);
+    connections.add(connection);
+    socket.once("close", () => connections.delete(connection));
+  });
   const umask = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -28,21 +38,45 @@ export async function serveControl(path: string, supervisor: Supervisor, shutdow
   } finally {
     process.umask(umask);
   }
-  return server;
+  return {
+    async close() {
+      server.close();
+      await Promise.all([...connections].map((connection) => connection.finish()));
+    },
+  };
 }
 
-function serveConnection(socket: Socket, supervisor: Supervisor, shutdown: () => void): void {
+interface Connection {
+  finish(): Promise<void>;
+}
+
+function serveConnection(socket: Socket, supervisor: Supervisor, shutdown: () => void): Connection {
+  let isClosing = false;
+  let answering: Promise<void> = Promise.resolve();
   socket.on("error", () => socket.destroy());
   const lines = createInterface({ input: socket });
   lines.on("error", () => socket.destroy());
-  lines.on("line", async (line) => {
+  const serve = async (line: string) => {
     const response = await answer(line, supervisor);
     if (response.ok && response.isShutdown) {
       socket.end(`${JSON.stringify(response.body)}\n`, shutdown);
     } else if (!socket.destroyed) {
-      socket.write(`${JSON.stringify(response.body)}\n`);
+      await new Promise<void>((resolve) => socket.write(`${JSON.stringify(response.body)}\n`, () => resolve()));
+    }
+  };
+  lines.on("line", (line) => {
+    if (!isClosing) {
+      const served = serve(line);
+      answering = answering.then(() => served);
     }
   });
+  return {
+    async finish() {
+      isClosing = true;
+      await answering;
+      socket.destroy();
+    },
+  };
 }
 
 interface Answer {

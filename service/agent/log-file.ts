@@ -127,6 +127,7 @@ export class LogFile {
       },
       close: () => {
         clearInterval(timer);
+        readNew(false);
         this.#followers.delete(beforeRotation);
       },
     };

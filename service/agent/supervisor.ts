@@ -50,6 +50,8 @@ export class Supervisor {
   #slot: Claim | undefined;
   #requested: "restart" | "kill" | undefined;
   #closed = false;
+  /** The claw is to be stopped, and is: nothing is left to supervise. */
+  #isStopped = false;
   readonly #log: (message: string) => void;
   readonly #wakeup = new Wakeup();
   readonly #applyListeners = new Set<() => void>();
@@ -111,6 +113,13 @@ export class Supervisor {
     this.#wakeup.wake();
   }
 
+  /** What stands in its file now, which somebody else wrote. */
+  follow(stored: ProcessSpec | undefined): void {
+    if (stored && (stored.specDigest !== this.#spec.specDigest || stored.running !== this.#spec.running)) {
+      this.apply(stored);
+    }
+  }
+
   /** The control plane has another address: the rest of the specification, and the claw, stay as they are. */
   dial(agentUrl: string): void {
     if (agentUrl !== this.#spec.agentUrl) {
@@ -157,12 +166,14 @@ export class Supervisor {
     }
   }
 
-  async run(): Promise<void> {
+  /** Ends when it is closed, or when the claw is to be stopped and is. */
+  async run(): Promise<"closed" | "stopped"> {
     const rotation = setInterval(() => this.log.rotateIfNeeded(), LOG_CHECK_MS);
     try {
-      while (!this.#closed) {
-        await (this.#claw ? this.#superviseRunning(this.#claw) : this.#superviseStopped()).catch((err: Error) => this.#failedStep(err));
+      while (!this.#closed && !this.#isStopped) {
+        await (this.#claw ? this.#superviseRunning(this.#claw) : this.#superviseDown()).catch((err: Error) => this.#failedStep(err));
       }
+      return this.#isStopped ? "stopped" : "closed";
     } finally {
       clearInterval(rotation);
     }
@@ -177,14 +188,19 @@ export class Supervisor {
     return this.#wakeup.wait(STEP_RETRY_MS);
   }
 
-  async #superviseStopped(): Promise<void> {
+  async #superviseDown(): Promise<void> {
     const spec = this.#spec;
     this.#requested = undefined;
     const { failed, backOff, crashes } = this.#state.current;
     if (!spec.running) {
       this.#releaseSlot();
+      if (failed || backOff) {
+        // The next start is a new attempt.
+        this.#state.change({ failed: undefined, backOff: undefined, crashes: noCrashes });
+      }
       this.#setStatus("Stopped", "Stopped", "Stopped as declared.");
-      return this.#wakeup.wait();
+      this.#isStopped = true;
+      return;
     }
     if (failed?.specDigest === spec.specDigest) {
       this.#setStatus("Failed", failed.reason, failed.message);

@@ -12,6 +12,8 @@ const RECONNECT_MAX_MS = 5_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 const CHANNELS_MAX = 256;
+/** Time for the last words to reach a control plane that is there. */
+const FAREWELL_MS = 2_000;
 
 /** The agent's connection to the control plane. It is dialled again for ever; the claw never notices. */
 export class Uplink {
@@ -20,6 +22,7 @@ export class Uplink {
   readonly #bootId = randomUUID();
   #socket: WebSocket | undefined;
   #address = "";
+  #connection: Connection | undefined;
   #attempt = 0;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -48,6 +51,7 @@ export class Uplink {
     });
     this.#socket = socket;
     const connection = new Connection(socket, this.#claw);
+    this.#connection = connection;
     let isAnswered = true;
     const heartbeat = setInterval(() => {
       if (socket.readyState !== WebSocket.OPEN) {
@@ -91,6 +95,28 @@ export class Uplink {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#socket?.close();
+  }
+
+  /** Ends the channels and the connection once all that was said is sent. One that is just being made gets the time to say it. */
+  async finish(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    const socket = this.#socket;
+    if (socket) {
+      const late = setTimeout(() => socket.terminate(), FAREWELL_MS);
+      if (socket.readyState === WebSocket.CONNECTING) {
+        await new Promise<void>((resolve) => socket.once("open", resolve).once("close", () => resolve()));
+      }
+      this.#connection?.finish();
+      await new Promise<void>((resolve) => {
+        socket.once("close", () => resolve());
+        socket.close();
+        if (socket.readyState === WebSocket.CLOSED) {
+          resolve();
+        }
+      });
+      clearTimeout(late);
+    }
   }
 
   #tell(): void {
@@ -139,6 +165,16 @@ class Connection {
   closed(): void {
     for (const handler of this.#channels.values()) {
       handler?.closed();
+    }
+    this.#channels.clear();
+  }
+
+  /** The claw has come to its end, and with it all that was open. */
+  finish(): void {
+    for (const [id, handler] of this.#channels) {
+      // What a handler has still to say belongs before the end.
+      handler?.closed();
+      this.#send({ type: "close", id });
     }
     this.#channels.clear();
   }

@@ -6,6 +6,7 @@ import type { AgentChannel, Agents } from "./ports/agents.ts";
 import { ClusterError, type KubernetesAccess } from "./ports/clusters.ts";
 import type { PodContainer, Pods } from "./ports/pods.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
+import type { StoredLog, StoredLogs } from "./ports/stored-logs.ts";
 import type { Transactions } from "./ports/transactions.ts";
 import { kubernetesAccess } from "./stack-target.ts";
 
@@ -29,6 +30,11 @@ export function channelTarget({ id, name, spec, cluster, status }: Instance, ten
   return { uid: id, name, tenant, running: spec.running, cluster, pod: status.pod?.name };
 }
 
+/** Whether nobody would answer because the claw is stopped: a stopped one has no agent. */
+export function isDown({ uid, running }: ChannelTarget, agents: Agents): boolean {
+  return !running && agents.status(uid) === undefined;
+}
+
 /** Whether anybody would answer on a channel. */
 export function isReachable({ id, cluster, status }: Instance, agents: Agents): boolean {
   return cluster === LOCAL_CLUSTER ? agents.status(id) !== undefined : status.pod !== undefined;
@@ -38,16 +44,23 @@ export type OpenChannel = (target: ChannelTarget, open: ChannelOpen) => Promise<
 
 /**
  * Opens channels on instances: through the agent, or for what the kubelet does better than an agent that lives in the same pod, through
- * the cluster's API: logs, terminals and the kill of an instance on a cluster. @throws {ClawError} `instance.unreachable`, `instance.not_running`
+ * the cluster's API: logs, terminals and the kill of an instance on a cluster. What a stopped claw of a host has logged is read where it lies. @throws {ClawError} `instance.unreachable`, `instance.not_running`
  */
 export function createChannelOpener(deps: {
   readonly agents: Agents;
   readonly pods: Pods;
+  readonly storedLogs: StoredLogs;
   readonly transactions: Transactions;
   readonly cipher: SecretCipher;
 }): OpenChannel {
   return async (target, open) => {
     if (open.channel === "tcp" && !target.running) {
+      throw notRunning(target.name);
+    }
+    if (target.cluster === LOCAL_CLUSTER && isDown(target, deps.agents)) {
+      if (open.channel === "logs") {
+        return storedLogChannel(deps.storedLogs(target.uid as InstanceId), open);
+      }
       throw notRunning(target.name);
     }
     if (target.cluster === LOCAL_CLUSTER || open.channel === "chat" || open.channel === "tcp") {
@@ -85,6 +98,27 @@ function unreachable({ name, cluster }: ChannelTarget, error: ClusterError): Cla
 }
 
 type End = Parameters<Parameters<AgentChannel["onClose"]>[0]>[0];
+
+function storedLogChannel(log: StoredLog | undefined, { tailLines, follow }: { tailLines: number; follow: boolean }): AgentChannel {
+  let follower: { close(): void } | undefined;
+  return {
+    send() {},
+    resize() {},
+    onData(listener) {
+      const text = log?.tail(tailLines) ?? "";
+      if (text !== "") {
+        listener(text);
+      }
+      follower = follow ? log?.follow(listener) : undefined;
+    },
+    onClose(listener) {
+      if (!follower) {
+        listener({});
+      }
+    },
+    close: () => follower?.close(),
+  };
+}
 
 function logChannel(
   pods: Pods,

@@ -7,7 +7,7 @@ import {
   type TenantId,
 } from "../../sdk/contract/index.ts";
 import type { Instance, InstanceState } from "../domain/instances/instance.ts";
-import { afterDisconnect, afterPodReport, afterReport } from "../domain/instances/phase.ts";
+import { afterDisconnect, afterPodReport, afterReport, afterStop } from "../domain/instances/phase.ts";
 import type { PodReport } from "../domain/instances/pod.ts";
 import { redact } from "../domain/redact.ts";
 import type { TenantTransaction, Transactions } from "./ports/transactions.ts";
@@ -95,6 +95,8 @@ export function createReports(deps: { readonly transactions: Transactions; reado
       write(tenantId, id, (instance, now) =>
         (instance.movedFrom ?? instance.cluster) === cluster ? afterPodReport(instance, pod, now) : instance.status,
       ),
+    /** Of a claw of a host that is to be stopped, and was found to be. */
+    stopped: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterStop),
     disconnected: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterDisconnect),
   };
 }

@@ -87,6 +87,18 @@ export class PostgresWorkRepository implements WorkRepository {
     return new Map(rows.map(({ key, version }) => [key, version]));
   }
 
+  async listStopping(cluster: string): Promise<readonly { tenantId: TenantId; id: InstanceId }[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: TenantId; id: InstanceId }[]>(
+        `select tenant_id, id from instances
+         where cluster = $1 and not running and phase <> 'Stopped'
+           and observed_generation = generation and deleted_at is null and moved_from is null`,
+        [cluster],
+      ),
+    );
+    return rows.map(({ tenant_id, id }) => ({ tenantId: tenant_id, id }));
+  }
+
   async findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined> {
     const [row] = await this.#scope.run((manager) =>
       manager.query<{ tenant_id: TenantId }[]>("select tenant_id from instances where id = $1", [instanceId]),

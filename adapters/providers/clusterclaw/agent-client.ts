@@ -5,6 +5,7 @@ import { createConnection } from "node:net";
 import { extname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { AgentAddressSchema, type AgentStatus, type ControlRequest, ControlResponseSchema } from "../../../sdk/contract/index.ts";
 
 const START_TIMEOUT_MS = 30_000;
@@ -94,37 +95,83 @@ function exchange(
   });
 }
 
-/** Sees to it that an agent answers in the run directory, which holds a specification. It outlives this process. */
-export async function ensureAgent(runDir: string, hostDir: string, launcher: AgentLauncher): Promise<AgentStatus> {
-  try {
-    return await callAgent(runDir, { method: "status" });
-  } catch (err) {
-    if (!(err instanceof AgentNotRunningError)) {
-      throw err;
-    }
-  }
-  let agent = startAgent(runDir, hostDir, launcher);
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    await delay(25);
+/** Whether there is an agent, or one that died and may have left its claw: one that has seen to the end of a stopped claw takes its address away. */
+export async function hasAgent(runDir: string): Promise<boolean> {
+  return (await stat(join(runDir, "agent.json")).catch(() => undefined)) !== undefined;
+}
+
+/** What is of interest here of a stored specification, whatever version of this program wrote it. */
+const StoredSpecSchema = z.object({ running: z.boolean(), specDigest: z.string() });
+
+/** What a run directory is for; undefined when there is nothing. */
+export async function readSpec(runDir: string): Promise<z.infer<typeof StoredSpecSchema> | undefined> {
+  const text = await readFile(join(runDir, "process.json"), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : StoredSpecSchema.parse(JSON.parse(text));
+}
+
+/** Whether the run directory's specification wants a claw that runs, or something of one may be left. */
+async function needsAgent(runDir: string): Promise<boolean> {
+  const spec = await readSpec(runDir);
+  return spec !== undefined && (spec.running || (await hasAgent(runDir)));
+}
+
+/**
+ * Asks the agent of a run directory, and starts one where none answers: it takes over what it finds, and outlives this process. Undefined when
+ * none is needed: the claw is to be stopped, and is.
+ */
+export async function askAgent(
+  runDir: string,
+  hostDir: string,
+  launcher: AgentLauncher,
+  call: ControlCall,
+  options: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<AgentStatus | undefined> {
+  let agent: ChildProcess | undefined;
+  for (const deadline = Date.now() + START_TIMEOUT_MS; ; await delay(25)) {
     try {
-      return await callAgent(runDir, { method: "status" });
+      return await callAgent(runDir, call, options);
     } catch (err) {
       if (!(err instanceof AgentNotRunningError)) {
         throw err;
       }
     }
-    if (agent.exitCode === 0) {
+    if (!(await needsAgent(runDir))) {
+      return undefined;
+    }
+    if (agent?.exitCode === 0) {
       // Another one supervised the claw still, which may have been about to end.
       await delay(RESTART_MS);
-      agent = startAgent(runDir, hostDir, launcher);
+      agent = undefined;
     }
+    agent ??= startAgent(runDir, hostDir, launcher);
     if (Date.now() > deadline) {
       throw new Error(
         `AgentNotStarted: the agent in '${runDir}' did not start within ${START_TIMEOUT_MS / 1000} s; see logs/agent.log there`,
       );
     }
   }
+}
+
+/** Ends claw and agent of a run directory whose specification wants neither, whichever of them died before. */
+export async function endAgent(
+  runDir: string,
+  hostDir: string,
+  launcher: AgentLauncher,
+  options: { timeoutMs: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  while (await needsAgent(runDir)) {
+    await askAgent(runDir, hostDir, launcher, { method: "stop" }, options);
+    await endStopped(runDir);
+  }
+}
+
+/** Ends the agent of a stopped claw: one of an earlier version stays. */
+async function endStopped(runDir: string): Promise<void> {
+  await callAgent(runDir, { method: "shutdown" }).catch((err: Error) => {
+    if (!(err instanceof AgentNotRunningError)) {
+      throw err;
+    }
+  });
 }
 
 function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: AgentLauncher): ChildProcess {
@@ -149,33 +196,37 @@ function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: Ag
   }
 }
 
+/** What became of the agents of a host, by the uids of their instances. */
+export interface Revival {
+  /** Started: they did not run. */
+  readonly revived: string[];
+  /** Could not be started. */
+  readonly failed: string[];
+  /** Stopped, as they are to be: they have neither agent nor claw. */
+  readonly stopped: string[];
+}
+
 /**
- * Sees to it that a host's agents run and dial the control plane where it is now. Those that do not run, after a reboot for example,
- * are started: each adopts or starts its claw. Answers the instance uids of those that were started and of those that could not be.
+ * Sees to it that the agents of a host's claws that are to run do so and dial the control plane where it is now. Those that do not run, after
+ * a reboot for example, are started: each adopts or starts its claw. What is left of a claw that is to be stopped is ended.
  */
-export async function reviveAgents(
-  hostDir: string,
-  agentUrl: string,
-  launcher: AgentLauncher,
-): Promise<{ revived: string[]; failed: string[] }> {
-  const revived: string[] = [];
-  const failed: string[] = [];
+export async function reviveAgents(hostDir: string, agentUrl: string, launcher: AgentLauncher): Promise<Revival> {
+  const revival: Revival = { revived: [], failed: [], stopped: [] };
   for (const uid of await readdir(join(hostDir, "run")).catch(() => [])) {
     const runDir = join(hostDir, "run", uid);
-    if (!(await stat(join(runDir, "process.json")).catch(() => undefined))) {
+    if (!(await needsAgent(runDir).catch(() => true))) {
+      revival.stopped.push(uid);
       continue;
     }
-    const dial = () => callAgent(runDir, { method: "dial", agentUrl });
     try {
-      await dial();
+      const { phase } = await callAgent(runDir, { method: "dial", agentUrl });
+      await (phase === "Stopped" && endStopped(runDir));
     } catch {
-      await ensureAgent(runDir, hostDir, launcher)
-        .then(dial)
-        .then(
-          () => revived.push(uid),
-          () => failed.push(uid),
-        );
+      await askAgent(runDir, hostDir, launcher, { method: "dial", agentUrl }).then(
+        () => revival.revived.push(uid),
+        () => revival.failed.push(uid),
+      );
     }
   }
-  return { revived, failed };
+  return revival;
 }

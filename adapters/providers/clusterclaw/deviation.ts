@@ -18,9 +18,14 @@ export function deviationOf(type: string, declared: PropertyMap, found: Property
   const diffs = (READ[type] ?? []).flatMap((property) =>
     property === "files"
       ? fileDiffs(toFiles(declared["files"]), toFiles(found["files"]))
-      : diffValues({ [property]: declared[property] }, { [property]: found[property] }),
+      : diffValues({ [property]: declaredOf(property, declared) }, { [property]: found[property] }),
   );
   return diffs.length > 0 ? { op: "changed", diffs } : undefined;
+}
+
+/** Checkpoints of earlier versions say that a stopped claw has an agent. */
+function declaredOf(property: string, declared: PropertyMap): PropertyValue | undefined {
+  return property === "agentRunning" ? declared["running"] : declared[property];
 }
 
 type Files = Readonly<Record<string, string>>;

@@ -1,19 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { ClawRuntimeSchema, type ProcessSpec } from "../../../sdk/contract/index.ts";
+import { type AgentPhase, ClawRuntimeSchema, type ProcessSpec } from "../../../sdk/contract/index.ts";
 import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
 import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
-import { type AgentLauncher, AgentNotRunningError, callAgent, ensureAgent } from "./agent-client.ts";
+import { type AgentLauncher, AgentNotRunningError, askAgent, callAgent, endAgent, hasAgent, readSpec } from "./agent-client.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
 const STOP_SLACK_MS = 60_000;
-const AGENT_END_MS = 5_000;
 
 const AbsolutePathSchema = z.string().refine(isAbsolute, "must be an absolute path");
 const ProcessInputsSchema = z.strictObject({
@@ -34,8 +32,8 @@ const ProcessInputsSchema = z.strictObject({
 type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
 
 /**
- * A supervised claw. It is made when its agent has taken over the specification: whether the claw is ready is the agent's to
- * report. Outputs add `specDigest` and `agentRunning`.
+ * A supervised claw. It is made when its agent has taken over the specification: whether the claw is ready is the agent's to report. One that
+ * is stopped has a specification and no agent. Outputs add `specDigest` and `agentRunning`: whether there is an agent that wants it to run.
  */
 export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs> {
   return {
@@ -47,7 +45,7 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
     plan: (inputs) => ({
       ...inputs,
       specDigest: hasUnknown(inputs) ? UNKNOWN : toSpec(ProcessInputsSchema.parse(inputs)).specDigest,
-      agentRunning: true,
+      agentRunning: inputs["running"] ?? UNKNOWN,
     }),
     async create(inputs, { signal }) {
       try {
@@ -67,8 +65,8 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
       if (!stored && !(await isDirectory(inputs.runDir))) {
         return undefined;
       }
-      const agentRunning = await isAgentRunning(inputs.runDir);
       const { running, specDigest } = stored ?? { running: false, specDigest: "" };
+      const agentRunning = running ? (await phaseOfAgent(inputs.runDir)) !== undefined : await isRunning(inputs.runDir);
       return { inputs: toProperties({ ...inputs, running }), outputs: toProperties({ ...inputs, running, specDigest, agentRunning }) };
     },
     update: (_olds, news, { signal }) => hand(news, launcher, signal),
@@ -83,28 +81,23 @@ export async function endProcess(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (await readSpec(runDir)) {
-    // An agent is needed even when it died: only it knows how to find and stop its claw.
-    await ensureAgent(runDir, hostDir, launcher);
-    await callAgent(runDir, { method: "stop" }, { timeoutMs: graceSeconds * 1000 + STOP_SLACK_MS, signal });
-    // Without it nobody revives the agent between here and the removal of its folder.
-    await rm(join(runDir, "process.json"), { force: true });
+    // Whoever starts an agent from here on, it starts no claw.
+    const spec = JSON.parse(await readFile(join(runDir, "process.json"), "utf8"));
+    await writeSpec(runDir, { ...spec, running: false });
+    await endAgent(runDir, hostDir, launcher, { timeoutMs: graceSeconds * 1000 + STOP_SLACK_MS, signal });
   }
-  await endAgent(runDir);
   await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
   await releasePorts(hostDir, instanceUid);
 }
 
-/** Hands the specification to the agent, which is started when there is none. */
+/** Writes the specification down, which is what holds whoever dies from here on, and sees to it that an agent has it where one is needed. */
 async function hand(inputs: ProcessInputs, launcher: AgentLauncher, signal: AbortSignal | undefined): Promise<PropertyMap> {
   const spec = toSpec(inputs);
   const { runDir, hostDir } = inputs;
   await mkdir(join(runDir, "logs"), { recursive: true, mode: 0o700 });
-  if (!(await isAgentRunning(runDir))) {
-    await writeSpec(spec);
-    await ensureAgent(runDir, hostDir, launcher);
-  }
-  await callAgent(runDir, { method: "apply", spec }, { signal });
-  return toProperties({ ...inputs, specDigest: spec.specDigest, agentRunning: true });
+  await writeSpec(runDir, spec);
+  await askAgent(runDir, hostDir, launcher, { method: "apply", spec }, { signal });
+  return toProperties({ ...inputs, specDigest: spec.specDigest, agentRunning: spec.running });
 }
 
 function toSpec(inputs: ProcessInputs): ProcessSpec {
@@ -117,16 +110,8 @@ function toSpec(inputs: ProcessInputs): ProcessSpec {
   return { ...spec, specDigest: digestOf(spec) };
 }
 
-/** What of a stored specification is of interest here; whatever version of this program wrote it. */
-const StoredSpecSchema = z.object({ running: z.boolean(), specDigest: z.string() });
-
-async function readSpec(runDir: string): Promise<z.infer<typeof StoredSpecSchema> | undefined> {
-  const text = await readFile(join(runDir, "process.json"), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : StoredSpecSchema.parse(JSON.parse(text));
-}
-
-async function writeSpec(spec: ProcessSpec): Promise<void> {
-  const path = join(spec.dirs.runDir, "process.json");
+async function writeSpec(runDir: string, spec: ProcessSpec): Promise<void> {
+  const path = join(runDir, "process.json");
   const draft = `${path}.${randomBytes(6).toString("hex")}.new`;
   const file = await open(draft, "wx", 0o600);
   try {
@@ -138,13 +123,13 @@ async function writeSpec(spec: ProcessSpec): Promise<void> {
   await rename(draft, path);
 }
 
-async function isAgentRunning(runDir: string): Promise<boolean> {
+/** What the agent says of its claw; undefined when no agent answers. */
+async function phaseOfAgent(runDir: string): Promise<AgentPhase | undefined> {
   try {
-    await callAgent(runDir, { method: "status" });
-    return true;
+    return (await callAgent(runDir, { method: "status" })).phase;
   } catch (err) {
     if (err instanceof AgentNotRunningError) {
-      return false;
+      return undefined;
     }
     throw err;
   }
@@ -161,17 +146,13 @@ async function releasePorts(hostDir: string, uid: string): Promise<void> {
   }
 }
 
-async function endAgent(runDir: string): Promise<void> {
-  for (const deadline = Date.now() + AGENT_END_MS; Date.now() < deadline; await delay(20)) {
-    try {
-      await callAgent(runDir, { method: "shutdown" });
-    } catch (err) {
-      if (err instanceof AgentNotRunningError) {
-        return;
-      }
-      throw err;
-    }
+/** Whether something of a claw that is to be stopped goes on, and nobody is ending it. */
+async function isRunning(runDir: string): Promise<boolean> {
+  if (!(await hasAgent(runDir))) {
+    return false;
   }
+  const phase = await phaseOfAgent(runDir);
+  return phase !== "Stopping" && phase !== "Stopped" && (await hasAgent(runDir));
 }
 
 /** Plain JSON: what has a value of undefined is left out. */

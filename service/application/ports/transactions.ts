@@ -235,6 +235,8 @@ export interface WorkRepository {
    * name. All of them at a time, as that is one cheap query.
    */
   listVersions(): Promise<ReadonlyMap<string, string>>;
+  /** Instances of a cluster that are to be stopped, with nothing due, and which are not known to be. */
+  listStopping(cluster: string): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
   /** Those of the instances that exist, of any tenant and in any state. */

@@ -16,6 +16,13 @@ const applying = {
   message: "it has not taken its new configuration over yet",
 } as const;
 
+/** On a host a claw that is stopped has no process, and so no agent; it is no more than its files. */
+const stopped = {
+  ready: { type: "Ready", status: "False", reason: "Stopped", message: "Stopped as declared." },
+  agent: { type: "AgentConnected", status: "False", reason: "Stopped", message: "a stopped claw has no agent" },
+  config: { type: "ConfigSynced", status: "Unknown", reason: "Stopped", message: "it reads its configuration when it starts" },
+} as const;
+
 /** Failures that only another specification mends, whatever happens elsewhere. */
 const FINAL_REASONS = new Set(["VersionNotFound", "PlaceholderPackage", "NodeUnsupported"]);
 
@@ -146,8 +153,22 @@ export function afterPodReport(instance: Instance, pod: PodReport | undefined, n
   return derive(instance, { ...instance.status, conditions, pod }, now);
 }
 
+/** The state after its host was found to have neither agent nor claw of it, as declared; its agent may have died before it could say so. */
+export function afterStop(instance: Instance, now: string): InstanceState {
+  const { agent } = instance.status;
+  if (!agent || instance.spec.running || !isSettled(instance)) {
+    return instance.status;
+  }
+  const { pid: _pid, port: _port, config: _config, ...last } = agent;
+  const { reason, message } = stopped.ready;
+  return derive(instance, { ...instance.status, agent: { ...last, phase: "Stopped", reason, message, since: now } }, now);
+}
+
 /** The state after its agent's connection was lost: what it last said still stands, since instances outlive connections. */
 export function afterDisconnect(instance: Instance, now: string): InstanceState {
+  if (isDown(instance, instance.status.phase)) {
+    return instance.status;
+  }
   const conditions = withCondition(
     instance.status.conditions,
     {
@@ -163,6 +184,14 @@ export function afterDisconnect(instance: Instance, now: string): InstanceState 
 
 function derive(instance: Instance, state: InstanceState, now: string): InstanceState {
   const phase = phaseOf(instance, state);
+  if (isDown(instance, phase)) {
+    const hasConfig = state.conditions.some(({ type }) => type === "ConfigSynced");
+    const conditions = [stopped.ready, stopped.agent, ...(hasConfig ? [stopped.config] : [])].reduce(
+      (all, condition) => withCondition(all, condition, now),
+      state.conditions,
+    );
+    return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };
+  }
   const ready = isReady(instance, state) && instance.spec.running;
   const cause = notProvisioned(state) ?? state.pod ?? state.agent;
   const conditions = withCondition(
@@ -176,6 +205,11 @@ function derive(instance: Instance, state: InstanceState, now: string): Instance
     now,
   );
   return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };
+}
+
+/** Whether it is a process of a host that is to be stopped, and is. */
+function isDown(instance: Instance, phase: InstancePhase): boolean {
+  return !onCluster(instance) && !instance.spec.running && phase === InstancePhase.Stopped;
 }
 
 function onCluster(instance: Instance): boolean {

@@ -12,7 +12,7 @@ import {
   TerminalSizeSchema,
   webSockets,
 } from "../../../sdk/contract/index.ts";
-import type { ChannelTarget } from "../../application/open-channel.ts";
+import { type ChannelTarget, isDown, notRunning } from "../../application/open-channel.ts";
 import type { AgentChannel } from "../../application/ports/agents.ts";
 import { type AppDependencies, authenticate, bearerOf, contextOf, tenantHeaderOf } from "../context.ts";
 
@@ -55,7 +55,12 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
       socket.off("message", keep);
       pipe(socket, channel, form, early);
     });
-  route(webSockets.stream, async (socket, { uid }) => serveChat(socket, uid, deps));
+  route(webSockets.stream, async (socket, target) => {
+    if (isDown(target, deps.agents)) {
+      throw notRunning(target.name);
+    }
+    serveChat(socket, target.uid, deps);
+  });
   relay(webSockets.logs, "text", ({ tailLines }) => ({ channel: "logs", tailLines, follow: true }));
   relay(webSockets.console, "binary", ({ cols, rows }) => ({ channel: "console", cols, rows }));
   relay(webSockets.connect, "binary", () => ({ channel: "tcp" }));

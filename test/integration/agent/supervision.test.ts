@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
@@ -30,7 +30,7 @@ describe("agent", () => {
     expect(status.port).toBeGreaterThanOrEqual(19_000);
   });
 
-  it("lets a request in flight finish before it stops, and starts again when asked", async ({ expect }) => {
+  it("lets a request in flight finish before it stops, ends with it, and starts again when asked", async ({ expect }) => {
     const host = aHost();
     const agent = await TestAgent.start(aSpec(host));
     const { port, pid } = await agent.reaches("Ready");
@@ -38,10 +38,34 @@ describe("agent", () => {
     await until(() => agent.log().includes("slow request"), "the request is in flight");
     await agent.call("apply", aSpec(host, { running: false }));
     expect(await slow).toEqual({ done: true });
-    await agent.reaches("Stopped");
+    await agent.ended();
     expect(isRunning(pid)).toBe(false);
-    await agent.call("apply", aSpec(host));
-    expect((await agent.reaches("Ready")).port).toBe(port);
+    expect(agent.child.exitCode).toBe(0);
+    const { dirs } = aSpec(host);
+    expect(readdirSync(dirs.runDir).filter((name) => name.startsWith("agent"))).toEqual([]);
+    const next = await TestAgent.start(aSpec(host));
+    expect((await next.reaches("Ready")).port).toBe(port);
+  });
+
+  it("follows what is written down for it, though whoever wrote it died before it could tell", async ({ expect }) => {
+    const host = aHost();
+    const agent = await TestAgent.start(aSpec(host));
+    const { pid } = await agent.reaches("Ready");
+    writeFileSync(join(agent.runDir, "process.json"), JSON.stringify(aSpec(host, { running: false })));
+    await agent.ended();
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  it("tries anew when what failed was stopped and is started", async ({ expect }) => {
+    const host = aHost();
+    const spec = aSpec(host, { env: { EXIT_CODE: "78" } });
+    const agent = await TestAgent.start(spec);
+    await agent.reaches("Failed", "ConfigError");
+    await agent.call("stop");
+    await agent.ended();
+    const next = await TestAgent.start(spec);
+    await next.reaches("Failed", "ConfigError");
+    expect(next.log().match(/starts/g)).toHaveLength(2);
   });
 
   it("kills a claw that ignores its stop signal after the grace time, and leaves no orphan", async ({ expect }) => {
@@ -50,7 +74,7 @@ describe("agent", () => {
     const agent = await TestAgent.start(aSpec(host, { env: { STUBBORN: "1", CHILD: "1" }, runtime: { stop } }));
     await agent.reaches("Ready");
     await agent.call("stop");
-    await until(() => processesIn(host).every((pid) => pid === agent.child.pid), "only the agent is left");
+    await until(() => processesIn(host).length === 0, "no process is left");
     expect(agent.log()).toMatch(/child \d+/);
   });
 
@@ -223,7 +247,7 @@ describe("agent", () => {
     await agent.call("apply", aSpec(host, { running: false, env: { STUBBORN: "1" }, runtime: { stop } }));
     await agent.reaches("Stopping");
     await agent.call("kill");
-    await agent.reaches("Stopped");
+    await agent.ended();
     expect(isRunning(pid)).toBe(false);
   });
 });
@@ -255,6 +279,21 @@ describe("agent death", () => {
     const after = await second.reaches("Ready");
     expect(after.pid).not.toBe(pid);
     expect(isRunning(pid)).toBe(false);
+  });
+
+  it("while the claw was ending leaves its end to the next agent", async ({ expect }) => {
+    const host = aHost();
+    const changes = { env: { STUBBORN: "1", CHILD: "detached" }, runtime: { stop: { signal: "SIGTERM" as const, graceSeconds: 1 } } };
+    const first = await TestAgent.start(aSpec(host, changes));
+    await first.reaches("Ready");
+    await first.call("apply", aSpec(host, { ...changes, running: false }));
+    await first.reaches("Stopping");
+    first.child.kill("SIGKILL");
+    await until(() => !isRunning(first.child.pid), "the agent is dead");
+    expect(processesIn(host)).toHaveLength(2);
+    const second = await TestAgent.start(aSpec(host, { ...changes, running: false }));
+    await second.ended();
+    expect(processesIn(host)).toEqual([]);
   });
 
   it("stops the claw and ends when its run directory is removed", async ({ expect }) => {

@@ -23,8 +23,23 @@ describe("agent uplink", () => {
     await until(() => plane.frames.some((frame) => frame.type === "status" && frame.status.phase === "Ready"), "Ready is reported");
     await agent.call("stop");
     expect(isRunning(status.pid)).toBe(false);
-    // Its answer and its report come by different ways, in any order.
-    await until(() => plane.frames.some((frame) => frame.type === "status" && frame.status.phase === "Stopped"), "Stopped is reported");
+    await agent.ended();
+    expect(plane.frames.at(-1)).toMatchObject({ type: "status", status: { phase: "Stopped", lastExitCode: 0 } });
+  });
+
+  it("says that the claw is stopped though it is only just connecting", async ({ expect }) => {
+    const plane = await TestControlPlane.start();
+    const agent = await TestAgent.start(aSpec(aHost(), { agentUrl: plane.url, running: false }));
+    await agent.ended();
+    expect(plane.frames).toMatchObject([{ type: "hello", status: { phase: "Stopped" } }]);
+  });
+
+  it("ends a stopped claw's agent though no control plane is there to be told", async ({ expect }) => {
+    const agent = await TestAgent.start(aSpec(aHost()));
+    await agent.reaches("Ready");
+    await agent.call("stop");
+    await agent.ended();
+    expect(agent.child.exitCode).toBe(0);
   });
 
   it("dials again until the control plane is back, and the claw never notices", async ({ expect }) => {
@@ -61,6 +76,15 @@ describe("agent channels", () => {
     expect(follow.end).toBeUndefined();
   });
 
+  it("ends a log that is followed when the claw is stopped, with its last words", async ({ expect }) => {
+    const { plane, agent } = await connected();
+    const follow = plane.open({ channel: "logs", tailLines: 0, follow: true });
+    await plane.open({ channel: "logs", tailLines: 0, follow: false }).ended();
+    await agent.call("stop");
+    expect(await follow.ended()).not.toHaveProperty("error");
+    expect(follow.data.join("")).toBe("stopping\n");
+  });
+
   it("streams a chat turn and its token usage", async ({ expect }) => {
     const { plane } = await connected();
     const chat = plane.open({ channel: "chat", message: "hello there", session: "s1" });
@@ -83,13 +107,14 @@ describe("agent channels", () => {
 
   it("answers a chat with an error when the claw refuses or is down", async ({ expect }) => {
     const wrong = { protocol: "openai-chat-completions" as const, path: "/v1/chat/completions", model: "fixture" };
-    const { plane, agent } = await connected({ runtime: { chat: wrong } });
+    const { plane, agent, status } = await connected({ runtime: { chat: wrong } });
     const refused = plane.open({ channel: "chat", message: "x", session: "s" });
     await refused.ended();
     expect(refused.data.map((data) => JSON.parse(data))).toEqual([{ type: "error", message: "wrong token" }]);
-    await agent.call("stop");
+    process.kill(status.pid ?? 0, "SIGKILL");
+    await agent.reaches("BackOff");
     const down = plane.open({ channel: "chat", message: "x", session: "s" });
-    expect(await down.ended()).toMatchObject({ error: "the instance is not running: Stopped (Stopped)" });
+    expect(await down.ended()).toMatchObject({ error: "the instance is not running: BackOff (Crashed)" });
   });
 
   it("relays a TCP connection to the claw's port both ways", async ({ expect }) => {

@@ -44,6 +44,7 @@ describe("schema", () => {
         "MeasureUsage1700000000007",
         "KeepClusters1700000000008",
         "SeeVersions1700000000009",
+        "SeeWhatStops1700000000015",
       ]);
   });
 
@@ -62,6 +63,8 @@ describe("schema", () => {
     const { MeasureUsage1700000000007 } = await import("../../../adapters/postgres/migrations/0007-measure-usage.ts");
     const { KeepClusters1700000000008 } = await import("../../../adapters/postgres/migrations/0008-keep-clusters.ts");
     const { SeeVersions1700000000009 } = await import("../../../adapters/postgres/migrations/0009-see-versions.ts");
+    const { SeeWhatStops1700000000015 } = await import("../../../adapters/postgres/migrations/0015-see-what-stops.ts");
+    await new SeeWhatStops1700000000015().down(queryRunner);
     await new SeeVersions1700000000009().down(queryRunner);
     await new KeepClusters1700000000008().down(queryRunner);
     await new MeasureUsage1700000000007().down(queryRunner);

@@ -8,7 +8,7 @@ import { callAgent } from "../../../adapters/providers/clusterclaw/agent-client.
 import { instanceUrns } from "../../../components/claw-instance/instance-urns.ts";
 import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
-import { aHost, isRunning, until } from "../../support/agent/harness.ts";
+import { aHost, isRunning, processesIn, until } from "../../support/agent/harness.ts";
 import { freePort } from "../../support/free-port.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -83,8 +83,9 @@ describe("stacks/tenant under the real Pulumi CLI", () => {
     const { pid } = await callAgent(runDir, { method: "status" });
     declare(aFixtureInstance(host, "echo-1", { deletionPolicy: "retain", running: false }));
     expect(await pulumi("up", "--yes", "--skip-preview", "-s", "acme")).toMatch(/echo-1-process updat/);
-    await until(async () => (await phase()) === "Stopped", "the claw is stopped");
+    await until(() => processesIn(host).length === 0, "neither agent nor claw is left");
     expect(isRunning(pid)).toBe(false);
+    await pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes", "-s", "acme");
 
     await pulumi("destroy", "--yes", "--skip-preview", "-s", "acme");
     expect(existsSync(runDir)).toBe(false);

@@ -38,16 +38,17 @@ const allSettled = () =>
     90_000,
   );
 
-/** An instance that was stopped before its claw was started has nothing written down. */
+/** A stopped instance has no agent; one that was stopped before its claw was started has nothing written down. */
+const noAgent = JSON.stringify({});
 const neverStarted = JSON.stringify({ restarts: 0 });
 
 /** What each run directory's agent has written down; the claw's process is known by its pid and start time. */
-async function supervised(): Promise<Map<string, { agent: number; claw: string | undefined; restarts: number }>> {
+async function supervised(): Promise<Map<string, { agent: number | undefined; claw: string | undefined; restarts: number }>> {
   const runDir = join(service().dataDir, "run");
   const read = async (uid: string, file: string, absent?: string) =>
     JSON.parse(await readFile(join(runDir, uid, file), "utf8").catch((error) => absent ?? Promise.reject(error)));
   const entries = (await readdir(runDir)).map(async (uid) => {
-    const [agent, state] = await Promise.all([read(uid, "agent.json"), read(uid, "state.json", neverStarted)]);
+    const [agent, state] = await Promise.all([read(uid, "agent.json", noAgent), read(uid, "state.json", neverStarted)]);
     return [uid, { agent: agent.pid, claw: state.claw && `${state.claw.pid}/${state.claw.startTime}`, restarts: state.restarts }] as const;
   });
   return new Map(await Promise.all(entries));
@@ -60,7 +61,7 @@ async function agents(): Promise<number[]> {
   return (await Promise.all(texts)).flatMap((text) => (text === undefined ? [] : [JSON.parse(text).pid]));
 }
 
-/** Every process that has to do with an instance: an agent each, and a claw for those that run. */
+/** Every process that has to do with an instance: an agent and a claw for each that runs, none for those that are stopped. */
 function instanceProcesses(): number[] {
   return processesIn(join(service().dataDir, "run"));
 }
@@ -68,7 +69,11 @@ function instanceProcesses(): number[] {
 async function expectExactly(items: readonly ClawInstance[], expect: ExpectStatic) {
   const known = await supervised();
   expect([...known.keys()].sort()).toEqual(items.map(({ metadata }) => metadata.uid).sort());
-  const pids = [...known.values()].flatMap(({ agent, claw }) => [agent, ...(claw ? [Number(claw.split("/")[0])] : [])]);
+  const running = new Set(items.filter(({ spec }) => spec.running).map(({ metadata }) => metadata.uid));
+  expect(new Set([...known].flatMap(([uid, { agent, claw }]) => (agent !== undefined || claw ? [uid] : [])))).toEqual(running);
+  const pids = [...known.values()]
+    .flatMap(({ agent, claw }) => [agent, claw && Number(claw.split("/")[0])])
+    .filter((pid) => pid !== undefined);
   // An agent that was started beside another may still be about to see that.
   await expect.poll(() => instanceProcesses().sort(), { timeout: 30_000 }).toEqual(pids.sort());
   expect([...known.values()].map(({ restarts }) => restarts)).toEqual(items.map(() => 0));

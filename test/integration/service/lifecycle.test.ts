@@ -1,7 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Client } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
 import { NotFoundError } from "../../../sdk/client/index.ts";
+import type { ClawInstance } from "../../../sdk/contract/index.ts";
+import { processesIn } from "../../support/agent/harness.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { hasCli, noCli } from "../../support/engine/pulumi-cli.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
@@ -97,6 +100,87 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
     await until(
       () => instancePid("cycle"),
       (pid) => pid !== undefined && pid !== before,
+    );
+  });
+
+  it("has no process while it is stopped: what is known of it is there all the same, and what takes one is refused", {
+    timeout: 4 * patienceMs,
+  }, async ({ expect }) => {
+    const claw = service.claw("acme");
+    const { metadata } = await claw.instances.create(anEcho("idle", { running: false }));
+    const processes = () => processesIn(join(service.dataDir, "run", metadata.uid));
+    const said = ({ status }: ClawInstance) => status.conditions.map(({ type, status: is, reason }) => `${type}=${is} ${reason}`);
+    const stopped = ["AgentConnected=False Stopped", "Provisioned=True Applied", "Ready=False Stopped"];
+    expect(said(await phase("idle", "Stopped"))).toEqual(stopped);
+    expect(processes()).toEqual([]);
+    expect((await claw.instances.logs("idle", {})).lines).toEqual([]);
+    await claw.instances.start("idle");
+    await phase("idle", "Running");
+    expect(processes()).toHaveLength(2);
+    await claw.instances.stop("idle");
+    const idle = await phase("idle", "Stopped");
+    expect(said(idle)).toEqual(stopped);
+    expect(idle.status).toMatchObject({ restarts: 0, readyReplicas: 0 });
+    await until(
+      async () => processes(),
+      (pids) => pids.length === 0,
+    );
+
+    const logged = (await claw.instances.logs("idle", {})).lines;
+    expect(logged.join("\n")).not.toBe("");
+    const followed: string[] = [];
+    for await (const text of claw.instances.followLogs("idle", { tailLines: 1000 })) {
+      followed.push(text);
+      break;
+    }
+    expect(followed.join("").trimEnd().split("\n")).toEqual(logged);
+    const refusal = { code: "instance.not_running", message: expect.stringContaining("'idle' is stopped") };
+    const chat = async () => {
+      for await (const _ of (await claw.instances.chat("idle")).send("anybody there?")) {
+        // Nothing comes.
+      }
+    };
+    await expect(chat()).rejects.toMatchObject(refusal);
+    await expect(claw.instances.console("idle", {})).rejects.toMatchObject(refusal);
+    await claw.instances.kill("idle");
+    await claw.instances.replace(
+      "idle",
+      anEcho("idle", { running: false, config: { overrides: [{ key: "reply.prefix", value: "new: " }] } }),
+    );
+    await phase("idle", "Stopped");
+    expect(processes()).toEqual([]);
+    await claw.instances.restart("idle");
+    await phase("idle", "Running");
+    let answer = "";
+    for await (const event of (await claw.instances.chat("idle")).send("hello")) {
+      answer += event.type === "delta" ? event.text : "";
+    }
+    expect(answer).toContain("new: ");
+  });
+
+  it("is Stopped though its agent was killed before, and though nobody heard its last words", { timeout: 4 * patienceMs }, async ({
+    expect,
+  }) => {
+    const claw = service.claw("acme");
+    await claw.instances.create(anEcho("orphan"));
+    const { metadata } = await phase("orphan", "Running");
+    const runDir = join(service.dataDir, "run", metadata.uid);
+    const agent = JSON.parse(await readFile(join(runDir, "agent.json"), "utf8")).pid as number;
+    process.kill(agent, "SIGKILL");
+    await claw.instances.stop("orphan");
+    await phase("orphan", "Stopped");
+    expect(processesIn(runDir)).toEqual([]);
+
+    // As it stands where the control plane died between the end of the claw and its agent's report.
+    const database = new Client(service.databaseUrl);
+    await database.connect();
+    const unheard = `update instances set phase = 'Running', agent = jsonb_set(agent::jsonb, '{phase}', '"Ready"')::json where id = $1`;
+    expect((await database.query(unheard, [metadata.uid])).rowCount).toBe(1);
+    await database.end();
+    await service.restart();
+    await until(
+      () => service.claw("acme").instances.get("orphan"),
+      ({ status }) => status.phase === "Stopped",
     );
   });
 

@@ -126,7 +126,7 @@ export class TestAgent {
       env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: join(tmpdir(), "claw-agent-test-cache") },
     });
     const agent = new TestAgent(runDir, child);
-    await until(() => agent.address?.pid === child.pid, "the agent listens");
+    await until(() => agent.address?.pid === child.pid || child.exitCode !== null, "the agent listens, or has nothing to do");
     return agent;
   }
 
@@ -167,6 +167,11 @@ export class TestAgent {
       timeoutMs,
     );
     return status;
+  }
+
+  /** Waits until it has ended by itself, as it does with a claw that is stopped. */
+  async ended(): Promise<void> {
+    await until(() => this.child.exitCode !== null, "the agent ends");
   }
 
   log(): string {

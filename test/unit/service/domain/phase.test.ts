@@ -1,7 +1,14 @@
 import { describe, it } from "vitest";
 import type { AgentStatus } from "../../../../sdk/contract/index.ts";
 import type { Instance } from "../../../../service/domain/instances/instance.ts";
-import { afterDisconnect, afterOperation, afterPodReport, afterReport, isFinal } from "../../../../service/domain/instances/phase.ts";
+import {
+  afterDisconnect,
+  afterOperation,
+  afterPodReport,
+  afterReport,
+  afterStop,
+  isFinal,
+} from "../../../../service/domain/instances/phase.ts";
 import type { PodReport } from "../../../../service/domain/instances/pod.ts";
 import { anInstance } from "../../../support/builders/instance.ts";
 
@@ -108,6 +115,54 @@ describe("instance phase", () => {
     const ready = reported(applied(anInstance()), report("Ready"));
     const later = afterReport(ready, report("Ready"), "2026-01-01T09:00:00.000Z");
     expect(later.conditions.find((condition) => condition.type === "Ready")?.lastTransitionTime).toBe(NOW);
+  });
+});
+
+describe("a stopped claw of a host, which has no process", () => {
+  const running = reported(applied(anInstance()), report("Ready"));
+  const said = ({ conditions }: Instance["status"]) =>
+    conditions.filter(({ type }) => type !== "Provisioned").map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+  const down = ["AgentConnected=False Stopped", "Ready=False Stopped"];
+
+  it("says so in its conditions: whether it was never started, has just ended, or its agent has gone", ({ expect }) => {
+    const never = anInstance({ spec: { ...anInstance().spec, running: false } });
+    expect(applied(never).status).toMatchObject({ phase: "Stopped", agent: undefined });
+    expect(said(applied(never).status)).toEqual(down);
+    const ended = reported(applied(stopping(running)), report("Stopped"));
+    expect(said(ended.status)).toEqual(down);
+    expect(afterDisconnect(ended, NOW)).toEqual(ended.status);
+  });
+
+  it("is disconnected, and not stopped, while its end is not certain", ({ expect }) => {
+    const { phase, conditions } = afterDisconnect(applied(stopping(running)), NOW);
+    expect(phase).toBe("Running");
+    expect(conditions).toContainEqual(expect.objectContaining({ type: "AgentConnected", reason: "Disconnected" }));
+  });
+
+  it("is Stopped when its host has no process of it, though its agent died before it could say so", ({ expect }) => {
+    const saying: AgentStatus = {
+      ...report("Ready"),
+      pid: 7,
+      port: 19_000,
+      restarts: 2,
+      config: { state: "applied", digest: "one", message: "" },
+    };
+    const stop = applied(stopping(reported(running, saying)));
+    const status = afterStop(stop, NOW);
+    expect(status).toMatchObject({ phase: "Stopped", agent: { phase: "Stopped", restarts: 2 } });
+    expect(status.agent).not.toHaveProperty("pid");
+    expect(said(status)).toEqual([down[0], "ConfigSynced=Unknown Stopped", down[1]]);
+  });
+
+  it("is left as it is when it was started meanwhile, or the stop is not carried out yet", ({ expect }) => {
+    expect(afterStop(running, NOW)).toBe(running.status);
+    const due = stopping(running);
+    expect(afterStop(due, NOW)).toBe(due.status);
+  });
+
+  it("is connected again when it is started", ({ expect }) => {
+    const started = { ...reported(applied(stopping(running)), report("Stopped")), spec: running.spec };
+    expect(said(reported(applied(started), report("Ready")).status)).toEqual(["AgentConnected=True Connected", "Ready=True Ready"]);
   });
 });
 
