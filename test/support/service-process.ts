@@ -93,26 +93,31 @@ export async function stopAgents(dataDir: string): Promise<void> {
   );
 }
 
-/** CPU time that a process and its descendants have used, ended ones too. */
-export async function cpuSeconds(pid: number): Promise<number> {
+/** CPU time that a process and its descendants have used, ended ones too. @param counts whether a process, and those below it, are counted */
+export async function cpuSeconds(pid: number, counts: (command: string) => boolean = () => true): Promise<number> {
   const stats = await Promise.all(
     (await readdir("/proc"))
       .filter((name) => /^\d+$/.test(name))
       // After the name, which may hold anything: state, parent, and from the 12th on user, system, and both of its ended children.
-      .map(async (name) => ({ id: Number(name), fields: await readFile(`/proc/${name}/stat`, "utf8").catch(() => "") })),
+      .map(async (name) => ({
+        id: Number(name),
+        fields: await readFile(`/proc/${name}/stat`, "utf8").catch(() => ""),
+        command: await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => ""),
+      })),
   );
   const processes = stats
-    .map(({ id, fields }) => ({
+    .map(({ id, fields, command }) => ({
       id,
+      command: command.replaceAll("\0", " "),
       fields: fields
         .slice(fields.lastIndexOf(")") + 2)
         .split(" ")
         .map(Number),
     }))
-    .map(({ id, fields }) => ({ id, parent: fields[1], ticks: fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) }));
+    .map(({ fields, ...of }) => ({ ...of, parent: fields[1], ticks: fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) }));
   const sum = (id: number): number =>
     processes
-      .filter(({ parent }) => parent === id)
+      .filter(({ parent, command }) => parent === id && counts(command))
       .reduce((total, item) => total + sum(item.id), processes.find((item) => item.id === id)?.ticks ?? 0);
   return sum(pid) / TICKS_PER_SECOND;
 }
