@@ -46,6 +46,9 @@ const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
 };
 const providers = new WarmProviderHost({ inProcess });
 const holder = `${hostname()}/${process.pid}`;
+// Pulumi's runtime formats a stack trace for every promise of a program, a third of what a whole fleet costs: the place of an error is kept,
+// the way to it is not.
+Error.stackTraceLimit = 1;
 const workDir = await mkdtemp(join(tmpdir(), "claw-stack-"));
 process.once("exit", () => rmSync(workDir, { recursive: true, force: true }));
 
@@ -55,7 +58,14 @@ const log = (message: string) => process.stderr.write(`${redact(message)}\n`);
 
 function embeddedEngine(stack: TenantStack, lease?: StackLease): PulumiCommand {
   const keyWrapper = new LocalKeyWrapper(wrappingKey);
-  const command = new EmbeddedCommand({ store: storeOf(stack), providers, holder, keyWrapper, ...(lease && { lease }) });
+  const command = new EmbeddedCommand({
+    store: storeOf(stack),
+    providers,
+    holder,
+    keyWrapper,
+    debugEvents: false,
+    ...(lease && { lease }),
+  });
   return command as unknown as PulumiCommand;
 }
 

@@ -84,9 +84,8 @@ async function costsOf(size: number): Promise<Readonly<Record<string, Cost>>> {
       }
       throw new Error(`the fleet of ${size} has not settled`);
     };
-    const measured = (work: () => Promise<void>) => measure(service, claw, answers, work);
+    const measured = (work: () => Promise<void>) => measure(service, answers, work);
 
-    let created: Cost | undefined;
     const accepted = await measured(async () => {
       let next = 0;
       const names = Array.from({ length: size }, (_, index) => `echo-${index}`);
@@ -98,8 +97,7 @@ async function costsOf(size: number): Promise<Readonly<Record<string, Cost>>> {
         }),
       );
     });
-    const rest = await measured(settled);
-    created = sumOf(accepted, rest);
+    const created = sumOf(accepted, await measured(settled));
 
     await claw.configs.replace(TEMPLATE, template("two: "));
     let planId: string | undefined;
@@ -135,7 +133,7 @@ class Answers {
   };
 }
 
-async function measure(service: ServiceProcess, claw: Claw, answers: Answers, work: () => Promise<void>): Promise<Cost> {
+async function measure(service: ServiceProcess, answers: Answers, work: () => Promise<void>): Promise<Cost> {
   const cpu = () => cpuSeconds(service.pid, (command) => command.includes("stack-worker"));
   answers.largestBytes = 0;
   const reading = new AbortController();

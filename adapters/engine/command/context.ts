@@ -14,6 +14,7 @@ export interface CommandContext extends LeaseSettings {
   readonly providers: ProviderHost;
   readonly secrets: SecretsOpener;
   readonly cancelGraceMs: number;
+  readonly debugEvents: boolean;
   readonly selected: SelectedStacks;
   out(text: string): void;
   err(text: string): void;

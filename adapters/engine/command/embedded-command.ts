@@ -30,6 +30,8 @@ export interface EmbeddedCommandOptions {
   readonly lease?: StackLease;
   /** How long `cancel` waits for the owner to stop before it takes the lease. @default 30000 */
   readonly cancelGraceMs?: number;
+  /** Whether the event stream has what Pulumi's runtime says of each step of a registration: half of a stack's events. @default true */
+  readonly debugEvents?: boolean;
 }
 
 /** Stripped from Pulumi's published types, and part of the one seam between the Automation API and an engine. */
@@ -139,6 +141,7 @@ export class EmbeddedCommand {
         leaseTtlSeconds: this.#options.leaseTtlSeconds ?? 30,
         lease: this.#options.lease,
         cancelGraceMs: this.#options.cancelGraceMs ?? 30_000,
+        debugEvents: this.#options.debugEvents ?? true,
         running: this.#running,
         selected: this.#selected,
         signal: signal ?? new AbortController().signal,

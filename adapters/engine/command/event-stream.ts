@@ -10,6 +10,7 @@ const deadlineMs = 60_000;
 /** Where an operation's events go: the display, and the Automation API's event server when there is one. */
 export class EventStream {
   readonly #display: (event: EngineEvent) => void;
+  readonly #withDebug: boolean;
   readonly #client: EventsClient | undefined;
   #call: ClientWritableStream<events.EventRequest> | undefined;
   readonly #received: Promise<void>;
@@ -17,8 +18,9 @@ export class EventStream {
   #ended = false;
 
   /** `eventLog` is the value of `--event-log`: `tcp://host:port`. */
-  constructor(eventLog: string | undefined, display: (event: EngineEvent) => void) {
+  constructor(eventLog: string | undefined, withDebug: boolean, display: (event: EngineEvent) => void) {
     this.#display = display;
+    this.#withDebug = withDebug;
     this.#received = Promise.resolve();
     if (eventLog === undefined) return;
     if (!eventLog.startsWith("tcp://")) {
@@ -37,7 +39,7 @@ export class EventStream {
     // Consumers wait for the cancel event and read nothing behind it.
     this.#ended = "cancelEvent" in event;
     this.#display(event);
-    if (!this.#call) return;
+    if (!this.#call || (!this.#withDebug && isDebug(event))) return;
     const request = new events.EventRequest();
     const timestamp = Math.floor(Date.now() / 1000);
     request.setEvent(JSON.stringify({ sequence: this.#sequence++, timestamp, ...event }));
@@ -54,4 +56,8 @@ export class EventStream {
     clearTimeout(timer);
     this.#client?.close();
   }
+}
+
+function isDebug(event: EngineEvent): boolean {
+  return (event["diagnosticEvent"] as { readonly severity?: unknown } | undefined)?.severity === "debug";
 }

@@ -20,6 +20,7 @@ export class BaseState {
   readonly #keys = new Set<string>();
   readonly #live = new Map<string, ResourceState>();
   readonly #all = new Map<string, ResourceState[]>();
+  readonly #followers = new Map<string, Entry[]>();
   readonly #askedFor = new Set<string>();
   readonly #askedForDependents = new Set<string>();
   #entries: Entry[] = [];
@@ -64,6 +65,11 @@ export class BaseState {
       this.#list = this.#entries.map((entry) => entry.state);
     }
     return this.#list;
+  }
+
+  /** In order: those that asked to be replaced or deleted together with `urn`. */
+  followersOf(urn: string): readonly ResourceState[] {
+    return [...(this.#followers.get(urn) ?? [])].sort((left, right) => left.order - right.order).map((entry) => entry.state);
   }
 
   /** Makes sure that the states of these URNs are loaded. Requests of the same tick share one query. */
@@ -118,7 +124,8 @@ export class BaseState {
     this.#list = undefined;
     this.#live.clear();
     this.#all.clear();
-    for (const { state } of entries) this.#index(state);
+    this.#followers.clear();
+    for (const entry of entries) this.#index(entry);
   }
 
   #add(rows: readonly StoredResource[]): void {
@@ -126,16 +133,25 @@ export class BaseState {
       if (this.#keys.has(row.key)) continue;
       this.#keys.add(row.key);
       const state = decryptState(row.state, this.#secrets);
-      this.#entries.push({ order: row.order, state });
-      this.#index(state);
+      const entry = { order: row.order, state };
+      this.#entries.push(entry);
+      this.#index(entry);
       this.#onLoad({ key: row.key, order: row.order, state });
     }
     if (rows.length > 0) this.#list = undefined;
   }
-  #index(state: ResourceState): void {
+  #index(entry: Entry): void {
+    const { state } = entry;
     if (!state.delete) this.#live.set(state.urn, state);
-    const sameUrn = this.#all.get(state.urn);
-    if (sameUrn) sameUrn.push(state);
-    else this.#all.set(state.urn, [state]);
+    push(this.#all, state.urn, state);
+    const leaders = new Set(state.replaceWith);
+    if (state.deletedWith) leaders.add(state.deletedWith);
+    for (const urn of leaders) push(this.#followers, urn, entry);
   }
+}
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
 }

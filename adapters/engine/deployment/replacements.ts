@@ -2,7 +2,7 @@ import type { PropertyMap, ResourceState } from "../../../service/application/po
 import { identify } from "./apply-step.ts";
 import { applyReplaceOnChanges, isReplace } from "./diff.ts";
 import type { Execution } from "./execution.ts";
-import { dependentsOf, edgesOf } from "./graph.ts";
+import { dependentsOf } from "./graph.ts";
 import { unknownValue } from "./properties.ts";
 import { DiffUnavailableError } from "./providers.ts";
 import type { Step } from "./steps.ts";
@@ -37,7 +37,10 @@ export class Replacements {
     const { deletes, dryRun, base } = this.#execution;
     await base.ensureDependents([root.urn]);
     const known = !dryRun || base.list().includes(root);
-    const dependents = [...(known ? await this.dependentsToReplace(root) : []), ...this.#cascades(root.urn)];
+    const dependents = [
+      ...(known ? await this.dependentsToReplace(root) : []),
+      ...this.cascadesOf(root.urn).map((state) => ({ state, keys: [] })),
+    ];
     const steps: Step[] = [];
     for (const { state, keys } of dependents.reverse()) {
       if (this.deletedAhead.has(state) || this.#isDecided(state.urn)) continue;
@@ -114,20 +117,9 @@ export class Replacements {
     }
   }
 
-  /** Those that asked to be replaced or deleted together with `urn`. */
-  #cascades(urn: string): Dependent[] {
-    const { base, news } = this.#execution;
-    return base
-      .list()
-      .filter(
-        (state) =>
-          !news.has(state.urn) &&
-          edgesOf(state).some((edge) => edge.urn === urn && (edge.kind === "replaceWith" || edge.kind === "deletedWith")),
-      )
-      .map((state) => ({ state, keys: [] }));
-  }
-
+  /** Those that asked to be replaced or deleted together with `urn`, but for what is there already. */
   cascadesOf(urn: string): readonly ResourceState[] {
-    return this.#cascades(urn).map((dependent) => dependent.state);
+    const { base, news } = this.#execution;
+    return base.followersOf(urn).filter((state) => !news.has(state.urn));
   }
 }

@@ -37,7 +37,10 @@ export class InlineStack {
     this.#program = program;
   }
 
-  static async create(store: StackStore, options: TestProviderOptions & { project?: string; name?: string } = {}): Promise<InlineStack> {
+  static async create(
+    store: StackStore,
+    options: TestProviderOptions & { project?: string; name?: string; debugEvents?: boolean } = {},
+  ): Promise<InlineStack> {
     const folder = await mkdtemp(join(tmpdir(), "claw-engine-"));
     let self: InlineStack | undefined;
     const host = new WarmProviderHost({
@@ -46,7 +49,7 @@ export class InlineStack {
         other: () => new TestProvider((self as InlineStack).world, { ...options, packageName: "other" }),
       },
     });
-    const pulumiCommand = new EmbeddedCommand({ store, providers: host, holder: "test" });
+    const pulumiCommand = new EmbeddedCommand({ store, providers: host, holder: "test", debugEvents: options.debugEvents ?? true });
     const workspace = await automation.LocalWorkspace.create({
       workDir: folder,
       projectSettings: { name: options.project ?? "proj", runtime: "nodejs" },

@@ -153,6 +153,17 @@ describe("events", () => {
     expect(diagnosticsOf(up, "debug").some((message) => message.startsWith("Registering resource: t="))).toBe(true);
   });
 
+  it("leave out what the runtime says of itself where nobody wants it", async ({ expect }) => {
+    const stack = await aStack({ debugEvents: false });
+    const up = await stack.up(async () => {
+      const thing = new Thing("thing");
+      await pulumi.log.warn("careful", thing);
+    });
+    expect(diagnosticsOf(up, "debug")).toEqual([]);
+    expect(diagnosticsOf(up, "warning")).toEqual(["careful"]);
+    expect(up.changes).toMatchObject({ create: 2 });
+  });
+
   it("tell a vague provider's difference by the engine's own comparison", async ({ expect }) => {
     const stack = await aStack();
     const program = (list: string[], extra: object) => async () =>
