@@ -6,7 +6,7 @@ import { judgePolicies } from "../domain/tenancy/policy.ts";
 import { demandOf, judgeQuota } from "../domain/tenancy/quota.ts";
 import { type Actor, SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
-import { type Resolution, type ResolveDependencies, resolveInstance } from "./resolve-instance.ts";
+import { type Resolution, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 import { writeChanges } from "./write-changes.ts";
 import { changesInstances } from "./write-cluster.ts";
 import { allTenants, type Stamp, type Written } from "./write-context.ts";
@@ -47,17 +47,20 @@ export async function makeChanges(
   const verdicts: Verdict[] = [];
   for (const { id, name: tenant } of await touchedTenants(tx, changes)) {
     const scope = await tx.enter(id);
-    const names = new Set(before.filter((item) => item.tenant === tenant).map((item) => item.resolution.instance.name));
+    const beforeOf = new Map(
+      before.filter((item) => item.tenant === tenant).map(({ resolution }) => [resolution.instance.name, resolution]),
+    );
+    const names = new Set(beforeOf.keys());
     for (const item of written) {
       if (item.kind === "ClawInstance" && item.tenant === tenant) {
         names.add(item.name);
       }
     }
+    const staying = (await scope.instances.findAll([...names])).filter(({ deletedAt }) => deletedAt === undefined);
+    const resolutions = await resolveInstances(scope, tenant, staying, deps);
+    const afterOf = new Map(resolutions.map((resolution) => [resolution.instance.name, resolution]));
     for (const name of names) {
-      const instance = await scope.instances.find(name);
-      const after = instance && instance.deletedAt === undefined ? await resolveInstance(scope, tenant, instance, deps) : undefined;
-      const former = before.find((item) => item.tenant === tenant && item.resolution.instance.name === name)?.resolution;
-      affected.push({ tenantId: id, tenant, name, before: former, after });
+      affected.push({ tenantId: id, tenant, name, before: beforeOf.get(name), after: afterOf.get(name) });
     }
     verdicts.push(
       ...(await judge(
@@ -114,11 +117,13 @@ async function resolveTouched(tx: PlatformTransaction, changes: readonly Planned
   const touched: Touched[] = [];
   for (const tenant of await touchedTenants(tx, changes)) {
     const scope = await tx.enter(tenant.id);
+    const named = changes.filter((change) => change.tenant === tenant.name && targetOf(change).kind === "ClawInstance");
+    const there = new Map((await scope.instances.findAll(named.map((change) => targetOf(change).name))).map((item) => [item.name, item]));
     const instances = new Map<string, Instance>();
     for (const change of changes) {
       const { kind, name } = targetOf(change);
       const own = change.tenant === tenant.name;
-      const found = kind === "ClawInstance" && own ? [await scope.instances.find(name)] : [];
+      const found = kind === "ClawInstance" && own ? [there.get(name)] : [];
       if (kind === "Cluster" && (await changesItsInstances(tx, change))) {
         found.push(...(await scope.instances.listByCluster(name)));
       }
@@ -131,8 +136,8 @@ async function resolveTouched(tx: PlatformTransaction, changes: readonly Planned
         }
       }
     }
-    for (const instance of instances.values()) {
-      touched.push({ tenant: tenant.name, resolution: await resolveInstance(scope, tenant.name, instance, deps) });
+    for (const resolution of await resolveInstances(scope, tenant.name, [...instances.values()], deps)) {
+      touched.push({ tenant: tenant.name, resolution });
     }
   }
   return touched;

@@ -4,7 +4,7 @@ import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import type { Transactions } from "./ports/transactions.ts";
-import { recordState } from "./report-status.ts";
+import { recordStates } from "./report-status.ts";
 
 /**
  * Writes what asking a cluster came to, unless it was written anew since: it may have another address or credentials now. When it can't be
@@ -43,7 +43,7 @@ export async function recordInspection(
     for (const { tenantId, instance } of await tx.clusters.users(name)) {
       const scope = await tx.enter(tenantId);
       const { id } = await scope.instances.get(instance);
-      await recordState(scope, id, ({ status }) => ({ ...status, conditions: withCondition(status.conditions, condition, now) }), now);
+      await recordStates(scope, [id], ({ status }) => ({ ...status, conditions: withCondition(status.conditions, condition, now) }), now);
     }
     return true;
   });

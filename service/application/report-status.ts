@@ -12,44 +12,44 @@ import type { PodReport } from "../domain/instances/pod.ts";
 import { redact } from "../domain/redact.ts";
 import type { TenantTransaction, Transactions } from "./ports/transactions.ts";
 
-/** Writes what became of an instance, and an event when its phase changed. The status, the event and its publication are one transaction. */
-export async function recordState(
+/** Writes what became of instances, and an event of each whose phase changed. Statuses, events and their publication are one transaction. */
+export async function recordStates(
   tx: TenantTransaction,
-  id: InstanceId,
+  ids: readonly InstanceId[],
   change: (instance: Instance) => InstanceState,
   now: string,
 ): Promise<void> {
-  let before: Instance | undefined;
-  let after: InstanceState | undefined;
-  const known = await tx.instances.updateStatus(id, (instance) => {
-    before = instance;
-    after = change(instance);
-    return after;
+  const after = new Map<InstanceId, InstanceState>();
+  const known = await tx.instances.updateStatuses(ids, (instance) => {
+    const state = change(instance);
+    after.set(instance.id, state);
+    return state;
   });
-  if (!known || !before || !after || before.status.phase === after.phase) {
-    return;
-  }
-  const ready = after.conditions.find((condition) => condition.type === "Ready");
-  const request = after.phase === "Failed" ? undefined : await requestOf(tx, id, before.status.phase);
-  const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
-  await recordEvent(
-    tx,
-    id,
-    {
-      type: after.phase === "Failed" ? "Warning" : "Normal",
+  const events: EventOf[] = [];
+  for (const before of known) {
+    const state = after.get(before.id);
+    if (!state || before.status.phase === state.phase) {
+      continue;
+    }
+    const ready = state.conditions.find((condition) => condition.type === "Ready");
+    const request = state.phase === "Failed" ? undefined : await requestOf(tx, before.id, before.status.phase);
+    const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
+    events.push({
+      instance: before.id,
+      type: state.phase === "Failed" ? "Warning" : "Normal",
       reason: "PhaseChanged",
-      message: `${before.status.phase} → ${after.phase} (${request ? `${request.message}, by ${request.actor}` : why})`,
+      message: `${before.status.phase} → ${state.phase} (${request ? `${request.message}, by ${request.actor}` : why})`,
       ...(request?.actor !== undefined && { actor: request.actor }),
-    },
-    now,
-  );
-  await tx.publish({
-    id: newId("evt"),
-    aggregate: "instance",
-    event: "phase-changed",
-    time: now,
-    data: { uid: id, name: before.name, from: before.status.phase, to: after.phase, reason: ready?.reason },
-  });
+    });
+    await tx.publish({
+      id: newId("evt"),
+      aggregate: "instance",
+      event: "phase-changed",
+      time: now,
+      data: { uid: before.id, name: before.name, from: before.status.phase, to: state.phase, reason: ready?.reason },
+    });
+  }
+  await recordEvents(tx, events, now);
 }
 
 /** Events that are looked through for the one that a transition comes from. */
@@ -71,21 +71,30 @@ async function requestOf(tx: TenantTransaction, id: InstanceId, phase: InstanceP
   return undefined;
 }
 
-/** Appends an event that people read with `claw events`. */
-export async function recordEvent(
-  tx: TenantTransaction,
-  id: InstanceId,
-  event: { readonly type: "Normal" | "Warning"; readonly reason: string; readonly message: string; readonly actor?: string },
-  now: string,
-): Promise<void> {
-  await tx.events.append(id, { id: newId("evt"), time: now, ...event, message: redact(event.message) });
+/** An event that people read with `claw events`. */
+interface EventOf {
+  readonly instance: InstanceId;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+  readonly actor?: string;
+}
+
+export async function recordEvents(tx: TenantTransaction, events: readonly EventOf[], now: string): Promise<void> {
+  if (events.length > 0) {
+    await tx.events.appendAll(events.map((event) => ({ id: newId("evt"), time: now, ...event, message: redact(event.message) })));
+  }
+}
+
+export function recordEvent(tx: TenantTransaction, instance: InstanceId, event: Omit<EventOf, "instance">, now: string): Promise<void> {
+  return recordEvents(tx, [{ instance, ...event }], now);
 }
 
 /** What agents and clusters tell of instances. */
 export function createReports(deps: { readonly transactions: Transactions; readonly clock: () => Date }) {
   const write = (tenantId: TenantId, id: InstanceId, change: (instance: Instance, now: string) => InstanceState) => {
     const now = deps.clock().toISOString();
-    return deps.transactions.tenant(tenantId, (tx) => recordState(tx, id, (instance) => change(instance, now), now));
+    return deps.transactions.tenant(tenantId, (tx) => recordStates(tx, [id], (instance) => change(instance, now), now));
   };
   return {
     status: (tenantId: TenantId, id: InstanceId, status: AgentStatus) =>

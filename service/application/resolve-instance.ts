@@ -1,5 +1,6 @@
 import type { ResolvedInstance } from "../../sdk/contract/index.ts";
 import { valueAt } from "../domain/configs/config-path.ts";
+import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../domain/configs/config-template.ts";
 import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { ClawTypes } from "./ports/claw-adapter.ts";
@@ -28,16 +29,51 @@ export interface Resolution {
   readonly secretValues: readonly string[];
 }
 
+/** What instances of one tenant resolve from, loaded once for all of them. */
+interface Sources {
+  /** By name; undefined for one that is not there. */
+  readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
+  valuesOf(instance: Instance): readonly ConfigValue[];
+}
+
 /**
  * Template, levels and overrides → unified config → adapter → files and runtime (C8). Deterministic: the same stored state gives the
- * same bytes, which is what a plan's digest rests on. Reads inside the transaction; computes little.
+ * same bytes, which is what a plan's digest rests on. Reads inside the transaction, as often for many instances as for one; computes little.
  */
-export async function resolveInstance(
+export async function resolveInstances(
   scope: TenantTransaction,
   tenant: string,
-  instance: Instance,
+  instances: readonly Instance[],
   deps: ResolveDependencies,
-): Promise<Resolution> {
+): Promise<Resolution[]> {
+  if (instances.length === 0) {
+    return [];
+  }
+  const sources = await sourcesOf(scope, instances);
+  const resolutions: Resolution[] = [];
+  for (const instance of instances) {
+    resolutions.push(await resolveInstance(sources, tenant, instance, deps));
+  }
+  return resolutions;
+}
+
+async function sourcesOf(scope: TenantTransaction, instances: readonly Instance[]): Promise<Sources> {
+  const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
+  for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
+    const template = await scope.templates.find(name);
+    templates.set(name, template && { template, published: await scope.templates.findVersion(template.id, template.publishedVersion) });
+  }
+  const projects = [...new Set(instances.map(({ projectId }) => projectId))];
+  const values = await scope.values.listFor(
+    projects,
+    instances.map(({ id }) => id),
+  );
+  const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
+  const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
+  return { templates, valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)] };
+}
+
+async function resolveInstance(sources: Sources, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
   const { spec } = instance;
   const adapter = deps.types.find(spec.type);
   const version = spec.version ?? adapter?.defaultVersion ?? "";
@@ -55,7 +91,8 @@ export async function resolveInstance(
     return failed([{ path: "spec.type", message, fix: "bring the type back, or destroy the instance" }]);
   }
 
-  const template = spec.config.template === undefined ? undefined : await scope.templates.find(spec.config.template);
+  const source = spec.config.template === undefined ? undefined : sources.templates.get(spec.config.template);
+  const { template, published } = source ?? {};
   if (spec.config.template !== undefined && !template) {
     return failed([
       {
@@ -65,7 +102,6 @@ export async function resolveInstance(
       },
     ]);
   }
-  const published = template && (await scope.templates.findVersion(template.id, template.publishedVersion));
   if (template && !published) {
     return failed([
       {
@@ -89,7 +125,7 @@ export async function resolveInstance(
     );
   }
 
-  const values = await scope.values.listFor(instance.projectId, instance.id);
+  const values = sources.valuesOf(instance);
   const { cipher } = deps;
   const sealed = new Set<string>();
   const note = (key: string) => sealed.add(key);

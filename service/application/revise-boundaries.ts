@@ -1,6 +1,6 @@
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
-import { resolveInstance } from "./resolve-instance.ts";
+import { resolveInstances } from "./resolve-instance.ts";
 import type { WriteDependencies } from "./write-context.ts";
 
 /**
@@ -14,7 +14,8 @@ export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, 
   for (const { name } of clusters) {
     for (const instance of await scope.instances.listByCluster(name)) {
       const stays = instance.cluster === name && instance.movedFrom === undefined && instance.deletedAt === undefined;
-      if (stays && (await resolveInstance(scope, tenant.name, instance, deps)).resolved) {
+      const [resolution] = stays ? await resolveInstances(scope, tenant.name, [instance], deps) : [];
+      if (resolution?.resolved) {
         await scope.instances.update({ ...instance, generation: instance.generation + 1 }, instance.resourceVersion);
         revised.push(name);
         break;

@@ -5,7 +5,7 @@ import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
 import { isAdministrator, SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import type { ClawAdapter } from "./ports/claw-adapter.ts";
-import { recordEvent } from "./report-status.ts";
+import { recordEvents } from "./report-status.ts";
 import { sealTemplate } from "./seal-config.ts";
 import {
   allTenants,
@@ -103,11 +103,15 @@ async function publish(template: ConfigTemplate, message: string, { tx, scope, t
   await scope.templates.update(next, template.resourceVersion);
   for (const user of tenant.name === SHARED_TENANT ? await allTenants(tx) : [tenant]) {
     const users = await tx.enter(user.id);
-    for (const instance of await users.instances.listByTemplate(template.name)) {
-      await users.instances.update({ ...instance, generation: instance.generation + 1 }, instance.resourceVersion);
-      const what = `version ${version} of config template '${template.name}'`;
-      await recordEvent(users, instance.id, { type: "Normal", reason: "Requested", message: what, actor: stamp.actor.subject }, stamp.now);
-    }
+    const ids = (await users.instances.listByTemplate(template.name)).map(({ id }) => id);
+    const message = `version ${version} of config template '${template.name}'`;
+    await users.instances.raiseGenerations(ids);
+    const event = { type: "Normal", reason: "Requested", message, actor: stamp.actor.subject } as const;
+    await recordEvents(
+      users,
+      ids.map((instance) => ({ instance, ...event })),
+      stamp.now,
+    );
   }
   return next;
 }

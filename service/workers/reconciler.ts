@@ -3,8 +3,8 @@ import { ClawError, type InstanceId, type StackTarget } from "../../sdk/contract
 import type { Clusters } from "../application/ports/clusters.ts";
 import type { StackOperation, StackOperations, StackResult } from "../application/ports/operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
-import { recordEvent, recordState } from "../application/report-status.ts";
-import { type Resolution, type ResolveDependencies, resolveInstance } from "../application/resolve-instance.ts";
+import { recordEvent, recordStates } from "../application/report-status.ts";
+import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/resolve-instance.ts";
 import { stackTarget, type TargetDependencies } from "../application/stack-target.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
@@ -71,10 +71,15 @@ interface Work {
 async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerDependencies): Promise<void> {
   const { work, target } = await deps.transactions.platform(async (tx) => {
     const scope = await tx.enter(tenant.id);
-    const items: Work[] = [];
-    for (const instance of await scope.instances.listDue(cluster, BATCH)) {
-      items.push({ instance, resolution: leaves(instance) ? undefined : await resolveInstance(scope, tenant.name, instance, deps) });
-    }
+    const due = await scope.instances.listDue(cluster, BATCH);
+    const resolutions = await resolveInstances(
+      scope,
+      tenant.name,
+      due.filter((instance) => !leaves(instance)),
+      deps,
+    );
+    const resolutionOf = new Map(resolutions.map((resolution) => [resolution.instance.id, resolution]));
+    const items = due.map((instance): Work => ({ instance, resolution: resolutionOf.get(instance.id) }));
     // After the instances: one that is due for a change of the tenant or the cluster is due for what is read here, or newer.
     return { work: items, target: await stackTarget(tx, await tx.tenants.get(tenant.id), cluster, deps) };
   });
@@ -102,11 +107,38 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     },
     deps,
   );
+  const applied: { readonly id: InstanceId; readonly outcome: OperationOutcome }[] = [];
   for (const item of ready) {
     const outcome = outcomeOf(item);
+    if (outcome.ok && !leaves(item.instance)) {
+      applied.push({ id: item.instance.id, outcome });
+      continue;
+    }
     const isGone = outcome.ok && item.instance.deletedAt !== undefined;
     await settle(tenant, item.instance, isGone ? await afterEnd(outcome, item.instance, target, tenant, deps) : outcome, deps);
   }
+  await settleApplied(tenant, applied, deps);
+}
+
+/** Writes what became of the instances that are as they are to be: of a fleet most, so all at once. */
+async function settleApplied(
+  tenant: Tenant,
+  applied: readonly { readonly id: InstanceId; readonly outcome: OperationOutcome }[],
+  deps: ReconcilerDependencies,
+): Promise<void> {
+  const now = deps.clock().toISOString();
+  const outcomeOf = new Map(applied.map(({ id, outcome }) => [id, outcome]));
+  await deps.transactions.tenant(tenant.id, (tx) =>
+    recordStates(
+      tx,
+      [...outcomeOf.keys()],
+      (current) => {
+        const outcome = outcomeOf.get(current.id);
+        return outcome ? afterOperation(current, outcome, now) : current.status;
+      },
+      now,
+    ),
+  );
 }
 
 /**
@@ -211,6 +243,6 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
     if (!outcome.ok && !("waitsFor" in outcome)) {
       await recordEvent(tx, instance.id, { type: "Warning", reason: outcome.reason, message: outcome.message }, now);
     }
-    await recordState(tx, instance.id, (current) => afterOperation(current, outcome, now), now);
+    await recordStates(tx, [instance.id], (current) => afterOperation(current, outcome, now), now);
   });
 }

@@ -14,14 +14,15 @@ export class PostgresConfigValueRepository implements ConfigValueRepository {
     this.#tenantId = tenantId;
   }
 
-  async listFor(projectId: ProjectId, instanceId: InstanceId | undefined): Promise<readonly ConfigValue[]> {
+  async listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly ConfigValue[]> {
     const rows = await this.#scope.run((manager) =>
       manager.query<ConfigValueRow[]>(
         `select level, owner_id, key, value, secret from config_values
          where level = 'global'
-            or tenant_id = $1 and (level, owner_id) in (('tenant', $1), ('project', $2), ('instance', $3))
+            or tenant_id = $1 and (level = 'tenant' and owner_id = $1 or level = 'project' and owner_id = any($2)
+              or level = 'instance' and owner_id = any($3))
          order by array_position('{global,tenant,project,instance}', level), key`,
-        [this.#tenantId, projectId, instanceId ?? null],
+        [this.#tenantId, projectIds, instanceIds],
       ),
     );
     return rows.map((row) => ({

@@ -1,4 +1,4 @@
-import type { InstanceEvent, TenantId } from "../../../sdk/contract/index.ts";
+import type { InstanceEvent, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
 import type { InstanceEventRepository, Page } from "../../../service/application/ports/transactions.ts";
 import type { InstanceEventRow } from "../entities/instance-event.ts";
 import { invalidQuery } from "../selectors.ts";
@@ -13,21 +13,29 @@ export class PostgresInstanceEventRepository implements InstanceEventRepository 
     this.#tenantId = tenantId;
   }
 
-  async append(instanceId: string, event: InstanceEvent): Promise<void> {
+  append(instance: InstanceId, event: InstanceEvent): Promise<void> {
+    return this.appendAll([{ instance, ...event }]);
+  }
+
+  async appendAll(events: readonly (InstanceEvent & { readonly instance: InstanceId })[]): Promise<void> {
+    const column = (value: (event: (typeof events)[number]) => string | null) => events.map(value);
     await this.#scope.run((manager) =>
       manager.query(
         `insert into instance_events (id, tenant_id, instance_id, time, type, reason, message, actor)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+         select id, $1, instance, time, type, reason, message, actor
+         from unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[])
+           with ordinality as e (id, instance, time, type, reason, message, actor, place)
+         order by place`,
         [
-          event.id,
           this.#tenantId,
-          instanceId,
-          event.time,
-          event.type,
-          event.reason,
+          column(({ id }) => id),
+          column(({ instance }) => instance),
+          column(({ time }) => time),
+          column(({ type }) => type),
+          column(({ reason }) => reason),
           // Messages quote what programs print; text columns can't hold NUL.
-          event.message.replaceAll("\0", "\uFFFD"),
-          event.actor ?? null,
+          column(({ message }) => message.replaceAll("\0", "\uFFFD")),
+          column(({ actor }) => actor ?? null),
         ],
       ),
     );

@@ -81,6 +81,10 @@ export class PostgresInstanceRepository implements InstanceRepository {
     return rows[0];
   }
 
+  findAll(names: readonly string[]): Promise<readonly Instance[]> {
+    return this.#query(`${select} where i.name = any($1)`, [names]);
+  }
+
   async insert(instance: Instance): Promise<void> {
     const row = { ...toDeclaredRow(instance), ...toStateRow(instance.status) };
     if (!(await this.#scope.run((manager) => insertRow(manager, InstanceEntity, row)))) {
@@ -100,14 +104,36 @@ export class PostgresInstanceRepository implements InstanceRepository {
     });
   }
 
+  async raiseGenerations(ids: readonly InstanceId[]): Promise<void> {
+    await this.#scope.run((manager) =>
+      manager.query(`update instances set generation = generation + 1, attempts = 0, next_attempt_at = null where id = any($1)`, [ids]),
+    );
+  }
+
   async updateStatus(id: InstanceId, change: (instance: Instance) => InstanceState): Promise<boolean> {
+    return (await this.updateStatuses([id], change)).length > 0;
+  }
+
+  async updateStatuses(ids: readonly InstanceId[], change: (instance: Instance) => InstanceState): Promise<readonly Instance[]> {
     return this.#scope.run(async (manager) => {
-      const [row] = await manager.query<JoinedRow[]>(`${select} where i.id = $1 for no key update of i`, [id]);
-      if (!row) {
-        return false;
+      // In the order of their ids: two who write some of the same never wait for one another in a circle.
+      const rows = await manager.query<JoinedRow[]>(`${select} where i.id = any($1) order by i.id for no key update of i`, [ids]);
+      const instances = rows.map(toInstance);
+      if (instances.length > 0) {
+        const states = instances.map((instance) => toStateRow(change(instance)));
+        const columns = Object.entries(STATE_COLUMNS) as [StateColumn, string][];
+        const names = columns.map(([name]) => name).join(", ");
+        const values = columns.map(([name, type]) =>
+          states.map((state) => (type === "json" && state[name] !== null ? JSON.stringify(state[name]) : state[name])),
+        );
+        await manager.query(
+          `update instances i set (${names}) = (select ${columns.map(([name]) => `s.${name}`).join(", ")})
+           from unnest($1::text[], ${columns.map(([, type], index) => `$${index + 2}::${type}[]`).join(", ")}) s (id, ${names})
+           where i.id = s.id`,
+          [instances.map(({ id }) => id), ...values],
+        );
       }
-      await manager.update(InstanceEntity, { id }, toStateRow(change(toInstance(row))) as object);
-      return true;
+      return instances;
     });
   }
 
@@ -169,17 +195,19 @@ export class PostgresInstanceRepository implements InstanceRepository {
   }
 }
 
-type StateColumn =
-  | "phase"
-  | "observed_generation"
-  | "last_transition_time"
-  | "conditions"
-  | "agent"
-  | "pod"
-  | "drift"
-  | "config_version"
-  | "attempts"
-  | "next_attempt_at";
+const STATE_COLUMNS = {
+  phase: "text",
+  observed_generation: "integer",
+  last_transition_time: "timestamptz",
+  conditions: "json",
+  agent: "json",
+  pod: "json",
+  drift: "json",
+  config_version: "integer",
+  attempts: "integer",
+  next_attempt_at: "timestamptz",
+} as const satisfies Partial<Record<keyof InstanceRow, string>>;
+type StateColumn = keyof typeof STATE_COLUMNS;
 
 function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn> {
   const { spec } = instance;

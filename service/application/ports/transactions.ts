@@ -130,11 +130,17 @@ export interface InstanceRepository {
   list(query: ListQuery): Promise<Page<Instance>>;
   get(ref: Ref): Promise<Instance>;
   find(ref: Ref): Promise<Instance | undefined>;
+  /** Those of the names that there are, in no order. */
+  findAll(names: readonly string[]): Promise<readonly Instance[]>;
   insert(instance: Instance): Promise<void>;
   /** Writes everything but status. */
   update(instance: Instance, expected: number): Promise<void>;
+  /** Asks for the instances to be reconciled, for something that they rest on has changed. */
+  raiseGenerations(ids: readonly InstanceId[]): Promise<void>;
   /** Writes status only; false when the row is gone. */
   updateStatus(id: InstanceId, change: (state: Instance) => InstanceState): Promise<boolean>;
+  /** Writes statuses only, and answers the instances as they were: those whose row is gone are left out. */
+  updateStatuses(ids: readonly InstanceId[], change: (instance: Instance) => InstanceState): Promise<readonly Instance[]>;
   /** Removes the row, for its resources are gone; false when the instance has another generation by now. */
   delete(id: InstanceId, generation: number): Promise<boolean>;
   usage(projectId?: ProjectId): Promise<ResourceUsage>;
@@ -163,8 +169,8 @@ export interface ConfigTemplateRepository {
   findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined>;
 }
 export interface ConfigValueRepository {
-  /** All values that an instance sees, every level. */
-  listFor(projectId: ProjectId, instanceId: InstanceId | undefined): Promise<readonly ConfigValue[]>;
+  /** All values that instances of these projects see, every level; in the order in which a later one wins. */
+  listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly ConfigValue[]>;
   put(value: ConfigValue): Promise<void>;
 }
 
@@ -193,6 +199,7 @@ export interface PlanRepository {
 }
 export interface InstanceEventRepository {
   append(instanceId: InstanceId, event: InstanceEvent): Promise<void>;
+  appendAll(events: readonly (InstanceEvent & { readonly instance: InstanceId })[]): Promise<void>;
   list(instanceId: InstanceId, limit: number, cursor?: string): Promise<Page<InstanceEvent>>;
 }
 export interface IdempotencyRepository {

@@ -99,6 +99,10 @@ describe("InstanceRepository", () => {
       ...before,
       status: { ...before.status, phase: "Running", attempts: 1 },
     });
+    const nul = { phase: "BackOff", message: "nul \u0000 lone \ud800", restarts: 0, since: "2026-01-02T03:04:05.680Z" } as const;
+    const agent = { ...nul, reason: "CrashLoop", specDigest: "d" };
+    await run((tx) => tx.instances.updateStatuses([before.id, "ins_gone"], ({ status }) => ({ ...status, agent })));
+    expect((await run((tx) => tx.instances.get(before.id))).status.agent).toEqual(agent);
     expect(await run((tx) => tx.instances.updateStatus("ins_gone", ({ status }) => status))).toBe(false);
   });
 

@@ -188,7 +188,7 @@ describe("shared configuration", () => {
       expect(await tx.templates.get("base")).toMatchObject({ id: template.id, tenantId: shared.tenant.id });
       expect(await tx.templates.findVersion(template.id, 1)).toMatchObject({ version: 1 });
       expect((await tx.templates.list({ limit: 50 })).items.map((item) => item.name)).toEqual(["base"]);
-      expect(await tx.values.listFor(other.project.id, undefined)).toEqual([
+      expect(await tx.values.listFor([other.project.id], [])).toEqual([
         { level: "global", ownerId: undefined, key: "model.apiKey", value: "sealed", secret: true },
       ]);
       await expect(tx.templates.update({ ...template, resourceVersion: 2 }, 1)).rejects.toMatchObject({
