@@ -46,7 +46,13 @@ export default {
     arrow("http-inward", "^service/http/", ["^service/(domain|application)/", contract], "http knows application"),
     arrow("workers-inward", "^service/workers/", ["^service/(domain|application)/", contract], "workers know application"),
     arrow("config-alone", "^service/config/", [contract], "the settings know nothing else"),
-    arrow("agent-alone", "^service/agent/", [contract, "^adapters/claws/"], "the agent knows the contract and the claw adapters"),
+    arrow(
+      "agent-alone",
+      "^service/agent/",
+      [contract, "^adapters/(claws|confinement)/"],
+      "the agent knows the contract, the claw adapters and what confines claws",
+    ),
+    arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
     ...["claws", "engine", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
       arrow(
         `adapter-${name}`,
@@ -62,6 +68,7 @@ export default {
         "^service/application/ports/",
         "^service/domain/",
         contract,
+        "^adapters/confinement/",
         "^adapters/kubernetes/(api-client|api-errors|follow|kubeconfig|objects)\\.ts$",
       ],
       "providers are adapters too; the one of Kubernetes shares the client of adapters/kubernetes",

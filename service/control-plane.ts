@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { createClawTypes } from "../adapters/claws/claw-types.ts";
+import { confinementOf } from "../adapters/confinement/confinement.ts";
 import { findCli } from "../adapters/engine/cli-command.ts";
 import { createOperationPool } from "../adapters/engine/operation-pool.ts";
 import { createAdministration } from "../adapters/engine/stack-administration.ts";
@@ -17,6 +18,7 @@ import { startEmbeddedPostgres } from "../adapters/postgres/embedded-postgres.ts
 import { openDatabase } from "../adapters/postgres/open-database.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
 import { localLauncher, reviveAgents } from "../adapters/providers/clusterclaw/agent-client.ts";
+import { removeClawFolder } from "../adapters/providers/clusterclaw/claw-folder.ts";
 import { createHostedInstances } from "../adapters/providers/clusterclaw/hosted-instances.ts";
 import { adoptionOf } from "../components/claw-instance/adopt.ts";
 import { instanceRoot } from "../components/claw-instance/instance-dirs.ts";
@@ -104,6 +106,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     log,
   });
 
+  const confinement = confinementOf(env.dataDir);
+  const unconfined = confinement.kind === "none" ? confinement : undefined;
+  if (unconfined) {
+    log.warn(unconfined, "claws of this host are not confined: platform administrators alone may place there");
+  }
   const types = createClawTypes({ softwareDir: join(env.dataDir, "software") });
   const toolsDir = join(env.dataDir, "tools");
   if (env.engine === "cli") {
@@ -152,6 +159,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     clock,
     agents,
     openChannel,
+    unconfined,
     version,
     audit: (entry: AuditEntry) => log.warn(entry, "audit"),
     wake: () => reconciler.wake(),
@@ -163,6 +171,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     transactions,
     agents,
     openChannel,
+    unconfined,
     log,
     isReady: async () => void (await transactions.platform((tx) => tx.tenants.get(SHARED_TENANT))),
   });
@@ -182,7 +191,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       return clusters.cleanUp(target, target.namespace, uid, withData);
     }
     if (withData) {
-      await rm(instanceRoot(target.rootDir, tenant, uid), { recursive: true, force: true });
+      await removeClawFolder(instanceRoot(target.rootDir, tenant, uid));
     }
     return [];
   };

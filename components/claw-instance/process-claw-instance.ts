@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClawRuntime } from "../../sdk/contract/index.ts";
+import { type ClawRuntime, clawRunDir } from "../../sdk/contract/index.ts";
 import { ConfigFiles } from "../process/config-files.ts";
 import { Directory } from "../process/directory.ts";
 import { Process } from "../process/process.ts";
@@ -78,7 +78,7 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
         files: pulumi
           .all([runtime.files, config.path, data.path, args.runDir, softwareDir])
           .apply(([rendered, configDir, dataDir, runDir, installed]) =>
-            resolveFiles(rendered, { configDir, dataDir, runDir, softwareDir: installed }),
+            resolveFiles(rendered, { configDir, dataDir, runDir: clawRunDir(runDir), softwareDir: installed }),
           ),
       },
       parent,

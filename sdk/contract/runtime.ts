@@ -22,6 +22,8 @@ export const ClawRuntimeSchema = z.object({
   secretEnv: z.record(z.string(), z.string()),
   /** Rendered files. `path` is relative to the config directory. Written atomically with mode 0600. */
   files: z.array(z.object({ path: RelativePathSchema, content: z.string() })),
+  /** Paths of the host itself that it is to see: its software, a socket. Platform administrators name them. */
+  hostPaths: z.array(z.string()).optional(),
   /** Digest of everything that needs a restart to take effect; what is not in it is reloaded by the claw itself. */
   restartDigest: z.string(),
   port: z.object({

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
-import { closeSync, lstatSync, mkdirSync, openSync, symlinkSync } from "node:fs";
+import { closeSync, lchownSync, lstatSync, mkdirSync, openSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { confinementOf, prepareFolders } from "../../adapters/confinement/confinement.ts";
 import type { ProcessSpec } from "../../sdk/contract/index.ts";
-import { launchOf, RUN_DIR_TAG, restartKey, spawnDigest } from "./launch.ts";
-import { findTagged, isAlive, isSessionLeader, type ProcessIdentity, sendSignal, startTimeOf } from "./processes.ts";
+import { compileCacheDir, confinedClaw, type Launch, launchOf, RUN_DIR_TAG, restartKey, spawnDigest } from "./launch.ts";
+import { childrenOf, findTagged, isAlive, isSessionLeader, type ProcessIdentity, sendSignal, startTimeOf } from "./processes.ts";
 
 const ADOPTED_POLL_MS = 250;
 
@@ -44,11 +46,14 @@ export interface ClawProcess {
  * @throws when the program can't be executed.
  */
 export async function startClaw(spec: ProcessSpec, port: number, logPath: string, onExit: () => void): Promise<ClawProcess> {
-  const launch = launchOf(spec, port);
-  prepareFolders(spec, launch.env);
+  const confinement = confinementOf(spec.dirs.hostDir);
+  prepareFolders(confinement, confinedClaw(spec));
+  const launch = launchOf(spec, port, confinement);
+  prepareHome(spec, launch);
   const log = openSync(logPath, "a", 0o600);
   try {
-    const child = spawn(launch.command, launch.args, { cwd: launch.cwd, env: launch.env, detached: true, stdio: ["ignore", log, log] });
+    const { command, args, ...where } = launch;
+    const child = spawn(command, args, { ...where, detached: true, stdio: ["ignore", log, log] });
     const claw: ClawProcess = {
       record: {
         pid: child.pid ?? 0,
@@ -72,29 +77,51 @@ export async function startClaw(spec: ProcessSpec, port: number, logPath: string
       child.once("error", reject);
     });
     child.unref();
+    if (confinement.kind === "sandbox") {
+      const inner = await sandboxed(claw.record.pid);
+      claw.record = inner ? { ...claw.record, ...inner } : claw.record;
+    }
     return claw;
   } finally {
     closeSync(log);
   }
 }
 
-function prepareFolders({ dirs }: ProcessSpec, { HOME, TMPDIR }: Readonly<Record<string, string>>): void {
-  for (const dir of [HOME, TMPDIR]) {
-    if (dir !== undefined) {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+/** What is below the claw's own folders is made as its user, which is nobody else's business to follow links for. */
+function prepareHome(spec: ProcessSpec, { env, uid, gid }: Launch): void {
+  const { HOME = "", TMPDIR = "" } = env;
+  if (lstatSync(HOME, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(HOME, { mode: 0o700 });
+    own(HOME);
+  }
+  const cache = compileCacheDir(spec);
+  // The variable NODE_COMPILE_CACHE would do the same, but makes OpenClaw's launcher run the gateway as a child, which signals then miss.
+  const link = join(TMPDIR, "node-compile-cache");
+  if (cache !== undefined && lstatSync(link, { throwIfNoEntry: false }) === undefined) {
+    symlinkSync(cache, link);
+  }
+
+  function own(path: string): void {
+    if (uid !== undefined && gid !== undefined) {
+      lchownSync(path, uid, gid);
     }
   }
-  if (dirs.softwareDir === undefined || TMPDIR === undefined) {
-    return;
+}
+
+const SANDBOX_POLL_MS = 5;
+const SANDBOX_TIMEOUT_MS = 10_000;
+
+/** The claw itself within its sandbox: the child of the sandbox's first process, which is the child of the one that was started. */
+async function sandboxed(pid: number): Promise<ProcessIdentity | undefined> {
+  for (const deadline = Date.now() + SANDBOX_TIMEOUT_MS; Date.now() < deadline && startTimeOf(pid) !== undefined; ) {
+    const [inner] = childrenOf(pid).flatMap(childrenOf);
+    const startTime = inner === undefined ? undefined : startTimeOf(inner);
+    if (inner !== undefined && startTime !== undefined) {
+      return { pid: inner, startTime };
+    }
+    await delay(SANDBOX_POLL_MS);
   }
-  // Node's own default place of the compile cache: instances of one version share it, and only the first start pays. The variable
-  // NODE_COMPILE_CACHE would do the same, but makes OpenClaw's launcher run the gateway as a child, which signals then miss.
-  const shared = join(dirs.softwareDir, ".compile-cache");
-  const link = join(TMPDIR, "node-compile-cache");
-  if (lstatSync(link, { throwIfNoEntry: false }) === undefined) {
-    mkdirSync(shared, { recursive: true, mode: 0o700 });
-    symlinkSync(shared, link);
-  }
+  return undefined;
 }
 
 /** Takes over a claw that an earlier agent started; undefined when it does not run any more. */

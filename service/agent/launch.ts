@@ -1,21 +1,46 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import type { ProcessSpec } from "../../sdk/contract/index.ts";
+import { type ConfinedClaw, type Confinement, type Entry, enter } from "../../adapters/confinement/confinement.ts";
+import { ownerFolder } from "../../adapters/confinement/tenant-user.ts";
+import { clawRunDir, type ProcessSpec } from "../../sdk/contract/index.ts";
 
 /** Marks a claw and its descendants, so that an agent finds them again whatever became of its own records. */
 export const RUN_DIR_TAG = "CLAW_RUN_DIR";
 
-/** What is executed, with every placeholder resolved. */
-export interface Launch {
-  readonly command: string;
-  readonly args: readonly string[];
+/** What is executed, with every placeholder resolved, where the claw is confined. */
+export interface Launch extends Entry {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
 }
 
+/** Node's own default place of the compile cache is linked to it: an owner's instances of one version share it. */
+export function compileCacheDir({ dirs }: ProcessSpec): string | undefined {
+  const { hostDir, dataDir, softwareDir } = dirs;
+  return softwareDir === undefined ? undefined : join(ownerFolder(hostDir, dataDir), ".compile-cache", digest(softwareDir).slice(0, 16));
+}
+
+/** What a claw has of its host. */
+export function confinedClaw(spec: ProcessSpec): ConfinedClaw {
+  const { hostDir, runDir, configDir, dataDir, softwareDir } = spec.dirs;
+  const tmpDir = join(clawRunDir(runDir), "tmp");
+  const cache = compileCacheDir(spec);
+  return {
+    hostDir,
+    dataDir,
+    own: [...new Set([configDir, dataDir, tmpDir, join(clawRunDir(runDir), "logs"), ...(cache === undefined ? [] : [cache])])],
+    tmpDir,
+    readable: [process.execPath, ...(softwareDir === undefined ? [] : [softwareDir]), ...(spec.runtime.hostPaths ?? [])],
+  };
+}
+
 /** Replaces the placeholders of the contract; other `${…}` texts are left alone. */
 export function resolvePlaceholders(text: string, spec: ProcessSpec, port: number): string {
-  const values: Readonly<Record<string, string | undefined>> = { ...spec.dirs, node: process.execPath, port: String(port) };
+  const values: Readonly<Record<string, string | undefined>> = {
+    ...spec.dirs,
+    runDir: clawRunDir(spec.dirs.runDir),
+    node: process.execPath,
+    port: String(port),
+  };
   return text.replace(/\$\{(configDir|dataDir|runDir|softwareDir|port|node)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
@@ -26,7 +51,7 @@ export function environmentOf(spec: ProcessSpec, port: number): Record<string, s
   const env: Record<string, string> = {
     PATH: [dirname(process.execPath), ...binaries, "/usr/local/bin", "/usr/bin", "/bin"].join(":"),
     HOME: join(dataDir, "home"),
-    TMPDIR: join(runDir, "tmp"),
+    TMPDIR: join(clawRunDir(runDir), "tmp"),
   };
   for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.runtime.secretEnv })) {
     env[name] = resolvePlaceholders(value, spec, port);
@@ -34,9 +59,10 @@ export function environmentOf(spec: ProcessSpec, port: number): Record<string, s
   return env;
 }
 
-export function launchOf(spec: ProcessSpec, port: number): Launch {
+export function launchOf(spec: ProcessSpec, port: number, confinement: Confinement): Launch {
   const [command = "", ...args] = spec.runtime.command.map((part) => resolvePlaceholders(part, spec, port));
-  return { command, args, cwd: spec.dirs.dataDir, env: { ...environmentOf(spec, port), [RUN_DIR_TAG]: spec.dirs.runDir } };
+  const env = { ...environmentOf(spec, port), [RUN_DIR_TAG]: spec.dirs.runDir };
+  return { ...enter(confinement, confinedClaw(spec), command, args), cwd: spec.dirs.dataDir, env };
 }
 
 /** Digest of what only a new process can take over: its program, arguments, environment, directories and port. */

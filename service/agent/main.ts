@@ -13,6 +13,11 @@ import { Uplink } from "./uplink.ts";
 
 const SPEC_CHECK_MS = 2_000;
 
+// A terminal's program keeps the groups of whoever starts it: it is to have none of ours.
+if (process.getuid?.() === 0) {
+  process.setgroups?.([]);
+}
+
 /**
  * `node main.ts <runDir>`: supervises the claw of `<runDir>/process.json` until it is told to end, and then leaves the claw running; or
  * until the claw is to be stopped and is, whoever started it. A stopped claw has no process.

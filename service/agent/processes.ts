@@ -79,6 +79,16 @@ export function findTagged(name: string, value: string): number[] {
     );
 }
 
+/** Processes that it started; none where there is no procfs. */
+export function childrenOf(pid: number): number[] {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.flatMap((thread) => readOptional(`/proc/${pid}/task/${thread}/children`)?.match(/\d+/g) ?? []).map(Number);
+  } catch {
+    return [];
+  }
+}
+
 /** Whether the process leads a session of its own: what a detached claw does and its children do not. */
 export function isSessionLeader(pid: number): boolean {
   return procStat(pid)?.[3] === String(pid);

@@ -1,6 +1,5 @@
-import { readdirSync } from "node:fs";
 import type { Usage } from "../../sdk/contract/index.ts";
-import { procStat, readOptional } from "./processes.ts";
+import { childrenOf, procStat, readOptional } from "./processes.ts";
 
 /** What Linux counts in, whatever the kernel's own clock. */
 const TICKS_PER_SECOND = 100;
@@ -52,14 +51,7 @@ export class UsageMeter {
 }
 
 function treeOf(pid: number): number[] {
-  let threads: string[] = [];
-  try {
-    threads = readdirSync(`/proc/${pid}/task`);
-  } catch {
-    // It has just ended.
-  }
-  const children = threads.flatMap((thread) => readOptional(`/proc/${pid}/task/${thread}/children`)?.match(/\d+/g) ?? []);
-  return [pid, ...children.map(Number).flatMap(treeOf)];
+  return [pid, ...childrenOf(pid).flatMap(treeOf)];
 }
 
 /** User and system time of a process, and of its children that it has waited for. */

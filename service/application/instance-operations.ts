@@ -2,6 +2,7 @@ import { ClawError, type ClawInstance } from "../../sdk/contract/index.ts";
 import type { PlannedChange } from "../domain/change.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
+import { assertConfined } from "./host-use.ts";
 import { channelTarget, isReachable, notRunning } from "./open-channel.ts";
 import type { Operations, RequestContext } from "./operations.ts";
 import type { AgentChannel } from "./ports/agents.ts";
@@ -65,6 +66,7 @@ export function instanceOperations(deps: ApplicationDependencies): InstanceOpera
     },
     "instances.console": async (ctx, { params, body }) => {
       const instance = await find(ctx, params.id);
+      assertConfined(ctx.actor, instance.cluster, deps.unconfined);
       assertReachable(instance, deps);
       return { url: `/api/v1/instances/${instance.id}/console/stream?cols=${body.cols}&rows=${body.rows}` };
     },

@@ -52,6 +52,10 @@ export async function recordStates(
   await recordEvents(tx, events, now);
 }
 
+/** Ways into an instance, by the reason of their events: they ask nothing of it. */
+export const SESSIONS = { console: "ConsoleOpened", connect: "Connected", chat: "ChatOpened" } as const;
+const SESSION_REASONS: ReadonlySet<string> = new Set(Object.values(SESSIONS));
+
 /** Events that are looked through for the one that a transition comes from. */
 const RECENT_EVENTS = 20;
 
@@ -61,7 +65,7 @@ async function requestOf(tx: TenantTransaction, id: InstanceId, phase: InstanceP
   let transitions = phase === "Creating" ? 1 : 0;
   for (const event of items) {
     if (event.reason !== "PhaseChanged") {
-      if (event.actor !== undefined) {
+      if (event.actor !== undefined && !SESSION_REASONS.has(event.reason)) {
         return event;
       }
     } else if (transitions-- === 0) {

@@ -3,6 +3,7 @@ import { valueAt } from "../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../domain/configs/config-template.ts";
 import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
 import type { Instance } from "../domain/instances/instance.ts";
+import type { Unconfined } from "./host-use.ts";
 import type { ClawTypes } from "./ports/claw-adapter.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
 import type { TenantTransaction } from "./ports/transactions.ts";
@@ -11,6 +12,8 @@ import { openAt, openTemplate } from "./seal-config.ts";
 export interface ResolveDependencies {
   readonly types: ClawTypes;
   readonly cipher: SecretCipher;
+  /** Where claws of this host are not confined: why, and what would mend it. */
+  readonly unconfined?: Unconfined | undefined;
 }
 
 /** An instance with its configuration worked out: what the stack is to make true, or why it can't be. */

@@ -5,6 +5,7 @@ import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Actor, Project, Tenant } from "../domain/tenancy/tenant.ts";
+import type { Unconfined } from "./host-use.ts";
 import type { IfMatch } from "./operations.ts";
 import type { ClawTypes } from "./ports/claw-adapter.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
@@ -14,6 +15,8 @@ import type { PlatformTransaction, TenantTransaction } from "./ports/transaction
 export interface WriteDependencies {
   readonly types: ClawTypes;
   readonly cipher: SecretCipher;
+  /** Where claws of this host are not confined: why, and what would mend it. */
+  readonly unconfined?: Unconfined | undefined;
 }
 
 /** What makes a write repeatable: a plan's writes get the ids and times that its preview had. */

@@ -6,6 +6,7 @@ import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { DEFAULT_PROJECT, isAdministrator } from "../domain/tenancy/tenant.ts";
+import { assertConfined } from "./host-use.ts";
 import { placeInstance } from "./place-instance.ts";
 import type { ClawAdapter } from "./ports/claw-adapter.ts";
 import type { TenantTransaction } from "./ports/transactions.ts";
@@ -28,7 +29,7 @@ const CANDIDATES = 500;
 
 /** Writes an instance: a manifest, or one of the actions on it. */
 export async function writeInstance(writer: Writer): Promise<Written> {
-  const { tx, change, scope, tenant, stamp } = writer;
+  const { tx, change, scope, tenant, stamp, deps } = writer;
   const name = targetOf(change).name;
   const before = await scope.instances.find(name);
   assertExpected(change, before, stamp);
@@ -43,6 +44,9 @@ export async function writeInstance(writer: Writer): Promise<Written> {
     const { spec } = applied;
     const placed = await placeInstance(tx, { name, spec, tenantPlacement: tenant.spec.placement }, before);
     const after = { ...applied, cluster: placed.cluster, movedFrom: placed.movedFrom };
+    if (before?.cluster !== placed.cluster) {
+      assertConfined(stamp.actor, placed.cluster, deps.unconfined);
+    }
     const placementReason = placed.reason;
     if (!before) {
       const reach = placed.unreachable && reachCondition(placed.cluster, placed.unreachable);

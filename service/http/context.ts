@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import { ClawError, type Route, type TenantId } from "../../sdk/contract/index.ts";
+import type { Unconfined } from "../application/host-use.ts";
 import type { OpenChannel } from "../application/open-channel.ts";
 import type { IfMatch, Operations, RequestContext } from "../application/operations.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
@@ -17,6 +18,7 @@ export interface AppDependencies {
   readonly transactions: Transactions;
   readonly agents: AgentGateway;
   readonly openChannel: OpenChannel;
+  readonly unconfined: Unconfined | undefined;
   readonly log: FastifyBaseLogger;
   readonly isReady: () => Promise<void>;
 }

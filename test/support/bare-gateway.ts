@@ -17,7 +17,7 @@ export async function bareStartMs(serviceDataDir: string, uid: string): Promise<
   await rm(spec.dirs.dataDir, { recursive: true, force: true });
   await mkdir(join(spec.dirs.dataDir, "home"), { recursive: true });
   const port = await freePort();
-  const { command, args, env, cwd } = launchOf(spec, port);
+  const { command, args, env, cwd } = launchOf(spec, port, { kind: "none", why: "it is run bare", fix: "" });
   const startedMs = performance.now();
   const child = spawn(command, args, { env, cwd, stdio: "ignore", detached: true });
   const ended = once(child, "exit");

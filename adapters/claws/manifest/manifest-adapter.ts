@@ -134,6 +134,10 @@ function runtimeOf(
 ): ClawRuntime {
   const version = instance.version ?? spec.version;
   const env = { ...spec.env, ...config.env };
+  const hostPaths = spec.variables
+    .filter((variable) => variable.platform)
+    .map((variable) => env[variable.env ?? ""]?.replace(/^unix:\/\//, "") ?? "")
+    .filter((path) => path.startsWith("/"));
   const tokenEnv = spec.chat?.tokenEnv;
   const secretEnv = { ...config.secretEnv, ...(tokenEnv !== undefined && { [tokenEnv]: instanceToken }) };
   const program = spec.software.source === "inline" ? spec.software.files.map(({ path, content = "" }) => ({ path, content })) : [];
@@ -144,6 +148,7 @@ function runtimeOf(
     env,
     secretEnv,
     files: [...program, ...files],
+    ...(hostPaths.length > 0 && { hostPaths }),
     restartDigest: createHash("sha256").update(stableJson(cold)).digest("hex"),
     port: { ...(instance.network.port !== undefined && { fixed: instance.network.port }), span: spec.portSpan },
     probes: spec.probes,

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { lstat, open, rename, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
+import { giveToOwner, inClawFolder, readClawFile } from "./claw-folder.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -32,7 +33,8 @@ export const configFilesType: ResourceType<ConfigFilesInputs> = {
     }
     const files: Record<string, string> = {};
     for (const path of Object.keys(inputs.files)) {
-      const content = await readOptional(pathBelow(inputs.dir, path));
+      const target = pathBelow(inputs.dir, path);
+      const content = await inFolderThere(dirname(target), (folder) => readClawFile(join(folder, basename(target)))).catch(() => undefined);
       if (content !== undefined) {
         files[path] = content;
       }
@@ -58,18 +60,20 @@ const outputsOf = (inputs: ConfigFilesInputs) => ({ ...inputs, digest: digestOf(
 async function writeFiles({ dir, files }: ConfigFilesInputs): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     const target = pathBelow(dir, path);
-    // An equal file is left alone: claws watch their files.
-    if ((await readOptional(target)) !== content || ((await stat(target)).mode & 0o777) !== 0o600) {
-      await replaceFile(target, content).catch((err: NodeJS.ErrnoException) => {
+    await inClawFolder(dirname(target), true, (folder) => writeFile(join(folder, basename(target)), folder, content)).catch(
+      (err: NodeJS.ErrnoException) => {
         const [reason, fix] = err.code === "ENOSPC" ? ["DiskFull", "; free space on that disk"] : ["FileNotWritable", ""];
         throw new Error(`${reason}: the config file '${target}' can't be written: ${err.message}${fix}`, { cause: err });
-      });
-    }
+      },
+    );
   }
 }
 
-async function replaceFile(target: string, content: string): Promise<void> {
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+async function writeFile(target: string, folder: string, content: string): Promise<void> {
+  // An equal file is left alone: claws watch their files.
+  if ((await readClawFile(target)) === content && ((await lstat(target)).mode & 0o777) === 0o600) {
+    return;
+  }
   const draft = `${target}.${randomBytes(6).toString("hex")}.new`;
   try {
     const file = await open(draft, "wx", 0o600);
@@ -79,6 +83,7 @@ async function replaceFile(target: string, content: string): Promise<void> {
     } finally {
       await file.close();
     }
+    await giveToOwner(folder, draft);
     await rename(draft, target);
   } catch (err) {
     await rm(draft, { force: true });
@@ -89,13 +94,21 @@ async function replaceFile(target: string, content: string): Promise<void> {
 /** Removes the files, and the sub-folders that become empty. */
 async function removeFiles(dir: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    await rm(pathBelow(dir, path), { force: true });
+    const target = pathBelow(dir, path);
+    await inFolderThere(dirname(target), (folder) => rm(join(folder, basename(target)), { force: true }));
     for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
-      await rmdir(join(dir, parent)).catch(() => undefined);
+      const emptied = pathBelow(dir, parent);
+      await inFolderThere(dirname(emptied), (folder) => rmdir(join(folder, basename(emptied))).catch(() => undefined));
     }
   }
 }
 
-async function readOptional(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch(() => undefined);
+/** Undefined where there is no such folder. */
+async function inFolderThere<T>(path: string, use: (folder: string) => Promise<T>): Promise<T | undefined> {
+  return inClawFolder(path, false, use).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") {
+      return undefined;
+    }
+    throw error;
+  });
 }

@@ -1,6 +1,7 @@
-import { chmod, mkdir, rm, stat } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
+import { inClawFolder, removeClawFolder } from "./claw-folder.ts";
 import type { ResourceType } from "./resource-type.ts";
 
 const DirectorySchema = z.strictObject({
@@ -42,17 +43,15 @@ export const directoryType: ResourceType<DirectoryInputs> = {
   },
   async delete(inputs) {
     if (inputs.deletion === "delete") {
-      await rm(inputs.path, { recursive: true, force: true });
+      await removeClawFolder(inputs.path);
     }
   },
 };
 
 async function ensureDirectory({ path, mode }: DirectoryInputs): Promise<void> {
-  const bits = Number.parseInt(mode, 8);
-  await mkdir(path, { recursive: true, mode: bits }).catch((err: NodeJS.ErrnoException) => {
+  // The umask does not count, nor the mode that an existing folder has.
+  await inClawFolder(path, true, (folder) => chmod(folder, Number.parseInt(mode, 8))).catch((err: NodeJS.ErrnoException) => {
     const [reason, fix] = err.code === "ENOSPC" ? ["DiskFull", "; free space on that disk"] : ["FolderUnavailable", ""];
     throw new Error(`${reason}: the folder '${path}' can't be made: ${err.message}${fix}`, { cause: err });
   });
-  // mkdir applies the umask, and leaves an existing folder's mode alone.
-  await chmod(path, bits);
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -36,6 +36,8 @@ export async function installPackage(request: InstallRequest, signal: AbortSigna
     try {
       await npmInstall(request, draft, signal);
       await request.verify(draft);
+      // All of the host's claws read it, each as a user of its own.
+      await chmod(draft, 0o755);
       await rename(draft, request.dir);
     } finally {
       await rm(draft, { recursive: true, force: true });

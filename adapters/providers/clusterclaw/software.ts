@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { chmod, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
@@ -84,6 +84,8 @@ export async function installSoftware(
   if (!(await isDirectory(dir))) {
     await installPackage({ ...software, dir, verify: (path) => readBins(path, software) }, signal);
   }
+  // Earlier versions of this program left it closed to others.
+  await chmod(dir, 0o755);
   await afterInstall?.({ ...software, dir }, signal);
   return { dir, bin: await readBins(dir, software) };
 }

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import type { IPty } from "@lydell/node-pty";
+import { confinementOf, enter, prepareFolders } from "../../../adapters/confinement/confinement.ts";
 import { NOT_OF_THE_AGENT } from "../attended-claw.ts";
-import { environmentOf, resolvePlaceholders } from "../launch.ts";
+import { confinedClaw, environmentOf, resolvePlaceholders } from "../launch.ts";
 import { type ChannelContext, type ChannelHandler, throttle } from "./channel.ts";
 
 /** An interactive terminal inside the instance: the claw's own console command, or a shell in its data directory. */
@@ -29,7 +30,11 @@ export async function openConsole(ctx: ChannelContext, open: { cols: number; row
   }
   let terminal: IPty;
   try {
-    terminal = pty.spawn(command, args, {
+    const confinement = confinementOf(spec.dirs.hostDir);
+    prepareFolders(confinement, confinedClaw(spec));
+    const { command: program, args: programArgs, ...user } = enter(confinement, confinedClaw(spec), command, args, true);
+    terminal = pty.spawn(program, [...programArgs], {
+      ...user,
       name: "xterm-256color",
       cols: open.cols,
       rows: open.rows,

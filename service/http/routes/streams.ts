@@ -6,14 +6,17 @@ import {
   ChatEventSchema,
   ChatRequestSchema,
   ClawError,
+  type InstanceId,
   idParams,
   STREAM_ERROR_CLOSE,
   type Stream,
   TerminalSizeSchema,
   webSockets,
 } from "../../../sdk/contract/index.ts";
+import { assertConfined } from "../../application/host-use.ts";
 import { type ChannelTarget, isDown, notRunning } from "../../application/open-channel.ts";
 import type { AgentChannel } from "../../application/ports/agents.ts";
+import { recordSession, type Session } from "../../application/record-session.ts";
 import { type AppDependencies, authenticate, bearerOf, contextOf, tenantHeaderOf } from "../context.ts";
 
 declare module "fastify" {
@@ -30,14 +33,18 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
     const { instance } = request.query as { instance?: string };
     deps.agents.accept(socket, instance ?? "", bearerOf(request) ?? "");
   });
-  const route = <S extends Stream>(stream: S, serve: (socket: WebSocket, target: ChannelTarget, query: QueryOf<S>) => Promise<void>) => {
+  const route = <S extends Stream>(
+    stream: S,
+    session: Session | undefined,
+    serve: (socket: WebSocket, target: ChannelTarget, query: QueryOf<S>) => Promise<void>,
+  ) => {
     app.route({
       method: "GET",
       url: `/api/v1${stream.path}`,
       config: { scope: "tenant" },
       schema: { params: idParams, querystring: stream.query },
       onRequest: (request) => authenticate(request, "tenant", deps),
-      preHandler: (request) => findTarget(request, deps),
+      preHandler: (request) => findTarget(request, session, deps),
       // Without an upgrade there is nothing to answer.
       handler: () => {
         throw new ClawError("request.malformed", "this is a WebSocket; ask for an upgrade");
@@ -46,8 +53,13 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
         serve(socket, request.target, request.query as QueryOf<S>).catch((error: unknown) => refuse(socket, error)),
     });
   };
-  const relay = <S extends Stream>(stream: S, form: "text" | "binary", openOf: (query: QueryOf<S>) => ChannelOpen) =>
-    route(stream, async (socket, target, query) => {
+  const relay = <S extends Stream>(
+    stream: S,
+    session: Session | undefined,
+    form: "text" | "binary",
+    openOf: (query: QueryOf<S>) => ChannelOpen,
+  ) =>
+    route(stream, session, async (socket, target, query) => {
       const early: [Buffer, boolean][] = [];
       const keep = (data: Buffer, isBinary: boolean) => void early.push([data, isBinary]);
       socket.on("message", keep);
@@ -55,20 +67,21 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
       socket.off("message", keep);
       pipe(socket, channel, form, early);
     });
-  route(webSockets.stream, async (socket, target) => {
+  route(webSockets.stream, "chat", async (socket, target) => {
     if (isDown(target, deps.agents)) {
       throw notRunning(target.name);
     }
     serveChat(socket, target.uid, deps);
   });
-  relay(webSockets.logs, "text", ({ tailLines }) => ({ channel: "logs", tailLines, follow: true }));
-  relay(webSockets.console, "binary", ({ cols, rows }) => ({ channel: "console", cols, rows }));
-  relay(webSockets.connect, "binary", () => ({ channel: "tcp" }));
+  relay(webSockets.logs, undefined, "text", ({ tailLines }) => ({ channel: "logs", tailLines, follow: true }));
+  relay(webSockets.console, "console", "binary", ({ cols, rows }) => ({ channel: "console", cols, rows }));
+  relay(webSockets.connect, "connect", "binary", () => ({ channel: "tcp" }));
 }
 
 type QueryOf<S extends Stream> = ReturnType<S["query"]["parse"]>;
 
-async function findTarget(request: FastifyRequest, deps: AppDependencies): Promise<void> {
+/** Finds the instance, and puts on record who gets into it. */
+async function findTarget(request: FastifyRequest, session: Session | undefined, deps: AppDependencies): Promise<void> {
   const { tenant } = request.query as { tenant?: string };
   const ctx = await contextOf(request, "tenant", deps, tenantHeaderOf(request) ?? tenant);
   const params = request.params as { id: string };
@@ -76,6 +89,12 @@ async function findTarget(request: FastifyRequest, deps: AppDependencies): Promi
   const { metadata, spec, status } = instance;
   const { uid, name, namespace = "" } = metadata;
   request.target = { uid, name, tenant: namespace, running: spec.running, cluster: status.cluster, pod: status.pod?.name };
+  if (session === "console") {
+    assertConfined(request.actor, status.cluster, deps.unconfined);
+  }
+  if (session && request.ws && ctx.tenant) {
+    await recordSession(deps.transactions, ctx.tenant.id, uid as InstanceId, session, request.actor, new Date());
+  }
 }
 
 /** The stream is open already: the close code and reason say why it ends. */

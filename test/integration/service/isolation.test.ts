@@ -1,13 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { WebSocket } from "ws";
 import { digestToken } from "../../../adapters/identity/tokens.ts";
 import { openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { API_VERSION, type TenantId } from "../../../sdk/contract/index.ts";
-import { aTenant } from "../../support/builders/manifests.ts";
-import { startTestService, type TestService } from "../../support/service.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 /** A tenant's token: all that an attacker has here. */
 const TOKEN = "claw_attacker_token";
@@ -16,6 +18,7 @@ let service: TestService;
 beforeAll(async () => {
   service = await startTestService();
   const { metadata } = await service.claw().tenants.create(aTenant("mallory"));
+  await service.claw().tenants.create(aTenant("victim"));
   const { transactions, close } = await openDatabase({ url: service.databaseUrl });
   const tenantId = metadata.uid as TenantId;
   await transactions.platform((tx) => tx.tokens.insert({ digest: digestToken(TOKEN), subject: "mallory", tenantId, platform: false }));
@@ -95,3 +98,97 @@ describe("a variable that names something of the host", () => {
     expect(await replace(overrides({ key: "software.dir", value: "/tmp/evil" }))).toBe(403);
   });
 });
+
+describe("a console of an instance on the control plane's host", () => {
+  it("reaches nothing of the control plane's, of its agent's or of another tenant's, and is on record", async ({ expect }) => {
+    const mine = await running("mallory", "mine");
+    const theirs = await running("victim", "theirs");
+    const [dataDir, agent] = [service.dataDir, await agentOf(mine)];
+    const folders = { mine: join(dataDir, "tenants/mallory", mine), theirs: join(dataDir, "tenants/victim", theirs) };
+    await writeFile(join(folders.theirs, "data/secret.txt"), "theirs");
+    const answer = await consoleOf("mine", [
+      "id -u",
+      "id -G",
+      "cat data.txt; echo kept > data.txt; cat data.txt",
+      ...[
+        `cat ${dataDir}/access.json ${dataDir}/master.key ${dataDir}/*key*`,
+        `ls ${dataDir}`,
+        `ls ${dataDir}/run`,
+        `ls ${dataDir}/tenants`,
+        `ls ${folders.theirs}/data`,
+        `cat ${folders.theirs}/data/secret.txt ${folders.theirs}/config/config.json`,
+        `cat ${dataDir}/run/${mine}/process.json`,
+        `cat ${dataDir}/run/${mine}/agent.json ${dataDir}/run/${mine}/state.json ${dataDir}/run/${mine}/logs/agent.log`,
+        `cat /proc/${agent.pid}/environ /proc/${process.pid}/environ`,
+        `kill -9 ${agent.pid}`,
+        `kill -9 ${process.pid}`,
+        `${process.execPath} -e 'require("net").connect("${agent.socket}").on("connect", () => process.exit(0)).on("error", () => process.exit(7))'`,
+        `touch ${dataDir}/software/x ${dataDir}/x ${folders.mine}/../x`,
+      ].map(
+        (attempt) =>
+          `(${attempt}) >out 2>&1 </dev/null && echo REACHED "${attempt.slice(0, 60).replaceAll('"', "'")}"; cat out | grep -c theirs`,
+      ),
+      "echo done-$((40 + 2))",
+    ]);
+    expect(answer).toContain("done-42");
+    expect(answer.match(/^REACHED .*$/gm)).toBeNull();
+    expect(answer).toContain("kept");
+    // The groups of whoever started the agent are not the terminal's.
+    const [uid, groups] = answer.split(/\r?\n/).filter((line) => /^\d+$/.test(line));
+    expect(groups).toBe(uid);
+    expect(uid).not.toBe("0");
+    const { items } = await service.claw("mallory").instances.events("mine");
+    expect(items.find(({ reason }) => reason === "ConsoleOpened")).toMatchObject({ actor: "mallory", type: "Normal" });
+  });
+
+  it("follows no link of a claw when its files are written or removed", async ({ expect }) => {
+    const uid = await running("mallory", "linker", {
+      storage: { configDir: "/data/sub/config", dataDir: "/data" },
+      deletionPolicy: "delete",
+    });
+    const outside = mkdtempSync(join(tmpdir(), "claw-outside-"));
+    mkdirSync(join(outside, "config"));
+    const data = join(service.dataDir, "tenants/mallory", uid, "data");
+    await rename(join(data, "sub"), join(data, "former"));
+    await symlink(outside, join(data, "sub"));
+    const claw = service.claw("mallory");
+    const { spec } = await claw.instances.get("linker");
+    await claw.instances.replace("linker", anEcho("linker", { ...spec, config: { overrides: [{ key: "reply.prefix", value: "x" }] } }));
+    await eventually(
+      () => claw.instances.get("linker"),
+      ({ status }) => status.conditions.some(({ message }) => message.includes("is no folder but a link")),
+    );
+    expect(readdirSync(join(outside, "config"))).toEqual([]);
+    expect(existsSync(join(outside, "config"))).toBe(true);
+    await rm(outside, { recursive: true });
+  });
+});
+
+async function running(tenant: string, name: string, spec: object = {}): Promise<string> {
+  const claw = service.claw(tenant);
+  const { metadata } = await claw.instances.create(anEcho(name, spec));
+  await eventually(
+    () => claw.instances.get(name),
+    ({ status }) => status.phase === "Running",
+  );
+  return metadata.uid;
+}
+
+async function agentOf(uid: string): Promise<{ pid: number; socket: string }> {
+  return JSON.parse(await readFile(join(service.dataDir, "run", uid, "agent.json"), "utf8"));
+}
+
+/** What a terminal of the tenant's answers to these lines. */
+async function consoleOf(name: string, lines: readonly string[]): Promise<string> {
+  const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/instances/${name}/console/stream?cols=500`, {
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
+  let text = "";
+  socket.on("message", (data: Buffer) => {
+    text += data.toString();
+  });
+  await once(socket, "open");
+  socket.send(Buffer.from(`stty -echo; PS1=; cat > /dev/null <<'END'\nEND\n${lines.join("\n")}\nexit\n`));
+  await once(socket, "close");
+  return text;
+}

@@ -6,7 +6,10 @@ import { installPackage } from "../../../adapters/providers/clusterclaw/npm-inst
 export const OPENCLAW_VERSION = "2026.9.6";
 
 /** Where tests keep versions of claws: outside of the checkout, since one takes 650 MB and most of a minute to install. */
-export const softwareDir = process.env["CLAW_SOFTWARE_CACHE"] ?? join(homedir(), ".cache", "open-cluster-claw", "software");
+export const softwareDir =
+  process.env["CLAW_SOFTWARE_CACHE"] ??
+  // Claws of a root's service run as users of their own, which can't pass root's home.
+  join(process.getuid?.() === 0 ? "/var/cache" : join(homedir(), ".cache"), "open-cluster-claw", "software");
 const dir = join(softwareDir, "openclaw", OPENCLAW_VERSION);
 
 /** The folder of the real `openclaw`, installed at first use. */
