@@ -27,10 +27,12 @@ import { ClawError, type InstanceId, LOCAL_CLUSTER, newId, type StackTarget, typ
 import { LogFile } from "./agent/log-file.ts";
 import { createOperations } from "./application/create-operations.ts";
 import type { AuditEntry } from "./application/dependencies.ts";
+import { keepDerivation } from "./application/keep-derivation.ts";
 import { createChannelOpener } from "./application/open-channel.ts";
 import type { SecretCipher } from "./application/ports/secrets.ts";
 import type { Transactions } from "./application/ports/transactions.ts";
 import { createReports } from "./application/report-status.ts";
+import { resealStored } from "./application/reseal.ts";
 import { agentTokenPurpose } from "./application/resolve-instance.ts";
 import type { Environment } from "./config/environment.ts";
 import { type Actor, DEFAULT_PROJECT, SHARED_TENANT } from "./domain/tenancy/tenant.ts";
@@ -83,7 +85,10 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(database.close);
   const { transactions } = database;
 
-  const cipher = new SecretCipherAes(env.masterKey ?? (await loadMasterKey(env.dataDir)));
+  const masterKey = env.masterKey ?? (await loadMasterKey(env.dataDir));
+  const keys = new SecretCipherAes(masterKey, env.formerMasterKeys);
+  const derivation = await keepDerivation(transactions, keys, keys.derivation);
+  const cipher = new SecretCipherAes(masterKey, env.formerMasterKeys, derivation);
   const adminToken = env.adminToken ?? cipher.derive("admin-token");
   await bootstrap(transactions, adminToken);
 
@@ -112,6 +117,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     log.warn(unconfined, "claws of this host are not confined: platform administrators alone may place there");
   }
   const types = createClawTypes({ softwareDir: join(env.dataDir, "software") });
+  const exposed = await resealStored({ transactions, types, cipher });
+  if (exposed.length > 0) {
+    log.warn(
+      { instances: exposed },
+      "secrets that stood in clear are sealed now; in the claws' files they are until these instances are restarted",
+    );
+  }
   const toolsDir = join(env.dataDir, "tools");
   if (env.engine === "cli") {
     // Here and not in a worker: who starts the service sees what is done, or what is missing.

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
-import type { SecretCipher } from "../../service/application/ports/secrets.ts";
+import type { RotatingCipher } from "../../service/application/ports/secrets.ts";
 
 const FORMAT = "claw1";
 const KEY_BYTES = 32;
@@ -16,18 +16,35 @@ interface Keys {
  * AES-256-GCM under a master key. A ciphertext, `claw1.<key id>.<nonce, tag and text>`, names its key: after a rotation the new key
  * encrypts, and the former ones still decrypt.
  */
-export class SecretCipherAes implements SecretCipher {
+export class SecretCipherAes implements RotatingCipher {
   readonly #current: Keys;
   readonly #byId: ReadonlyMap<string, Keys>;
-  readonly #oldest: Keys;
+  readonly #derivation: Uint8Array;
 
-  /** @param formerKeys master keys of the past, newest first */
-  constructor(masterKey: Uint8Array, formerKeys: readonly Uint8Array[] = []) {
+  /**
+   * @param formerKeys master keys of the past, newest first
+   * @param derivation what secrets are derived from, in base64; made of the oldest key where none is given
+   */
+  constructor(masterKey: Uint8Array, formerKeys: readonly Uint8Array[] = [], derivation?: string) {
     const former = formerKeys.map(toKeys);
     this.#current = toKeys(masterKey);
-    // Derived secrets are held by running agents: they stay what they were for as long as the key they came from is kept.
-    this.#oldest = former.at(-1) ?? this.#current;
+    // Derived secrets are held by running agents: they stay what they were.
+    const { derivation: made } = former.at(-1) ?? this.#current;
+    this.#derivation = derivation === undefined ? made : Buffer.from(derivation, "base64");
     this.#byId = new Map([...former, this.#current].map((keys) => [keys.id, keys]));
+  }
+
+  get keyId(): string {
+    return this.#current.id;
+  }
+
+  /** What secrets are derived from, in base64. */
+  get derivation(): string {
+    return Buffer.from(this.#derivation).toString("base64");
+  }
+
+  isCurrent(ciphertext: string): boolean {
+    return ciphertext.startsWith(`${FORMAT}.${this.#current.id}.`);
   }
 
   encrypt(plaintext: string): string {
@@ -56,7 +73,7 @@ export class SecretCipherAes implements SecretCipher {
   }
 
   derive(purpose: string): string {
-    return createHmac("sha256", this.#oldest.derivation).update(purpose).digest("base64url");
+    return createHmac("sha256", this.#derivation).update(purpose).digest("base64url");
   }
 }
 

@@ -26,6 +26,7 @@ import { ScheduleRefreshes1700000000006 } from "./migrations/0006-schedule-refre
 import { MeasureUsage1700000000007 } from "./migrations/0007-measure-usage.ts";
 import { KeepClusters1700000000008 } from "./migrations/0008-keep-clusters.ts";
 import { SeeVersions1700000000009 } from "./migrations/0009-see-versions.ts";
+import { KeepKeys1700000000013 } from "./migrations/0013-keep-keys.ts";
 import { SeeWhatStops1700000000015 } from "./migrations/0015-see-what-stops.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -64,6 +65,7 @@ export const migrations = [
   MeasureUsage1700000000007,
   KeepClusters1700000000008,
   SeeVersions1700000000009,
+  KeepKeys1700000000013,
   SeeWhatStops1700000000015,
 ];
 

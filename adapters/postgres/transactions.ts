@@ -9,6 +9,7 @@ import { PostgresConfigValueRepository } from "./repositories/config-values.ts";
 import { PLATFORM_KEYS, PostgresIdempotencyRepository } from "./repositories/idempotency.ts";
 import { PostgresInstanceEventRepository } from "./repositories/instance-events.ts";
 import { PostgresInstanceRepository } from "./repositories/instances.ts";
+import { PostgresKeyringRepository } from "./repositories/keyring.ts";
 import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
@@ -81,6 +82,7 @@ function platformTransaction(session: Session): PlatformTransaction {
     tenants: new PostgresTenantRepository(session.platform, session),
     clusters: new PostgresClusterRepository(session.platform),
     tokens: new PostgresTokenRepository(session.platform),
+    keyring: new PostgresKeyringRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),
     idempotency: new PostgresIdempotencyRepository(session.platform, PLATFORM_KEYS),

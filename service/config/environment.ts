@@ -16,6 +16,8 @@ export interface Environment {
   readonly adminToken: string | undefined;
   /** Encrypts secrets at rest; 32 bytes. Undefined: one is made at the first start and kept in the data folder. */
   readonly masterKey: Uint8Array | undefined;
+  /** Master keys of the past, newest first: what they encrypted is encrypted anew at the start. */
+  readonly formerMasterKeys: readonly Uint8Array[];
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Most stack operations at a time on one cluster or on this host, each in a process of its own; twice as many on all together. */
   readonly workers: number;
@@ -68,6 +70,11 @@ const EnvironmentSchema = z.object({
     .refine((text) => keyBytes(text).length === 32, { error: "is not 32 bytes in base64 or hex" })
     .transform((text): Uint8Array => keyBytes(text))
     .optional(),
+  CLAW_MASTER_KEY_FORMER: z
+    .string()
+    .transform((text) => text.split(",").map((key): Uint8Array => keyBytes(key.trim())))
+    .refine((keys) => keys.every((key) => key.length === 32), { error: "is not a list of keys of 32 bytes in base64 or hex" })
+    .default([]),
   CLAW_LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
     .default("info"),
@@ -84,6 +91,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_PORT: "set a TCP port, like 8787, or 0 for any free one",
   CLAW_ADMIN_TOKEN: "set one made by `openssl rand -hex 24`, or unset it to have one made",
   CLAW_MASTER_KEY: "set one made by `openssl rand -base64 32`, or unset it to have one made",
+  CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
@@ -114,6 +122,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     port: env.CLAW_PORT,
     adminToken: env.CLAW_ADMIN_TOKEN,
     masterKey: env.CLAW_MASTER_KEY,
+    formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,
     logLevel: env.CLAW_LOG_LEVEL,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
     refreshSeconds: env.CLAW_REFRESH_SECONDS,

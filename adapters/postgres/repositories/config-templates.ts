@@ -119,6 +119,17 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
     }
   }
 
+  async rewriteVersion({ templateId, version, spec, digest }: ConfigVersion): Promise<void> {
+    await this.#scope.run((manager) =>
+      manager.query(`update config_versions set spec = $3, digest = $4 where template_id = $1 and version = $2`, [
+        templateId,
+        version,
+        JSON.stringify(spec),
+        digest,
+      ]),
+    );
+  }
+
   async listVersions(id: ConfigTemplateId): Promise<readonly ConfigVersion[]> {
     const rows = await this.#scope.run((manager) =>
       manager.query<ConfigVersionRow[]>(`select * from config_versions where template_id = $1 order by version desc`, [id]),

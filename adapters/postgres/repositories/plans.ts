@@ -52,6 +52,10 @@ export class PostgresPlanRepository implements PlanRepository {
     };
   }
 
+  async discardPending(): Promise<void> {
+    await this.#scope.run((manager) => manager.query(`delete from plans where applied_at is null`));
+  }
+
   async markApplied(id: PlanId, at: string): Promise<void> {
     await this.#scope.run((manager) => manager.query(`update plans set applied_at = $2 where id = $1`, [id, at]));
   }

@@ -33,6 +33,7 @@ export interface PlatformTransaction {
   readonly tenants: TenantRepository;
   readonly clusters: ClusterRepository;
   readonly tokens: TokenRepository;
+  readonly keyring: KeyringRepository;
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;
   /** Keys of requests that are of no tenant. */
@@ -164,6 +165,8 @@ export interface ConfigTemplateRepository {
   /** @throws {config.in_use} */
   delete(id: ConfigTemplateId): Promise<void>;
   insertVersion(version: ConfigVersion): Promise<void>;
+  /** Seals a version anew: what it says stays. */
+  rewriteVersion(version: ConfigVersion): Promise<void>;
   /** Newest first. */
   listVersions(id: ConfigTemplateId): Promise<readonly ConfigVersion[]>;
   findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined>;
@@ -195,6 +198,8 @@ export interface PlanRepository {
   insert(plan: Plan): Promise<void>;
   /** @throws {preview.not_found} */
   get(id: PlanId): Promise<Plan>;
+  /** Forgets what has not been applied. */
+  discardPending(): Promise<void>;
   markApplied(id: PlanId, at: string): Promise<void>;
 }
 export interface InstanceEventRepository {
@@ -248,6 +253,12 @@ export interface WorkRepository {
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
   /** Those of the instances that exist, of any tenant and in any state. */
   existingAmong(ids: readonly InstanceId[]): Promise<readonly InstanceId[]>;
+}
+/** What the service's own keys rest on. */
+export interface KeyringRepository {
+  /** Others wait until the transaction ends: of replicas that start together, one makes what is missing. */
+  find(name: string): Promise<string | undefined>;
+  put(name: string, value: string): Promise<void>;
 }
 export interface TokenRepository {
   /** By SHA-256 of the token, hex. */

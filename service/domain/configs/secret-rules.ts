@@ -1,5 +1,8 @@
 import type { ValuePath } from "../sealed.ts";
 
+/** Raised when these rules come to take more for secret: what is stored is then looked through again. */
+export const SECRET_RULES_VERSION = 1;
+
 export interface SecretRulesInput {
   /** The type's secret keys; `*` stands for one segment. What is beneath one is secret too. */
   readonly secretKeys: readonly string[];

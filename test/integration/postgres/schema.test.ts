@@ -44,6 +44,7 @@ describe("schema", () => {
         "MeasureUsage1700000000007",
         "KeepClusters1700000000008",
         "SeeVersions1700000000009",
+        "KeepKeys1700000000013",
         "SeeWhatStops1700000000015",
       ]);
   });
@@ -65,6 +66,8 @@ describe("schema", () => {
     const { SeeVersions1700000000009 } = await import("../../../adapters/postgres/migrations/0009-see-versions.ts");
     const { SeeWhatStops1700000000015 } = await import("../../../adapters/postgres/migrations/0015-see-what-stops.ts");
     await new SeeWhatStops1700000000015().down(queryRunner);
+    const { KeepKeys1700000000013 } = await import("../../../adapters/postgres/migrations/0013-keep-keys.ts");
+    await new KeepKeys1700000000013().down(queryRunner);
     await new SeeVersions1700000000009().down(queryRunner);
     await new KeepClusters1700000000008().down(queryRunner);
     await new MeasureUsage1700000000007().down(queryRunner);

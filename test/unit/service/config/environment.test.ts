@@ -14,6 +14,7 @@ describe("readEnvironment", () => {
       port: 8787,
       adminToken: undefined,
       masterKey: undefined,
+      formerMasterKeys: [],
       logLevel: "info",
     });
   });
@@ -46,6 +47,7 @@ describe("readEnvironment", () => {
     { variable: "CLAW_PORT", value: "65536", problem: "is not a whole number 0 to 65535" },
     { variable: "CLAW_ADMIN_TOKEN", value: "secret", problem: "is shorter than 20 characters" },
     { variable: "CLAW_MASTER_KEY", value: "c2hvcnQ=", problem: "is not 32 bytes in base64 or hex" },
+    { variable: "CLAW_MASTER_KEY_FORMER", value: "c2hvcnQ=,", problem: "is not a list of keys of 32 bytes in base64 or hex" },
     { variable: "CLAW_LOG_LEVEL", value: "loud", problem: "is no level: fatal, error, warn, info, debug or trace" },
     { variable: "CLAW_WORKERS", value: "0", problem: "is not a whole number 1 to 64" },
   ];

@@ -1,0 +1,160 @@
+import { ClawError, type ConfigTemplateSpec, type TenantId } from "../../sdk/contract/index.ts";
+import { SECRET_RULES_VERSION } from "../domain/configs/secret-rules.ts";
+import { digestOf } from "../domain/digest.ts";
+import { rewrapLeaves } from "../domain/sealed.ts";
+import type { ClawTypes } from "./ports/claw-adapter.ts";
+import type { RotatingCipher } from "./ports/secrets.ts";
+import type { Page, TenantTransaction, Transactions } from "./ports/transactions.ts";
+import { sealOverrides, sealTemplate } from "./seal-config.ts";
+import { allTenants } from "./write-context.ts";
+
+export interface ResealDependencies {
+  readonly transactions: Transactions;
+  readonly types: ClawTypes;
+  readonly cipher: RotatingCipher;
+}
+
+/** Under which rules and which key everything that is stored was sealed last. */
+const MARK = "resealed";
+const PAGE = 100;
+const ATTEMPTS = 5;
+
+/**
+ * Brings stored secrets under the newest master key, and seals what newer rules take for secret, once after either has changed. Each row is
+ * a transaction of its own and the mark is written last: whoever is killed in between does it again, and what is done already costs a look.
+ * Neither a generation nor a running claw is touched.
+ * @returns instances whose secrets stood in clear, as `tenant/name`: their files may still, until they are applied again
+ */
+export async function resealStored(deps: ResealDependencies): Promise<readonly string[]> {
+  const { transactions, types, cipher } = deps;
+  const rules = types.list().map(({ type, secretKeys, plainKeys }) => [type, secretKeys, plainKeys]);
+  const mark = digestOf([SECRET_RULES_VERSION, rules, cipher.keyId]);
+  const tenants = await transactions.platform(async (tx) => ((await tx.keyring.find(MARK)) === mark ? undefined : allTenants(tx)));
+  if (!tenants) {
+    return [];
+  }
+  await resealClusters(deps);
+  const exposed: string[] = [];
+  for (const { id, name } of tenants) {
+    await resealTemplates(id, deps);
+    exposed.push(...(await resealInstances(id, deps)).map((instance) => `${name}/${instance}`));
+    // What a plan would write is under a former key.
+    await transactions.tenant(id, (tx) => tx.plans.discardPending());
+  }
+  await transactions.platform((tx) => tx.keyring.put(MARK, mark));
+  return exposed;
+}
+
+async function resealClusters({ transactions, cipher }: ResealDependencies): Promise<void> {
+  const names = (await transactions.platform((tx) => tx.clusters.all())).map(({ name }) => name);
+  for (const name of names) {
+    await patiently(() =>
+      transactions.platform(async (tx) => {
+        const cluster = await tx.clusters.find(name);
+        const spec = rewrapLeaves(cluster?.spec, cipher);
+        if (cluster && spec && digestOf(spec) !== digestOf(cluster.spec)) {
+          await tx.clusters.update({ ...cluster, spec }, cluster.resourceVersion);
+        }
+      }),
+    );
+  }
+}
+
+async function resealTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {
+  for (const { id } of await everyOne(tenantId, transactions, (tx, query) => tx.templates.list(query))) {
+    await patiently(() =>
+      transactions.tenant(tenantId, async (tx) => {
+        const template = await tx.templates.find(id);
+        const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
+        if (!template || !adapter) {
+          return;
+        }
+        // The same secret keeps one ciphertext through all versions: else a draft would differ from what was published of it.
+        const known = new Map<string, string>();
+        const sameAgain: RotatingCipher = {
+          keyId: cipher.keyId,
+          derive: (purpose) => cipher.derive(purpose),
+          isCurrent: (text: string) => cipher.isCurrent(text),
+          decrypt: (text: string) => cipher.decrypt(text),
+          encrypt: (text: string) => known.get(text) ?? known.set(text, cipher.encrypt(text)).get(text) ?? "",
+        };
+        let former: ConfigTemplateSpec | undefined;
+        const reseal = (spec: ConfigTemplateSpec) => {
+          former = sealTemplate(rewrapLeaves(spec, sameAgain), former, adapter, sameAgain);
+          return former;
+        };
+        let publishedDigest = template.publishedDigest;
+        for (const version of [...(await tx.templates.listVersions(template.id))].reverse()) {
+          const spec = reseal(version.spec);
+          const digest = digestOf(spec);
+          if (digest !== digestOf(version.spec)) {
+            await tx.templates.rewriteVersion({ ...version, spec, digest });
+          }
+          publishedDigest = version.version === template.publishedVersion ? digest : publishedDigest;
+        }
+        const spec = reseal(template.spec);
+        if (digestOf(spec) !== digestOf(template.spec) || publishedDigest !== template.publishedDigest) {
+          await tx.templates.update({ ...template, spec, publishedDigest }, template.resourceVersion);
+        }
+      }),
+    );
+  }
+}
+
+/** @returns names of those whose secrets stood in clear */
+async function resealInstances(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<string[]> {
+  const exposed: string[] = [];
+  for (const { id, name } of await everyOne(tenantId, transactions, (tx, query) => tx.instances.list(query))) {
+    const wasExposed = await patiently(() =>
+      transactions.tenant(tenantId, async (tx) => {
+        const instance = await tx.instances.find(id);
+        const adapter = instance && types.find(instance.spec.type);
+        if (!instance || !adapter) {
+          return false;
+        }
+        const { template } = instance.spec.config;
+        const variables = template === undefined ? [] : ((await tx.templates.find(template))?.spec.variables ?? []);
+        const rewrapped = rewrapLeaves(instance.spec, cipher);
+        const spec = sealOverrides(rewrapped, undefined, { adapter, variables, cipher });
+        if (digestOf(spec) !== digestOf(instance.spec)) {
+          await tx.instances.update({ ...instance, spec }, instance.resourceVersion);
+        }
+        return digestOf(spec) !== digestOf(rewrapped);
+      }),
+    );
+    if (wasExposed) {
+      exposed.push(name);
+    }
+  }
+  return exposed;
+}
+
+type Named = { readonly id: string; readonly name: string };
+
+async function everyOne<T extends Named>(
+  tenantId: TenantId,
+  transactions: Transactions,
+  list: (tx: TenantTransaction, query: { limit: number; cursor?: string }) => Promise<Page<T>>,
+): Promise<Named[]> {
+  const found: Named[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await transactions.tenant(tenantId, (tx) => list(tx, { limit: PAGE, ...(cursor !== undefined && { cursor }) }));
+    found.push(...page.items.map(({ id, name }) => ({ id, name })));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return found;
+}
+
+/** Again when somebody wrote the row meanwhile. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof ClawError && error.code === "resource.version_conflict")) {
+        throw error;
+      }
+    }
+  }
+}
