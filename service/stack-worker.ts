@@ -46,8 +46,8 @@ const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
 };
 const providers = new WarmProviderHost({ inProcess });
 const holder = `${hostname()}/${process.pid}`;
-// Pulumi's runtime formats a stack trace for every promise of a program, a third of what a whole fleet costs: the place of an error is kept,
-// the way to it is not.
+// Pulumi's runtime formats a stack trace for every promise of a program, a good part of what a whole fleet costs: the place of an error is
+// kept, the way to it is not.
 Error.stackTraceLimit = 1;
 const workDir = await mkdtemp(join(tmpdir(), "claw-stack-"));
 process.once("exit", () => rmSync(workDir, { recursive: true, force: true }));

@@ -10,7 +10,7 @@ import { buildBinaries, canBuildBinaries } from "./support/kubernetes/build.ts";
 import { findNatsServer } from "./support/nats-server.ts";
 
 /** What a test may be skipped for: parts that can't be installed by a package manager. Any other skip is a failure. */
-const excusedSkips = [/\bpulumi\b/i, /^no Kubernetes /, /\bmount is not permitted\b/];
+const excusedSkips = [/\bpulumi\b/i, /^no Kubernetes /, /\bmount is not permitted\b/, /^no bubblewrap /];
 
 /** Tests of real servers: what fails there may be the machine's load. Run alone it passes then, and a few of those don't fail a run. */
 const realProjects = new Set(["integration", "e2e"]);
@@ -25,6 +25,7 @@ installPrograms(
   ...(findNatsServer() || process.env["CLAW_TEST_NATS_URL"] ? [] : ["nats-server"]),
   // Images are run on Kubernetes only.
   ...(whyNoCluster({ real: true }) ? [] : absent("buildah", "tini")),
+  ...(findProgram("bwrap") ? [] : ["bubblewrap"]),
   ...absent("chromium", "curl"),
 );
 const { filter, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)]);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { WebSocket } from "ws";
+import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { digestToken } from "../../../adapters/identity/tokens.ts";
 import { openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { API_VERSION, type TenantId } from "../../../sdk/contract/index.ts";
@@ -104,6 +105,11 @@ describe("a console of an instance on the control plane's host", () => {
     const mine = await running("mallory", "mine");
     const theirs = await running("victim", "theirs");
     const [dataDir, agent] = [service.dataDir, await agentOf(mine)];
+    if (confinementOf(dataDir).kind === "none") {
+      // A checkout that is closed to others, and Node.js in it: then no tenant gets in.
+      await expect(consoleOf("mine", [])).rejects.toThrow("403");
+      return;
+    }
     const folders = { mine: join(dataDir, "tenants/mallory", mine), theirs: join(dataDir, "tenants/victim", theirs) };
     await writeFile(join(folders.theirs, "data/secret.txt"), "theirs");
     const answer = await consoleOf("mine", [
