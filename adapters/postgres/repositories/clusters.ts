@@ -5,7 +5,7 @@ import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { insertRow, updateRow } from "./rows.ts";
+import { boundedQuantities, insertRow, updateRow } from "./rows.ts";
 
 const listing: Listing = {
   columns: "c.*",
@@ -150,5 +150,7 @@ function toStateRow(state: ClusterState): Pick<ClusterRow, "state" | "reachable"
 }
 
 function toCluster(row: ClusterRow): Cluster {
-  return { id: row.id, ...toMetadata(row), spec: row.spec, state: row.state };
+  const { capacity, ...spec } = row.spec;
+  const bounded = capacity && { capacity: boundedQuantities(capacity) };
+  return { id: row.id, ...toMetadata(row), spec: { ...spec, ...bounded }, state: row.state };
 }

@@ -15,7 +15,7 @@ import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { insertRow, notFound, updateRow } from "./rows.ts";
+import { boundedQuantities, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
 
@@ -253,7 +253,7 @@ function boundedSpec(spec: InstanceRow["spec"]): InstanceRow["spec"] {
   const { resources, storage } = spec;
   return {
     ...spec,
-    resources: { cpu: boundedQuantity(resources.cpu), memory: boundedQuantity(resources.memory) },
+    resources: boundedQuantities(resources),
     storage: { ...storage, size: boundedQuantity(storage.size) },
   };
 }

@@ -6,7 +6,7 @@ import { ProjectEntity, type ProjectRow } from "../entities/project.ts";
 import { errorCodeOf } from "../errors.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { insertRow, notFound, updateRow } from "./rows.ts";
+import { boundedQuantities, insertRow, notFound, updateRow } from "./rows.ts";
 
 const listing: Listing = {
   columns: "p.*",
@@ -77,7 +77,7 @@ function notEmpty(names: readonly string[], cause?: unknown): ClawError {
 }
 
 function toProject(row: ProjectRow): Project {
-  return { id: row.id, tenantId: row.tenant_id, ...toMetadata(row), spec: row.spec };
+  return { id: row.id, tenantId: row.tenant_id, ...toMetadata(row), spec: { ...row.spec, quota: boundedQuantities(row.spec.quota) } };
 }
 
 function toRow(project: Project): ProjectRow {

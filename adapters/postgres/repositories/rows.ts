@@ -1,6 +1,6 @@
 import type { EntityManager, EntitySchema, ObjectLiteral } from "typeorm";
 import type { QueryDeepPartialEntity } from "typeorm/query-builder/QueryPartialEntity.js";
-import { ClawError, nearestKey } from "../../../sdk/contract/index.ts";
+import { boundedQuantity, ClawError, nearestKey } from "../../../sdk/contract/index.ts";
 import type { Scope } from "../session.ts";
 
 /**
@@ -68,4 +68,10 @@ export async function notFound(scope: Scope, area: keyof typeof NAMED, ref: stri
   );
   const fix = nearest === undefined ? {} : { issues: [{ path: "id", message, fix: `did you mean '${nearest}'?` }] };
   return new ClawError(`${area}.not_found`, message, fix);
+}
+
+/** Quantities from before they had a bound are read within it: a row must not spoil the lists that it is in. */
+export function boundedQuantities<T extends object>(quantities: T): T {
+  const bounded = Object.entries(quantities).map(([name, value]) => [name, typeof value === "string" ? boundedQuantity(value) : value]);
+  return Object.fromEntries(bounded) as T;
 }

@@ -8,7 +8,7 @@ import { TenantEntity, type TenantRow } from "../entities/tenant.ts";
 import { errorCodeOf } from "../errors.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope, Session } from "../session.ts";
-import { insertRow, updateRow } from "./rows.ts";
+import { boundedQuantities, insertRow, updateRow } from "./rows.ts";
 
 const listing: Listing = {
   columns: "t.*",
@@ -127,7 +127,7 @@ function found(tenant: Tenant | undefined, ref: Ref): Tenant {
 }
 
 export function toTenant(row: TenantRow): Tenant {
-  return { id: row.id, ...toMetadata(row), spec: row.spec };
+  return { id: row.id, ...toMetadata(row), spec: { ...row.spec, quota: boundedQuantities(row.spec.quota) } };
 }
 
 function toRow(tenant: Tenant): TenantRow {

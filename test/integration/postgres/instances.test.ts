@@ -24,6 +24,18 @@ async function aStore() {
 }
 const specOf = (spec: object) => InstanceSpecSchema.parse({ type: "Echo", ...spec });
 
+describe("quantities from before they had a bound", () => {
+  it("are read within it, so that they don't spoil the lists that they are in", async ({ expect }) => {
+    const quota = { instances: 3, cpu: "9".repeat(400), memory: "4Gi" };
+    const bounded = { ...quota, cpu: "1024Ti" };
+    const { tenant, run } = await storeTenant(database.transactions, { spec: { quota, policies: [], admins: [] } });
+    expect((await database.transactions.platform((tx) => tx.tenants.get(tenant.id))).spec.quota).toEqual(bounded);
+    const project = aProject({ tenantId: tenant.id, name: "greedy", spec: { quota } });
+    await run((tx) => tx.projects.insert(project));
+    expect((await run((tx) => tx.projects.get("greedy"))).spec.quota).toEqual(bounded);
+  });
+});
+
 describe("InstanceRepository", () => {
   it("gives back what it was given, to the letter", async ({ expect }) => {
     const { store, run } = await aStore();
