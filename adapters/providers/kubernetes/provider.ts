@@ -12,6 +12,7 @@ import type {
 } from "../../../service/application/ports/resource-provider.ts";
 import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
 import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import { KubeconfigError } from "../../../service/domain/clusters/kubeconfig.ts";
 import { ApiClient } from "../../kubernetes/api-client.ts";
 import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
 import { type Connection, openConnection } from "../../kubernetes/kubeconfig.ts";
@@ -80,7 +81,8 @@ export class KubernetesProvider implements ResourceProvider {
       connection = openConnection(config);
     } catch (error) {
       // As with Pulumi's provider: what needs no cluster goes on, such as forgetting resources of one that is gone.
-      this.#session = { unreachable: `the kubeconfig can't be used: ${error instanceof Error ? error.message : String(error)}` };
+      const why = error instanceof KubeconfigError ? `it ${error.message}` : error instanceof Error ? error.message : String(error);
+      this.#session = { unreachable: `the kubeconfig can't be used: ${why}` };
       return;
     }
     const client = new ApiClient(connection);

@@ -62,7 +62,7 @@ describe("a cluster that can't be reached", () => {
     const provider = new KubernetesProvider({});
     await provider.configure({ kubeconfig: "neither a path nor a kubeconfig" });
     await expect(provider.create({ ...call, inputs: settings, preview: true, timeoutSeconds: 0 })).rejects.toThrow(
-      /unreachable: the kubeconfig can't be used: it is neither the path of a kubeconfig nor the content of one/,
+      /unreachable: the kubeconfig can't be used: it is not the content of a kubeconfig: it has no 'clusters'/,
     );
   });
 });
