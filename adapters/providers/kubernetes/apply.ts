@@ -115,7 +115,7 @@ export function isForced(object: KubeObject, enablePatchForce: boolean): boolean
 }
 
 /** Another field manager owns what was declared. */
-class ConflictError extends Error {
+export class ConflictError extends Error {
   constructor(fieldManager: string, conflicts: readonly string[]) {
     super(
       `server-side apply field conflict detected: the resource managed by field manager "${fieldManager}" conflicts with others:\n` +

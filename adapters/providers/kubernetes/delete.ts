@@ -5,6 +5,7 @@ import { annotationOf, hasAnnotation, type KubeObject, listAt, nameOf, namespace
 import { get } from "./apply.ts";
 import type { Waiting } from "./await-ready.ts";
 import { timeoutOf } from "./await-ready.ts";
+import { sendSurely } from "./in-doubt.ts";
 
 const policies: Readonly<Record<string, string>> = { orphan: "Orphan", background: "Background" };
 /** Kinds whose deletion is not waited for with `skipAwait`, as in Pulumi's provider. */
@@ -17,7 +18,8 @@ export async function deleteObject(object: KubeObject, inputs: KubeObject, waiti
   const propagationPolicy = policies[annotationOf(inputs, "pulumi.com/deletionPropagationPolicy").toLowerCase()] ?? "Foreground";
   let answer: KubeObject;
   try {
-    answer = await client.request({ method: "DELETE", path: resource.path(namespace, name), body: { propagationPolicy }, signal });
+    const path = resource.path(namespace, name);
+    answer = await sendSurely(() => client.request({ method: "DELETE", path, body: { propagationPolicy }, signal }), signal);
   } catch (error) {
     if (error instanceof ApiError && error.isNotFound) {
       return;

@@ -23,6 +23,7 @@ import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready
 import { ClusterKinds, type Resource } from "./cluster.ts";
 import { deleteObject } from "./delete.ts";
 import { diffObject } from "./diff-object.ts";
+import { isInDoubt, sendSurely } from "./in-doubt.ts";
 import { autonamed, inNamespace } from "./naming.ts";
 import { checkProviderConfig, type ProviderConfig, parseProviderConfig } from "./provider-config.ts";
 import { diffProviderConfig } from "./provider-config-diff.ts";
@@ -181,8 +182,11 @@ export class KubernetesProvider implements ResourceProvider {
     let applied: KubeObject;
     try {
       const send = () => apply(client, resource, target, { fieldManager, force, dryRun: preview, signal });
-      applied = preview ? await send() : await this.#patiently(send, request);
+      applied = preview ? await send() : await this.#patiently(() => sendSurely(send, signal), request);
     } catch (error) {
+      if (!preview && !isPatch && isInDoubt(error)) {
+        throw await this.#afterLostCreation(error, request, { target, resource, fieldManager });
+      }
       // A namespace that is made by this same update, an old object that is replaced, or no permission for dry runs.
       if (preview && error instanceof ApiError && (error.isNotFound || error.code === 403 || existing)) {
         return unplanned;
@@ -275,13 +279,13 @@ export class KubernetesProvider implements ResourceProvider {
       if (isTakenOver && !preview) {
         await takeOverFields(client, resource, target, fieldManager, signal);
       }
-      applied = await apply(client, resource, target, {
-        fieldManager,
-        force: isForced(inputs, config.enablePatchForce) || (preview && isTakenOver),
-        dryRun: preview,
-        signal,
-      });
+      const force = isForced(inputs, config.enablePatchForce) || (preview && isTakenOver);
+      applied = await sendSurely(() => apply(client, resource, target, { fieldManager, force, dryRun: preview, signal }), signal);
     } catch (error) {
+      if (!preview && isInDoubt(error)) {
+        // It may be as declared now, or as before: the next update has to see to it, whichever of both is wished then.
+        throw new ResourceInitError(request.id, oldOutputs, [`nobody knows whether it was updated: ${messageOf(error)}`]);
+      }
       if (preview && error instanceof ApiError && error.code === 403) {
         return { outputs: news };
       }
@@ -314,6 +318,11 @@ export class KubernetesProvider implements ResourceProvider {
       if (isPatch) {
         await relinquish(client, resource, object, state.fieldManager, signal).catch(ifGone);
       } else {
+        const live = !("__inputs" in outputs) ? await get(client, resource, namespaceOf(object), name, signal) : undefined;
+        if (live && !managersOf(live).includes(state.fieldManager)) {
+          // Nothing was ever heard of its creation: an object of that name is somebody else's.
+          return;
+        }
         await deleteObject(object, state.inputs, { client, kinds, resource, timeoutSeconds, signal, log });
       }
       if (kind === "CustomResourceDefinition") {
@@ -375,6 +384,28 @@ export class KubernetesProvider implements ResourceProvider {
     }
   }
 
+  /** What there is of an object whose creation had no answer: the engine must know of it, for the next wish may be another. */
+  async #afterLostCreation(
+    error: unknown,
+    { urn, inputs: given }: CreateRequest,
+    { target, resource, fieldManager }: { target: KubeObject; resource: Resource; fieldManager: string },
+  ): Promise<unknown> {
+    const { client } = this.#open();
+    const failure = wrapped(`resource ${urn} was not successfully created by the Kubernetes API server`, error);
+    const inputs = toObject(given);
+    try {
+      const live = await get(client, resource, namespaceOf(target), nameOf(target), AbortSignal.timeout(lookMs));
+      if (!live || !managersOf(live).includes(fieldManager)) {
+        return failure;
+      }
+      const state = { initialApiVersion: textAt(inputs, "apiVersion"), fieldManager };
+      return new ResourceInitError(idOf(target), toOutputs(inputs, live, given, state), [`it was made, and then: ${messageOf(error)}`]);
+    } catch {
+      // Without the outputs of a read: whoever reads or deletes it looks whose it is.
+      return new ResourceInitError(idOf(target), given, [`nobody knows whether it was made: ${messageOf(error)}`]);
+    }
+  }
+
   /** Programs make objects of a kind beside its definition, and in a namespace beside the namespace: those get their time to appear. */
   async #patiently<T>(call: () => Promise<T>, { log, signal }: CreateRequest): Promise<T> {
     for (let attempt = 0; ; attempt++) {
@@ -393,3 +424,8 @@ export class KubernetesProvider implements ResourceProvider {
 }
 
 const earlyRetries = 5;
+const lookMs = 10_000;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
