@@ -2,7 +2,7 @@ import { existsSync, rmSync, statSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import type { AgentAddress, ProcessSpec } from "../../sdk/contract/index.ts";
-import { readJson, writeJson } from "./atomic-file.ts";
+import { readJson, removeDrafts, writeJson } from "./atomic-file.ts";
 import { tryClaim } from "./claims.ts";
 import { watchConfig } from "./config-check.ts";
 import { controlSocketPath, serveControl } from "./control-server.ts";
@@ -35,6 +35,9 @@ if (!spec) {
 } else if (!lock) {
   log("another agent supervises this claw");
 } else {
+  for (const name of ["process.json", "state.json", "agent.json"]) {
+    removeDrafts(join(runDir, name));
+  }
   let specTime = timeOf(specPath);
   const supervisor = new Supervisor(spec, log);
   const claw = supervisedClaw(supervisor);

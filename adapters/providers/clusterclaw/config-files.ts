@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { lstat, open, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
@@ -6,6 +5,7 @@ import { pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
 import { giveToOwner, inClawFolder, readClawFile } from "./claw-folder.ts";
+import { draftOf, removeDrafts } from "./drafts.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -70,11 +70,12 @@ async function writeFiles({ dir, files }: ConfigFilesInputs): Promise<void> {
 }
 
 async function writeFile(target: string, folder: string, content: string): Promise<void> {
+  await removeDrafts(target);
   // An equal file is left alone: claws watch their files.
   if ((await readClawFile(target)) === content && ((await lstat(target)).mode & 0o777) === 0o600) {
     return;
   }
-  const draft = `${target}.${randomBytes(6).toString("hex")}.new`;
+  const draft = draftOf(target);
   try {
     const file = await open(draft, "wx", 0o600);
     try {
@@ -95,7 +96,10 @@ async function writeFile(target: string, folder: string, content: string): Promi
 async function removeFiles(dir: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const target = pathBelow(dir, path);
-    await inFolderThere(dirname(target), (folder) => rm(join(folder, basename(target)), { force: true }));
+    await inFolderThere(dirname(target), async (folder) => {
+      await rm(join(folder, basename(target)), { force: true });
+      await removeDrafts(join(folder, basename(target)));
+    });
     for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
       const emptied = pathBelow(dir, parent);
       await inFolderThere(dirname(emptied), (folder) => rmdir(join(folder, basename(emptied))).catch(() => undefined));

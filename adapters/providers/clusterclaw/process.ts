@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
@@ -8,6 +7,7 @@ import type { PropertyMap } from "../../../service/application/ports/stack-store
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknown, UNKNOWN } from "../properties.ts";
 import { type AgentLauncher, AgentNotRunningError, askAgent, callAgent, endAgent, hasAgent, readSpec } from "./agent-client.ts";
+import { draftOf, removeDrafts } from "./drafts.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -112,7 +112,8 @@ function toSpec(inputs: ProcessInputs): ProcessSpec {
 
 async function writeSpec(runDir: string, spec: ProcessSpec): Promise<void> {
   const path = join(runDir, "process.json");
-  const draft = `${path}.${randomBytes(6).toString("hex")}.new`;
+  await removeDrafts(path);
+  const draft = draftOf(path);
   const file = await open(draft, "wx", 0o600);
   try {
     await file.writeFile(JSON.stringify(spec));

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type PodBoot, pathBelow } from "../../../sdk/contract/index.ts";
-import { readJson, writeFile, writeJson } from "../atomic-file.ts";
+import { readJson, removeDrafts, writeFile, writeJson } from "../atomic-file.ts";
 
 /** What the agent wrote the last time, so that files which are declared no more are removed, also those of an earlier pod. */
 const WRITTEN = ".clusterclaw.json";
@@ -23,8 +23,9 @@ export function writeConfig({ dirs, files }: Pick<PodBoot, "dirs" | "files">): v
   for (const path of paths) {
     const content = files[path] ?? "";
     const target = pathBelow(configDir, path);
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    removeDrafts(target);
     if (readOptional(target) !== content) {
-      mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
       writeFile(target, content);
     }
   }

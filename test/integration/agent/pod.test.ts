@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, lstatSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "vitest";
 import { TestControlPlane } from "../../support/agent/control-plane.ts";
@@ -55,14 +55,16 @@ describe("the agent of a pod", () => {
     await until(() => readFileSync(path, "utf8").includes("two"), "it is written");
   });
 
-  it("removes files that an agent before it wrote", async () => {
-    const pod = await TestPod.create({ files: { "old.json": "{}" } });
+  it("removes files that an agent before it wrote, or was writing", async ({ expect }) => {
+    const pod = await TestPod.create({ files: { "old.json": "{}", "kept.json": "{}" } });
     await pod.startAgent();
     pod.agent?.kill("SIGKILL");
     await once(pod.agent as NonNullable<typeof pod.agent>, "exit");
-    pod.mount({ ...pod.boot, files: { "new.json": "{}" }, specDigest: "boot-2" });
+    writeFileSync(join(pod.boot.dirs.configDir, "kept.json.1.new"), "half");
+    pod.mount({ ...pod.boot, files: { "new.json": "{}", "kept.json": "{}" }, specDigest: "boot-2" });
     await pod.startAgent();
     await until(() => !existsSync(join(pod.boot.dirs.configDir, "old.json")), "it is gone");
+    expect(existsSync(join(pod.boot.dirs.configDir, "kept.json.1.new"))).toBe(false);
   });
 
   it("answers the kubelet with what the claw's body says, not with its status", async ({ expect }) => {

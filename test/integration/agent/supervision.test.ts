@@ -261,8 +261,11 @@ describe("agent death", () => {
     first.child.kill("SIGKILL");
     await until(() => !isRunning(first.child.pid), "the agent is dead");
     expect(isRunning(before.pid)).toBe(true);
+    const draft = join(spec.dirs.runDir, `state.json.${first.child.pid}.new`);
+    writeFileSync(draft, "half");
     const second = await TestAgent.start(spec);
     const after = await second.reaches("Ready");
+    expect(existsSync(draft)).toBe(false);
     expect(after).toMatchObject({ pid: before.pid, port: before.port, restarts: 0 });
     process.kill(before.pid ?? 0, "SIGKILL");
     await until(async () => (await second.call("status")).restarts === 1, "the adopted claw's end is seen");

@@ -79,6 +79,28 @@ describe("clusterclaw:process:ConfigFiles", () => {
     expect(readdirSync(dir)).toEqual(["not-ours"]);
   });
 
+  it("removes what a writer left that was killed, whether it writes the file, leaves it or removes it", async ({ expect }) => {
+    const dir = aTempDir();
+    const resource = await new TestResource("ConfigFiles").create({ dir, files });
+    const leave = () => {
+      for (const path of Object.keys(files)) {
+        writeFileSync(join(dir, `${path}.0123456789ab.new`), "half");
+      }
+      writeFileSync(join(dir, "theirs.json.0123456789ab.new"), "not of a file of ours");
+    };
+    const found = () =>
+      readdirSync(dir, { recursive: true })
+        .map(String)
+        .filter((path) => path.endsWith(".new"));
+    const left = ["theirs.json.0123456789ab.new"];
+    leave();
+    await resource.update({ dir, files: { ...files, "claw.json": '{"a":2}' } });
+    expect(found()).toEqual(left);
+    leave();
+    await resource.delete();
+    expect(found()).toEqual(left);
+  });
+
   it("leaves equal files untouched, so that the claw's watcher stays quiet", async ({ expect }) => {
     const dir = aTempDir();
     const resource = await new TestResource("ConfigFiles").create({ dir, files });
