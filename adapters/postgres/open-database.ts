@@ -14,6 +14,7 @@ import { InstanceEntity } from "./entities/instance.ts";
 import { InstanceEventEntity } from "./entities/instance-event.ts";
 import { OutboxEventEntity } from "./entities/outbox-event.ts";
 import { PlanEntity } from "./entities/plan.ts";
+import { PlanPageEntity } from "./entities/plan-page.ts";
 import { ProjectEntity } from "./entities/project.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
@@ -28,6 +29,7 @@ import { KeepClusters1700000000008 } from "./migrations/0008-keep-clusters.ts";
 import { SeeVersions1700000000009 } from "./migrations/0009-see-versions.ts";
 import { KeepKeys1700000000013 } from "./migrations/0013-keep-keys.ts";
 import { SeeWhatStops1700000000015 } from "./migrations/0015-see-what-stops.ts";
+import { PagePreviews1700000000017 } from "./migrations/0017-page-previews.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -52,6 +54,7 @@ const entities = [
   InstanceEventEntity,
   OutboxEventEntity,
   PlanEntity,
+  PlanPageEntity,
   ProjectEntity,
   TenantEntity,
 ];
@@ -67,6 +70,7 @@ export const migrations = [
   SeeVersions1700000000009,
   KeepKeys1700000000013,
   SeeWhatStops1700000000015,
+  PagePreviews1700000000017,
 ];
 
 export interface Database {

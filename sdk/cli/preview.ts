@@ -1,12 +1,30 @@
 import { type Claw, ConflictError } from "../client/index.ts";
-import type { Preview } from "../contract/index.ts";
+import type { Preview, PreviewItem } from "../contract/index.ts";
 import type { Context } from "./context.ts";
 import { CliError } from "./failure.ts";
 import { renderPreview } from "./output/preview.ts";
 import { toYaml } from "./output/printer.ts";
 
+/** A preview with all of its items: those of a fleet come in pages. */
+export async function wholePreview(claw: Claw, answered: Preview | Promise<Preview>, signal: AbortSignal): Promise<Preview> {
+  const { nextCursor, ...preview } = await answered;
+  if (nextCursor === undefined) {
+    return preview;
+  }
+  const items: PreviewItem[] = [...preview.items];
+  for await (const item of claw.previews.changes(preview.id, { cursor: nextCursor }, { signal })) {
+    items.push(item);
+  }
+  return { ...preview, items };
+}
+
 /** Prints a preview as the answer of a command. @throws when it can't be applied */
-export async function showPreview({ out }: Context, preview: Preview, format?: "json" | "yaml" | "name"): Promise<void> {
+export async function showPreview(
+  { claw, out, signal }: Context,
+  answered: Preview | Promise<Preview>,
+  format?: "json" | "yaml" | "name",
+): Promise<void> {
+  const preview = await wholePreview(claw, answered, signal);
   if (format === "json") {
     await out.line(JSON.stringify(preview, null, 2));
   } else if (format === "yaml") {
@@ -31,7 +49,8 @@ export async function applyPreview(claw: Claw, preview: Preview, signal: AbortSi
       return current;
     }
     try {
-      return await claw.previews.apply(current.planId, { signal });
+      await claw.previews.apply(current.planId, { signal });
+      return current;
     } catch (error) {
       if (!(again && attempt < ATTEMPTS_MAX && error instanceof ConflictError && error.code === "preview.stale")) {
         throw error;

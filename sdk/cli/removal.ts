@@ -1,7 +1,7 @@
 import type { Change } from "../contract/index.ts";
 import type { Context } from "./context.ts";
 import { renderPreview } from "./output/preview.ts";
-import { applyPreview, assertApplicable, showPreview } from "./preview.ts";
+import { applyPreview, assertApplicable, showPreview, wholePreview } from "./preview.ts";
 import { confirm } from "./prompt.ts";
 import type { ResourceKind } from "./resources.ts";
 import { waitFor } from "./wait.ts";
@@ -53,7 +53,7 @@ async function removeOfTenant(context: Context, tenant: string | undefined, targ
       ...(options.purgeData && kind.kind === "ClawInstance" ? { purgeData: true } : {}),
     }),
   );
-  const ask = () => claw.previews.create({ changes }, { signal });
+  const ask = () => wholePreview(claw, claw.previews.create({ changes }, { signal }), signal);
   const preview = await ask();
   if (options.preview) {
     return showPreview(context, preview);

@@ -12,9 +12,9 @@ export type InputOf<R extends Route> = R extends { body: infer B }
     ? "query"
     : "none";
 
-/** What the method answers: one object, a page of a list, or nothing. */
+/** What the method answers: one object, a page of a list and nothing else, or nothing. */
 export type OutputOf<R extends Route> = R extends { response: z.ZodType<infer T> }
-  ? "nextCursor" extends keyof T
+  ? [keyof T, "nextCursor"] extends ["items" | "nextCursor", keyof T]
     ? "page"
     : "json"
   : "none";
@@ -81,6 +81,7 @@ const table = {
   "clusters.drain": ["POST", "/clusters/:id/drain", "none", "json"],
   "previews.create": ["POST", "/previews", "body", "json"],
   "previews.get": ["GET", "/previews/:id", "none", "json"],
+  "previews.changes": ["GET", "/previews/:id/changes", "query", "page"],
   "previews.apply": ["POST", "/previews/:id/apply", "none", "json"],
   "stacks.export": ["GET", "/stacks/:id/export", "query", "json"],
   "stacks.import": ["POST", "/stacks/:id/import", "body", "json"],

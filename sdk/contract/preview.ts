@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ClusterInputSchema } from "./cluster.ts";
 import { ConfigTemplateInputSchema } from "./config-template.ts";
 import { ClawInstanceInputSchema } from "./instance.ts";
-import { NameSchema } from "./meta.ts";
+import { NameSchema, pageOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 import { ProjectInputSchema, TenantInputSchema } from "./tenant.ts";
 
@@ -99,8 +99,12 @@ export const PreviewItemSchema = z.object({
   resources: z.array(ResourceChangeSchema),
   /** What is wrong, by field. While any is `blocking` there is no plan to apply; the others are waited for: a secret that is not set yet. */
   problems: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional(), blocking: z.boolean() })),
+  /** Says how much of it is shown, when it is too large to be shown whole. */
+  cut: z.string().optional(),
 });
 export type PreviewItem = z.infer<typeof PreviewItemSchema>;
+/** Further items of a preview: a page's size is bounded by bytes. */
+export const PreviewItemPageSchema = pageOf(PreviewItemSchema);
 
 /** What all instances of a tenant share in a cluster: its namespace, quota, rights and network policies. */
 export const BoundaryChangeSchema = z.object({
@@ -110,16 +114,35 @@ export const BoundaryChangeSchema = z.object({
 });
 export type BoundaryChange = z.infer<typeof BoundaryChangeSchema>;
 
+/** Its size is bounded, however much changes: `summary` counts everything, and the lists begin with what matters most. */
 export const PreviewSchema = z.object({
-  /** Applies exactly this: `POST /api/v1/previews/{planId}/apply`. Absent when it can't be applied. */
+  /** What its changes are read by: `GET /api/v1/previews/{id}/changes`. */
+  id: z.string(),
+  /** The same, when it can be applied: `POST /api/v1/previews/{planId}/apply` makes exactly this. */
   planId: z.string().optional(),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
-  /** One per change, then the instances that change though no manifest names them, because a template they use does. */
+  /** One per change, then the instances that change though no manifest names them, because a template they use does. The first page. */
   items: z.array(PreviewItemSchema),
-  /** One per tenant and cluster whose instances the changes touch; none for the control plane's own host. */
+  /** Where the items go on. */
+  nextCursor: z.string().optional(),
+  /** One per tenant and cluster whose instances the changes touch; none for the control plane's own host. Those that change come first. */
   boundaries: z.array(BoundaryChangeSchema).default([]),
+  /** Refusals come first. */
   verdicts: z.array(VerdictSchema),
-  summary: z.object({ create: z.int(), update: z.int(), replace: z.int(), delete: z.int(), same: z.int() }),
+  /** Of all of it, shown here or not. */
+  summary: z.object({
+    /** Resources of stacks. */
+    create: z.int(),
+    update: z.int(),
+    replace: z.int(),
+    delete: z.int(),
+    same: z.int(),
+    items: z.object({ create: z.int(), update: z.int(), delete: z.int(), same: z.int() }),
+    boundaries: z.int(),
+    verdicts: z.int(),
+    /** Of all items, those that are merely waited for too. */
+    problems: z.int(),
+  }),
 });
 export type Preview = z.infer<typeof PreviewSchema>;

@@ -2,7 +2,7 @@ import type { PlanId } from "../../sdk/contract/index.ts";
 import type { PlannedChange } from "../domain/change.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
 import type { Operations, RequestContext } from "./operations.ts";
-import { applyPlan, getPlan, previewChanges } from "./previews.ts";
+import { applyPlan, getPlan, getPlanPage, previewChanges } from "./previews.ts";
 import { applied, assertTenant, carryOut, tenantIn } from "./requests.ts";
 
 type PreviewOperations = Pick<Operations, Extract<keyof Operations, `previews.${string}`>>;
@@ -18,6 +18,7 @@ export function previewOperations(deps: ApplicationDependencies): PreviewOperati
       return previewChanges(owner(ctx), changes, deps);
     },
     "previews.get": (ctx, { params }) => getPlan(owner(ctx), params.id as PlanId, deps),
+    "previews.changes": (ctx, { params, query }) => getPlanPage(owner(ctx), params.id as PlanId, query.cursor, deps),
     "previews.apply": async (ctx, { params }) => {
       const { preview, written } = await applyPlan(owner(ctx), params.id as PlanId, deps);
       await carryOut(written, deps);

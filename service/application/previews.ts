@@ -13,6 +13,7 @@ import type { ConfigProblem } from "../domain/configs/resolve-config.ts";
 import { diffFiles, diffValues } from "../domain/diff.ts";
 import { digestOf } from "../domain/digest.ts";
 import type { Instance } from "../domain/instances/instance.ts";
+import { type PreviewPage, pagesOf, shownBoundaries, shownVerdicts, summaryOf } from "../domain/preview-pages.ts";
 import type { Actor } from "../domain/tenancy/tenant.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import { type Affected, assertAllowed, makeChanges, type Outcome, problemsOf } from "./changes.ts";
@@ -41,7 +42,7 @@ export interface PlanOwner {
 
 /**
  * Works out changes without making them: makes them in a transaction that is rolled back, and asks the engine for a preview of every
- * stack they touch. When nothing forbids it, stores a plan that applies exactly this.
+ * stack they touch. Stores the preview with what it stands for; when nothing forbids it, that is a plan that applies exactly this.
  */
 export async function previewChanges(owner: PlanOwner, changes: readonly PlannedChange[], deps: PreviewDependencies): Promise<Preview> {
   const createdAt = deps.clock();
@@ -57,18 +58,19 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   });
   const stacks = { ...(await previewStacks(touched, deps.stacks)), unseen: touched.filter(({ reachable }) => !reachable) };
   const items = [...itemsOfWritten(outcome, stacks), ...itemsOfOthers(outcome, stacks)];
+  const [firstPage, ...morePages] = pagesOf(items);
+  const id: PlanId = newId("pln");
+  const isForbidden = outcome.verdicts.some((verdict) => !verdict.allowed) || problemsOf(outcome).some((problem) => !problem.pending);
   const preview: Preview = {
+    id,
+    ...(!isForbidden && { planId: id }),
     createdAt: createdAt.toISOString(),
     expiresAt: new Date(createdAt.getTime() + PLAN_TTL_MS).toISOString(),
-    items,
-    boundaries: [...stacks.boundaries],
-    verdicts: [...outcome.verdicts],
-    summary: summarise([...items, ...stacks.boundaries]),
+    ...firstPage,
+    boundaries: shownBoundaries(stacks.boundaries),
+    verdicts: shownVerdicts(outcome.verdicts),
+    summary: summaryOf(items, stacks.boundaries, outcome.verdicts),
   };
-  if (outcome.verdicts.some((verdict) => !verdict.allowed) || problemsOf(outcome).some((problem) => !problem.pending)) {
-    return preview;
-  }
-  const id: PlanId = newId("pln");
   const plan: Plan = {
     id,
     tenantId: await planTenant(owner, deps.transactions),
@@ -79,17 +81,34 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
     ids: stamp.ids,
     base: Object.fromEntries(base),
     digest: outcome.digest,
-    preview: { ...preview, planId: id },
+    preview,
     appliedAt: undefined,
   };
-  await deps.transactions.tenant(plan.tenantId, (tx) => tx.plans.insert(plan));
-  return plan.preview;
+  await deps.transactions.tenant(plan.tenantId, (tx) => tx.plans.insert(plan, morePages));
+  return preview;
 }
 
 /** @throws {ClawError} `preview.not_found` */
 export async function getPlan(owner: PlanOwner, id: PlanId, deps: PreviewDependencies): Promise<Preview> {
   const tenantId = await planTenant(owner, deps.transactions);
   return deps.transactions.tenant(tenantId, async (tx) => (await tx.plans.get(id)).preview);
+}
+
+/** A page of what was shown, from the first one on. @throws {ClawError} `preview.not_found` */
+export async function getPlanPage(
+  owner: PlanOwner,
+  id: PlanId,
+  cursor: string | undefined,
+  deps: PreviewDependencies,
+): Promise<PreviewPage> {
+  const tenantId = await planTenant(owner, deps.transactions);
+  return deps.transactions.tenant(tenantId, async (tx) => {
+    if (cursor !== undefined) {
+      return tx.plans.getPage(id, cursor);
+    }
+    const { items, nextCursor } = (await tx.plans.get(id)).preview;
+    return { items, ...(nextCursor !== undefined && { nextCursor }) };
+  });
 }
 
 /**
@@ -296,9 +315,4 @@ function manifestDiff(before: StoredResource | undefined, after: StoredResource 
   const view = (resource: StoredResource | undefined) =>
     resource && { metadata: { labels: resource.labels, annotations: resource.annotations }, spec: resource.spec };
   return diffValues(view(before), view(after));
-}
-
-function summarise(parts: readonly Pick<PreviewItem, "resources">[]): Preview["summary"] {
-  const count = (op: ResourceChange["op"]) => parts.flatMap((part) => part.resources).filter((resource) => resource.op === op).length;
-  return { create: count("create"), update: count("update"), replace: count("replace"), delete: count("delete"), same: count("same") };
 }

@@ -74,6 +74,7 @@ export function sampleRequests({
     "clusters.drain": { id: cluster },
     "previews.create": { body: { manifests: [changed] } },
     "previews.get": { id: plan },
+    "previews.changes": { id: plan },
     "previews.apply": { id: plan },
     "stacks.export": { id: tenant },
     "stacks.import": { id: tenant, body: state },

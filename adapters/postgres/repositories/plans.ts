@@ -1,6 +1,8 @@
 import { ClawError, type PlanId } from "../../../sdk/contract/index.ts";
 import type { Plan, PlanRepository } from "../../../service/application/ports/transactions.ts";
+import type { PreviewPage } from "../../../service/domain/preview-pages.ts";
 import { PlanEntity, type PlanRow } from "../entities/plan.ts";
+import { PlanPageEntity } from "../entities/plan-page.ts";
 import type { Scope } from "../session.ts";
 import { insertRow } from "./rows.ts";
 
@@ -11,7 +13,7 @@ export class PostgresPlanRepository implements PlanRepository {
     this.#scope = scope;
   }
 
-  async insert(plan: Plan): Promise<void> {
+  async insert(plan: Plan, pages: readonly PreviewPage[]): Promise<void> {
     await this.#scope.run(async (manager) => {
       // A plan can be read for a day after it expired: what became of it is a fair question.
       await manager.query(`delete from plans where tenant_id = $1 and expires_at < now() - interval '1 day'`, [plan.tenantId]);
@@ -28,6 +30,9 @@ export class PostgresPlanRepository implements PlanRepository {
         preview: plan.preview,
         applied_at: plan.appliedAt === undefined ? null : new Date(plan.appliedAt),
       });
+      for (const [index, page] of pages.entries()) {
+        await insertRow(manager, PlanPageEntity, { plan_id: plan.id, cursor: String(index + 1), tenant_id: plan.tenantId, page });
+      }
     });
   }
 
@@ -35,7 +40,7 @@ export class PostgresPlanRepository implements PlanRepository {
     // Locked: of two who apply it at once, the second one sees that it was applied.
     const [row] = await this.#scope.run((manager) => manager.query<PlanRow[]>(`select * from plans where id = $1 for update`, [id]));
     if (!row) {
-      throw new ClawError("preview.not_found", `there is no preview '${id}'; it may have expired, make another`);
+      throw notFound(id);
     }
     return {
       id: row.id,
@@ -52,6 +57,19 @@ export class PostgresPlanRepository implements PlanRepository {
     };
   }
 
+  async getPage(id: PlanId, cursor: string): Promise<PreviewPage> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ page: PreviewPage | null }[]>(
+        `select p.page from plans left join plan_pages p on p.plan_id = plans.id and p.cursor = $2 where plans.id = $1`,
+        [id, cursor],
+      ),
+    );
+    if (!row) {
+      throw notFound(id);
+    }
+    return row.page ?? { items: [] };
+  }
+
   async discardPending(): Promise<void> {
     await this.#scope.run((manager) => manager.query(`delete from plans where applied_at is null`));
   }
@@ -59,4 +77,8 @@ export class PostgresPlanRepository implements PlanRepository {
   async markApplied(id: PlanId, at: string): Promise<void> {
     await this.#scope.run((manager) => manager.query(`update plans set applied_at = $2 where id = $1`, [id, at]));
   }
+}
+
+function notFound(id: PlanId): ClawError {
+  return new ClawError("preview.not_found", `there is no preview '${id}'; it may have expired, make another`);
 }

@@ -9,7 +9,7 @@ import { locateIssue, readManifests, type SourcedManifest } from "../manifests.t
 import { documentOutputOption, filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { hasChanges, outlineOf, renderPreview } from "../output/preview.ts";
 import { toYaml } from "../output/printer.ts";
-import { applyPreview, assertApplicable } from "../preview.ts";
+import { applyPreview, assertApplicable, wholePreview } from "../preview.ts";
 import { confirm } from "../prompt.ts";
 import { kindOf } from "../resources.ts";
 import { waitFor } from "../wait.ts";
@@ -40,7 +40,10 @@ export const applyCommand = defineCommand({
       throw usageError("give manifests or a plan, but not both", "claw apply -f <path>, or claw apply --plan <planId>");
     }
     const manifests = plan === undefined ? await readManifests(io, filename) : [];
-    let preview = plan === undefined ? await previewManifests(context, manifests) : await claw.previews.get(plan, { signal });
+    let preview =
+      plan === undefined
+        ? await previewManifests(context, manifests)
+        : await wholePreview(claw, claw.previews.get(plan, { signal }), signal);
     const shown = plan !== undefined && yes ? outlineOf(preview) : preview;
     out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
     assertApplicable(preview);
@@ -68,7 +71,8 @@ export const applyCommand = defineCommand({
 /** Previews manifests as one plan, naming the file and manifest in what is wrong. */
 export async function previewManifests({ claw, signal }: Context, manifests: readonly SourcedManifest[]): Promise<Preview> {
   try {
-    return await claw.previews.create({ manifests: manifests.map(({ manifest }) => manifest) }, { signal });
+    const answered = claw.previews.create({ manifests: manifests.map(({ manifest }) => manifest) }, { signal });
+    return await wholePreview(claw, answered, signal);
   } catch (error) {
     if (error instanceof ApiError && error.issues.length > 0) {
       const located = error.issues.map(({ path, message, fix }) => {

@@ -66,10 +66,16 @@ export function renderPreview(preview: Preview, paint: Paint, now: number = Date
   for (const boundary of preview.boundaries.filter(changesStack)) {
     lines.push(...renderBoundary(boundary, paint));
   }
+  if (preview.summary.boundaries > preview.boundaries.length) {
+    lines.push(paint("dim", `… ${preview.summary.boundaries - preview.boundaries.length} more boundaries`));
+  }
   if (preview.verdicts.length > 0) {
     lines.push("", paint("bold", "Quota and policies"));
     for (const { kind, name, allowed, message } of preview.verdicts) {
       lines.push(`  ${allowed ? paint("green", "✔") : paint("red", "✖")} ${kind} ${name}: ${message}`);
+    }
+    if (preview.summary.verdicts > preview.verdicts.length) {
+      lines.push(paint("dim", `  … ${preview.summary.verdicts - preview.verdicts.length} more`));
     }
   }
   lines.push("", ...renderSummary(preview, paint));
@@ -98,6 +104,9 @@ function renderItem(item: Item, paint: Paint): string[] {
     if (problem.fix) {
       lines.push(`      fix: ${problem.fix}`);
     }
+  }
+  if (item.cut !== undefined) {
+    lines.push(`    ${paint("yellow", `! ${item.cut}`)}`);
   }
   // That something new has no labels says nothing.
   for (const diff of item.diffs.filter(({ kind, after }) => !(kind === "add" && (after === "{}" || after === "[]")))) {
@@ -164,12 +173,12 @@ function renderFileDiff(diff: string, paint: Paint): string[] {
 }
 
 function renderSummary(preview: Preview, paint: Paint): string[] {
-  const count = (op: Item["op"]) => preview.items.filter((item) => item.op === op).length;
+  const { items } = preview.summary;
   const sum = [
-    [count("create"), "to create"],
-    [count("update"), "to update"],
-    [count("delete"), "to delete"],
-    [count("same"), "unchanged"],
+    [items.create, "to create"],
+    [items.update, "to update"],
+    [items.delete, "to delete"],
+    [items.same, "unchanged"],
   ] as const;
   const lines = [`${paint("bold", "Sum:")} ${list(sum) || "nothing"}`];
   const { create, update, replace, delete: gone } = preview.summary;

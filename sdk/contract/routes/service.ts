@@ -1,4 +1,5 @@
-import { PreviewRequestSchema, PreviewSchema } from "../preview.ts";
+import { z } from "zod";
+import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, placing, type Route } from "../route.ts";
 import { ClawTypeListSchema, EmptyRequestSchema, IdentitySchema, ServiceVersionSchema } from "../service.ts";
 
@@ -45,6 +46,22 @@ export const serviceRoutes = {
     params: id,
     success: 200,
     response: PreviewSchema,
+    errors: ["preview.not_found"],
+  },
+  "previews.changes": {
+    method: "GET",
+    path: "/previews/:id/changes",
+    summary: "List the changes of a preview, as they were shown",
+    scope: "authenticated",
+    params: id,
+    query: z.strictObject({
+      cursor: z
+        .string()
+        .regex(/^\d{1,6}$/)
+        .optional(),
+    }),
+    success: 200,
+    response: PreviewItemPageSchema,
     errors: ["preview.not_found"],
   },
   "previews.apply": {

@@ -13,6 +13,7 @@ import type { PlannedChange } from "../../domain/change.ts";
 import type { Cluster, ClusterState, Load } from "../../domain/clusters/cluster.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { PreviewPage } from "../../domain/preview-pages.ts";
 import type { Project, Tenant } from "../../domain/tenancy/tenant.ts";
 
 /**
@@ -195,9 +196,12 @@ export interface Plan {
   readonly appliedAt: string | undefined;
 }
 export interface PlanRepository {
-  insert(plan: Plan): Promise<void>;
+  /** @param pages those after the one that the plan's preview has */
+  insert(plan: Plan, pages: readonly PreviewPage[]): Promise<void>;
   /** @throws {preview.not_found} */
   get(id: PlanId): Promise<Plan>;
+  /** One of the pages that it was inserted with; an empty one for another cursor. @throws {preview.not_found} */
+  getPage(id: PlanId, cursor: string): Promise<PreviewPage>;
   /** Forgets what has not been applied. */
   discardPending(): Promise<void>;
   markApplied(id: PlanId, at: string): Promise<void>;

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { newId, type TenantId } from "../../../sdk/contract/index.ts";
+import { newId, type PlanId, type TenantId } from "../../../sdk/contract/index.ts";
 import { anInstance } from "../../support/builders/instance.ts";
+import { aPreview } from "../../support/builders/resources.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
@@ -44,26 +45,9 @@ async function aFullTenant(): Promise<TenantId> {
     await tx.templates.insertVersion(version);
     await tx.values.put({ level: "tenant", ownerId: tenant.id, key: "k", value: 1, secret: false });
     await tx.idempotency.claim("key", "digest");
-    await tx.plans.insert({
-      id: newId("pln"),
-      tenantId: tenant.id,
-      createdAt: now,
-      expiresAt: now,
-      author: "a",
-      changes: [],
-      ids: {},
-      base: {},
-      digest: "d",
-      preview: {
-        createdAt: now,
-        expiresAt: now,
-        items: [],
-        boundaries: [],
-        verdicts: [],
-        summary: { create: 0, update: 0, replace: 0, delete: 0, same: 0 },
-      },
-      appliedAt: undefined,
-    });
+    const preview = aPreview({ id: newId("pln") });
+    const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
+    await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
     await tx.publish({ id: newId("evt"), aggregate: "instance", event: "created", time: now, data: {} });
   });
   await database.pool.query(

@@ -16,6 +16,16 @@ const running = (name: string, tenant = "acme") =>
     ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
   );
 
+/** Fetches, and notes how many bytes were answered. */
+function measuring(sizes: number[]): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    const body = await response.arrayBuffer();
+    sizes.push(body.byteLength);
+    return new Response(body, response);
+  };
+}
+
 describe("a preview", () => {
   it("shows every resource, file and verdict of a tenant that does not exist yet, and leaves nothing behind", async ({ expect }) => {
     const claw = service.claw();
@@ -109,6 +119,41 @@ describe("a preview", () => {
       expect((await running(name)).status.configVersion).toBe(2);
     }
     expect((await claw.configs.versions("shared")).items.map(({ version }) => version)).toEqual([2, 1]);
+  });
+
+  it("of a fleet is answered in pages below a megabyte, which are read by its id as they were shown, applicable or not", async ({
+    expect,
+  }) => {
+    await service.claw().tenants.create(aTenant("pages", { quota: { instances: 70 } }));
+    const names = Array.from({ length: 80 }, (_, index) => `page-${index}`);
+    const manifests = names.map((name) => anEcho(name, { running: false }, { annotations: { note: "n".repeat(16_000) } }));
+    for (const [asked, isApplicable] of [
+      [manifests.slice(0, 70), true],
+      [manifests, false],
+    ] as const) {
+      const sizes: number[] = [];
+      const claw = service.claw("pages").withOptions({ fetch: measuring(sizes) });
+      const created = await claw.previews.create({ manifests: asked });
+      expect(created.planId !== undefined).toBe(isApplicable);
+      expect(created.items.length).toBeLessThan(asked.length);
+      expect(await claw.previews.get(created.id)).toEqual(created);
+      const listed = [];
+      for await (const item of claw.previews.changes(created.id)) {
+        listed.push(item);
+      }
+      expect(listed.map(({ name }) => name)).toEqual(names.slice(0, asked.length));
+      const resources = listed.flatMap((item) => item.resources);
+      expect(created.summary).toMatchObject({ items: { create: asked.length }, create: resources.length, problems: 0 });
+      expect(listed.slice(0, created.items.length)).toEqual(created.items);
+      expect(sizes.length).toBeGreaterThan(5);
+      expect(Math.max(...sizes)).toBeLessThan(1_000_000);
+      await expect(claw.previews.changes("pln_unknown", { cursor: created.nextCursor })).rejects.toMatchObject({
+        code: "preview.not_found",
+      });
+      if (!isApplicable) {
+        await expect(claw.previews.apply(created.id)).rejects.toMatchObject({ code: "tenant.quota_exceeded" });
+      }
+    }
   });
 
   it("gives no plan for what quota or policy forbid, and says which and how to ask for more", async ({ expect }) => {

@@ -76,12 +76,17 @@ export function aPreviewItem(over: Partial<PreviewItem> = {}): PreviewItem {
 
 export function aPreview(over: Partial<Preview> = {}): Preview {
   return PreviewSchema.parse({
+    id: "pln_1",
     planId: "pln_1",
     createdAt: TIME,
     expiresAt: "2026-01-01T01:00:00.000Z",
     items: [aPreviewItem()],
     verdicts: [],
-    summary: { create: 1, update: 0, replace: 0, delete: 0, same: 0 },
+    summary: {
+      ...{ create: 1, update: 0, replace: 0, delete: 0, same: 0 },
+      items: { create: 1, update: 0, delete: 0, same: 0 },
+      ...{ boundaries: 0, verdicts: 0, problems: 0 },
+    },
     ...over,
   });
 }

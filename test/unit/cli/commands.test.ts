@@ -232,6 +232,27 @@ describe("claw diff", () => {
   });
 });
 
+describe("a preview in pages", () => {
+  it("is shown whole, and is applied, waited for and reported whole", async ({ expect }) => {
+    const summary = { ...aPreview().summary, items: { create: 3, update: 0, delete: 0, same: 0 } };
+    const page = (name: string, nextCursor?: string) => ({ items: [aPreviewItem({ name })], ...(nextCursor && { nextCursor }) });
+    await using server = await startServer((req, res) => {
+      if (req.path.endsWith("/changes")) {
+        return answer(res, 200, req.query.get("cursor") === "1" ? page("second", "2") : page("third"));
+      }
+      return answer(res, req.path.endsWith("/apply") ? 202 : 201, aPreview({ ...page("first", "1"), summary }));
+    });
+    const { stdout } = await runCli(["diff", "-f", "-"], { url: server.url, stdin: WEB });
+    expect(stdout.match(/[+] instance\/\w+/g)).toEqual(["+ instance/first", "+ instance/second", "+ instance/third"]);
+    expect(stdout).toContain("Sum: 3 to create\n");
+    const json = JSON.parse((await runCli(["diff", "-f", "-", "-o", "json"], { url: server.url, stdin: WEB })).stdout);
+    expect(json).toMatchObject({ items: [{ name: "first" }, { name: "second" }, { name: "third" }] });
+    expect(json).not.toHaveProperty("nextCursor");
+    const applied = await runCli(["apply", "--plan", "pln_1", "--yes"], { url: server.url });
+    expect(applied.stdout).toBe("instance/first created\ninstance/second created\ninstance/third created\n");
+  });
+});
+
 describe("claw create", () => {
   it("sends only what was said, with overrides as JSON values", async ({ expect }) => {
     await using server = await startServer((_, res) => answer(res, 202, anInstanceAnswer("web")));

@@ -113,7 +113,11 @@ describe("renderPreview", () => {
         { kind: "quota", name: "instances", allowed: true, message: "2 of 10" },
         { kind: "policy", name: "max-replicas", allowed: false, message: "5 is more than 3" },
       ],
-      summary: { create: 0, update: 2, replace: 0, delete: 0, same: 2 },
+      summary: {
+        ...{ create: 0, update: 2, replace: 0, delete: 0, same: 2 },
+        items: { create: 1, update: 1, delete: 0, same: 1 },
+        ...{ boundaries: 2, verdicts: 2, problems: 2 },
+      },
     });
     expect(renderPreview(preview, plain, Date.parse("2026-01-01T00:10:00.000Z"))).toMatchInlineSnapshot(`
       "~ instance/web in acme  reloads its config, keeps running
