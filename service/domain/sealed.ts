@@ -53,7 +53,11 @@ function sealAt(value: unknown, sealing: Sealing, path: ValuePath, place: string
   const known = former.get(place);
   const isKept = isInherited || known !== undefined;
   if (Array.isArray(value)) {
-    const places = placesOfItems(place, value);
+    // What is sealed itself names nothing: once it is stored, nobody sees it.
+    const places = placesOfItems(place, value, (key, name, index) => {
+      const isSealedNow = !isReference(name) && (isKept || isSecret([...path, String(index), key], name));
+      return !isSealedNow && !former.has(`${placeOfIndex(place, index, value)}.${key}`);
+    });
     return value.map((item, index) => sealAt(item, sealing, [...path, String(index)], places[index] ?? "", isKept));
   }
   if (typeof value === "object") {
@@ -105,22 +109,34 @@ function placeOf(path: ValuePath): string {
  * Items of a list are known by what names them. Of those without a name of their own, only the same index of a list of the same length
  * is the same place: a mask must never come to mean another item's secret.
  */
-function placesOfItems(place: string, items: readonly unknown[]): string[] {
-  const names = items.map(nameOf);
+function placesOfItems(
+  place: string,
+  items: readonly unknown[],
+  isPlain: (key: string, name: string, index: number) => boolean = () => true,
+): string[] {
+  const names = items.map((item, index) => nameOf(item, (key, name) => isPlain(key, name, index)));
   const counts = new Map<string | undefined, number>();
   for (const name of names) {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return names.map((name, index) =>
-    name !== undefined && counts.get(name) === 1 ? `${place}[${name}]` : `${place}[${index} of ${items.length}]`,
+    name !== undefined && counts.get(name) === 1 ? `${place}[${name}]` : placeOfIndex(place, index, items),
   );
 }
 
-function nameOf(item: unknown): string | undefined {
+function placeOfIndex(place: string, index: number, { length }: readonly unknown[]): string {
+  return `${place}[${index} of ${length}]`;
+}
+
+function nameOf(item: unknown, isPlain: (key: string, name: string) => boolean): string | undefined {
   const fields = typeof item === "object" && item !== null ? (item as Readonly<Record<string, unknown>>) : {};
-  return [fields["name"], fields["id"], fields["key"]].find((name) => typeof name === "string" && name !== SECRET_MASK) as
-    | string
-    | undefined;
+  for (const key of ["name", "id", "key"]) {
+    const name = fields[key];
+    if (typeof name === "string" && name !== SECRET_MASK && isPlain(key, name)) {
+      return name;
+    }
+  }
+  return undefined;
 }
 
 /** A copy with its secrets in plain. @param note told of each place where a secret was */

@@ -144,6 +144,22 @@ describe("a mask that is sent back", () => {
     expect(Object.values(resolved(one).parsed.secretEnv)).toEqual(["second-token"]);
   });
 
+  it("means the former value where what names the items is secret too, and the same again is no change", ({ expect }) => {
+    const given = instance([
+      { key: "mcp.list", value: [{ key: "first-key" }, { key: "${REFERRED_KEY}", token: SEED }] },
+      {
+        key: "hooks.tokens",
+        value: [
+          { name: "a", value: "first-token" },
+          { name: "b", value: SEED },
+        ],
+      },
+    ]);
+    const stored = sealed(given);
+    expect(sealed(given, stored)).toEqual(stored);
+    expect(sealed(maskLeaves(stored), stored)).toEqual(stored);
+  });
+
   it("is refused where no secret is stored, with its place", ({ expect }) => {
     const unnamed = sealed(instance([{ key: "model", value: { list: [{ token: "a-token" }, { token: "b-token" }] } }]));
     const shortened = instance([{ key: "model", value: { list: [{ token: SECRET_MASK }] } }]);
