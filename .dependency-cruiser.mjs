@@ -35,6 +35,7 @@ const vendor = (name, packages, allowed, typesAllowed = []) => [
 ];
 
 const contract = "^sdk/contract/";
+const engineContract = "^adapters/engine/contract/";
 
 export default {
   forbidden: [
@@ -53,12 +54,13 @@ export default {
       "the agent knows the contract, the claw adapters and what confines claws",
     ),
     arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
+    arrow("engine-contract-alone", engineContract, [], "the engine's contract knows nothing else"),
     ...["claws", "engine", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
       arrow(
         `adapter-${name}`,
         `^adapters/${name}/`,
-        ["^service/application/ports/", "^service/domain/", contract],
-        "adapters implement application's ports and never import one another",
+        ["^service/application/ports/", "^service/domain/", contract, engineContract],
+        "adapters implement application's ports and import nothing of one another but the engine's contract",
       ),
     ),
     arrow(
@@ -68,6 +70,7 @@ export default {
         "^service/application/ports/",
         "^service/domain/",
         contract,
+        engineContract,
         "^adapters/confinement/",
         "^adapters/kubernetes/(api-client|api-errors|follow|kubeconfig|objects)\\.ts$",
       ],

@@ -10,6 +10,8 @@ import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automa
 import { keepConfigSchema } from "../adapters/claws/openclaw/config-schemas.ts";
 import { createCliCommand, findCli, postgresBackend } from "../adapters/engine/cli-command.ts";
 import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
+import type { ResourceProvider } from "../adapters/engine/contract/provider.ts";
+import type { StackLease } from "../adapters/engine/contract/store.ts";
 import type { WorkerReply, WorkerRequest } from "../adapters/engine/operation-pool.ts";
 import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
@@ -29,8 +31,6 @@ import { KubernetesProvider } from "../adapters/providers/kubernetes/provider.ts
 import { ClawError, type StackEngine } from "../sdk/contract/index.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../stacks/tenant/program.ts";
 import type { TenantStack } from "./application/ports/operations.ts";
-import type { ResourceProvider } from "./application/ports/resource-provider.ts";
-import type { StackLease } from "./application/ports/stack-store.ts";
 import { redact } from "./domain/redact.ts";
 
 const CONNECTIONS = 4;

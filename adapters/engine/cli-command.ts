@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 import { ConcurrentUpdateError, PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { SemVer } from "semver";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { StackLease, StackRef, StackStore } from "../../service/application/ports/stack-store.ts";
+import type { StackLease, StackRef, StackStore } from "./contract/store.ts";
 import { engineTag } from "./stack-engine.ts";
 import { type LeaseSettings, withLease } from "./stack-lease.ts";
 

@@ -1,17 +1,10 @@
 import type { StackExport } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/operations.ts";
-import {
-  type Deployment,
-  type PendingOperation,
-  type PropertyMap,
-  type PropertyValue,
-  type ResourceState,
-  type StackLease,
-  StackLockedError,
-} from "../../service/application/ports/stack-store.ts";
+import type { Deployment, PendingOperation, ResourceState } from "./contract/checkpoint.ts";
+import { type StackLease, StackLockedError } from "./contract/store.ts";
+import { type PropertyMap, type PropertyValue, signatureKey } from "./contract/values.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
-import { signatureKey } from "./secrets/secret-values.ts";
 import { engineOf } from "./stack-engine.ts";
 import { leaseTtlSeconds, withLease } from "./stack-lease.ts";
 import { exportSealed, importInto } from "./state-file.ts";

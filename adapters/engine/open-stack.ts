@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { LocalWorkspace, type PulumiCommand, type PulumiFn, type Stack, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
 import type { StackEngine } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/operations.ts";
-import type { PropertyMap, StackLease, StackStore } from "../../service/application/ports/stack-store.ts";
+import type { StackLease, StackStore } from "./contract/store.ts";
+import type { PropertyMap } from "./contract/values.ts";
 
 /** How a worker gets at tenants' stacks. */
 export interface StackAccess {

@@ -1,5 +1,5 @@
-import type { ResourceProvider } from "../../service/application/ports/resource-provider.ts";
-import type { StackLease, StackRef, StackStore, StoredStack } from "../../service/application/ports/stack-store.ts";
+import type { ResourceProvider } from "./contract/provider.ts";
+import type { StackLease, StackRef, StackStore, StoredStack } from "./contract/store.ts";
 
 /** One deployment operation on one stack, after the command line was understood and config decrypted. */
 export interface OperationRequest {

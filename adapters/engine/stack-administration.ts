@@ -1,5 +1,5 @@
 import type { StackAdministration, TenantStack } from "../../service/application/ports/operations.ts";
-import { StackMissingError, type StackRef, type StackStore } from "../../service/application/ports/stack-store.ts";
+import { StackMissingError, type StackRef, type StackStore } from "./contract/store.ts";
 import { engineOf, noStack } from "./stack-engine.ts";
 import { cancelHolder } from "./stack-lease.ts";
 import type { StateJobs } from "./stack-state.ts";

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { StackLease, StackRef, StackStore } from "../../service/application/ports/stack-store.ts";
-import { LeaseLostError } from "../../service/application/ports/stack-store.ts";
+import { LeaseLostError, type StackLease, type StackRef, type StackStore } from "./contract/store.ts";
 
 /** Operations of this process, by fencing token: `cancel` stops them without waiting for a heartbeat. */
 export type RunningOperations = Map<number, { ref: StackRef; controller: AbortController }>;

@@ -8,6 +8,9 @@ import {
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/operations.ts";
+import { valueAt } from "./contract/property-path.ts";
+import { parseUrn } from "./contract/urn.ts";
+import { type PropertyMap, signatureKey } from "./contract/values.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import type { OperationKind } from "./operation-pool.ts";
@@ -163,7 +166,7 @@ export function createCollector(operation: StackOperation, options: RunnerOption
       changes.set(metadata.urn, {
         urn: metadata.urn,
         type: metadata.type,
-        name: nameOf(metadata.urn),
+        name: parseUrn(metadata.urn).name,
         ...ownerOf(metadata.urn),
         op,
         diffs: diffsOf(metadata),
@@ -212,10 +215,6 @@ const OPS: Readonly<Record<string, ResourceChange["op"]>> = {
   import: "import",
 };
 
-function nameOf(urn: string): string {
-  return urn.split("::").slice(3).join("::");
-}
-
 type StepMetadata = NonNullable<EngineEvent["resourcePreEvent"]>["metadata"];
 
 const KINDS: Readonly<Record<string, PropertyDiff["kind"]>> = { add: "add", delete: "delete", update: "update" };
@@ -226,7 +225,7 @@ function diffsOf(metadata: StepMetadata): PropertyDiff[] {
   return Object.entries(metadata.detailedDiff ?? {}).map(([path, { diffKind }]) => {
     const text = String(diffKind);
     const kind = KINDS[text.replace("-replace", "")] ?? "update";
-    const shown = (inputs: Record<string, unknown>) => showValue(valueAt(inputs, path));
+    const shown = (inputs: Record<string, unknown>) => showValue(valueAt(inputs as PropertyMap, path));
     return {
       path,
       kind,
@@ -237,24 +236,11 @@ function diffsOf(metadata: StepMetadata): PropertyDiff[] {
   });
 }
 
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-
 /** JSON text of a value; the engine masked secrets already, they only lose their envelope. */
 function showValue(value: unknown): string {
   return (
-    JSON.stringify(value, (_key, item: unknown) => (typeof item === "object" && item !== null && SIGNATURE in item ? "[secret]" : item)) ??
-    ""
+    JSON.stringify(value, (_key, item: unknown) =>
+      typeof item === "object" && item !== null && signatureKey in item ? "[secret]" : item,
+    ) ?? ""
   );
-}
-
-/** The value at a property path: `files["openclaw.json"].mode`, `command[0]`. */
-function valueAt(root: unknown, path: string): unknown {
-  let value = root;
-  for (const [, name, index, quoted] of path.matchAll(/([^.[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g)) {
-    if (typeof value !== "object" || value === null) {
-      return undefined;
-    }
-    value = (value as Record<string, unknown>)[name ?? index ?? quoted ?? ""];
-  }
-  return value;
 }

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters.ts";
 import type { Pods } from "../../service/application/ports/pods.ts";
+import type { PropertyMap } from "../engine/contract/values.ts";
 import { ApiClient } from "./api-client.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";
 import { cleanUp } from "./clean-up.ts";
 import { openCustomResources } from "./custom-resources.ts";
 import { declaredKinds } from "./declared-kinds.ts";
-import { deviationOf } from "./drift.ts";
+import { declaredAs, deviationOf } from "./drift.ts";
 import { exec } from "./exec.ts";
 import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
@@ -50,10 +51,12 @@ export function createClusters(): Clusters & Pods {
     usage: (access) => asked(async () => readUsage(await clientOf(access))),
     refreshPods: (access, namespace, uids) => asked(async () => refreshPods(await clientOf(access), namespace, uids)),
     cleanUp: (access, namespace, uid, withVolumes) => asked(async () => cleanUp(await clientOf(access), namespace, uid, withVolumes)),
-    compare: (access, { kind, namespace, name }, declared) =>
+    compare: (access, seen, declared) =>
       asked(async () => {
+        const { kind, namespace, name } = seen;
         const place = declaredKinds.find((known) => known.kind === kind);
-        if (!place) {
+        const resource = declaredAs(declared, seen);
+        if (!place || !resource) {
           return undefined;
         }
         const path = `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
@@ -63,7 +66,7 @@ export function createClusters(): Clusters & Pods {
           }
           throw error;
         });
-        return deviationOf(declared, live);
+        return { resource, deviation: deviationOf((resource.inputs ?? {}) as PropertyMap, live) };
       }),
     customResources: (access) => openCustomResources(() => clientOf(access)),
     close() {

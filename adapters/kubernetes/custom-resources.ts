@@ -1,5 +1,5 @@
 import type { CustomKind, CustomResource, CustomResources } from "../../service/application/ports/custom-resources.ts";
-import type { PropertyMap } from "../../service/application/ports/stack-store.ts";
+import type { PropertyMap } from "../engine/contract/values.ts";
 import type { ApiClient } from "./api-client.ts";
 import { follow } from "./changes.ts";
 import { listAt, mapAt, numberAt, textAt } from "./objects.ts";

@@ -1,14 +1,13 @@
 import type { PropertyDiff } from "../../sdk/contract/index.ts";
-import type { Deviation } from "../../service/application/ports/clusters.ts";
-import type { PropertyMap, PropertyValue } from "../../service/application/ports/stack-store.ts";
+import type { DeclaredResource, Deviation, SeenObject } from "../../service/application/ports/clusters.ts";
 import { diffValues } from "../../service/domain/diff.ts";
+import { type PropertyMap, type PropertyValue, signatureKey } from "../engine/contract/values.ts";
 import { at, listAt, mapAt, textAt } from "./objects.ts";
 
 /** Pulumi's provider and ours own what they declare under names with this prefix. */
 const OURS = /^pulumi-kubernetes/;
 /** What these write is what they are there for; a scale is somebody's wish all the same, even an autoscaler's. */
 const CONTROLLERS = new Set(["kube-controller-manager", "kube-scheduler", "kubelet", "kwok"]);
-const SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d";
 const MASKED = "[secret]";
 
 interface Manager {
@@ -38,6 +37,15 @@ export function countOwned(object: PropertyMap): number {
 function oursOf(object: PropertyMap): PropertyMap[] {
   const entries = listAt(object, "metadata", "managedFields").filter((entry) => OURS.test(textAt(entry, "manager")));
   return entries.map((entry) => mapAt(entry, "fieldsV1"));
+}
+
+/** The declared resource that a seen object is, if it is one. */
+export function declaredAs(
+  resources: readonly DeclaredResource[],
+  { kind, namespace, name }: Pick<SeenObject, "kind" | "namespace" | "name">,
+): DeclaredResource | undefined {
+  const id = namespace === undefined ? name : `${namespace}/${name}`;
+  return resources.find(({ type, id: own }) => own === id && type.startsWith("kubernetes:") && type.endsWith(`:${kind}`));
 }
 
 /**
@@ -75,7 +83,7 @@ function withoutSecrets(value: PropertyValue): PropertyValue | undefined {
   if (typeof value !== "object" || value === null) {
     return value;
   }
-  if (SECRET_SIGNATURE in value) {
+  if (signatureKey in value) {
     return undefined;
   }
   const kept = Object.entries(value).map(([key, item]) => [key, withoutSecrets(item)] as const);

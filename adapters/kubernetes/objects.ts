@@ -1,4 +1,4 @@
-import type { PropertyMap, PropertyValue } from "../../service/application/ports/stack-store.ts";
+import type { PropertyMap, PropertyValue } from "../engine/contract/values.ts";
 
 /** A Kubernetes object as JSON, without secrets' wrappers. */
 export type KubeObject = PropertyMap;

@@ -1,6 +1,6 @@
 import type { ClusterListener } from "../../service/application/ports/clusters.ts";
-import type { PropertyMap } from "../../service/application/ports/stack-store.ts";
 import type { PodReport } from "../../service/domain/instances/pod.ts";
+import type { PropertyMap } from "../engine/contract/values.ts";
 import type { ApiClient } from "./api-client.ts";
 import { type Change, follow } from "./changes.ts";
 import { declaredKinds } from "./declared-kinds.ts";

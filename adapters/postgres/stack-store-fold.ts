@@ -1,4 +1,5 @@
-import type { JournalEntry, PendingOperation, ResourceState, StoredResource } from "../../service/application/ports/stack-store.ts";
+import type { PendingOperation, ResourceState } from "../engine/contract/checkpoint.ts";
+import type { JournalEntry, StoredResource } from "../engine/contract/store.ts";
 
 /** The net effect of journal entries, as the parallel arrays that the commit statement unnests. */
 export interface FoldedEntries {

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import type { PendingOperation, StackLease, StackRef, StoredResource } from "../../service/application/ports/stack-store.ts";
-import { LeaseLostError, StackMissingError } from "../../service/application/ports/stack-store.ts";
+import type { PendingOperation } from "../engine/contract/checkpoint.ts";
+import { LeaseLostError, type StackLease, StackMissingError, type StackRef, type StoredResource } from "../engine/contract/store.ts";
 import { foldResources } from "./stack-store-fold.ts";
 
 const rowsPerStatement = 2000;

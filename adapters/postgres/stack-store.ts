@@ -1,18 +1,20 @@
 import type { Pool, PoolClient } from "pg";
 import { escapeLiteral } from "pg";
-import type {
-  HistoryEntry,
-  JournalEntry,
-  PendingOperation,
-  SecretsProvider,
-  StackLease,
-  StackRef,
-  StackStore,
-  StackSummary,
-  StoredResource,
-  StoredStack,
-} from "../../service/application/ports/stack-store.ts";
-import { LeaseLostError, StackExistsError, StackLockedError, StackMissingError } from "../../service/application/ports/stack-store.ts";
+import type { PendingOperation, SecretsProvider } from "../engine/contract/checkpoint.ts";
+import {
+  type HistoryEntry,
+  type JournalEntry,
+  LeaseLostError,
+  StackExistsError,
+  type StackLease,
+  StackLockedError,
+  StackMissingError,
+  type StackRef,
+  type StackStore,
+  type StackSummary,
+  type StoredResource,
+  type StoredStack,
+} from "../engine/contract/store.ts";
 import type { FoldedEntries } from "./stack-store-fold.ts";
 import { foldEntries } from "./stack-store-fold.ts";
 import { commitSql, fence, loadClosureSql, setColumn, stackIdOf, writeDeployment } from "./stack-store-sql.ts";

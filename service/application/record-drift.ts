@@ -3,8 +3,7 @@ import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import type { Instance, InstanceState } from "../domain/instances/instance.ts";
 import { isSettled } from "../domain/instances/phase.ts";
-import type { Deviation, SeenObject } from "./ports/clusters.ts";
-import type { ResourceState } from "./ports/stack-store.ts";
+import type { DeclaredResource, Deviation, SeenObject } from "./ports/clusters.ts";
 import type { TenantTransaction, Transactions } from "./ports/transactions.ts";
 import { recordEvent } from "./report-status.ts";
 
@@ -12,13 +11,7 @@ export interface DriftDependencies {
   readonly transactions: Transactions;
   readonly clock: () => Date;
   /** What the stack of a tenant's instances on a cluster holds. */
-  readonly declared: (tenantId: TenantId, tenant: string, cluster: string) => Promise<readonly ResourceState[]>;
-}
-
-/** The declared resource that a seen object is, if it is one. */
-export function declaredAs(resources: readonly ResourceState[], { kind, namespace, name }: SeenObject): ResourceState | undefined {
-  const id = namespace === undefined ? name : `${namespace}/${name}`;
-  return resources.find(({ type, id: own }) => own === id && type.startsWith("kubernetes:") && type.endsWith(`:${kind}`));
+  readonly declared: (tenantId: TenantId, tenant: string, cluster: string) => Promise<readonly DeclaredResource[]>;
 }
 
 /** Instances that an object is part of: one, or all of its tenant on the cluster. */
@@ -42,7 +35,7 @@ export function isUnderWay(instance: Instance): boolean {
 export async function recordDrift(
   tx: TenantTransaction,
   instance: Instance,
-  resource: Pick<ResourceState, "urn" | "type" | "id">,
+  resource: Pick<DeclaredResource, "urn" | "type" | "id">,
   deviation: Deviation | undefined,
   now: string,
 ): Promise<"repair" | "adopt" | undefined> {

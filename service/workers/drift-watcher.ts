@@ -1,9 +1,8 @@
 import type { Logger } from "pino";
 import { adoptDrift } from "../application/adopt-drift.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
-import type { Clusters, SeenObject } from "../application/ports/clusters.ts";
-import type { ResourceState } from "../application/ports/stack-store.ts";
-import { type DriftDependencies, declaredAs, instancesOf, isUnderWay, recordDrift } from "../application/record-drift.ts";
+import type { Clusters, DeclaredResource, SeenObject } from "../application/ports/clusters.ts";
+import { type DriftDependencies, instancesOf, isUnderWay, recordDrift } from "../application/record-drift.ts";
 import { kubernetesAccess } from "../application/stack-target.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import type { Instance } from "../domain/instances/instance.ts";
@@ -68,16 +67,16 @@ export function createDriftWatcher(cluster: Cluster, deps: DriftWatcherDependenc
     tenant: Tenant,
     seen: SeenObject,
     instances: readonly Instance[],
-    resources: readonly ResourceState[],
+    resources: readonly DeclaredResource[],
   ): Promise<boolean> => {
     if (stopped || instances.some(isUnderWay)) {
       return false;
     }
-    const resource = declaredAs(resources, seen);
-    if (!resource) {
+    const compared = await deps.clusters.compare(kubernetesAccess(cluster, deps.cipher), seen, resources);
+    if (!compared) {
       return true;
     }
-    const deviation = await deps.clusters.compare(kubernetesAccess(cluster, deps.cipher), seen, resource.inputs ?? {});
+    const { resource, deviation } = compared;
     const now = deps.clock().toISOString();
     let isDone = true;
     for (const instance of instances) {

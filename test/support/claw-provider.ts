@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { PropertyMap } from "../../adapters/engine/contract/values.ts";
 import { ClawProvider } from "../../adapters/providers/clusterclaw/provider.ts";
-import type { PropertyMap } from "../../service/application/ports/stack-store.ts";
 
 /** One resource as the engine drives it: check, diff, create or update, refresh, delete. */
 export class TestResource {

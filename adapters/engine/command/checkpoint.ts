@@ -1,15 +1,10 @@
 import { createHash } from "node:crypto";
-import type {
-  Deployment,
-  PendingOperation,
-  PropertyValue,
-  ResourceState,
-  SecretsProvider,
-  StoredResource,
-} from "../../../service/application/ports/stack-store.ts";
+import type { Deployment, PendingOperation, ResourceState, SecretsProvider } from "../contract/checkpoint.ts";
+import type { StoredResource } from "../contract/store.ts";
+import { type PropertyValue, signatureKey } from "../contract/values.ts";
 import { mapReferences } from "../deployment/graph.ts";
 import { verify } from "../deployment/snapshot-integrity.ts";
-import { mapStateValues, signatureKey } from "../secrets/secret-values.ts";
+import { mapStateValues } from "../secrets/secret-values.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 /** The Pulumi release whose formats and answers this engine keeps to. */

@@ -1,11 +1,11 @@
-import type { StoredStack } from "../../../service/application/ports/stack-store.ts";
+import { findPath, type PropertyPath } from "../contract/property-path.ts";
+import type { StoredStack } from "../contract/store.ts";
 import type { SecretsManager } from "../operation.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 export type ConfigValue = StoredStack["config"][string];
 export type StoredConfig = Readonly<Record<string, ConfigValue>>;
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type PathStep = string | number;
 
 /** `key` without a namespace belongs to the project. */
 export function qualifyKey(project: string, key: string): string {
@@ -13,31 +13,17 @@ export function qualifyKey(project: string, key: string): string {
 }
 
 /** Splits `ns:name.inner[0]["odd.key"]` into the config key and the path inside its value. */
-export function splitConfigPath(project: string, text: string): { key: string; path: PathStep[] } {
+export function splitConfigPath(project: string, text: string): { key: string; path: PropertyPath } {
   const colon = text.indexOf(":");
-  const [first, ...path] = parsePath(colon < 0 ? text : text.slice(colon + 1));
+  const [first, ...path] = findPath(colon < 0 ? text : text.slice(colon + 1)) ?? [];
   if (typeof first !== "string") throw invalid(`invalid config key path "${text}"`);
   return { key: qualifyKey(project, colon < 0 ? first : `${text.slice(0, colon)}:${first}`), path };
-}
-
-function parsePath(text: string): PathStep[] {
-  const step = /\.?([^.[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/gy;
-  const steps: PathStep[] = [];
-  while (step.lastIndex < text.length) {
-    const at = step.lastIndex;
-    const match = step.exec(text);
-    if (!match) throw invalid(`invalid config key path "${text}" at character ${at}`);
-    if (match[1] !== undefined) steps.push(match[1]);
-    else if (match[2] !== undefined) steps.push(Number(match[2]));
-    else steps.push((match[3] ?? "").replaceAll(/\\(.)/g, "$1"));
-  }
-  return steps;
 }
 
 /** A value for the store. Inside objects a secret is `{"secure": ciphertext}`, as in Pulumi's own stack files. */
 export function withConfigValue(
   config: StoredConfig,
-  target: { key: string; path: readonly PathStep[] },
+  target: { key: string; path: PropertyPath },
   value: string,
   secret: boolean,
   secrets: SecretsManager,
@@ -52,7 +38,7 @@ export function withConfigValue(
   return { ...config, [target.key]: objectValue(changed) };
 }
 
-export function withoutConfigValue(config: StoredConfig, target: { key: string; path: readonly PathStep[] }): StoredConfig {
+export function withoutConfigValue(config: StoredConfig, target: { key: string; path: PropertyPath }): StoredConfig {
   const existing = config[target.key];
   if (!existing) return config;
   if (target.path.length === 0) {
@@ -73,7 +59,7 @@ export function revealConfigValue(value: ConfigValue, secrets: SecretsManager): 
 }
 
 /** What lies at a path of a revealed value, as the text `config get --path` prints. */
-export function valueAt(revealed: string, path: readonly PathStep[]): { text: string; object?: Json } | undefined {
+export function valueAt(revealed: string, path: PropertyPath): { text: string; object?: Json } | undefined {
   let at: Json | undefined = JSON.parse(revealed) as Json;
   for (const step of path) {
     if (Array.isArray(at)) at = typeof step === "number" ? at[step] : undefined;
@@ -85,7 +71,7 @@ export function valueAt(revealed: string, path: readonly PathStep[]): { text: st
 }
 
 /** Whether the value at a path of a stored object is, or holds, a secret. */
-export function isSecureAt(value: ConfigValue, path: readonly PathStep[]): boolean {
+export function isSecureAt(value: ConfigValue, path: PropertyPath): boolean {
   if (!value.object || path.length === 0) return value.secure;
   const found = valueAt(value.value, path);
   return found?.object !== undefined && objectValue(found.object).secure;
@@ -115,7 +101,7 @@ function typedLeaf(text: string): Json {
   return text;
 }
 
-function setAt(root: Json | undefined, path: readonly PathStep[], leaf: Json, shown: string): Json {
+function setAt(root: Json | undefined, path: PropertyPath, leaf: Json, shown: string): Json {
   const [step, ...rest] = path;
   if (step === undefined) return leaf;
   if (typeof step === "number") {
@@ -132,7 +118,7 @@ function setAt(root: Json | undefined, path: readonly PathStep[], leaf: Json, sh
   return { ...map, [step]: setAt(map[step], rest, leaf, `${shown}.${step}`) };
 }
 
-function removeAt(root: Json, path: readonly PathStep[]): void {
+function removeAt(root: Json, path: PropertyPath): void {
   const parent = path.slice(0, -1).reduce<Json | undefined>((at, step) => {
     if (Array.isArray(at)) return typeof step === "number" ? at[step] : undefined;
     return at !== null && typeof at === "object" ? at[String(step)] : undefined;

@@ -1,4 +1,4 @@
-import type { StackRef, StoredStack } from "../../../service/application/ports/stack-store.ts";
+import type { StackRef, StoredStack } from "../contract/store.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { CommandEnvironment, SecretsOpener, StackSecrets } from "../secrets/stack-secrets.ts";
 import type { LeaseSettings } from "../stack-lease.ts";

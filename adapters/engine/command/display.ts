@@ -1,6 +1,8 @@
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import { valueAt } from "../contract/property-path.ts";
+import { parseUrn } from "../contract/urn.ts";
+import { isUnknown, type PropertyMap, type PropertyValue, signatureKey } from "../contract/values.ts";
 import type { EngineEvent, OperationRequest, OperationResult } from "../operation.ts";
-import { maskSecrets, signatureKey } from "../secrets/secret-values.ts";
+import { maskSecrets } from "../secrets/secret-values.ts";
 import type { CommandContext } from "./context.ts";
 
 interface StepState {
@@ -52,7 +54,6 @@ const past: Readonly<Record<string, string>> = {
   refresh: "refreshed",
   same: "unchanged",
 };
-const unknowns = /^(04da6b54-80e4-46f7-96ec-b56ff0331ba9|1c4a061d-|3eeb2bf0-|6a19a0b0-|030794c1-|e48ece36-|dd056dcd-)/;
 const titles: Readonly<Record<OperationRequest["kind"], readonly [preview: string, real: string]>> = {
   update: ["Previewing update", "Updating"],
   refresh: ["Previewing refresh", "Refreshing"],
@@ -123,7 +124,7 @@ export class OperationDisplay {
   }
 
   #line(metadata: StepMetadata, verb: string): void {
-    this.#ctx.out(` ${symbols[metadata.op] ?? "  "} ${metadata.type} ${nameOf(metadata.urn)} ${verb}\n`);
+    this.#ctx.out(` ${symbols[metadata.op] ?? "  "} ${metadata.type} ${parseUrn(metadata.urn).name} ${verb}\n`);
   }
 
   #showDiagnostics(): void {
@@ -134,7 +135,7 @@ export class OperationDisplay {
     this.#ctx.out("\nDiagnostics:\n");
     const byUrn = Map.groupBy(wanted, ({ urn }) => urn ?? "");
     for (const [urn, diagnostics] of byUrn) {
-      this.#ctx.out(urn === "" ? "  engine:\n" : `  ${typeOf(urn)} (${nameOf(urn)}):\n`);
+      this.#ctx.out(urn === "" ? "  engine:\n" : `  ${parseUrn(urn).type} (${parseUrn(urn).name}):\n`);
       for (const { severity, message } of diagnostics) {
         const text = message.replaceAll(/<\{%.*?%\}>/g, "").trimEnd();
         const prefix = severity.startsWith("info") ? "" : `${severity}: `;
@@ -158,26 +159,13 @@ function propertyLines({ op, old, new: fresh, detailedDiff, diffs }: StepMetadat
   const changed = Object.keys({ ...before, ...after }).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
   return (paths.length > 0 ? paths : diffs && diffs.length > 0 ? diffs : changed).map((path) => {
     const isInput = detailedDiff?.[path]?.inputDiff ?? true;
-    const was = at(isInput ? before : (old?.outputs ?? {}), path);
-    const is = at(after, path);
+    const was = valueAt(isInput ? before : (old?.outputs ?? {}), path);
+    const is = valueAt(after, path);
     const note = detailedDiff?.[path]?.diffKind.endsWith("-replace") ? " [replaces]" : "";
     if (was === undefined) return `+ ${path}: ${shown(is)}${note}`;
     if (is === undefined) return `- ${path}: ${shown(was)}${note}`;
     return `~ ${path}: ${shown(was)} => ${shown(is)}${note}`;
   });
-}
-
-/** The value at a path like `a.b[0]["c.d"]`; a secret on the way hides what is below it. */
-function at(map: PropertyMap, path: string): PropertyValue | undefined {
-  let value: PropertyValue | undefined = map;
-  for (const [, name, index, quoted] of path.matchAll(/\.?([^.[\]]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g)) {
-    if (Array.isArray(value)) value = value[Number(index)];
-    else if (value !== null && typeof value === "object") {
-      if (signatureKey in value) return value;
-      value = value[name ?? quoted ?? ""];
-    } else return undefined;
-  }
-  return value;
 }
 
 function shown(value: PropertyValue | undefined): string {
@@ -188,16 +176,8 @@ function shown(value: PropertyValue | undefined): string {
 }
 
 function readable(value: PropertyValue): PropertyValue {
-  if (typeof value === "string") return unknowns.test(value) ? "[unknown]" : value;
+  if (typeof value === "string") return isUnknown(value) ? "[unknown]" : value;
   if (Array.isArray(value)) return value.map(readable);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (key === signatureKey ? [] : [[key, readable(item)]])));
-}
-
-function nameOf(urn: string): string {
-  return urn.split("::").slice(3).join("::");
-}
-
-function typeOf(urn: string): string {
-  return urn.split("::")[2]?.split("$").at(-1) ?? "";
 }

@@ -1,8 +1,7 @@
 import * as cmd from "@pulumi/pulumi/automation/cmd.js";
 import * as errors from "@pulumi/pulumi/automation/errors.js";
 import { SemVer } from "semver";
-import type { StackLease, StackStore } from "../../../service/application/ports/stack-store.ts";
-import { StackExistsError, StackLockedError, StackMissingError } from "../../../service/application/ports/stack-store.ts";
+import { StackExistsError, type StackLease, StackLockedError, StackMissingError, type StackStore } from "../contract/store.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { KeyWrapper } from "../secrets/envelope.ts";
 import { SecretsOpener } from "../secrets/stack-secrets.ts";

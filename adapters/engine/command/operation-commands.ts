@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import type { HistoryEntry, StackLease, StoredStack } from "../../../service/application/ports/stack-store.ts";
-import { LeaseLostError } from "../../../service/application/ports/stack-store.ts";
+import { type HistoryEntry, LeaseLostError, type StackLease, type StoredStack } from "../contract/store.ts";
 import { runOperation } from "../deployment/run-operation.ts";
 import type { OperationOptions, OperationRequest, OperationResult } from "../operation.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";

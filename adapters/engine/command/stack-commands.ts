@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { HistoryEntry, PropertyMap, PropertyValue, StackRef } from "../../../service/application/ports/stack-store.ts";
+import type { HistoryEntry, StackRef } from "../contract/store.ts";
+import type { PropertyMap, PropertyValue } from "../contract/values.ts";
 import { mapStateValues, maskSecrets, resealSecrets, revealSecrets, unwrapSecrets } from "../secrets/secret-values.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
 import { cancelHolder, withLease } from "../stack-lease.ts";

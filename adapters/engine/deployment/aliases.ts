@@ -1,8 +1,9 @@
-import type { ResourceState, StackRef } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import type { StackRef } from "../contract/store.ts";
+import { isRootUrn, makeUrn, parseUrn } from "../contract/urn.ts";
 import type { BaseState } from "./base-state.ts";
 import type { Execution } from "./execution.ts";
 import type { Alias, Goal } from "./steps.ts";
-import { isRootUrn, makeUrn, parseUrn } from "./urn.ts";
 
 /** Finds the state that a resource had before, under its own URN or one that it had earlier. */
 export class Aliases {

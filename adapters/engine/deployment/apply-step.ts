@@ -1,12 +1,13 @@
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { resetIgnored } from "../contract/property-path.ts";
+import { ResourceInitError } from "../contract/provider.ts";
+import { isProviderType, packageOf, parseUrn } from "../contract/urn.ts";
+import { isUnknown, type PropertyMap } from "../contract/values.ts";
 import { invertDiff } from "./diff.ts";
 import type { Execution } from "./execution.ts";
-import { deepEqual, isUnknown } from "./properties.ts";
-import { resetIgnored } from "./property-path.ts";
+import { deepEqual } from "./properties.ts";
 import type { ConfiguredProvider, ResourceIdentity } from "./providers.ts";
 import type { Step } from "./steps.ts";
-import { isProviderType, packageOf, parseUrn } from "./urn.ts";
 
 /** Codes of gRPC, in which errors say what they leave unknown. */
 const notFound = 5;

@@ -2,8 +2,15 @@ import { createHash } from "node:crypto";
 import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
-import { archiveSig, assetSig, isObject, sigKey, someValue } from "./properties.ts";
+import {
+  archiveSignature,
+  assetSignature,
+  isObject,
+  type PropertyMap,
+  type PropertyValue,
+  signatureKey,
+  someValue,
+} from "../contract/values.ts";
 import { type TarMember, tarDigest } from "./tar-digest.ts";
 
 /** Gives every asset and archive the digest of its contents: two are the same when their digests are. */
@@ -13,7 +20,7 @@ export async function hashAssets(map: PropertyMap): Promise<PropertyMap> {
 }
 
 function isUnhashed(value: PropertyValue): boolean {
-  return isObject(value) && (value[sigKey] === assetSig || value[sigKey] === archiveSig) && !value["hash"];
+  return isObject(value) && (value[signatureKey] === assetSignature || value[signatureKey] === archiveSignature) && !value["hash"];
 }
 
 async function hashValue(value: PropertyValue): Promise<PropertyValue> {
@@ -25,7 +32,7 @@ async function hashValue(value: PropertyValue): Promise<PropertyValue> {
   // The SDK's own mark, not part of Pulumi's stored form.
   delete copy["__pulumiAsset"];
   delete copy["__pulumiArchive"];
-  copy["hash"] = copy[sigKey] === assetSig ? await assetHash(copy) : await archiveHash(copy);
+  copy["hash"] = copy[signatureKey] === assetSignature ? await assetHash(copy) : await archiveHash(copy);
   return copy;
 }
 
@@ -63,7 +70,7 @@ async function membersOf(archive: PropertyMap): Promise<TarMember[] | undefined>
 }
 
 async function flatten(name: string, member: PropertyMap): Promise<TarMember[]> {
-  if (member[sigKey] === assetSig) return [{ name, content: await contentOf(member) }];
+  if (member[signatureKey] === assetSignature) return [{ name, content: await contentOf(member) }];
   const inner = await membersOf(member);
   if (!inner) throw new Error(`archive member '${name}' is an archive file itself, which is not supported: give its folder`);
   return inner.map((each) => ({ ...each, name: posix.join(name, each.name) }));

@@ -1,4 +1,5 @@
-import type { ResourceState, StackRef, StackStore, StoredResource } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import type { StackRef, StackStore, StoredResource } from "../contract/store.ts";
 import type { SecretsManager } from "../operation.ts";
 import { decryptState } from "./properties.ts";
 

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { ResourceProvider } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, ResourceState, StackRef, StackStore } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import type { ResourceProvider } from "../contract/provider.ts";
+import type { StackRef, StackStore } from "../contract/store.ts";
+import { makeUrn, rootStackType } from "../contract/urn.ts";
+import { hasSecrets, type PropertyMap } from "../contract/values.ts";
 import type { OperationRequest, SecretsManager } from "../operation.ts";
 import type { Events } from "./events.ts";
-import { decryptState, deepEqual, hasSecrets } from "./properties.ts";
-import { makeUrn, rootStackType } from "./urn.ts";
+import { decryptState, deepEqual } from "./properties.ts";
 
 const stackReferenceType = "pulumi:pulumi:StackReference";
 const stashType = "pulumi:index:Stash";

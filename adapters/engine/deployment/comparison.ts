@@ -1,16 +1,17 @@
-import type { PropertyMap, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { resetIgnored } from "../contract/property-path.ts";
+import { isProviderType, parseReference } from "../contract/urn.ts";
+import { hasUnknowns, type PropertyMap } from "../contract/values.ts";
 import type { Aliases } from "./aliases.ts";
 import { identify, reportCheckFailures } from "./apply-step.ts";
 import type { Diff } from "./diff.ts";
 import { isTriggered, noDiff, replaceDiff, someDiff } from "./diff.ts";
 import type { Execution } from "./execution.ts";
-import { deepEqual, hasUnknowns } from "./properties.ts";
-import { resetIgnored } from "./property-path.ts";
+import { deepEqual } from "./properties.ts";
 import type { ConfiguredProvider } from "./providers.ts";
 import { DiffUnavailableError } from "./providers.ts";
 import type { Goal } from "./steps.ts";
 import { UrnPatterns } from "./targets.ts";
-import { isProviderType, parseReference } from "./urn.ts";
 
 /** A registration on its way to steps. */
 export interface Registration {

@@ -1,9 +1,8 @@
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import { makeReference, providerType } from "../contract/urn.ts";
+import { makeSecret, type PropertyMap } from "../contract/values.ts";
 import type { OperationRequest } from "../operation.ts";
-import { makeSecret } from "./properties.ts";
 import { providerInputs } from "./providers.ts";
 import type { Goal, RegisterResult } from "./steps.ts";
-import { makeReference, providerType } from "./urn.ts";
 
 export interface ProviderRequest {
   readonly packageName: string;

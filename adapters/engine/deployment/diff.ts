@@ -1,7 +1,15 @@
-import type { DiffKind, DiffResult } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
-import { deepEqual, hasUnknowns, isPlainObject, mapProperties, mapValue, unwrapSecret } from "./properties.ts";
-import { formatPath, parsePath, pathContains } from "./property-path.ts";
+import { formatPath, parsePath, pathContains } from "../contract/property-path.ts";
+import type { DiffKind, DiffResult } from "../contract/provider.ts";
+import {
+  hasUnknowns,
+  isPlainObject,
+  mapProperties,
+  mapValue,
+  type PropertyMap,
+  type PropertyValue,
+  unwrapSecret,
+} from "../contract/values.ts";
+import { deepEqual } from "./properties.ts";
 
 export type DetailedDiff = Readonly<Record<string, { kind: DiffKind; inputDiff: boolean }>>;
 

@@ -1,9 +1,9 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { isProviderType, parseUrn } from "../contract/urn.ts";
 import type { EngineEvent, OperationRequest } from "../operation.ts";
 import { maskProperties } from "./properties.ts";
 import type { Step, StepOp } from "./steps.ts";
 import { isLogical, subjectOf } from "./steps.ts";
-import { isProviderType, parseUrn } from "./urn.ts";
 
 export type Severity = "debug" | "info" | "warning" | "error";
 

@@ -1,4 +1,4 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
 import type { OperationRequest } from "../operation.ts";
 import type { BaseState } from "./base-state.ts";
 import type { Events } from "./events.ts";

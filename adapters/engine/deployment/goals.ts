@@ -1,5 +1,5 @@
 import type resourcePb from "@pulumi/pulumi/proto/resource_pb.js";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import type { PropertyMap, PropertyValue } from "../contract/values.ts";
 import { fromStruct, fromValue } from "./properties.ts";
 import type { Alias, Goal } from "./steps.ts";
 

@@ -1,5 +1,5 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
-import { makeReference, parseReference } from "./urn.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { makeReference, parseReference } from "../contract/urn.ts";
 
 export interface Edge {
   readonly kind: "parent" | "dependency" | "propertyDependency" | "deletedWith" | "replaceWith" | "provider";

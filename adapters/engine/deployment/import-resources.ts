@@ -1,11 +1,11 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { makeReference, makeUrn, packageOf, rootStackType } from "../contract/urn.ts";
 import type { OperationRequest } from "../operation.ts";
 import { defaultProviderGoal } from "./default-providers.ts";
 import type { Execution } from "./execution.ts";
 import type { StepExecutor } from "./step-executor.ts";
 import type { StepGenerator } from "./step-generator.ts";
 import type { Step } from "./steps.ts";
-import { makeReference, makeUrn, packageOf, rootStackType } from "./urn.ts";
 
 /** `pulumi import`: reads resources that exist into the stack, without a program. */
 export async function importResources(execution: Execution, generator: StepGenerator, executor: StepExecutor): Promise<void> {

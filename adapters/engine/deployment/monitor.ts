@@ -6,7 +6,8 @@ import providerPb from "@pulumi/pulumi/proto/provider_pb.js";
 import resourceGrpc from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import resourcePb from "@pulumi/pulumi/proto/resource_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import { isProviderType, makeUrn, packageOf, parseReference, parseUrn, providerPackage } from "../contract/urn.ts";
+import { mapProperties, type PropertyMap, unwrapSecret } from "../contract/values.ts";
 import { hashAssets } from "./assets.ts";
 import { DefaultProviderDeniedError, DefaultProviders } from "./default-providers.ts";
 import { endDirectCalls, serveDirectly } from "./direct-calls.ts";
@@ -15,13 +16,12 @@ import type { Execution } from "./execution.ts";
 import { BailError } from "./execution.ts";
 import type { Registration } from "./goals.ts";
 import { decodeRegistration } from "./goals.ts";
-import { fromStruct, mapProperties, stripSecrets, toStruct, unwrapSecret } from "./properties.ts";
+import { fromStruct, stripSecrets, toStruct } from "./properties.ts";
 import { providerInputs } from "./providers.ts";
 import { ResourceTree } from "./resource-tree.ts";
 import type { StepExecutor } from "./step-executor.ts";
 import type { StepGenerator } from "./step-generator.ts";
 import type { Goal, RegisterResult } from "./steps.ts";
-import { isProviderType, makeUrn, packageOf, parseReference, parseUrn, providerPackage } from "./urn.ts";
 
 const messageBytesMax = 400 * 1024 * 1024;
 

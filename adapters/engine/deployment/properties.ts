@@ -1,96 +1,29 @@
 import structPb from "google-protobuf/google/protobuf/struct_pb.js";
-import type { PropertyMap, PropertyValue, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import {
+  archiveSignature,
+  assetSignature,
+  floatSignature,
+  hasSecrets,
+  isObject,
+  isPlainObject,
+  isSecret,
+  isUnknown,
+  makeSecret,
+  mapEntries,
+  mapProperties,
+  mapValue,
+  outputValueSignature,
+  type PropertyMap,
+  type PropertyValue,
+  resourceReferenceSignature,
+  secretSignature,
+  signatureKey,
+  unknownValue,
+  unwrapSecret,
+} from "../contract/values.ts";
 import type { SecretsManager } from "../operation.ts";
 
-export const sigKey = "4dabf18193072939515e22adb298388d";
-export const secretSig = "1b47061264138c4ac30d75fd1eb44270";
-export const assetSig = "c44067f5952c0a294b673a41bacd8c17";
-export const archiveSig = "0def7320c3a5731c473e5ecbe6d01bc7";
-export const resourceReferenceSig = "5cf8f73096256a8f31e491e813e4eb8e";
-const outputValueSig = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
-const floatSig = "8ad145fe-0d11-4827-bfd7-1abcbf086f5c";
-
-export const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-const unknownValues = new Set([
-  unknownValue,
-  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-  "030794c1-ac77-496b-92df-f27374a8bd58",
-  "e48ece36-62e2-4504-bad9-02848725956a",
-  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-]);
-
-type PropertyObject = { [key: string]: PropertyValue };
-
-export function isObject(value: PropertyValue | undefined): value is PropertyObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-export function isUnknown(value: PropertyValue | undefined): boolean {
-  return typeof value === "string" && value.length === 36 && unknownValues.has(value);
-}
-export function isSecret(value: PropertyValue | undefined): value is PropertyObject {
-  return isObject(value) && value[sigKey] === secretSig;
-}
-/** Plain objects of the program, not the signed ones. */
-export function isPlainObject(value: PropertyValue | undefined): value is PropertyObject {
-  return isObject(value) && value[sigKey] === undefined;
-}
-export function makeSecret(value: PropertyValue): PropertyValue {
-  return isSecret(value) ? value : { [sigKey]: secretSig, value };
-}
-export function unwrapSecret(value: PropertyValue): PropertyValue {
-  return isSecret(value) ? unwrapSecret(value["value"] ?? null) : value;
-}
-
-/** Whether `predicate` holds anywhere inside the value. */
-export function someValue(value: PropertyValue | undefined, predicate: (value: PropertyValue) => boolean): boolean {
-  if (value === undefined) return false;
-  if (predicate(value)) return true;
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.some((element) => someValue(element, predicate));
-  for (const key in value) if (someValue(value[key], predicate)) return true;
-  return false;
-}
-export function hasUnknowns(value: PropertyValue | undefined): boolean {
-  return someValue(value, isUnknown);
-}
-export function hasSecrets(value: PropertyValue | undefined): boolean {
-  return someValue(value, isSecret);
-}
-
-/** Rewrites a value from the leaves up; parts that do not change are shared with the original, not copied. */
-export function mapValue(value: PropertyValue, change: (value: PropertyValue) => PropertyValue): PropertyValue {
-  if (Array.isArray(value)) {
-    let copy: PropertyValue[] | undefined;
-    for (let index = 0; index < value.length; index++) {
-      const before = value[index] as PropertyValue;
-      const after = mapValue(before, change);
-      if (after !== before) {
-        copy ??= [...value];
-        copy[index] = after;
-      }
-    }
-    return change(copy ?? value);
-  }
-  if (typeof value === "object" && value !== null) return change(mapEntries(value, (part) => mapValue(part, change)));
-  return change(value);
-}
-function mapEntries(map: PropertyObject, change: (value: PropertyValue) => PropertyValue): PropertyObject {
-  let copy: PropertyObject | undefined;
-  for (const key in map) {
-    const before = map[key] as PropertyValue;
-    const after = change(before);
-    if (after !== before) {
-      copy ??= { ...map };
-      copy[key] = after;
-    }
-  }
-  return copy ?? map;
-}
-export function mapProperties(map: PropertyMap, change: (value: PropertyValue) => PropertyValue): PropertyMap {
-  return mapEntries(map, (value) => mapValue(value, change));
-}
 export function stripSecrets(map: PropertyMap): PropertyMap {
   return mapProperties(map, unwrapSecret);
 }
@@ -116,12 +49,12 @@ export function deepEqual(left: PropertyValue | undefined, right: PropertyValue 
     return Array.isArray(right) && left.length === right.length && left.every((element, index) => deepEqual(element, right[index]));
   }
   if (Array.isArray(right)) return false;
-  const signature = left[sigKey];
-  if (signature !== right[sigKey]) return false;
-  if ((signature === assetSig || signature === archiveSig) && left["hash"] && right["hash"]) {
+  const signature = left[signatureKey];
+  if (signature !== right[signatureKey]) return false;
+  if ((signature === assetSignature || signature === archiveSignature) && left["hash"] && right["hash"]) {
     return left["hash"] === right["hash"];
   }
-  if (signature === resourceReferenceSig) {
+  if (signature === resourceReferenceSignature) {
     return left["urn"] === right["urn"] && deepEqual(left["id"], right["id"]);
   }
   for (const key in left) {
@@ -159,13 +92,13 @@ export function fromValue(value: Value, dependencies?: (urns: string[]) => void)
       return (value.getListValue()?.getValuesList() ?? []).map((element) => fromValue(element, dependencies));
     case KindCase.STRUCT_VALUE: {
       const map = fromStruct(value.getStructValue(), dependencies && ((_, urns) => dependencies(urns)));
-      return map[sigKey] === outputValueSig ? lowerOutputValue(map, dependencies) : map;
+      return map[signatureKey] === outputValueSignature ? lowerOutputValue(map, dependencies) : map;
     }
     default:
       return null;
   }
 }
-function lowerOutputValue(output: PropertyObject, dependencies?: (urns: string[]) => void): PropertyValue {
+function lowerOutputValue(output: PropertyMap, dependencies?: (urns: string[]) => void): PropertyValue {
   if (Array.isArray(output["dependencies"])) dependencies?.(output["dependencies"] as string[]);
   const value = output["value"] === undefined ? unknownValue : output["value"];
   return output["secret"] === true ? makeSecret(value) : value;
@@ -206,7 +139,7 @@ function toValue(value: PropertyValue): Value {
 
 // --- events -------------------------------------------------------------------------------------------------------
 
-const maskedSecret: PropertyValue = { [sigKey]: secretSig, ciphertext: "[secret]" };
+const maskedSecret: PropertyValue = { [signatureKey]: secretSignature, ciphertext: "[secret]" };
 const masked = new WeakMap<PropertyMap, PropertyMap>();
 
 /** What may leave the engine in an event: no secret values, no contents of text assets. */
@@ -224,8 +157,8 @@ function maskValue(value: PropertyValue): PropertyValue {
   if (isSecret(value)) return maskedSecret;
   return mapValue(value, (part) => {
     if (!isObject(part)) return part;
-    if (part[sigKey] === secretSig) return maskedSecret;
-    if (part[sigKey] === assetSig && part["text"]) return { ...part, text: "<contents elided>" };
+    if (part[signatureKey] === secretSignature) return maskedSecret;
+    if (part[signatureKey] === assetSignature && part["text"]) return { ...part, text: "<contents elided>" };
     return part;
   });
 }
@@ -260,10 +193,10 @@ function encodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
   if (typeof value !== "object" || value === null) return value;
   if (isSecret(value)) {
     const known = ciphertexts.get(value);
-    if (known?.manager === secrets) return { [sigKey]: secretSig, ciphertext: known.ciphertext };
+    if (known?.manager === secrets) return { [signatureKey]: secretSignature, ciphertext: known.ciphertext };
     const ciphertext = secrets.encrypt(JSON.stringify(encodeValue(value["value"] ?? null, secrets)));
     ciphertexts.set(value, { manager: secrets, ciphertext });
-    return { [sigKey]: secretSig, ciphertext };
+    return { [signatureKey]: secretSignature, ciphertext };
   }
   if (Array.isArray(value)) return value.map((element) => encodeValue(element, secrets));
   return mapEntries(value, (part) => encodeValue(part, secrets));
@@ -278,14 +211,14 @@ function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
     }
     return value;
   }
-  if (value[sigKey] === secretSig && typeof value["ciphertext"] === "string") {
+  if (value[signatureKey] === secretSignature && typeof value["ciphertext"] === "string") {
     const plaintext = JSON.parse(secrets.decrypt(value["ciphertext"])) as PropertyValue;
-    const secret = { [sigKey]: secretSig, value: decodeValue(plaintext, secrets) };
+    const secret = { [signatureKey]: secretSignature, value: decodeValue(plaintext, secrets) };
     ciphertexts.set(secret, { manager: secrets, ciphertext: value["ciphertext"] });
     return secret;
   }
-  if (value[sigKey] === floatSig && typeof value["value"] === "string") return decodeFloat(value["value"]);
-  if (value[sigKey] === resourceReferenceSig && value["packageVersion"] === "") {
+  if (value[signatureKey] === floatSignature && typeof value["value"] === "string") return decodeFloat(value["value"]);
+  if (value[signatureKey] === resourceReferenceSignature && value["packageVersion"] === "") {
     // The real CLI stores an empty version with a reference that has none; no SDK sends it.
     const { packageVersion: _none, ...reference } = value;
     return reference;
@@ -297,7 +230,7 @@ function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
 function encodeFloat(value: number): PropertyValue {
   const bits = Buffer.alloc(8);
   bits.writeDoubleBE(value);
-  return { [sigKey]: floatSig, value: bits.toString("hex") };
+  return { [signatureKey]: floatSignature, value: bits.toString("hex") };
 }
 function decodeFloat(hex: string): number {
   return Buffer.from(hex.padStart(16, "0"), "hex").readDoubleBE();

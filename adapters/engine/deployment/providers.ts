@@ -1,19 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { gte, valid } from "semver";
-import type {
-  CheckFailure,
-  CheckRequest,
-  CheckResult,
-  DiffResult,
-  ResourceProvider,
-} from "../../../service/application/ports/resource-provider.ts";
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import {
+  type CheckFailure,
+  type CheckRequest,
+  type CheckResult,
+  type DiffResult,
+  ResourceInitError,
+  type ResourceProvider,
+} from "../contract/provider.ts";
+import { makeReference, parseReference, parseUrn, providerPackage } from "../contract/urn.ts";
+import { hasUnknowns, isObject, type PropertyMap, unknownValue, unwrapSecret } from "../contract/values.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { Diff } from "./diff.ts";
 import { isReplace, noDiff, resolveDiff, someDiff } from "./diff.ts";
-import { deepEqual, hasUnknowns, isObject, remarkSecrets, stripSecrets, unknownValue, unwrapSecret } from "./properties.ts";
-import { makeReference, parseReference, parseUrn, providerPackage } from "./urn.ts";
+import { deepEqual, remarkSecrets, stripSecrets } from "./properties.ts";
 
 /** The provider's configuration is not known yet (a preview), so it can't be asked: an update is assumed. */
 export class DiffUnavailableError extends Error {

@@ -1,4 +1,4 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
 import type { Execution } from "./execution.ts";
 import { edgesOf, mapReferences } from "./graph.ts";
 import type { StepExecutor } from "./step-executor.ts";

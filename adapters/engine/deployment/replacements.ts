@@ -1,12 +1,12 @@
-import type { PropertyMap, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { isProviderType, parseReference } from "../contract/urn.ts";
+import { type PropertyMap, unknownValue } from "../contract/values.ts";
 import { identify } from "./apply-step.ts";
 import { applyReplaceOnChanges, isReplace } from "./diff.ts";
 import type { Execution } from "./execution.ts";
 import { dependentsOf } from "./graph.ts";
-import { unknownValue } from "./properties.ts";
 import { DiffUnavailableError } from "./providers.ts";
 import type { Step } from "./steps.ts";
-import { isProviderType, parseReference } from "./urn.ts";
 
 interface Dependent {
   readonly state: ResourceState;

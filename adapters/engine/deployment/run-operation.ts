@@ -1,4 +1,4 @@
-import { LeaseLostError } from "../../../service/application/ports/stack-store.ts";
+import { LeaseLostError } from "../contract/store.ts";
 import type { OperationRequest, OperationResult } from "../operation.ts";
 import { BaseState } from "./base-state.ts";
 import { builtinProvider } from "./builtin-provider.ts";

@@ -1,7 +1,7 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { makeReference } from "../contract/urn.ts";
 import type { Edge } from "./graph.ts";
 import { edgesOf } from "./graph.ts";
-import { makeReference } from "./urn.ts";
 
 /** The checkpoint breaks one of Pulumi's rules; the texts are Pulumi's. */
 export class SnapshotIntegrityError extends Error {

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { ResourceState, StoredResource } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import type { StoredResource } from "../contract/store.ts";
+import { isRootUrn, makeReference, makeUrn, parseUrn } from "../contract/urn.ts";
 import { edgesOf, mapReferences } from "./graph.ts";
 import { SnapshotIntegrityError, verify, verifyReferences, verifyState, verifyUnique } from "./snapshot-integrity.ts";
-import { isRootUrn, makeReference, makeUrn, parseUrn } from "./urn.ts";
 
 export interface Row {
   readonly key: string;

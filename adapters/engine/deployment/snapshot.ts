@@ -1,12 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type {
-  JournalEntry,
-  PendingOperationType,
-  ResourceState,
-  StackLease,
-  StackStore,
-  StoredResource,
-} from "../../../service/application/ports/stack-store.ts";
+import type { PendingOperationType, ResourceState } from "../contract/checkpoint.ts";
+import type { JournalEntry, StackLease, StackStore, StoredResource } from "../contract/store.ts";
 import type { SecretsManager } from "../operation.ts";
 import { encryptState } from "./properties.ts";
 import type { Edit } from "./snapshot-rows.ts";

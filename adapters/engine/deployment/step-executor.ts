@@ -1,14 +1,15 @@
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PendingOperationType, PropertyMap, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { PendingOperationType, ResourceState } from "../contract/checkpoint.ts";
+import { ResourceInitError } from "../contract/provider.ts";
+import { isRootUrn } from "../contract/urn.ts";
+import { isSecret, makeSecret, type PropertyMap } from "../contract/values.ts";
 import { applyStep, callsProvider, DeleteProtectedError, dataLoss } from "./apply-step.ts";
 import type { Execution } from "./execution.ts";
 import { BailError, Limiter } from "./execution.ts";
 import { edgesOf } from "./graph.ts";
-import { deepEqual, isSecret, makeSecret } from "./properties.ts";
+import { deepEqual } from "./properties.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Step, StepOp } from "./steps.ts";
 import { isLogical } from "./steps.ts";
-import { isRootUrn } from "./urn.ts";
 
 const pendingTypes: Partial<Record<Step["op"], PendingOperationType>> = {
   create: "creating",

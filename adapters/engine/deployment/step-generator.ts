@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { isProviderType, makeUrn, parseReference } from "../contract/urn.ts";
 import { Aliases } from "./aliases.ts";
 import { shown } from "./apply-step.ts";
 import type { Registration } from "./comparison.ts";
@@ -16,7 +17,6 @@ import type { Goal, ReadGoal, RegisterResult, Step } from "./steps.ts";
 import { stateOfGoal, untargetedSame } from "./steps.ts";
 import type { Targets, UrnPatterns } from "./targets.ts";
 import { isAlwaysIncluded } from "./targets.ts";
-import { isProviderType, makeUrn, parseReference } from "./urn.ts";
 
 /**
  * `update` brings resources to their goals. `destroy` and `refresh` run the program for its providers and components only: custom

@@ -1,4 +1,5 @@
-import type { PropertyMap, PropertyValue, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import type { PropertyMap, PropertyValue } from "../contract/values.ts";
 import type { DetailedDiff } from "./diff.ts";
 
 export type StepOp =

@@ -1,6 +1,6 @@
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { isProviderType, isRootUrn, parseUrn } from "../contract/urn.ts";
 import { edgesOf } from "./graph.ts";
-import { isProviderType, isRootUrn, parseUrn } from "./urn.ts";
 
 /** URNs, some of them with wildcards: `*` for a part of a segment, `**` for anything. Empty means no constraint. */
 export class UrnPatterns {

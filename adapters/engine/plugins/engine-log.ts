@@ -1,7 +1,7 @@
 import { credentials } from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import proto from "@pulumi/pulumi/proto/engine_pb.js";
-import type { CheckRequest } from "../../../service/application/ports/resource-provider.ts";
+import type { CheckRequest } from "../contract/provider.ts";
 
 type Log = NonNullable<CheckRequest["log"]>;
 

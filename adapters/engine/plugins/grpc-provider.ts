@@ -4,22 +4,22 @@ import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js
 import proto from "@pulumi/pulumi/proto/provider_pb.js";
 import statuses from "@pulumi/pulumi/proto/status_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import type {
-  CheckFailure,
-  CheckRequest,
-  CheckResult,
-  CreateRequest,
-  DeleteRequest,
-  DiffKind,
-  DiffRequest,
-  DiffResult,
-  ReadRequest,
-  ResourceProvider,
-  UpdateRequest,
-} from "../../../service/application/ports/resource-provider.ts";
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
-import { fromStruct, isUnknown, mapProperties, resourceReferenceSig, sigKey, toStruct } from "../deployment/properties.ts";
+import {
+  type CheckFailure,
+  type CheckRequest,
+  type CheckResult,
+  type CreateRequest,
+  type DeleteRequest,
+  type DiffKind,
+  type DiffRequest,
+  type DiffResult,
+  type ReadRequest,
+  ResourceInitError,
+  type ResourceProvider,
+  type UpdateRequest,
+} from "../contract/provider.ts";
+import { isUnknown, mapProperties, type PropertyMap, resourceReferenceSignature, signatureKey } from "../contract/values.ts";
+import { fromStruct, toStruct } from "../deployment/properties.ts";
 import type { PluginProcess } from "./plugin-process.ts";
 
 const handshakeTimeoutMs = 60_000;
@@ -270,7 +270,7 @@ export class GrpcProvider implements ResourceProvider {
 function flattenReferences(map: PropertyMap): PropertyMap {
   return mapProperties(map, (value) => {
     if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-    if (value[sigKey] !== resourceReferenceSig) return value;
+    if (value[signatureKey] !== resourceReferenceSignature) return value;
     const { id, urn = null } = value;
     return id === undefined || isUnknown(id) ? (id ?? urn) : id;
   });

@@ -5,15 +5,16 @@ import proto from "@pulumi/pulumi/proto/provider_pb.js";
 import statuses from "@pulumi/pulumi/proto/status_pb.js";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import type {
-  CheckFailure,
-  CheckRequest,
-  CheckResult,
-  DiffRequest,
-  DiffResult,
-  ResourceProvider,
-} from "../../../service/application/ports/resource-provider.ts";
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
+import {
+  type CheckFailure,
+  type CheckRequest,
+  type CheckResult,
+  type DiffRequest,
+  type DiffResult,
+  ResourceInitError,
+  type ResourceProvider,
+} from "../contract/provider.ts";
+import { parseUrn } from "../contract/urn.ts";
 import { fromStruct, toStruct } from "../deployment/properties.ts";
 import { EngineLog } from "./engine-log.ts";
 import { diffChanges, diffKinds, initFailedType } from "./grpc-provider.ts";
@@ -185,11 +186,11 @@ type Identity = ReturnType<typeof identify>;
 function identify(request: Identified, log: EngineLog) {
   const urn = request.getUrn();
   // Engines before the fields existed send the URN alone.
-  const [, , qualifiedType = "", ...name] = urn.split("::");
+  const fromUrn = parseUrn(urn);
   return {
     urn,
-    type: request.getType() || (qualifiedType.split("$").at(-1) ?? ""),
-    name: request.getName() || name.join("::"),
+    type: request.getType() || fromUrn.type,
+    name: request.getName() || fromUrn.name,
     log: log.about(urn),
   };
 }

@@ -1,8 +1,6 @@
-import type { PropertyMap, PropertyValue, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ResourceState } from "../contract/checkpoint.ts";
+import { type PropertyMap, type PropertyValue, secretSignature, signatureKey } from "../contract/values.ts";
 import type { SecretsManager } from "../operation.ts";
-
-export const signatureKey = "4dabf18193072939515e22adb298388d";
-const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
 /** A secret as a checkpoint holds it: sealed, or in clear as `stack export --show-secrets` prints it (JSON text both). */
 type StoredSecret = { ciphertext: string } | { plaintext: string };

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { SecretsProvider } from "../../../service/application/ports/stack-store.ts";
+import type { SecretsProvider } from "../contract/checkpoint.ts";
 import type { SecretsManager } from "../operation.ts";
 import { createEnvelope, type KeyWrapper, openEnvelope } from "./envelope.ts";
 import { createPassphrase, openPassphrase } from "./passphrase.ts";

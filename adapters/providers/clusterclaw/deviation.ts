@@ -1,7 +1,7 @@
 import { type PropertyDiff, SECRET_MASK } from "../../../sdk/contract/index.ts";
 import type { Deviation } from "../../../service/application/ports/clusters.ts";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
 import { diffValues } from "../../../service/domain/diff.ts";
+import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
 
 /** What can be told of a host's resources besides that they are gone. Everything else of them is read from the declaration itself. */
 const READ: Readonly<Record<string, readonly string[]>> = {

@@ -2,10 +2,9 @@ import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { type AgentPhase, ClawRuntimeSchema, type ProcessSpec } from "../../../sdk/contract/index.ts";
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
-import { hasUnknown, UNKNOWN } from "../properties.ts";
+import { ResourceInitError } from "../../engine/contract/provider.ts";
+import { hasUnknowns, type PropertyMap, unknownValue } from "../../engine/contract/values.ts";
 import { type AgentLauncher, AgentNotRunningError, askAgent, callAgent, endAgent, hasAgent, readSpec } from "./agent-client.ts";
 import { draftOf, removeDrafts } from "./drafts.ts";
 import { isDirectory } from "./is-directory.ts";
@@ -44,8 +43,8 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
     idOf: (inputs) => String(inputs["instanceUid"]),
     plan: (inputs) => ({
       ...inputs,
-      specDigest: hasUnknown(inputs) ? UNKNOWN : toSpec(ProcessInputsSchema.parse(inputs)).specDigest,
-      agentRunning: inputs["running"] ?? UNKNOWN,
+      specDigest: hasUnknowns(inputs) ? unknownValue : toSpec(ProcessInputsSchema.parse(inputs)).specDigest,
+      agentRunning: inputs["running"] ?? unknownValue,
     }),
     async create(inputs, { signal }) {
       try {

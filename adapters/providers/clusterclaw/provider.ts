@@ -11,9 +11,9 @@ import type {
   ReadRequest,
   ResourceProvider,
   UpdateRequest,
-} from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
-import { diffProperties, hasUnknown } from "../properties.ts";
+} from "../../engine/contract/provider.ts";
+import { hasUnknowns, type PropertyMap } from "../../engine/contract/values.ts";
+import { diffProperties } from "../properties.ts";
 import { type AgentLauncher, localLauncher } from "./agent-client.ts";
 import { configFilesType } from "./config-files.ts";
 import { directoryType } from "./directory.ts";
@@ -118,7 +118,7 @@ export class ClawProvider implements ResourceProvider {
 /** Failures of what is known by now; an unknown value is checked when it is known. */
 function toFailures(issue: z.core.$ZodIssue, news: PropertyMap): CheckFailure[] {
   const [top, ...rest] = issue.path;
-  if (top !== undefined && hasUnknown(news[String(top)])) {
+  if (top !== undefined && hasUnknowns(news[String(top)])) {
     return [];
   }
   const property = rest.reduce<string>(
@@ -130,7 +130,7 @@ function toFailures(issue: z.core.$ZodIssue, news: PropertyMap): CheckFailure[] 
 
 /** The properties that both have, as far as they are known in `other` and here. */
 function pick(properties: PropertyMap, other: PropertyMap): PropertyMap {
-  const both = Object.keys(properties).filter((key) => key in other && !hasUnknown(properties[key]) && !hasUnknown(other[key]));
+  const both = Object.keys(properties).filter((key) => key in other && !hasUnknowns(properties[key]) && !hasUnknowns(other[key]));
   return Object.fromEntries(both.map((key) => [key, properties[key] ?? null]));
 }
 

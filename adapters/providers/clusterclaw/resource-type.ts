@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import type { PropertyMap } from "../../engine/contract/values.ts";
 
 export interface CallOptions {
   readonly signal: AbortSignal | undefined;

@@ -3,7 +3,7 @@ import { isAbsolute, join, normalize } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
 import { PackageNameSchema, pathBelow } from "../../../sdk/contract/index.ts";
-import { hasUnknown, UNKNOWN } from "../properties.ts";
+import { hasUnknowns, unknownValue } from "../../engine/contract/values.ts";
 import { isDirectory } from "./is-directory.ts";
 import { installPackage } from "./npm-install.ts";
 import type { ResourceType } from "./resource-type.ts";
@@ -48,11 +48,11 @@ export const softwareType = (afterInstall?: AfterInstall): ResourceType<Software
   deleteBeforeReplace: false,
   idOf: ({ source, package: name, version }) => `${source === "npm" ? String(name) : String(source)}@${String(version)}`,
   plan(inputs) {
-    if (hasUnknown(inputs)) {
-      return { ...inputs, dir: UNKNOWN, bin: UNKNOWN };
+    if (hasUnknowns(inputs)) {
+      return { ...inputs, dir: unknownValue, bin: unknownValue };
     }
     const parsed = SoftwareSchema.parse(inputs);
-    return parsed.source === "npm" ? { ...inputs, dir: softwareDir(parsed), bin: UNKNOWN } : inputs;
+    return parsed.source === "npm" ? { ...inputs, dir: softwareDir(parsed), bin: unknownValue } : inputs;
   },
   async create(inputs, { signal }) {
     if (inputs.source === "inline") {

@@ -1,4 +1,4 @@
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
 import type { ApiClient } from "../../kubernetes/api-client.ts";
 import { ApiError } from "../../kubernetes/api-errors.ts";
 import { hasAnnotation, type KubeObject, listAt, mapAt, nameOf, namespaceOf, textAt } from "../../kubernetes/objects.ts";

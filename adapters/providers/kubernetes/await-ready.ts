@@ -1,4 +1,4 @@
-import type { CreateRequest } from "../../../service/application/ports/resource-provider.ts";
+import type { CreateRequest } from "../../engine/contract/provider.ts";
 import type { ApiClient } from "../../kubernetes/api-client.ts";
 import { follow, listed } from "../../kubernetes/follow.ts";
 import { annotationOf, at, hasAnnotation, type KubeObject, nameOf, namespaceOf, textAt } from "../../kubernetes/objects.ts";

@@ -1,7 +1,7 @@
-import type { DiffKind } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import type { DiffKind } from "../../engine/contract/provider.ts";
+import { isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
 import { at, type KubeObject, type Path } from "../../kubernetes/objects.ts";
-import { isMap, joinPath } from "../properties.ts";
+import { joinPath } from "../properties.ts";
 
 export interface Change {
   readonly path: Path;
@@ -19,7 +19,7 @@ export function changesBetween(olds: KubeObject, news: KubeObject): Change[] {
       if (before !== after) {
         changes.push({ path, kind: before === undefined ? "add" : "delete" });
       }
-    } else if (isMap(before) && isMap(after)) {
+    } else if (isObject(before) && isObject(after)) {
       for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
         compare(before[key], after[key], [...path, key]);
       }
@@ -57,9 +57,9 @@ function locate(object: KubeObject, path: Path, news: KubeObject): PropertyValue
   let reference: PropertyValue | undefined = news;
   for (const step of path[0] === "stringData" ? ["data", ...path.slice(1)] : path) {
     const like = at(reference, step);
-    if (typeof step === "number" && Array.isArray(found) && isMap(like)) {
+    if (typeof step === "number" && Array.isArray(found) && isObject(like)) {
       const key = mergeKeys.find((name) => name in like);
-      found = key === undefined ? found[step] : (found.find((item) => isMap(item) && item[key] === like[key]) ?? found[step]);
+      found = key === undefined ? found[step] : (found.find((item) => isObject(item) && item[key] === like[key]) ?? found[step]);
     } else {
       found = at(found, step);
     }
@@ -69,7 +69,7 @@ function locate(object: KubeObject, path: Path, news: KubeObject): PropertyValue
 }
 
 function sameValue(a: PropertyValue | undefined, b: PropertyValue | undefined): boolean {
-  if (isMap(a) && isMap(b)) {
+  if (isObject(a) && isObject(b)) {
     const keys = Object.keys(a);
     return keys.length === Object.keys(b).length && keys.every((key) => sameValue(a[key], (b as PropertyMap)[key]));
   }

@@ -1,4 +1,4 @@
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import type { PropertyMap } from "../../engine/contract/values.ts";
 import type { ApiClient } from "../../kubernetes/api-client.ts";
 import { ApiError, NoMatchError } from "../../kubernetes/api-errors.ts";
 import { at, listAt, mapAt, textAt } from "../../kubernetes/objects.ts";

@@ -1,7 +1,7 @@
-import type { DiffKind, DiffResult } from "../../../service/application/ports/resource-provider.ts";
+import type { DiffKind, DiffResult } from "../../engine/contract/provider.ts";
+import { hasUnknowns } from "../../engine/contract/values.ts";
 import { ApiError } from "../../kubernetes/api-errors.ts";
 import { hasAnnotation, type KubeObject, nameOf, namespaceOf } from "../../kubernetes/objects.ts";
-import { hasUnknown } from "../properties.ts";
 import { type Change, changesBetween, isWithin, isWithoutEffect, toPropertyPath } from "./changes.ts";
 import { knownImmutable, type Mutability, replacesAlways, replacesLearned } from "./immutable.ts";
 import { inNamespace } from "./naming.ts";
@@ -31,7 +31,7 @@ export async function diffObject({ olds, news, live, ignoreChanges, mutability, 
   let replaced = changes.filter((change) => isReplaced(change, always));
   const isOther = nameOf(news) !== nameOf(live) || changes.some((change) => isReplaced(change, ["metadata.name", "metadata.namespace"]));
   if (changes.length > 0 && !isOther) {
-    const answer = hasUnknown(news) ? undefined : await plan().catch((error: unknown) => (error instanceof Error ? error : undefined));
+    const answer = hasUnknowns(news) ? undefined : await plan().catch((error: unknown) => (error instanceof Error ? error : undefined));
     if (answer === undefined || answer instanceof Error) {
       // A refusal may name another field than the one that can't be changed, so what is known anyway counts too.
       const learned = answer instanceof ApiError ? replacesLearned(answer, changes) : [];

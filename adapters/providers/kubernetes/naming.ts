@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { isObject } from "../../engine/contract/values.ts";
 import { hasAnnotation, type KubeObject, nameOf, namespaceOf, withAt, withoutAt } from "../../kubernetes/objects.ts";
-import { isMap } from "../properties.ts";
 import type { Resource } from "./cluster.ts";
 
 /** An object without a name gets one, keeps it, and is marked so: a replacement then gets another. */
@@ -19,5 +19,5 @@ export function inNamespace(object: KubeObject, { isNamespaced }: Pick<Resource,
   if (!isNamespaced) {
     return withoutAt(object, ["metadata", "namespace"]);
   }
-  return namespaceOf(object) === "" && isMap(object["metadata"]) ? withAt(object, ["metadata", "namespace"], "default") : object;
+  return namespaceOf(object) === "" && isObject(object["metadata"]) ? withAt(object, ["metadata", "namespace"], "default") : object;
 }

@@ -1,7 +1,7 @@
-import type { DiffResult } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import type { DiffResult } from "../../engine/contract/provider.ts";
+import { hasUnknowns, type PropertyMap } from "../../engine/contract/values.ts";
 import { openConnection } from "../../kubernetes/kubeconfig.ts";
-import { diffProperties, hasUnknown } from "../properties.ts";
+import { diffProperties } from "../properties.ts";
 import { parseProviderConfig } from "./provider-config.ts";
 
 /** New credentials leave resources where they are; another cluster means other resources. */
@@ -15,7 +15,7 @@ export function diffProviderConfig(oldInputs: PropertyMap, news: PropertyMap): D
   if (identifier[1] !== undefined && identifier[0] !== undefined) {
     return { changes: "some", diffs, replaces: identifier[0] === identifier[1] ? [] : ["clusterIdentifier"] };
   }
-  const isOther = moving.length > 0 && (moving.some((key) => hasUnknown(news[key])) || serverOf(oldInputs) !== serverOf(news));
+  const isOther = moving.length > 0 && (moving.some((key) => hasUnknowns(news[key])) || serverOf(oldInputs) !== serverOf(news));
   return { changes: "some", diffs, replaces: isOther ? moving : [] };
 }
 

@@ -1,5 +1,5 @@
-import type { CheckFailure } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import type { CheckFailure } from "../../engine/contract/provider.ts";
+import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
 
 /** The settings of Pulumi's Kubernetes provider that this one has too. */
 export interface ProviderConfig {

@@ -1,23 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type {
-  CheckRequest,
-  CheckResult,
-  CreateRequest,
-  DeleteRequest,
-  DiffRequest,
-  DiffResult,
-  ReadRequest,
-  ResourceProvider,
-  UpdateRequest,
-} from "../../../service/application/ports/resource-provider.ts";
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
 import { KubeconfigError } from "../../../service/domain/clusters/kubeconfig.ts";
+import {
+  type CheckRequest,
+  type CheckResult,
+  type CreateRequest,
+  type DeleteRequest,
+  type DiffRequest,
+  type DiffResult,
+  type ReadRequest,
+  ResourceInitError,
+  type ResourceProvider,
+  type UpdateRequest,
+} from "../../engine/contract/provider.ts";
+import { hasUnknowns, type PropertyMap } from "../../engine/contract/values.ts";
 import { ApiClient } from "../../kubernetes/api-client.ts";
 import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
 import { type Connection, openConnection } from "../../kubernetes/kubeconfig.ts";
 import { idOf, type KubeObject, nameOf, namespaceOf, parseId, parseType, textAt, withAt } from "../../kubernetes/objects.ts";
-import { hasUnknown } from "../properties.ts";
 import { apply, get, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
 import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready.ts";
 import { ClusterKinds, type Resource } from "./cluster.ts";
@@ -156,7 +155,7 @@ export class KubernetesProvider implements ResourceProvider {
     const { isPatch } = parseType(type);
     const fieldManager = fieldManagerFor(inputs, fieldManagerOf(urn));
     const unplanned = { id: "", outputs: given };
-    if (preview && hasUnknown(inputs)) {
+    if (preview && hasUnknowns(inputs)) {
       return unplanned;
     }
     const resource = preview
@@ -267,7 +266,7 @@ export class KubernetesProvider implements ResourceProvider {
     const inputs = toObject(news);
     const old = parseOutputs(oldOutputs, urn);
     const { client, kinds, config } = this.#open();
-    if (preview && hasUnknown(inputs)) {
+    if (preview && hasUnknowns(inputs)) {
       return { outputs: news };
     }
     const resource = await kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind"));

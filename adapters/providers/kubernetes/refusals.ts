@@ -1,5 +1,5 @@
-import type { CheckResult } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import type { CheckResult } from "../../engine/contract/provider.ts";
+import type { PropertyMap } from "../../engine/contract/values.ts";
 import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
 import { idOf, type KubeObject, listAt, textAt } from "../../kubernetes/objects.ts";
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import { isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
 import { annotationOf, type KubeObject, mapAt, textAt, withoutAt } from "../../kubernetes/objects.ts";
-import { isMap } from "../properties.ts";
 import { markSecrets, revealMap } from "./secrets.ts";
 
 /** A resource's outputs read back: what the server answered last, from which inputs, and as which field manager. */
@@ -41,7 +40,7 @@ export function parseOutputs(outputs: PropertyMap, urn: string): State {
   const { __inputs, __initialApiVersion, __fieldManager, ...live } = toObject(outputs);
   return {
     live,
-    inputs: isMap(__inputs) ? __inputs : {},
+    inputs: isObject(__inputs) ? __inputs : {},
     initialApiVersion: typeof __initialApiVersion === "string" ? __initialApiVersion : "",
     fieldManager: typeof __fieldManager === "string" ? __fieldManager : fieldManagerOf(urn),
   };
@@ -63,7 +62,7 @@ export function fieldManagerFor(inputs: KubeObject, fallback: string): string {
 export function inputsAsDeclared(live: KubeObject, declared: KubeObject): KubeObject {
   const inputs = prune(live, declared) as KubeObject;
   const texts = declared["stringData"];
-  if (!isMap(texts)) {
+  if (!isObject(texts)) {
     return inputs;
   }
   // The server keeps a Secret's text as data.
@@ -75,7 +74,7 @@ export function inputsAsDeclared(live: KubeObject, declared: KubeObject): KubeOb
 
 /** What of `source` has a counterpart in `shape`. */
 function prune(source: PropertyValue, shape: PropertyValue): PropertyValue {
-  if (isMap(source) && isMap(shape)) {
+  if (isObject(source) && isObject(shape)) {
     const kept = Object.entries(source).filter(([key]) => key in shape);
     return Object.fromEntries(kept.map(([key, value]) => [key, prune(value, shape[key] ?? null)]));
   }
@@ -100,7 +99,7 @@ function renameKeys(value: PropertyValue, names: ReadonlyMap<string, string>): P
   if (Array.isArray(value)) {
     return value.map((item) => renameKeys(item, names));
   }
-  if (!isMap(value)) {
+  if (!isObject(value)) {
     return value;
   }
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [names.get(key) ?? key, renameKeys(item, names)]));
@@ -109,6 +108,6 @@ function renameKeys(value: PropertyValue, names: ReadonlyMap<string, string>): P
 /** Absent and null are the same to Kubernetes, and an apply would own a null. */
 function withoutNulls(map: PropertyMap): PropertyMap {
   const clean = (value: PropertyValue): PropertyValue =>
-    Array.isArray(value) ? value.map(clean) : isMap(value) ? withoutNulls(value) : value;
+    Array.isArray(value) ? value.map(clean) : isObject(value) ? withoutNulls(value) : value;
   return Object.fromEntries(Object.entries(map).flatMap(([key, value]) => (value === null ? [] : [[key, clean(value)]])));
 }

@@ -1,7 +1,7 @@
-import type { CheckFailure } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import type { CheckFailure } from "../../engine/contract/provider.ts";
+import { hasUnknowns, isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
 import { at, type KubeObject, listAt, mapAt, textAt } from "../../kubernetes/objects.ts";
-import { hasUnknown, isMap, joinPath } from "../properties.ts";
+import { joinPath } from "../properties.ts";
 import type { Schemas } from "./cluster.ts";
 
 /** Compares an object with the server's schema of its kind: unknown fields, wrong types, missing ones. Unknown values fit everywhere. */
@@ -16,7 +16,7 @@ export function validate(object: KubeObject, schema: PropertyMap, schemas: Schem
 
   function check(value: PropertyValue, given: PropertyMap, path: string): void {
     const known = resolve(given, schemas);
-    if (value === null || (typeof value === "string" && hasUnknown(value))) {
+    if (value === null || (typeof value === "string" && hasUnknowns(value))) {
       return;
     }
     const type = typeOf(known);
@@ -33,7 +33,7 @@ export function validate(object: KubeObject, schema: PropertyMap, schemas: Schem
         check(item, mapAt(known, "items"), `${path}[${index}]`);
       }
     } else if (type === "object") {
-      if (!isMap(value)) {
+      if (!isObject(value)) {
         fail(path, `must be an object, not ${described(value)}`);
         return;
       }
@@ -53,9 +53,9 @@ export function validate(object: KubeObject, schema: PropertyMap, schemas: Schem
     const isOpen = at(known, "x-kubernetes-preserve-unknown-fields") === true || Object.keys(properties).length === 0;
     for (const [key, item] of Object.entries(value)) {
       const own = properties[key];
-      if (isMap(own)) {
+      if (isObject(own)) {
         check(item, own, joinPath(path, key));
-      } else if (isMap(others)) {
+      } else if (isObject(others)) {
         check(item, others, joinPath(path, key));
       } else if (others !== true && !isOpen && item !== null) {
         fail(joinPath(path, key), "unknown field");
@@ -96,5 +96,5 @@ function isOfType(value: PropertyValue, type: string): boolean {
 }
 
 function described(value: PropertyValue): string {
-  return Array.isArray(value) ? "a list" : isMap(value) ? "an object" : JSON.stringify(value);
+  return Array.isArray(value) ? "a list" : isObject(value) ? "an object" : JSON.stringify(value);
 }

@@ -2,7 +2,6 @@ import type { Drift, Usage } from "../../../sdk/contract/index.ts";
 import type { Load } from "../../domain/clusters/cluster.ts";
 import type { PodReport } from "../../domain/instances/pod.ts";
 import type { CustomResources } from "./custom-resources.ts";
-import type { PropertyMap } from "./stack-store.ts";
 
 /** How to get into a cluster. */
 export interface KubernetesAccess {
@@ -47,6 +46,15 @@ export interface SeenObject {
 /** How an object differs from what was declared of it, and who did it as far as that is known. */
 export type Deviation = Pick<Drift, "op" | "diffs" | "manager" | "time">;
 
+/** A resource as a stack holds it; what is secret in its inputs is sealed. */
+export interface DeclaredResource {
+  readonly urn: string;
+  /** Its type token. */
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+}
+
 /** What is seen of a cluster. Calls come in the order of what happened, per instance. */
 export interface ClusterListener {
   /** An instance's pod as it is now; undefined when there is none. @param uid the instance's id */
@@ -69,8 +77,16 @@ export interface Clusters {
   refreshPods(access: KubernetesAccess, namespace: string, uids: readonly string[]): Promise<void>;
   /** Deletes the volumes of an instance that left its stack, if they are to go. @returns what of it is still there. @throws {ClusterError} */
   cleanUp(access: KubernetesAccess, namespace: string, uid: string, withVolumes: boolean): Promise<readonly string[]>;
-  /** Compares an object as it is now with what was declared of it; undefined when nobody changed it. @throws {ClusterError} */
-  compare(access: KubernetesAccess, seen: SeenObject, declared: PropertyMap): Promise<Deviation | undefined>;
+  /**
+   * Compares an object as it is now with the one among `declared` that it is; without a deviation nobody changed it.
+   * @returns undefined when it is none of them
+   * @throws {ClusterError}
+   */
+  compare(
+    access: KubernetesAccess,
+    seen: SeenObject,
+    declared: readonly DeclaredResource[],
+  ): Promise<{ readonly resource: DeclaredResource; readonly deviation: Deviation | undefined } | undefined>;
   customResources(access: KubernetesAccess): CustomResources;
   close(): void;
 }

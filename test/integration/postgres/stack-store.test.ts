@@ -1,8 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import type { ResourceState } from "../../../adapters/engine/contract/checkpoint.ts";
+import {
+  LeaseLostError,
+  StackExistsError,
+  StackLockedError,
+  StackMissingError,
+  type StackRef,
+  type StoredResource,
+} from "../../../adapters/engine/contract/store.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import type { ResourceState, StackRef, StoredResource } from "../../../service/application/ports/stack-store.ts";
-import { LeaseLostError, StackExistsError, StackLockedError, StackMissingError } from "../../../service/application/ports/stack-store.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
 
 let database: EngineDatabase;

@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, it, onTestFinished } from "vitest";
+import type { PropertyMap } from "../../../adapters/engine/contract/values.ts";
 import { callAgent, localLauncher, reviveAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
 import { selfIdentity } from "../../../service/agent/processes.ts";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
 import { aHost, aSpec, isRunning, processesIn, type SpecChanges, until } from "../../support/agent/harness.ts";
 import { TestResource } from "../../support/claw-provider.ts";
 

@@ -1,8 +1,7 @@
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { newId } from "../../../sdk/contract/index.ts";
-import type { ClusterListener, Deviation } from "../../../service/application/ports/clusters.ts";
-import type { ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { ClusterListener, DeclaredResource, Deviation } from "../../../service/application/ports/clusters.ts";
 import { recordInspection } from "../../../service/application/report-cluster.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import { createClusterWatcher } from "../../../service/workers/cluster-watcher.ts";
@@ -34,7 +33,7 @@ async function aWatchedInstance(compare: () => Promise<Deviation | undefined> = 
   const told: { listener?: ClusterListener } = {};
   let failures = 0;
   const object = { kind: "Service", namespace: "ns", name: "web", tenant: tenant.name, uid: id, suspicious: true };
-  const resource = { urn: "urn:web", type: "kubernetes:core/v1:Service", id: "ns/web", inputs: {} } as unknown as ResourceState;
+  const resource: DeclaredResource = { urn: "urn:web", type: "kubernetes:core/v1:Service", id: "ns/web", inputs: {} };
   const watcher = createClusterWatcher({
     transactions,
     clock: () => new Date(),
@@ -45,7 +44,7 @@ async function aWatchedInstance(compare: () => Promise<Deviation | undefined> = 
         told.listener = listener;
         return { stop: () => {} };
       },
-      compare,
+      compare: async () => ({ resource, deviation: await compare() }),
     },
   } as unknown as DriftWatcherDependencies);
   watcher.keep([cluster]);

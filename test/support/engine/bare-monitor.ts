@@ -6,8 +6,8 @@ import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb.js
 import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import resource from "@pulumi/pulumi/proto/resource_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import { makeUrn } from "../../../adapters/engine/contract/urn.ts";
 import { runProgram } from "../../../adapters/engine/deployment/program.ts";
-import { makeUrn } from "../../../adapters/engine/deployment/urn.ts";
 import type { OperationRequest } from "../../../adapters/engine/operation.ts";
 
 /** Stripped from Pulumi's published types. */

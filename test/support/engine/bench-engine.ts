@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { LocalWorkspace, PulumiCommand, type Stack } from "@pulumi/pulumi/automation/index.js";
 import type { Pool } from "pg";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import type { StackRef } from "../../../adapters/engine/contract/store.ts";
 import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
 import { listenAsPlugin } from "../../../adapters/engine/plugins/serve-provider.ts";
 import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import type { StackRef } from "../../../service/application/ports/stack-store.ts";
 import { InstantProvider, instanceUrns, multiply, program } from "./bench-program.ts";
 
 const PROJECT = "bench";

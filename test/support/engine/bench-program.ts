@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { ResourceState } from "../../../adapters/engine/contract/checkpoint.ts";
 import type {
   CreateRequest,
   DiffRequest,
@@ -6,8 +7,9 @@ import type {
   ReadRequest,
   ResourceProvider,
   UpdateRequest,
-} from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, ResourceState, StoredResource } from "../../../service/application/ports/stack-store.ts";
+} from "../../../adapters/engine/contract/provider.ts";
+import type { StoredResource } from "../../../adapters/engine/contract/store.ts";
+import type { PropertyMap } from "../../../adapters/engine/contract/values.ts";
 
 /** An instance of the bench: a component with five resources. */
 const parts = ["namespace", "config", "storage", "service", "workload"] as const;

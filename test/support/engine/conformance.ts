@@ -14,14 +14,14 @@ import type {
 import { LocalWorkspace, PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, type ExpectStatic, it } from "vitest";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import type { Deployment, PendingOperation, ResourceState } from "../../../adapters/engine/contract/checkpoint.ts";
+import type { ResourceProvider } from "../../../adapters/engine/contract/provider.ts";
 import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
 import { listenAsPlugin } from "../../../adapters/engine/plugins/serve-provider.ts";
 import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
 import { openPassphrase } from "../../../adapters/engine/secrets/passphrase.ts";
 import { mapStateValues, revealSecrets } from "../../../adapters/engine/secrets/secret-values.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import type { ResourceProvider } from "../../../service/application/ports/resource-provider.ts";
-import type { Deployment, PendingOperation, ResourceState } from "../../../service/application/ports/stack-store.ts";
 import { createEngineDatabase, type EngineDatabase } from "./database.ts";
 import { normaliseCheckpoint, normaliseEvents } from "./normalise.ts";
 import { hasCli, isOnPath, noCli } from "./pulumi-cli.ts";

@@ -1,5 +1,5 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
-import type { PendingOperation, ResourceState } from "../../../service/application/ports/stack-store.ts";
+import type { PendingOperation, ResourceState } from "../../../adapters/engine/contract/checkpoint.ts";
 
 /** What no two runs have in common: ids of provider resources, generated names, and traces: the way to the program is gRPC's or ours. */
 function anonymous(text: string): string {

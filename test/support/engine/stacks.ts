@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
+import type { StackStore } from "../../../adapters/engine/contract/store.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import type { StackStore } from "../../../service/application/ports/stack-store.ts";
 import type { EngineDatabase } from "./database.ts";
 import { createEngineDatabase } from "./database.ts";
 import { InlineStack } from "./inline-stack.ts";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll } from "vitest";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import type { JournalEntry, StackLease } from "../../../adapters/engine/contract/store.ts";
 import type { OperationKind } from "../../../adapters/engine/operation-pool.ts";
 import { WarmProviderHost, type WarmProviderHostOptions } from "../../../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
@@ -11,7 +12,6 @@ import { runStackOperation } from "../../../adapters/engine/stack-runner.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
 import type { StackResult } from "../../../service/application/ports/operations.ts";
-import type { JournalEntry, StackLease } from "../../../service/application/ports/stack-store.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../../stacks/tenant/program.ts";
 import { createEngineDatabase, type EngineDatabase } from "./database.ts";
 

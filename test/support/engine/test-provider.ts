@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type {
-  CheckFailure,
-  CheckRequest,
-  CheckResult,
-  CreateRequest,
-  DeleteRequest,
-  DiffKind,
-  DiffRequest,
-  DiffResult,
-  ReadRequest,
-  ResourceProvider,
-  UpdateRequest,
-} from "../../../service/application/ports/resource-provider.ts";
-import { ResourceInitError } from "../../../service/application/ports/resource-provider.ts";
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
+import {
+  type CheckFailure,
+  type CheckRequest,
+  type CheckResult,
+  type CreateRequest,
+  type DeleteRequest,
+  type DiffKind,
+  type DiffRequest,
+  type DiffResult,
+  type ReadRequest,
+  ResourceInitError,
+  type ResourceProvider,
+  type UpdateRequest,
+} from "../../../adapters/engine/contract/provider.ts";
+import type { PropertyMap, PropertyValue } from "../../../adapters/engine/contract/values.ts";
 import type { Misbehaviour, World } from "./test-world.ts";
 
 export interface TestProviderOptions {

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PropertyMap } from "../../../service/application/ports/stack-store.ts";
+import type { PropertyMap } from "../../../adapters/engine/contract/values.ts";
 
 /** What the test provider's "cloud" holds of one resource. */
 export interface WorldResource {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { describe } from "vitest";
-import type { Deployment, ResourceState } from "../../../../service/application/ports/stack-store.ts";
+import type { Deployment, ResourceState } from "../../../../adapters/engine/contract/checkpoint.ts";
 import { type ConformanceStack, conformanceSuite } from "../../../support/engine/conformance.ts";
 import { Component, Provider, Thing } from "../../../support/engine/test-resources.ts";
 

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import type { PendingOperation } from "../../../../service/application/ports/stack-store.ts";
+import type { PendingOperation } from "../../../../adapters/engine/contract/checkpoint.ts";
 import { type ConformanceStack, conformanceSuite } from "../../../support/engine/conformance.ts";
 import { Thing } from "../../../support/engine/test-resources.ts";
 

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, it } from "vitest";
-import type { StackStore } from "../../../../service/application/ports/stack-store.ts";
-import { LeaseLostError } from "../../../../service/application/ports/stack-store.ts";
+import { LeaseLostError, type StackStore } from "../../../../adapters/engine/contract/store.ts";
 import { until } from "../../../support/agent/harness.ts";
 import { diagnosticsOf, stepsOf, Thing } from "../../../support/engine/inline-stack.ts";
 import { useStacks } from "../../../support/engine/stacks.ts";

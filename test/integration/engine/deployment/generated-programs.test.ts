@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import type { PendingOperation } from "../../../../adapters/engine/contract/checkpoint.ts";
+import type { StackStore } from "../../../../adapters/engine/contract/store.ts";
 import { verify } from "../../../../adapters/engine/deployment/snapshot-integrity.ts";
-import type { PendingOperation, StackStore } from "../../../../service/application/ports/stack-store.ts";
 import type { Graph } from "../../../support/engine/generated-programs.ts";
 import { anyGraph, namesOf, programOf } from "../../../support/engine/generated-programs.ts";
 import type { InlineStack } from "../../../support/engine/inline-stack.ts";

@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import type { JournalEntry, StackStore } from "../../../../service/application/ports/stack-store.ts";
+import type { JournalEntry, StackStore } from "../../../../adapters/engine/contract/store.ts";
 import { Group, type InlineStack, Thing } from "../../../support/engine/inline-stack.ts";
 import { useStacks } from "../../../support/engine/stacks.ts";
 

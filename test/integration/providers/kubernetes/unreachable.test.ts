@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
+import type { PropertyMap } from "../../../../adapters/engine/contract/values.ts";
 import { KubernetesProvider } from "../../../../adapters/providers/kubernetes/provider.ts";
-import type { PropertyMap } from "../../../../service/application/ports/stack-store.ts";
 import { freePort } from "../../../support/free-port.ts";
 
 const type = "kubernetes:core/v1:ConfigMap";

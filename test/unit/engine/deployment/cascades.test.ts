@@ -1,9 +1,10 @@
 import { describe, it } from "vitest";
+import type { ResourceState } from "../../../../adapters/engine/contract/checkpoint.ts";
+import type { StackStore } from "../../../../adapters/engine/contract/store.ts";
 import { BaseState } from "../../../../adapters/engine/deployment/base-state.ts";
 import type { Execution } from "../../../../adapters/engine/deployment/execution.ts";
 import { Replacements } from "../../../../adapters/engine/deployment/replacements.ts";
 import type { SecretsManager } from "../../../../adapters/engine/operation.ts";
-import type { ResourceState, StackStore } from "../../../../service/application/ports/stack-store.ts";
 
 const urnOf = (name: string) => `urn:pulumi:s::p::test:index:Thing::${name}`;
 

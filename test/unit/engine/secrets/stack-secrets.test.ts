@@ -1,9 +1,9 @@
 import { describe, it } from "vitest";
+import type { PropertyValue } from "../../../../adapters/engine/contract/values.ts";
 import { LocalKeyWrapper } from "../../../../adapters/engine/secrets/envelope.ts";
 import { openPassphrase } from "../../../../adapters/engine/secrets/passphrase.ts";
 import { maskSecrets, resealSecrets, revealSecrets, unwrapSecrets } from "../../../../adapters/engine/secrets/secret-values.ts";
 import { SecretsOpener } from "../../../../adapters/engine/secrets/stack-secrets.ts";
-import type { PropertyValue } from "../../../../service/application/ports/stack-store.ts";
 
 const env = { PULUMI_CONFIG_PASSPHRASE: "correct horse" };
 const key = (fill: number) => new Uint8Array(32).fill(fill);

@@ -1,4 +1,4 @@
-import type { PropertyMap } from "./stack-store.ts";
+import type { PropertyMap } from "./values.ts";
 
 /**
  * A resource provider as the engine sees it: the calls of Pulumi's `pulumirpc.ResourceProvider`, as plain data.

@@ -1,5 +1,4 @@
-import type { PropertyMap, PropertyValue } from "../../../service/application/ports/stack-store.ts";
-import { isPlainObject, isSecret, makeSecret, unwrapSecret } from "./properties.ts";
+import { isPlainObject, isSecret, makeSecret, type PropertyMap, type PropertyValue, unwrapSecret } from "./values.ts";
 
 /** Keys and indexes; `*` matches any of them. */
 export type PropertyPath = readonly (string | number)[];
@@ -41,6 +40,28 @@ export function formatPath(path: PropertyPath): string {
     .join("");
 }
 
+/** What stands at a path, if anything does; a secret on the way hides what is below it, and is itself the answer. */
+export function valueAt(root: PropertyValue, text: string): PropertyValue | undefined {
+  let value: PropertyValue | undefined = root;
+  const path = findPath(text);
+  if (!path) return undefined;
+  for (const key of path) {
+    if (isSecret(value)) return value;
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = Array.isArray(value) ? value[Number(key)] : value[key];
+  }
+  return value;
+}
+
+/** Undefined for a malformed path: providers and programs send those too. */
+export function findPath(text: string): PropertyPath | undefined {
+  try {
+    return parsePath(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether `path` is `other` or an ancestor of it. */
 export function pathContains(path: PropertyPath, other: PropertyPath): boolean {
   return path.length <= other.length && path.every((key, index) => key === "*" || key === other[index]);
@@ -58,13 +79,8 @@ export function resetIgnored(
   if (ignoreChanges.length === 0) return { inputs, invalid: [] };
   const copy = structuredClone(inputs);
   const invalid = ignoreChanges.filter((text) => {
-    let path: PropertyPath;
-    try {
-      path = parsePath(text);
-    } catch {
-      return false;
-    }
-    return !reset(path, oldInputs, copy, false, false);
+    const path = findPath(text);
+    return path !== undefined && !reset(path, oldInputs, copy, false, false);
   });
   return { inputs: copy, invalid };
 }
