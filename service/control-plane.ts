@@ -15,7 +15,8 @@ import { createClusters } from "../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../adapters/nats/jetstream-bus.ts";
 import { startEmbeddedPostgres } from "../adapters/postgres/embedded-postgres.ts";
-import { openDatabase } from "../adapters/postgres/open-database.ts";
+import { makeLogins } from "../adapters/postgres/logins.ts";
+import { migrateDatabase, openDatabase } from "../adapters/postgres/open-database.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
 import { localLauncher, reviveAgents } from "../adapters/providers/clusterclaw/agent-client.ts";
 import { removeClawFolder } from "../adapters/providers/clusterclaw/claw-folder.ts";
@@ -80,15 +81,14 @@ export async function startControlPlane(env: Environment, version: string, log: 
 
 async function start(env: Environment, version: string, log: Logger, closers: Closers): Promise<Omit<ControlPlane, "stop">> {
   await mkdir(env.dataDir, { recursive: true });
-  const databaseUrl = env.databaseUrl ?? (await startPostgres(env, log, closers));
-  const database = await openDatabase({ url: databaseUrl });
+  const ownerUrl = env.databaseUrl ?? (await startPostgres(env, log, closers));
+  await migrateDatabase(ownerUrl);
+  const cipher = await openCipher(env, ownerUrl);
+  const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
+  const database = await openDatabase({ url: logins.service });
   closers.push(database.close);
   const { transactions } = database;
 
-  const masterKey = env.masterKey ?? (await loadMasterKey(env.dataDir));
-  const keys = new SecretCipherAes(masterKey, env.formerMasterKeys);
-  const derivation = await keepDerivation(transactions, keys, keys.derivation);
-  const cipher = new SecretCipherAes(masterKey, env.formerMasterKeys, derivation);
   const adminToken = env.adminToken ?? cipher.derive("admin-token");
   await bootstrap(transactions, adminToken);
 
@@ -134,7 +134,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     entry: new URL("./stack-worker.ts", import.meta.url),
     size: env.workers,
     env: {
-      CLAW_DATABASE_URL: databaseUrl,
+      CLAW_DATABASE_URL: logins.worker,
       CLAW_ENGINE: env.engine,
       CLAW_STACK_KEY: stackKey(cipher),
       CLAW_TOOLS_DIR: toolsDir,
@@ -247,6 +247,15 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => Promise.all(workers.map((worker) => worker.stop())));
   await writeAccess(env.dataDir, url, adminToken);
   return { url, adminToken };
+}
+
+/** What secrets are sealed with. It is asked for as the database's owner: the logins' passwords are made of it. */
+async function openCipher(env: Environment, ownerUrl: string): Promise<SecretCipherAes> {
+  const masterKey = env.masterKey ?? (await loadMasterKey(env.dataDir));
+  const keys = new SecretCipherAes(masterKey, env.formerMasterKeys);
+  const { transactions, close } = await openDatabase({ url: ownerUrl, connections: 1 });
+  const derivation = await keepDerivation(transactions, keys, keys.derivation).finally(close);
+  return new SecretCipherAes(masterKey, env.formerMasterKeys, derivation);
 }
 
 async function startPostgres(env: Environment, log: Logger, closers: Closers): Promise<string> {

@@ -35,9 +35,9 @@ import { redact } from "./domain/redact.ts";
 
 const CONNECTIONS = 4;
 
-const databaseUrl = required("CLAW_DATABASE_URL");
-const wrappingKey = Buffer.from(required("CLAW_STACK_KEY"), "base64");
-const toolsDir = required("CLAW_TOOLS_DIR");
+const databaseUrl = take("CLAW_DATABASE_URL");
+const wrappingKey = Buffer.from(take("CLAW_STACK_KEY"), "base64");
+const toolsDir = take("CLAW_TOOLS_DIR");
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
 const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
@@ -178,8 +178,10 @@ function reply(message: WorkerReply): void {
   }
 }
 
-function required(name: string): string {
+/** Takes a setting out of the environment: plugins and whatever else is started here inherit it. */
+function take(name: string): string {
   const value = process.env[name];
+  delete process.env[name];
   if (value === undefined) {
     throw new Error(`${name} is not set; this process is started by the service`);
   }

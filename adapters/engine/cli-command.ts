@@ -130,12 +130,18 @@ async function ensureRow(store: StackStore, ref: StackRef): Promise<void> {
   await store.setTags(ref, { [engineTag]: "cli" });
 }
 
-/** The CLI's backend in a table of our database. No `sslmode` means no TLS, as it does for the service. */
+/**
+ * The CLI's backend in a table of our database, in the schema and with the role that are for it. No `sslmode` means no TLS, as it does for
+ * the service.
+ */
 export function postgresBackend(databaseUrl: string, table: string): string {
   const url = new URL(databaseUrl);
   url.protocol = "postgres:";
   if (!url.searchParams.has("sslmode")) url.searchParams.set("sslmode", "disable");
   url.searchParams.set("table", table);
+  // Settings that the CLI's driver hands on to the server.
+  url.searchParams.set("role", "claw_cli");
+  url.searchParams.set("search_path", "claw_cli");
   return url.href;
 }
 

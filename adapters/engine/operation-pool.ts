@@ -25,6 +25,7 @@ export interface PoolOptions {
    * others. A job on a stack's state never waits for an operation. One warm process is kept while idle.
    */
   readonly size: number;
+  /** Beside the service's own environment without its settings, which hold the master key. */
   readonly env: Readonly<Record<string, string>>;
   /** @default 15 minutes */
   readonly timeoutMs?: number;
@@ -64,9 +65,10 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
   const queue: Job[] = [];
   let closed = false;
 
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CLAW_"));
   const start = (): Worker => {
     const child = fork(options.entry, [], {
-      env: { ...process.env, ...options.env },
+      env: { ...Object.fromEntries(inherited), ...options.env },
       // A worker is short of work, not of speed: with a small young generation it holds 200 MB where it would grow to 350.
       execArgv: ["--disable-warning=ExperimentalWarning", "--expose-gc", "--max-semi-space-size=8"],
       serialization: "advanced",

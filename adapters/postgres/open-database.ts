@@ -30,6 +30,7 @@ import { SeeVersions1700000000009 } from "./migrations/0009-see-versions.ts";
 import { KeepKeys1700000000013 } from "./migrations/0013-keep-keys.ts";
 import { SeeWhatStops1700000000015 } from "./migrations/0015-see-what-stops.ts";
 import { PagePreviews1700000000017 } from "./migrations/0017-page-previews.ts";
+import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -71,6 +72,7 @@ export const migrations = [
   KeepKeys1700000000013,
   SeeWhatStops1700000000015,
   PagePreviews1700000000017,
+  SeparateLogins1700000000019,
 ];
 
 export interface Database {
@@ -81,12 +83,8 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/**
- * Connects, waiting for a server that is just starting, and migrates.
- * @throws {ClawError} `service.unavailable` with what to do when it can't be used
- */
+/** Connects to a database that was migrated. */
 export async function openDatabase(options: { readonly url: string; readonly connections?: number }): Promise<Database> {
-  await whenReachable(options.url, () => migrateDatabase(options.url));
   const dataSource = new DataSource({
     type: "postgres",
     url: options.url,
@@ -112,8 +110,16 @@ export async function openDatabase(options: { readonly url: string; readonly con
   };
 }
 
-/** Brings the schema up to date. Replicas that start together queue up behind one lock; migrations know no statement timeout. */
-export async function migrateDatabase(url: string): Promise<void> {
+/**
+ * Brings the schema up to date, as the database's owner, waiting for a server that is just starting. Replicas that start together queue up
+ * behind one lock; migrations know no statement timeout.
+ * @throws {ClawError} `service.unavailable` with what to do when it can't be used
+ */
+export function migrateDatabase(url: string): Promise<void> {
+  return whenReachable(url, () => migrate(url));
+}
+
+async function migrate(url: string): Promise<void> {
   const dataSource = new DataSource({
     type: "postgres",
     url,
@@ -161,11 +167,11 @@ const REASONS: Readonly<Record<string, string>> = {
   "28P01": "the password is wrong",
   "28000": "the user may not connect",
   "3D000": "the database does not exist: create it, or name another in CLAW_DATABASE_URL",
-  "42501": "the user may not migrate it: make it the database's owner, with CREATEROLE or the granted roles claw_app and claw_platform",
+  "42501": "the user may not migrate it: make it the database's owner, with CREATEROLE",
   ENOTFOUND: "the host is not known",
 };
 
-function unusable(url: string, reason: string, cause: unknown): ClawError {
+export function unusable(url: string, reason: string, cause?: unknown): ClawError {
   const { host, pathname } = new URL(url);
   return new ClawError("service.unavailable", `PostgreSQL at ${host}${pathname} can't be used: ${reason}`, { cause });
 }

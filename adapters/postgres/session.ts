@@ -11,8 +11,7 @@ export interface Scope {
 }
 
 const PLATFORM = "";
-const OWNER = Symbol("owner");
-type Binding = TenantId | typeof PLATFORM | typeof OWNER;
+type Binding = TenantId | typeof PLATFORM;
 
 /**
  * One database transaction, from its first statement on. Statements run one after the other, each under the role and tenant that it was made for: whoever
@@ -33,11 +32,6 @@ export class Session {
 
   get platform(): Scope {
     return { run: (work) => this.#enqueue(PLATFORM, work) };
-  }
-
-  /** With the rights that the service connects with: for tables that are nobody's of ours. */
-  get owner(): Scope {
-    return { run: (work) => this.#enqueue(OWNER, work) };
   }
 
   tenant(tenantId: TenantId): Scope {
@@ -107,9 +101,8 @@ export class Session {
   async #run<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     try {
       if (this.#bound !== binding) {
-        const role = binding === OWNER ? "none" : binding === PLATFORM ? "claw_platform" : "claw_app";
-        const tenant = binding === OWNER ? "" : binding;
-        const bind = `set local role ${role}; set local claw.tenant_id = ${escapeLiteral(tenant)}`;
+        const role = binding === PLATFORM ? "claw_platform" : "claw_app";
+        const bind = `set local role ${role}; set local claw.tenant_id = ${escapeLiteral(binding)}`;
         // In one message: every request begins several transactions, and a round trip costs what a small query costs.
         const statements = this.#begun ? bind : `begin; ${bind}`;
         this.#begun = true;

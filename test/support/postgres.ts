@@ -6,33 +6,41 @@ import { type Database, migrateDatabase, openDatabase } from "../../adapters/pos
 
 const migrationsDir = join(import.meta.dirname, "../../adapters/postgres/migrations");
 
-export interface TestDatabase extends Database {
+export interface ServedDatabase {
+  /** As its owner. */
   readonly url: string;
-  /** Closes it and drops the database. */
+  /** Drops it, and the logins that a service made for it. */
   drop(): Promise<void>;
 }
+/** With the owner's connections: tests look behind the wall. */
+export interface TestDatabase extends Database, ServedDatabase {}
 
 /** A migrated database of the test file's own: a copy of a template that is migrated once per state of the migrations. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const name = `claw_test_${randomUUID().replaceAll("-", "")}`;
-  await onServer(async (server) => {
-    const template = await migratedTemplate(server);
-    await server.query(`create database ${name} template ${template}`);
-  });
-  const url = databaseUrl(name);
+  const { url, drop } = await createMigratedDatabase();
   const database = await openDatabase({ url, connections: 10 });
   return {
     ...database,
     url,
     drop: async () => {
       await database.close();
-      await dropDatabase(name);
+      await drop();
     },
   };
 }
 
+/** The same, without connections to it. */
+export async function createMigratedDatabase(): Promise<ServedDatabase> {
+  const name = `claw_test_${randomUUID().replaceAll("-", "")}`;
+  await onServer(async (server) => {
+    const template = await migratedTemplate(server);
+    await server.query(`create database ${name} template ${template}`);
+  });
+  return { url: databaseUrl(name), drop: () => dropDatabase(name) };
+}
+
 /** An empty database, not migrated. */
-export async function createEmptyDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
+export async function createEmptyDatabase(): Promise<ServedDatabase> {
   const name = `claw_test_${randomUUID().replaceAll("-", "")}`;
   await onServer((server) => server.query(`create database ${name}`));
   return { url: databaseUrl(name), drop: () => dropDatabase(name) };
@@ -79,7 +87,11 @@ function databaseUrl(name: string): string {
 }
 
 async function dropDatabase(name: string): Promise<void> {
-  await onServer((server) => server.query(`drop database ${name} with (force)`));
+  await onServer(async (server) => {
+    const { rows } = await server.query<{ oid: string }>(`select oid from pg_database where datname = $1`, [name]);
+    await server.query(`drop database ${name} with (force)`);
+    await server.query(`drop role if exists claw_service_${rows[0]?.oid}, claw_worker_${rows[0]?.oid}`);
+  });
 }
 
 async function onServer<T>(work: (server: Client) => Promise<T>): Promise<T> {

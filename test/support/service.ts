@@ -7,7 +7,7 @@ import { Claw } from "../../sdk/client/index.ts";
 import { readEnvironment } from "../../service/config/environment.ts";
 import { type ControlPlane, startControlPlane } from "../../service/control-plane.ts";
 import { freePort } from "./free-port.ts";
-import { createTestDatabase } from "./postgres.ts";
+import { createMigratedDatabase } from "./postgres.ts";
 import { stopAgents } from "./service-process.ts";
 
 export interface TestService {
@@ -32,7 +32,7 @@ export async function startTestService(
   log: Logger = pino({ level: process.env["CLAW_TEST_LOG_LEVEL"] ?? "silent" }),
 ): Promise<TestService> {
   const dataDir = await mkdtemp(join(tmpdir(), "claw-test-"));
-  const database = await createTestDatabase();
+  const database = await createMigratedDatabase();
   const start = (port: string) =>
     startControlPlane(
       readEnvironment({ CLAW_DATA_DIR: dataDir, CLAW_DATABASE_URL: database.url, CLAW_PORT: port, CLAW_WORKERS: "1", ...settings }),

@@ -1,4 +1,3 @@
-import { escapeIdentifier } from "pg";
 import { ClawError, type ListQuery, type TenantId } from "../../../sdk/contract/index.ts";
 import type { Page, Ref, TenantRepository } from "../../../service/application/ports/transactions.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
@@ -110,7 +109,7 @@ export class PostgresTenantRepository implements TenantRepository {
       }
     });
     // The CLI made it, where it kept one of them.
-    await this.#session.owner.run((manager) => manager.query(`drop table if exists ${escapeIdentifier(cliStateTable(id))}`));
+    await this.#scope.run((manager) => manager.query(`select claw_cli.drop_state($1)`, [cliStateTable(id)]));
   }
 }
 

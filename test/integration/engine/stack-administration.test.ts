@@ -214,7 +214,7 @@ describe("a stack that moves between the engines", () => {
     expect(opsOf(await workers.pool.preview(whole))).toEqual({});
     expect(JSON.stringify(await workers.administration.exportState(stack, false))).not.toContain(secret);
     const { rows } = await database.pool.query(
-      `select convert_from(decode(data->>'data', 'base64'), 'utf8') as text from pulumi_state_ten_moving where key like '%/acme.json'`,
+      `select convert_from(decode(data->>'data', 'base64'), 'utf8') as text from claw_cli.pulumi_state_ten_moving where key like '%/acme.json'`,
     );
     expect(rows).toHaveLength(1);
     expect(rows[0].text).toContain("ciphertext");

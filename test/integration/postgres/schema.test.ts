@@ -1,7 +1,6 @@
 import { Client } from "pg";
 import { describe, it, type TestContext } from "vitest";
-import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
-import { storeTenant } from "../../support/builders/tenancy.ts";
+import { migrateDatabase } from "../../../adapters/postgres/open-database.ts";
 import { createEmptyDatabase, createTestDatabase } from "../../support/postgres.ts";
 
 async function aDatabase(test: TestContext) {
@@ -29,11 +28,13 @@ describe("schema", () => {
   it("is migrated once by replicas that start together", async (test) => {
     const { url, drop } = await createEmptyDatabase();
     test.onTestFinished(drop);
-    const replicas = await Promise.all([1, 2, 3, 4].map(() => openDatabase({ url, connections: 2 })));
-    const migrations = await replicas[0]?.pool.query<{ name: string }>(`select name from claw_migrations order by id`);
-    await Promise.all(replicas.map((replica) => replica.close()));
+    await Promise.all([1, 2, 3, 4].map(() => migrateDatabase(url)));
+    const client = new Client(url);
+    await client.connect();
+    const migrations = await client.query<{ name: string }>(`select name from claw_migrations order by id`);
+    await client.end();
     test
-      .expect(migrations?.rows.map((row) => row.name))
+      .expect(migrations.rows.map((row) => row.name))
       .toEqual([
         "CreateTenancy1700000000001",
         "CreateStacks1700000000002",
@@ -46,6 +47,7 @@ describe("schema", () => {
         "SeeVersions1700000000009",
         "KeepKeys1700000000013",
         "SeeWhatStops1700000000015",
+        "SeparateLogins1700000000019",
       ]);
   });
 
@@ -65,6 +67,8 @@ describe("schema", () => {
     const { KeepClusters1700000000008 } = await import("../../../adapters/postgres/migrations/0008-keep-clusters.ts");
     const { SeeVersions1700000000009 } = await import("../../../adapters/postgres/migrations/0009-see-versions.ts");
     const { SeeWhatStops1700000000015 } = await import("../../../adapters/postgres/migrations/0015-see-what-stops.ts");
+    const { SeparateLogins1700000000019 } = await import("../../../adapters/postgres/migrations/0019-separate-logins.ts");
+    await new SeparateLogins1700000000019().down(queryRunner);
     await new SeeWhatStops1700000000015().down(queryRunner);
     const { KeepKeys1700000000013 } = await import("../../../adapters/postgres/migrations/0013-keep-keys.ts");
     await new KeepKeys1700000000013().down(queryRunner);
@@ -111,41 +115,14 @@ describe("schema", () => {
   });
 });
 
-describe("openDatabase", () => {
+describe("migrateDatabase", () => {
   it("says which database is missing", async (test) => {
     const { url, drop } = await createEmptyDatabase();
     await drop();
-    await test.expect(openDatabase({ url })).rejects.toMatchObject({
+    await test.expect(migrateDatabase(url)).rejects.toMatchObject({
       code: "service.unavailable",
       message: test.expect.stringMatching(/the database does not exist: create it/),
     });
-  });
-
-  it("is content with an owner that is no superuser and may not make roles", async (test) => {
-    const { url, drop } = await createEmptyDatabase();
-    const admin = new Client(url);
-    await admin.connect();
-    const owner = `owner_${url.slice(-12)}`;
-    const database = new URL(url).pathname.slice(1);
-    test.onTestFinished(async () => {
-      await admin.end();
-      await drop();
-      const server = new Client(process.env["CLAW_TEST_DATABASE_URL"]);
-      await server.connect();
-      await server.query(`drop role ${owner}`).finally(() => server.end());
-    });
-    await admin.query(`create role ${owner} login password 'secret'; alter database ${database} owner to ${owner}`);
-    await createTestDatabase().then((migrated) => migrated.drop());
-    await admin.query(`grant claw_app, claw_platform to ${owner}`);
-    const ownersUrl = new URL(url);
-    ownersUrl.username = owner;
-    ownersUrl.password = "secret";
-    const opened = await openDatabase({ url: ownersUrl.href, connections: 2 });
-    const { tenant, run } = await storeTenant(opened.transactions);
-    test.expect((await run((tx) => tx.instances.usage())).instances).toBe(0);
-    await opened.transactions.platform((tx) => tx.tenants.delete(tenant.id));
-    test.expect((await opened.pool.query("select from projects")).rowCount).toBe(0);
-    await opened.close();
   });
 
   it("never shows the password", async (test) => {
@@ -155,7 +132,7 @@ describe("openDatabase", () => {
     wrong.username = "nobody";
     wrong.password = "hunter2-hunter2";
     wrong.pathname = "/absent";
-    const refusal = await openDatabase({ url: wrong.href }).then(
+    const refusal = await migrateDatabase(wrong.href).then(
       () => undefined,
       (error: Error) => error,
     );

@@ -244,9 +244,8 @@ describe("deletions", () => {
 
   it("of a tenant take the state along that the Pulumi CLI kept of it, unless they are undone", async ({ expect }) => {
     const { tenant } = await storeTenant(database.transactions);
-    const table = `pulumi_state_${tenant.id.toLowerCase()}`;
-    // As the CLI makes it: by the user that the service connects as.
-    await database.pool.query(`create table ${table} (key text primary key, data jsonb)`);
+    const table = `claw_cli.pulumi_state_${tenant.id.toLowerCase()}`;
+    await database.pool.query(`create table ${table} (key text primary key, data jsonb); alter table ${table} owner to claw_cli`);
     const exists = async () => (await database.pool.query(`select to_regclass($1) as found`, [table])).rows[0].found !== null;
     const undone = new Error("undone");
     const preview = database.transactions.platform(async (tx) => {

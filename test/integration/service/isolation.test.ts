@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { WebSocket } from "ws";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
@@ -35,6 +36,49 @@ async function post(path: string, spec: object, kind = "ClawInstance", token = T
     body: JSON.stringify({ apiVersion: API_VERSION, kind, metadata: { name: `m${Math.random().toString(36).slice(2, 8)}` }, spec }),
   });
   return { ...((await response.json()) as object), status: response.status };
+}
+
+describe("what is held of the database", () => {
+  it("is a plain login in the service, and in a worker one that has nothing of the platform's", async ({ expect, onTestFinished }) => {
+    const echo = await service.claw("victim").instances.create({ ...anEcho("held"), spec: { type: "Echo", running: false } });
+    await eventually(
+      () => service.claw("victim").instances.get(echo.metadata.uid),
+      ({ status }) => status.phase === "Stopped",
+    );
+    const database = new Client(service.databaseUrl);
+    await database.connect();
+    onTestFinished(() => database.end());
+    const { rows } = await database.query<{ application: string; login: string }>(
+      `select distinct application_name as application, usename as login from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid() order by 1`,
+    );
+    expect(rows).toEqual([
+      { application: "claw", login: expect.stringMatching(/^claw_service_\d+$/) },
+      { application: "claw stack worker", login: expect.stringMatching(/^claw_worker_\d+$/) },
+    ]);
+    const worker = readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isOurWorker(pid));
+    const given = Object.fromEntries(
+      readFileSync(`/proc/${worker}/environ`, "utf8")
+        .split("\0")
+        .flatMap((line) => (/^CLAW_\w+=/.test(line) ? [line.split(/=(.*)/s)] : [])),
+    );
+    expect(Object.keys(given).sort()).toEqual(["CLAW_DATABASE_URL", "CLAW_ENGINE", "CLAW_STACK_KEY", "CLAW_TOOLS_DIR"]);
+    const held = new Client(given["CLAW_DATABASE_URL"]);
+    await held.connect();
+    onTestFinished(() => held.end());
+    await expect(held.query("set role claw_platform")).rejects.toMatchObject({ code: "42501" });
+    await expect(held.query("select from instances")).rejects.toMatchObject({ code: "42501" });
+  });
+});
+
+/** Whether a process is a worker of the service in this process. */
+function isOurWorker(pid: string): boolean {
+  try {
+    const parent = / \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\)/s, ""))?.[1];
+    return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("stack-worker");
+  } catch {
+    return false;
+  }
 }
 
 describe("a version that is a path", () => {

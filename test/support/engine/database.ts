@@ -1,22 +1,14 @@
 import type { Pool } from "pg";
-import { DataSource } from "typeorm";
-import { CreateStacks1700000000002 } from "../../../adapters/postgres/migrations/0002-create-stacks.ts";
 import { openPool } from "../../../adapters/postgres/open-pool.ts";
-import { createEmptyDatabase } from "../postgres.ts";
+import { createMigratedDatabase, type ServedDatabase } from "../postgres.ts";
 
-export interface EngineDatabase {
-  readonly url: string;
+export interface EngineDatabase extends ServedDatabase {
   readonly pool: Pool;
-  drop(): Promise<void>;
 }
 
-/** A database of its own with the engine's tables only. */
+/** A database of its own, with connections as a worker has them. */
 export async function createEngineDatabase(): Promise<EngineDatabase> {
-  const database = await createEmptyDatabase();
-  const source = new DataSource({ type: "postgres", url: database.url, migrations: [CreateStacks1700000000002] });
-  await source.initialize();
-  await source.runMigrations();
-  await source.destroy();
+  const database = await createMigratedDatabase();
   const pool = openPool(database.url, 10);
   return {
     url: database.url,
