@@ -47,6 +47,7 @@ describe("schema", () => {
         "SeeVersions1700000000009",
         "KeepKeys1700000000013",
         "SeeWhatStops1700000000015",
+        "PagePreviews1700000000017",
         "SeparateLogins1700000000019",
       ]);
   });
@@ -69,6 +70,8 @@ describe("schema", () => {
     const { SeeWhatStops1700000000015 } = await import("../../../adapters/postgres/migrations/0015-see-what-stops.ts");
     const { SeparateLogins1700000000019 } = await import("../../../adapters/postgres/migrations/0019-separate-logins.ts");
     await new SeparateLogins1700000000019().down(queryRunner);
+    const { PagePreviews1700000000017 } = await import("../../../adapters/postgres/migrations/0017-page-previews.ts");
+    await new PagePreviews1700000000017().down(queryRunner);
     await new SeeWhatStops1700000000015().down(queryRunner);
     const { KeepKeys1700000000013 } = await import("../../../adapters/postgres/migrations/0013-keep-keys.ts");
     await new KeepKeys1700000000013().down(queryRunner);
