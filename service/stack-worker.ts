@@ -12,12 +12,13 @@ import { createCliCommand, findCli, postgresBackend } from "../adapters/engine/c
 import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
 import type { ResourceProvider } from "../adapters/engine/contract/provider.ts";
 import type { StackLease } from "../adapters/engine/contract/store.ts";
+import { useLeanRuntime } from "../adapters/engine/deployment/lean-runtime.ts";
 import type { WorkerReply, WorkerRequest } from "../adapters/engine/operation-pool.ts";
 import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
 import { engineOf } from "../adapters/engine/stack-engine.ts";
 import { leaseTtlSeconds } from "../adapters/engine/stack-lease.ts";
-import { runStackOperation } from "../adapters/engine/stack-runner.ts";
+import { collectedOf, runStackOperation } from "../adapters/engine/stack-runner.ts";
 import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
 import { createStateJobs } from "../adapters/engine/stack-state.ts";
 import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
@@ -46,9 +47,7 @@ const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
 };
 const providers = new WarmProviderHost({ inProcess });
 const holder = `${hostname()}/${process.pid}`;
-// Pulumi's runtime formats a stack trace for every promise of a program, a good part of what a whole fleet costs: the place of an error is
-// kept, the way to it is not.
-Error.stackTraceLimit = 1;
+useLeanRuntime();
 const workDir = await mkdtemp(join(tmpdir(), "claw-stack-"));
 process.once("exit", () => rmSync(workDir, { recursive: true, force: true }));
 
@@ -63,7 +62,7 @@ function embeddedEngine(stack: TenantStack, lease?: StackLease): PulumiCommand {
     providers,
     holder,
     keyWrapper,
-    debugEvents: false,
+    shown: collectedOf,
     ...(lease && { lease }),
   });
   return command as unknown as PulumiCommand;

@@ -8,6 +8,7 @@ import {
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/operations.ts";
+import type { ShownEvents } from "./command/event-stream.ts";
 import { valueAt } from "./contract/property-path.ts";
 import { parseUrn } from "./contract/urn.ts";
 import { type PropertyMap, signatureKey } from "./contract/values.ts";
@@ -191,6 +192,27 @@ export function createCollector(operation: StackOperation, options: RunnerOption
     changes: () => [...changes.values()],
   };
 }
+
+/**
+ * What the collector reads of an operation's events: those of a stack have the whole state of each resource, twice. A refresh says only with
+ * its outputs what it found; everything else is told when a step begins.
+ */
+export const collectedOf: ShownEvents = (event, kind) => {
+  const { resourcePreEvent, resOutputsEvent, diagnosticEvent } = event as {
+    readonly resourcePreEvent?: { readonly metadata: StepMetadata };
+    readonly resOutputsEvent?: object;
+    readonly diagnosticEvent?: { readonly severity: string };
+  };
+  if (kind === "refresh" || !(resourcePreEvent || resOutputsEvent)) {
+    return diagnosticEvent?.severity === "debug" ? undefined : event;
+  }
+  if (!resourcePreEvent) {
+    return undefined;
+  }
+  const { op, urn, type, detailedDiff, old, new: now } = resourcePreEvent.metadata;
+  const inputs = detailedDiff && { old: old && { inputs: old.inputs }, new: now && { inputs: now.inputs } };
+  return { resourcePreEvent: { metadata: { op, urn, type, detailedDiff, ...inputs } } };
+};
 
 /** Diagnostics carry colour marks: `<{%reset%}>`. */
 function plainText(message: string): string {

@@ -3,6 +3,7 @@ import type { ProviderHost } from "../operation.ts";
 import type { CommandEnvironment, SecretsOpener, StackSecrets } from "../secrets/stack-secrets.ts";
 import type { LeaseSettings } from "../stack-lease.ts";
 import type { ParsedCommand } from "./arguments.ts";
+import type { ShownEvents } from "./event-stream.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { loadProject, type ProjectSettings } from "./project.ts";
 
@@ -14,7 +15,7 @@ export interface CommandContext extends LeaseSettings {
   readonly providers: ProviderHost;
   readonly secrets: SecretsOpener;
   readonly cancelGraceMs: number;
-  readonly debugEvents: boolean;
+  readonly shown: ShownEvents;
   readonly selected: SelectedStacks;
   out(text: string): void;
   err(text: string): void;

@@ -10,6 +10,7 @@ import { type CommandName, parseArguments } from "./arguments.ts";
 import { engineVersion } from "./checkpoint.ts";
 import { configGet, configList, configRefresh, configRemove, configSet, configSetAll } from "./config-commands.ts";
 import { type CommandContext, SelectedStacks } from "./context.ts";
+import type { ShownEvents } from "./event-stream.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { runDeployment } from "./operation-commands.ts";
 import * as stack from "./stack-commands.ts";
@@ -29,8 +30,8 @@ export interface EmbeddedCommandOptions {
   readonly lease?: StackLease;
   /** How long `cancel` waits for the owner to stop before it takes the lease. @default 30000 */
   readonly cancelGraceMs?: number;
-  /** Whether the event stream has what Pulumi's runtime says of each step of a registration: half of a stack's events. @default true */
-  readonly debugEvents?: boolean;
+  /** What of an operation's events the event stream has, for a consumer that does not read all of it. @default everything */
+  readonly shown?: ShownEvents;
 }
 
 /** Stripped from Pulumi's published types, and part of the one seam between the Automation API and an engine. */
@@ -140,7 +141,7 @@ export class EmbeddedCommand {
         leaseTtlSeconds: this.#options.leaseTtlSeconds ?? 30,
         lease: this.#options.lease,
         cancelGraceMs: this.#options.cancelGraceMs ?? 30_000,
-        debugEvents: this.#options.debugEvents ?? true,
+        shown: this.#options.shown ?? ((event) => event),
         running: this.#running,
         selected: this.#selected,
         signal: signal ?? new AbortController().signal,

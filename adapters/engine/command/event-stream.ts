@@ -1,16 +1,23 @@
 import { type ClientWritableStream, credentials } from "@grpc/grpc-js";
 import { EventsClient } from "@pulumi/pulumi/proto/events_grpc_pb.js";
 import events from "@pulumi/pulumi/proto/events_pb.js";
-import type { EngineEvent } from "../operation.ts";
+import type { EngineEvent, OperationRequest } from "../operation.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 /** For a consumer that hangs: one that is gone is told at once. */
 const deadlineMs = 60_000;
 
+/** An event as the event stream is to have it; undefined for one that is to be left out. */
+export type ShownEvents = (event: EngineEvent, kind: OperationRequest["kind"]) => EngineEvent | undefined;
+
+interface EventStreamOptions {
+  readonly display: (event: EngineEvent) => void;
+  readonly shown: (event: EngineEvent) => EngineEvent | undefined;
+}
+
 /** Where an operation's events go: the display, and the Automation API's event server when there is one. */
 export class EventStream {
-  readonly #display: (event: EngineEvent) => void;
-  readonly #withDebug: boolean;
+  readonly #options: EventStreamOptions;
   readonly #client: EventsClient | undefined;
   #call: ClientWritableStream<events.EventRequest> | undefined;
   readonly #received: Promise<void>;
@@ -18,9 +25,8 @@ export class EventStream {
   #ended = false;
 
   /** `eventLog` is the value of `--event-log`: `tcp://host:port`. */
-  constructor(eventLog: string | undefined, withDebug: boolean, display: (event: EngineEvent) => void) {
-    this.#display = display;
-    this.#withDebug = withDebug;
+  constructor(eventLog: string | undefined, options: EventStreamOptions) {
+    this.#options = options;
     this.#received = Promise.resolve();
     if (eventLog === undefined) return;
     if (!eventLog.startsWith("tcp://")) {
@@ -38,12 +44,13 @@ export class EventStream {
     if (this.#ended) return;
     // Consumers wait for the cancel event and read nothing behind it.
     this.#ended = "cancelEvent" in event;
-    this.#display(event);
-    if (!this.#call || (!this.#withDebug && isDebug(event))) return;
+    this.#options.display(event);
+    const shown = this.#call && this.#options.shown(event);
+    if (!shown) return;
     const request = new events.EventRequest();
     const timestamp = Math.floor(Date.now() / 1000);
-    request.setEvent(JSON.stringify({ sequence: this.#sequence++, timestamp, ...event }));
-    this.#call.write(request);
+    request.setEvent(JSON.stringify({ sequence: this.#sequence++, timestamp, ...shown }));
+    this.#call?.write(request);
   }
 
   /** Ends the stream and waits until the consumer has read all of it, or is gone. */
@@ -56,8 +63,4 @@ export class EventStream {
     clearTimeout(timer);
     this.#client?.close();
   }
-}
-
-function isDebug(event: EngineEvent): boolean {
-  return (event["diagnosticEvent"] as { readonly severity?: unknown } | undefined)?.severity === "debug";
 }

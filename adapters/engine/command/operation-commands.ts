@@ -44,7 +44,10 @@ export async function runDeployment(ctx: CommandContext): Promise<void> {
 
   const run = async (signal: AbortSignal, lease?: StackLease): Promise<OperationResult> => {
     const display = new OperationDisplay(ctx, { kind, dryRun, stack: ref.stack });
-    const events = new EventStream(command.value("event-log"), ctx.debugEvents, (event) => display.show(event));
+    const events = new EventStream(command.value("event-log"), {
+      display: (event) => display.show(event),
+      shown: (event) => ctx.shown(event, kind),
+    });
     try {
       const result = await runOperation({
         kind,

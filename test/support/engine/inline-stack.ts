@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DestroyOptions, EngineEvent, PreviewOptions, RefreshOptions, UpOptions } from "@pulumi/pulumi/automation/index.js";
 import automation from "@pulumi/pulumi/automation/index.js";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import type { ShownEvents } from "../../../adapters/engine/command/event-stream.ts";
 import type { ResourceState } from "../../../adapters/engine/contract/checkpoint.ts";
 import type { StackStore } from "../../../adapters/engine/contract/store.ts";
 import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
@@ -40,7 +41,7 @@ export class InlineStack {
 
   static async create(
     store: StackStore,
-    options: TestProviderOptions & { project?: string; name?: string; debugEvents?: boolean } = {},
+    options: TestProviderOptions & { project?: string; name?: string; shown?: ShownEvents } = {},
   ): Promise<InlineStack> {
     const folder = await mkdtemp(join(tmpdir(), "claw-engine-"));
     let self: InlineStack | undefined;
@@ -50,7 +51,7 @@ export class InlineStack {
         other: () => new TestProvider((self as InlineStack).world, { ...options, packageName: "other" }),
       },
     });
-    const pulumiCommand = new EmbeddedCommand({ store, providers: host, holder: "test", debugEvents: options.debugEvents ?? true });
+    const pulumiCommand = new EmbeddedCommand({ store, providers: host, holder: "test", ...(options.shown && { shown: options.shown }) });
     const workspace = await automation.LocalWorkspace.create({
       workDir: folder,
       projectSettings: { name: options.project ?? "proj", runtime: "nodejs" },

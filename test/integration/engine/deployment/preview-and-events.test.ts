@@ -153,13 +153,14 @@ describe("events", () => {
     expect(diagnosticsOf(up, "debug").some((message) => message.startsWith("Registering resource: t="))).toBe(true);
   });
 
-  it("leave out what the runtime says of itself where nobody wants it", async ({ expect }) => {
-    const stack = await aStack({ debugEvents: false });
+  it("leave out what their consumer does not want, and say everything else of the operation", async ({ expect }) => {
+    const stack = await aStack({ shown: (event) => ("resOutputsEvent" in event ? undefined : event) });
     const up = await stack.up(async () => {
       const thing = new Thing("thing");
       await pulumi.log.warn("careful", thing);
     });
-    expect(diagnosticsOf(up, "debug")).toEqual([]);
+    expect(up.events.filter((event) => event.resOutputsEvent)).toEqual([]);
+    expect(up.events.filter((event) => event.resourcePreEvent).length).toBeGreaterThan(0);
     expect(diagnosticsOf(up, "warning")).toEqual(["careful"]);
     expect(up.changes).toMatchObject({ create: 2 });
   });
