@@ -66,14 +66,10 @@ export class Session {
         .insert()
         .into(OutboxEventEntity)
         .values(
-          this.#events.map(({ tenantId, event }) => ({
-            tenant_id: tenantId,
-            id: event.id,
-            aggregate: event.aggregate,
-            event: event.event,
-            time: new Date(event.time),
-            data: event.data as object,
-          })),
+          this.#events.map(({ tenantId, event: { id, event: name, time, data } }) => {
+            const [aggregate = "", event = ""] = name.split(".");
+            return { tenant_id: tenantId, id, aggregate, event, time: new Date(time), data };
+          }),
         )
         .updateEntity(false)
         .execute();

@@ -24,7 +24,7 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
     await tx.clusters.update(next, cluster.resourceVersion);
     const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
     const data = { name, uid: cluster.id, actor: actor.subject };
-    await shared.publish({ id: newId("evt"), aggregate: "cluster", event: "cordoned", time: now, data });
+    await shared.publish({ id: newId("evt"), event: "cluster.cordoned", time: now, data });
   }
   const moved: Drain["moved"] = [];
   const stays: Drain["stays"] = [];

@@ -61,7 +61,7 @@ export async function recordDrift(
   const { id, name } = instance;
   await recordEvent(tx, id, { type: "Warning", reason: "Drifted", message: summaryOf(drift) }, now);
   const { detectedAt: _, ...data } = drift;
-  await tx.publish({ id: newId("evt"), aggregate: "instance", event: "drifted", time: now, data: { uid: id, name, ...data } });
+  await tx.publish({ id: newId("evt"), event: "instance.drifted", time: now, data: { uid: id, name, ...data } });
   if (policy !== "repair") {
     return policy === "adopt" ? "adopt" : undefined;
   }

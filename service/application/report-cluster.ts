@@ -37,8 +37,13 @@ export async function recordInspection(
       return false;
     }
     const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
-    const data = { name, uid: after.id, ...(inspection.ok ? {} : { reason: inspection.reason }) };
-    await shared.publish({ id: newId("evt"), aggregate: "cluster", event: inspection.ok ? "reachable" : "unreachable", time: now, data });
+    const event = { id: newId("evt"), time: now } as const;
+    const data = { uid: after.id, name };
+    await shared.publish(
+      inspection.ok
+        ? { ...event, event: "cluster.reachable", data }
+        : { ...event, event: "cluster.unreachable", data: { ...data, reason: inspection.reason } },
+    );
     const condition = reachCondition(name, after.state);
     for (const { tenantId, instance } of await tx.clusters.users(name)) {
       const scope = await tx.enter(tenantId);

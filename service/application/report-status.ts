@@ -43,8 +43,7 @@ export async function recordStates(
     });
     await tx.publish({
       id: newId("evt"),
-      aggregate: "instance",
-      event: "phase-changed",
+      event: "instance.phase-changed",
       time: now,
       data: { uid: before.id, name: before.name, from: before.status.phase, to: state.phase, reason: ready?.reason },
     });

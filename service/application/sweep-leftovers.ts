@@ -67,6 +67,6 @@ async function publish(event: "orphaned" | "swept", { uid, found }: HostedInstan
   await deps.transactions.platform(async (tx) => {
     const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
     const time = deps.clock().toISOString();
-    await shared.publish({ id: newId("evt"), aggregate: "instance", event, time, data: { uid, found } });
+    await shared.publish({ id: newId("evt"), event: `instance.${event}`, time, data: { uid, found: [...found] } });
   });
 }

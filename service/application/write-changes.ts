@@ -35,19 +35,14 @@ export async function writeChanges(
   for (const change of inWriteOrder(changes)) {
     const result = await writeChange(tx, change, stamp, deps);
     written.push(result);
-    if (result.op !== "same") {
+    const resource = result.after ?? result.before;
+    if (result.op !== "same" && resource) {
       const scope = await tx.enter(result.tenantId);
       await scope.publish({
         id: newId("evt"),
-        aggregate: AGGREGATES[result.kind],
-        event: EVENTS[result.op],
+        event: `${AGGREGATES[result.kind]}.${EVENTS[result.op]}`,
         time: stamp.now,
-        data: {
-          name: result.name,
-          tenant: result.tenant,
-          uid: (result.after ?? result.before)?.id,
-          actor: stamp.actor.subject,
-        },
+        data: { uid: resource.id, name: result.name, tenant: result.tenant, actor: stamp.actor.subject },
       });
       await recordRequest(scope, result, stamp);
     }

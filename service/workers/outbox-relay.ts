@@ -21,10 +21,10 @@ export function startOutboxRelay(deps: { readonly transactions: Transactions; re
           return false;
         }
         await deps.bus.publish(
-          events.map(({ tenantId, sequence: _, ...event }) => ({
-            subject: `claw.v1.${tenantId}.${event.aggregate}.${event.event}`,
-            id: event.id,
-            payload: { ...event, tenantId },
+          events.map(({ message }) => ({
+            subject: `claw.v1.${message.tenantId}.${message.aggregate}.${message.event}`,
+            id: message.id,
+            payload: message,
           })),
         );
         await tx.outbox.markPublished(events.map((event) => event.sequence));

@@ -233,8 +233,7 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
       }
       await tx.publish({
         id: `evt_${instance.id}_destroyed`,
-        aggregate: "instance",
-        event: "destroyed",
+        event: "instance.destroyed",
         time: now,
         data: { uid: instance.id, name: instance.name },
       });

@@ -1,6 +1,5 @@
 import { EntitySchema } from "typeorm";
 import type { TenantId } from "../../../sdk/contract/index.ts";
-import type { DomainEvent } from "../../../service/application/ports/transactions.ts";
 import { timestamp } from "./columns.ts";
 
 /** An event that is not published yet: the row goes when it is. */
@@ -8,10 +7,10 @@ export interface OutboxEventRow {
   sequence: string;
   tenant_id: TenantId;
   id: string;
-  aggregate: DomainEvent["aggregate"];
+  aggregate: string;
   event: string;
   time: Date;
-  data: DomainEvent["data"];
+  data: object;
 }
 
 export const OutboxEventEntity = new EntitySchema<OutboxEventRow>({

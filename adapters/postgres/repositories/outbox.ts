@@ -1,5 +1,5 @@
-import type { TenantId } from "../../../sdk/contract/index.ts";
-import type { DomainEvent, OutboxRepository } from "../../../service/application/ports/transactions.ts";
+import type { BusMessage } from "../../../sdk/contract/index.ts";
+import type { OutboxRepository } from "../../../service/application/ports/transactions.ts";
 import type { OutboxEventRow } from "../entities/outbox-event.ts";
 import type { Scope } from "../session.ts";
 
@@ -10,7 +10,7 @@ export class PostgresOutboxRepository implements OutboxRepository {
     this.#scope = scope;
   }
 
-  async claim(limit: number): Promise<readonly (DomainEvent & { readonly tenantId: TenantId; readonly sequence: string })[]> {
+  async claim(limit: number): Promise<readonly { readonly sequence: string; readonly message: BusMessage }[]> {
     return this.#scope.run(async (manager) => {
       // One relay at a time: two with disjoint batches would publish a tenant's events out of order. The lock is taken in a
       // statement of its own, so that what the next one sees includes all that the former relay did.
@@ -21,14 +21,9 @@ export class PostgresOutboxRepository implements OutboxRepository {
         return [];
       }
       const rows = await manager.query<OutboxEventRow[]>(`select * from outbox order by sequence limit $1`, [limit]);
-      return rows.map((row) => ({
-        tenantId: row.tenant_id,
-        sequence: row.sequence,
-        id: row.id,
-        aggregate: row.aggregate,
-        event: row.event,
-        time: row.time.toISOString(),
-        data: row.data,
+      return rows.map(({ sequence, tenant_id: tenantId, id, aggregate, event, time, data }) => ({
+        sequence,
+        message: { id, tenantId, aggregate, event, time: time.toISOString(), data } as BusMessage,
       }));
     });
   }

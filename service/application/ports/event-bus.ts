@@ -4,7 +4,7 @@ export interface EventBus {
     events: readonly {
       readonly subject: string;
       readonly id: string;
-      readonly payload: Readonly<Record<string, unknown>>;
+      readonly payload: object;
     }[],
   ): Promise<void>;
   close(): Promise<void>;

@@ -1,4 +1,7 @@
 import type {
+  BusEventData,
+  BusEventName,
+  BusMessage,
   ConfigTemplateId,
   InstanceEvent,
   InstanceId,
@@ -223,17 +226,13 @@ export interface IdempotencyRepository {
   release(key: string): Promise<void>;
 }
 
-/** Something that happened, past tense: published as `claw.v1.<tenantId>.<aggregate>.<event>`. */
-export interface DomainEvent {
-  readonly id: string;
-  readonly aggregate: "instance" | "config" | "tenant" | "project" | "preview" | "cluster" | "usage" | "drift";
-  readonly event: string;
-  readonly time: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
+/** Something that happened, as the bus's catalogue has it. */
+export type DomainEvent = {
+  [Event in BusEventName]: { readonly id: string; readonly event: Event; readonly time: string; readonly data: BusEventData<Event> };
+}[BusEventName];
 export interface OutboxRepository {
   /** Unpublished events in order, or none while another transaction relays: two at once would publish out of order. */
-  claim(limit: number): Promise<readonly (DomainEvent & { readonly tenantId: TenantId; readonly sequence: string })[]>;
+  claim(limit: number): Promise<readonly { readonly sequence: string; readonly message: BusMessage }[]>;
   markPublished(sequences: readonly string[]): Promise<void>;
 }
 export interface WorkRepository {

@@ -48,7 +48,7 @@ async function aFullTenant(): Promise<TenantId> {
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
-    await tx.publish({ id: newId("evt"), aggregate: "instance", event: "created", time: now, data: {} });
+    await tx.publish({ id: newId("evt"), event: "cluster.reachable", time: now, data: { uid: "cls_1", name: "east" } });
   });
   await database.pool.query(
     `insert into config_rollouts select $1, tenant_id, template_id, version, '{}', '{}', 'Pending', now(), now() from config_versions

@@ -12,7 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const anEvent = () => ({ id: newId("evt"), aggregate: "instance", event: "created", time: new Date().toISOString(), data: {} }) as const;
+const anEvent = () =>
+  ({ id: newId("evt"), event: "cluster.reachable", time: new Date().toISOString(), data: { uid: "cls_1", name: "east" } }) as const;
 const outboxSize = async () => Number((await database.pool.query<{ count: string }>(`select count(*) from outbox`)).rows[0]?.count);
 
 describe("Transactions", () => {
