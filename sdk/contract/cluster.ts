@@ -1,10 +1,14 @@
 import { z } from "zod";
+import { boundedRecord, DisplayNameSchema } from "./bounds.ts";
 import { ConditionSchema, LabelsSchema, MetadataInputSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 
 /** The name of the control plane's own host, where instances are processes: it is always there, and no Cluster may be called so. */
 export const LOCAL_CLUSTER = "local";
 
-const TolerationSchema = z.strictObject({ key: z.string().min(1), value: z.string().optional() });
+/** Kubernetes' own, and any other text of that length. */
+const TaintKeySchema = z.string().min(1).max(317);
+const TaintValueSchema = z.string().max(63);
+const TolerationSchema = z.strictObject({ key: TaintKeySchema, value: TaintValueSchema.optional() });
 
 /**
  * Where an instance is to run: one cluster by name, or any whose labels match. Decided when the instance is created, and kept until its
@@ -15,13 +19,18 @@ export const PlacementSchema = z
     cluster: NameSchema.optional(),
     selector: LabelsSchema.optional(),
     /** Taints of clusters that `selector` may choose all the same; one without a value takes any. */
-    tolerations: z.array(TolerationSchema).default([]),
+    tolerations: z.array(TolerationSchema).max(64).default([]),
   })
   .refine((placement) => (placement.cluster === undefined) !== (placement.selector === undefined), "give either 'cluster' or 'selector'");
 export type Placement = z.infer<typeof PlacementSchema>;
 
 const isSocketUrl = (text: string) => URL.canParse(text) && ["ws:", "wss:"].includes(new URL(text).protocol);
-const CidrSchema = z.union([z.cidrv4(), z.cidrv6()]);
+const CidrSchema = z.union([z.cidrv4().max(64), z.cidrv6().max(64)]);
+
+/** The name of an object of the cluster's. */
+const ObjectNameSchema = z.string().min(1).max(253);
+const ImageSchema = z.string().min(1).max(512);
+const HostSchema = z.string().min(1).max(512);
 
 /** What instances may add up to on a cluster; an absent bound is what its nodes offer. */
 export const ClusterCapacitySchema = z.strictObject({
@@ -31,15 +40,18 @@ export const ClusterCapacitySchema = z.strictObject({
 });
 
 export const ClusterSpecSchema = z.strictObject({
-  displayName: z.string().optional(),
+  displayName: DisplayNameSchema.optional(),
   /** How the control plane gets in. A kubeconfig may use certificates, tokens or an `exec` plugin; it is never answered again. */
   credentials: z.discriminatedUnion("source", [
     z.strictObject({
       source: z.literal("kubeconfig"),
       /** The text itself; `[secret]` keeps the stored one. */
-      kubeconfig: z.string().min(1),
+      kubeconfig: z
+        .string()
+        .min(1)
+        .max(256 * 1024),
       /** The kubeconfig's own current context when absent. */
-      context: z.string().optional(),
+      context: z.string().max(512).optional(),
     }),
     /** The service account of the pod that the control plane runs in. */
     z.strictObject({ source: z.literal("inCluster") }),
@@ -47,38 +59,41 @@ export const ClusterSpecSchema = z.strictObject({
   /** Takes no new instances: `claw clusters drain` sets it. */
   unschedulable: z.boolean().default(false),
   /** Keeps away instances that choose by selector and do not tolerate it. */
-  taints: z.array(z.strictObject({ key: z.string().min(1), value: z.string().default("") })).default([]),
+  taints: z
+    .array(z.strictObject({ key: TaintKeySchema, value: TaintValueSchema.default("") }))
+    .max(64)
+    .default([]),
   capacity: ClusterCapacitySchema.default({}),
   /** Whether ClawInstances, ConfigTemplates and Tenants that are written to the cluster itself (`kubectl apply`) count. */
   crds: z.boolean().default(false),
   /** Where agents dial the control plane, as seen from the cluster's pods: `wss://claw.example.com/agent/v1`. */
-  agentUrl: z.string().refine(isSocketUrl, "not a ws:// or wss:// URL"),
+  agentUrl: z.string().max(2048).refine(isSocketUrl, "not a ws:// or wss:// URL"),
   images: z.strictObject({
     /** The agent's image. */
-    agent: z.string().min(1),
+    agent: ImageSchema,
     /** Claw type → its image; `${version}` stands for the instance's version. */
-    claws: z.record(z.string(), z.string().min(1)).default({}),
+    claws: boundedRecord(z.string().max(63), ImageSchema, 100).default({}),
     pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).default("IfNotPresent"),
     /** Secrets of the tenants' namespaces that hold registry credentials. */
-    pullSecrets: z.array(NameSchema).default([]),
+    pullSecrets: z.array(NameSchema).max(64).default([]),
   }),
   /** Of the instances' volumes; the cluster's default class when absent. */
-  storageClass: z.string().min(1).optional(),
+  storageClass: ObjectNameSchema.optional(),
   /** A PriorityClass that the cluster has. */
-  priorityClass: z.string().min(1).optional(),
+  priorityClass: ObjectNameSchema.optional(),
   networkPolicy: z
     .strictObject({
       enabled: z.boolean().default(true),
       /** Where the control plane is: what agents may always reach. */
-      controlPlaneCidrs: z.array(CidrSchema).default([]),
+      controlPlaneCidrs: z.array(CidrSchema).max(256).default([]),
       /** What claws may reach besides, on any port. */
-      allowedEgress: z.array(CidrSchema).default([]),
+      allowedEgress: z.array(CidrSchema).max(256).default([]),
     })
     .prefault({}),
   /** For instances with `network.expose`; `host` may use `${instance}` and `${tenant}`. */
-  ingress: z.strictObject({ className: z.string().min(1), host: z.string().min(1), tlsSecret: z.string().min(1).optional() }).optional(),
+  ingress: z.strictObject({ className: ObjectNameSchema, host: HostSchema, tlsSecret: ObjectNameSchema.optional() }).optional(),
   /** The same by a Gateway that the cluster has. */
-  gateway: z.strictObject({ name: z.string().min(1), namespace: NameSchema.optional(), host: z.string().min(1) }).optional(),
+  gateway: z.strictObject({ name: ObjectNameSchema, namespace: NameSchema.optional(), host: HostSchema }).optional(),
   /** Whether draining a node by the cluster's own means may end claws there; otherwise only the control plane moves them. */
   evictable: z.boolean().default(true),
   /** A tenant's namespace is this and the tenant's name. Can't be changed while the cluster is in use. */
@@ -115,7 +130,7 @@ export const ClusterStatusSchema = z.object({
 });
 export type ClusterStatus = z.infer<typeof ClusterStatusSchema>;
 
-export const ClusterInputSchema = manifestOf("Cluster", ClusterSpecSchema).extend({
+export const ClusterInputSchema = manifestOf("Cluster", ClusterSpecSchema).safeExtend({
   metadata: MetadataInputSchema.extend({
     name: NameSchema.refine((name) => name !== LOCAL_CLUSTER, "'local' is the control plane's host"),
   }),

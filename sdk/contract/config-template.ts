@@ -1,17 +1,21 @@
 import { z } from "zod";
+import { boundedRecord, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
-import { ConditionSchema, JsonValueSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
+import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 import { SECRET_MASK } from "./property-diff.ts";
 
 /** A variable of a template. Its name is a dotted path in the unified config: `model.name`, `memory.limit`. */
 export const ConfigVariableSchema = z
   .strictObject({
-    name: z.string().regex(/^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_-]+)*$/, "a dotted path such as 'model.name'"),
+    name: z
+      .string()
+      .max(512)
+      .regex(/^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_-]+)*$/, "a dotted path such as 'model.name'"),
     type: z.enum(["string", "number", "boolean", "object", "array"]),
     default: JsonValueSchema.optional(),
     required: z.boolean().default(false),
     secret: z.boolean().default(false),
-    description: z.string().default(""),
+    description: TextSchema.default(""),
   })
   .refine((v) => v.default === undefined || v.default === SECRET_MASK || matchesVariableType(v.type, v.default), {
     message: "the default does not have the variable's type",
@@ -32,14 +36,14 @@ export function matchesVariableType(type: "string" | "number" | "boolean" | "obj
 }
 
 export const ConfigTemplateSpecSchema = z.strictObject({
-  description: z.string().default(""),
-  variables: z.array(ConfigVariableSchema).default([]),
+  description: TextSchema.default(""),
+  variables: z.array(ConfigVariableSchema).max(1000).default([]),
   /** Name of the adapter that turns it into a claw's files: `OpenClawAdapter`. */
   adapter: TypeNameSchema,
   /** The author's own version text; published versions are numbered by the service. */
   version: VersionSchema.default("1.0.0"),
   /** Native config of the claw, merged below the variables: for settings that no variable covers. */
-  base: z.record(z.string(), JsonValueSchema).default({}),
+  base: boundedRecord(z.string().max(512), JsonValueSchema, 1000).default({}),
 });
 export type ConfigTemplateSpec = z.infer<typeof ConfigTemplateSpecSchema>;
 
@@ -72,9 +76,11 @@ export const ConfigVersionSchema = z.object({
 export type ConfigVersion = z.infer<typeof ConfigVersionSchema>;
 export const ConfigVersionPageSchema = pageOf(ConfigVersionSchema);
 
-export const PublishRequestSchema = z.strictObject({ message: z.string().default("") });
+export const PublishRequestSchema = z.strictObject({ message: TextSchema.default("") });
 /** Values for the template's variables. */
-export const ValidateRequestSchema = z.strictObject({ values: z.record(z.string(), JsonValueSchema).default({}) });
+export const ValidateRequestSchema = z.strictObject({
+  values: boundedRecord(z.string().max(512), JsonValueSchema, 1000, { bytes: SPEC_BYTES_MAX }).default({}),
+});
 
 export const ConfigValidationSchema = z.object({
   valid: z.boolean(),

@@ -142,7 +142,20 @@ function structural(
 }
 
 /** Keywords that mean the same in a structural schema. */
-const KEPT = ["type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "required", "format"];
+const KEPT = [
+  "type",
+  "enum",
+  "pattern",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "minItems",
+  "maxItems",
+  "maxProperties",
+  "required",
+  "format",
+];
 
 function toStructural(
   schema: Json,
@@ -153,7 +166,12 @@ function toStructural(
   const inner = (value: unknown, name: string) => toStructural(value as Json, `${path}.${name}`, rules, keys);
   const { properties, items, additionalProperties, anyOf } = schema;
   if (Array.isArray(anyOf) && anyOf.length === 2) {
-    return { "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }], pattern: quantityPattern };
+    return {
+      "x-kubernetes-int-or-string": true,
+      anyOf: [{ type: "integer" }, { type: "string" }],
+      pattern: quantityPattern,
+      maxLength: 32,
+    };
   }
   if (schema["type"] === undefined) {
     // Any JSON.

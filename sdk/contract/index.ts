@@ -1,5 +1,6 @@
 /** The contract of Open Cluster Claw: zod schemas of every resource and route, ids, error codes. Imports zod only. */
 export * from "./agent.ts";
+export * from "./bounds.ts";
 export * from "./bus-events.ts";
 export * from "./cluster.ts";
 export * from "./config-template.ts";

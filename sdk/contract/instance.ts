@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { JsonValueSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
-import { ConditionSchema, JsonValueSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
+import { ConditionSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 
 export const InstancePhase = {
@@ -26,7 +27,10 @@ export const InstanceSpecSchema = z.strictObject({
     .strictObject({
       /** The ConfigTemplate; the type's own defaults when absent. */
       template: NameSchema.optional(),
-      overrides: z.array(z.strictObject({ key: ConfigKeySchema, value: JsonValueSchema })).default([]),
+      overrides: z
+        .array(z.strictObject({ key: ConfigKeySchema, value: JsonValueSchema }))
+        .max(1000)
+        .default([]),
     })
     .prefault({}),
   storage: z

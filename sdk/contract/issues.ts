@@ -38,6 +38,11 @@ function describe(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown): P
         ? [{ path, message, fix: "correct the value" }]
         : issue.errors.flat().flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, schema, input));
     }
+    case "invalid_key": {
+      const [key, ...holders] = issue.path.toReversed();
+      const inner = { path: [...holders.toReversed(), clip(String(key))] };
+      return issue.issues.flatMap((what) => describe({ ...what, ...inner }, schema, input));
+    }
     case "invalid_value": {
       const given = valueAt(input, issue.path);
       const options = issue.values.map(String);
@@ -52,8 +57,14 @@ function describe(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown): P
     case "too_small":
       return [{ path, message, fix: `give at least ${issue.minimum}` }];
     default:
-      return [{ path, message, fix: "correct the value" }];
+      return [{ path, message, fix: fixOf(issue) ?? "correct the value" }];
   }
+}
+
+/** What a check of our own says to do. */
+function fixOf(issue: z.core.$ZodIssue): string | undefined {
+  const fix: unknown = issue.code === "custom" ? issue.params?.["fix"] : undefined;
+  return typeof fix === "string" ? fix : undefined;
 }
 
 function notOneOf(path: string, given: unknown, options: readonly string[]): ProblemIssue {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TextSchema } from "./bounds.ts";
 import { ClusterInputSchema } from "./cluster.ts";
 import { ConfigTemplateInputSchema } from "./config-template.ts";
 import { ClawInstanceInputSchema } from "./instance.ts";
@@ -32,7 +33,7 @@ export const ChangeSchema = z.discriminatedUnion("action", [
   z.strictObject({ action: z.literal("restart"), name: NameSchema }),
   z.strictObject({ action: z.literal("kill"), name: NameSchema }),
   /** Publishes the template's current spec. */
-  z.strictObject({ action: z.literal("publish"), name: NameSchema, message: z.string().optional() }),
+  z.strictObject({ action: z.literal("publish"), name: NameSchema, message: TextSchema.optional() }),
 ]);
 export type Change = z.infer<typeof ChangeSchema>;
 

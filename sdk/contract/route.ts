@@ -1,6 +1,9 @@
 import { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
 
+/** What one resource comes to at most, with room for the status that a client sends back. */
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+
 /** One route as data: the server registers it, the client calls it, OpenAPI describes it. `operationId` is `area.verb`. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -13,8 +16,10 @@ export interface Route {
   /** What is not in it is refused, as everywhere. */
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** For documents, which are larger than requests and may hold any text. @default 4 MiB */
+  /** @default {@link BODY_BYTES_MAX} */
   readonly bodyBytesMax?: number;
+  /** The body is a document of somebody else's form, which may hold any text, and more of it than our bounds. */
+  readonly isDocument?: true;
   /** Success status and body. 202: accepted, and reconciled later. */
   readonly success: 200 | 201 | 202 | 204;
   readonly response?: z.ZodType;
@@ -22,7 +27,7 @@ export interface Route {
   readonly errors?: readonly ErrorCode[];
 }
 
-export const idParams = z.object({ id: z.string().describe("uid or name") });
+export const idParams = z.object({ id: z.string().max(128).describe("uid or name") });
 
 /** A write of desired state can be asked for as a diff first: it answers 200 and a Preview then, and changes nothing. */
 export const writeQuery = z.strictObject({

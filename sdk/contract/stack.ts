@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { boundedRecord } from "./bounds.ts";
 import { DriftSchema } from "./instance.ts";
 import { pageOf } from "./meta.ts";
 
@@ -6,17 +7,24 @@ import { pageOf } from "./meta.ts";
 export const StackEngineSchema = z.enum(["embedded", "cli"]);
 export type StackEngine = z.infer<typeof StackEngineSchema>;
 
-const StackResourceSchema = z.looseObject({ urn: z.string().min(1), type: z.string().min(1) });
+/** More than a tenant's part of a cluster comes to. */
+const RESOURCES_MAX = 200_000;
+const StackResourceSchema = z.looseObject({ urn: z.string().min(1).max(4096), type: z.string().min(1).max(1024) });
 
 /** A stack's state in Pulumi's own form: what `pulumi stack export` prints and `pulumi stack import` takes. */
 export const StackExportSchema = z.object({
   version: z.int(),
-  features: z.array(z.string()).optional(),
+  features: z.array(z.string().max(256)).max(100).optional(),
   deployment: z.looseObject({
-    manifest: z.looseObject({ magic: z.string().optional(), version: z.string().optional() }).optional(),
-    secrets_providers: z.looseObject({ type: z.string(), state: z.record(z.string(), z.unknown()).optional() }).optional(),
-    resources: z.array(StackResourceSchema).optional(),
-    pending_operations: z.array(z.looseObject({ type: z.string(), resource: StackResourceSchema })).optional(),
+    manifest: z.looseObject({ magic: z.string().max(256).optional(), version: z.string().max(256).optional() }).optional(),
+    secrets_providers: z
+      .looseObject({ type: z.string().max(256), state: boundedRecord(z.string().max(256), z.unknown(), 100).optional() })
+      .optional(),
+    resources: z.array(StackResourceSchema).max(RESOURCES_MAX).optional(),
+    pending_operations: z
+      .array(z.looseObject({ type: z.string().max(256), resource: StackResourceSchema }))
+      .max(RESOURCES_MAX)
+      .optional(),
   }),
 });
 export type StackExport = z.infer<typeof StackExportSchema>;

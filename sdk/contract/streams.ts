@@ -13,7 +13,7 @@ export interface Stream {
 }
 
 /** The tenant of browsers, which can't set `X-Claw-Tenant` on a WebSocket. */
-const streamQuery = z.strictObject({ tenant: z.string().optional().describe("for browsers: the tenant's name") });
+const streamQuery = z.strictObject({ tenant: z.string().max(63).optional().describe("for browsers: the tenant's name") });
 const side = (fallback: number) => z.coerce.number().int().min(1).max(1000).default(fallback);
 
 /** How many log lines a read or a stream of logs begins with. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DisplayNameSchema, TextSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionSchema, manifestOf, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 
@@ -19,11 +20,14 @@ export const QuotaStatusSchema = z.object({
 export type QuotaStatus = z.infer<typeof QuotaStatusSchema>;
 
 export const TenantSpecSchema = z.strictObject({
-  displayName: z.string().optional(),
+  displayName: DisplayNameSchema.optional(),
   quota: QuotaSchema.default({}),
   /** Access policies by name: `max-replicas`, `allowed-types`, `allowed-versions`, `allowed-models` (comma-separated lists). */
-  policies: z.array(z.strictObject({ name: z.string().min(1), value: z.string() })).default([]),
-  admins: z.array(z.string()).default([]),
+  policies: z
+    .array(z.strictObject({ name: z.string().min(1).max(63), value: TextSchema }))
+    .max(64)
+    .default([]),
+  admins: z.array(z.string().max(320)).max(256).default([]),
   /** Of new instances that name none of their own. */
   placement: PlacementSchema.optional(),
 });
@@ -36,7 +40,7 @@ export const TenantSchema = resourceOf("Tenant", TenantSpecSchema, z.object({ in
 export type Tenant = z.infer<typeof TenantSchema>;
 export const TenantPageSchema = pageOf(TenantSchema);
 
-export const ProjectSpecSchema = z.strictObject({ displayName: z.string().optional(), quota: QuotaSchema.default({}) });
+export const ProjectSpecSchema = z.strictObject({ displayName: DisplayNameSchema.optional(), quota: QuotaSchema.default({}) });
 export type ProjectSpec = z.infer<typeof ProjectSpecSchema>;
 
 export const ProjectInputSchema = manifestOf("Project", ProjectSpecSchema.prefault({}));

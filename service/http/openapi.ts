@@ -192,7 +192,7 @@ function parametersOf(schema: z.ZodObject | undefined, place: "path" | "query"):
 
 type Direction = "input" | "output";
 
-const SAME_BOTH_WAYS = /(Input|Request|Value|Kind|Name|Size)$/;
+const SAME_BOTH_WAYS = /(Input|Request|Value|Key|Text|Kind|Name|Size)$/;
 /** Every exported schema of the contract by its name: `ProjectSpecSchema` is the component `ProjectSpec` in answers, `ProjectSpecInput` in requests. */
 const registries: Readonly<Record<Direction, z.core.$ZodRegistry<{ id: string }>>> = { input: z.registry(), output: z.registry() };
 for (const [name, value] of Object.entries(contract)) {

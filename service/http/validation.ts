@@ -1,21 +1,29 @@
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from "fastify/types/schema.js";
 import type { z } from "zod";
 import { ClawError, issuesOf, type ProblemIssue } from "../../sdk/contract/index.ts";
+import { withoutBounds } from "./without-bounds.ts";
 
 /** Deeper than anything that means something, and far from what recursion can't take. */
 const DEPTH_MAX = 200;
+/** Many times what a thousand manifests hold, and parsed within a fraction of a second. */
+const VALUES_MAX = 200_000;
+
+interface Limits {
+  readonly accepts: (text: string) => boolean;
+  readonly valuesMax: number;
+}
 
 /** Requests are parsed by the contract's schemas: what they don't know is refused, with every fault named. */
-export const validatorCompiler = parsing(isText);
+export const validatorCompiler = parsing({ accepts: isText, valuesMax: VALUES_MAX });
 /** Documents may hold any text. */
-export const documentValidatorCompiler = parsing(() => true);
+export const documentValidatorCompiler = parsing({ accepts: () => true, valuesMax: Number.POSITIVE_INFINITY });
 
-function parsing(accepts: (text: string) => boolean): FastifySchemaCompiler<unknown> {
+function parsing(limits: Limits): FastifySchemaCompiler<unknown> {
   return ({ schema }) =>
     (data: unknown) => {
       // Fastify says null for a body that is not there.
       const given = data ?? undefined;
-      const fault = unstorable(given, accepts);
+      const fault = unstorable(given, limits);
       if (fault) {
         return { error: invalid([fault]) };
       }
@@ -26,10 +34,10 @@ function parsing(accepts: (text: string) => boolean): FastifySchemaCompiler<unkn
 }
 
 /** Answers hold what their schema has and nothing else. */
-export const serializerCompiler: FastifySerializerCompiler<z.ZodType> =
-  ({ schema }) =>
-  (data) =>
-    JSON.stringify(schema.parse(data));
+export const serializerCompiler: FastifySerializerCompiler<z.ZodType> = ({ schema }) => {
+  const answer = withoutBounds(schema);
+  return (data) => JSON.stringify(answer.parse(data));
+};
 
 /** A request that is wrong where the issues say. */
 export function invalid(issues: readonly ProblemIssue[]): ClawError {
@@ -39,42 +47,49 @@ export function invalid(issues: readonly ProblemIssue[]): ClawError {
   });
 }
 
-interface Item {
-  readonly value: unknown;
-  readonly parent?: Item;
+/** A list or an object, and where it is. */
+interface Holder {
+  readonly value: object;
+  readonly parent?: Holder;
   readonly key?: string;
   readonly depth: number;
 }
 
-/** What no store and no parser of ours could take: NUL, half of a surrogate pair, or nesting without end. */
-function unstorable(data: unknown, accepts: (text: string) => boolean): ProblemIssue | undefined {
-  const left: Item[] = [{ value: data, depth: 0 }];
-  for (let item = left.pop(); item; item = left.pop()) {
-    const { value, depth } = item;
-    if (typeof value === "string" && !accepts(value)) {
-      return { path: pathOf(item), message: "holds characters that are not text", fix: "take out NUL and halves of surrogate pairs" };
-    }
-    if (typeof value !== "object" || value === null) {
-      continue;
-    }
+const NOT_TEXT = { fix: "take out NUL and halves of surrogate pairs" };
+
+/** What no store and no parser of ours could take: NUL, half of a surrogate pair, nesting without end, or more than can be parsed at once. */
+function unstorable(data: unknown, { accepts, valuesMax }: Limits): ProblemIssue | undefined {
+  const left: Holder[] = [{ value: { "": data }, depth: -1 }];
+  let values = 0;
+  for (let holder = left.pop(); holder; holder = left.pop()) {
+    const { value, depth } = holder;
     if (depth === DEPTH_MAX) {
-      return { path: pathOf(item).slice(0, 100), message: `is nested more than ${DEPTH_MAX} levels deep`, fix: "nest less" };
+      return { path: pathOf(holder).slice(0, 100), message: `is nested more than ${DEPTH_MAX} levels deep`, fix: "nest less" };
     }
-    for (const [key, child] of Object.entries(value)) {
-      if (!accepts(key)) {
-        return {
-          path: pathOf(item),
-          message: "has a key of characters that are not text",
-          fix: "take out NUL and halves of surrogate pairs",
-        };
+    // Counted before anything is done with each of them.
+    const keys = Array.isArray(value) ? undefined : Object.keys(value);
+    values += (keys ?? (value as unknown[])).length;
+    if (values > valuesMax) {
+      return { path: pathOf(holder), message: `the request holds more than ${valuesMax} values`, fix: "send less, or in several requests" };
+    }
+    const children: readonly unknown[] = keys === undefined ? (value as unknown[]) : Object.values(value);
+    for (const [index, child] of children.entries()) {
+      const key = keys?.[index] ?? String(index);
+      if (keys !== undefined && !accepts(key)) {
+        return { path: pathOf(holder), message: "has a key of characters that are not text", ...NOT_TEXT };
       }
-      left.push({ value: child, parent: item, key, depth: depth + 1 });
+      if (typeof child === "string" && !accepts(child)) {
+        return { path: pathOf({ value: {}, parent: holder, key, depth }), message: "holds characters that are not text", ...NOT_TEXT };
+      }
+      if (typeof child === "object" && child !== null) {
+        left.push({ value: child, parent: holder, key, depth: depth + 1 });
+      }
     }
   }
   return undefined;
 }
 
-function pathOf({ parent, key }: Item): string {
+function pathOf({ parent, key }: Holder): string {
   if (!parent || key === undefined) {
     return "";
   }

@@ -34,6 +34,7 @@ export const serviceRoutes = {
     summary: "Preview changes: what would be created, updated, replaced and deleted",
     scope: "authenticated",
     body: PreviewRequestSchema,
+    bodyBytesMax: 4 * 1024 * 1024,
     success: 201,
     response: PreviewSchema,
     errors: [...previewed],

@@ -32,6 +32,7 @@ export const stackRoutes = {
     params: id,
     body: StackExportSchema,
     bodyBytesMax: 512 * 1024 * 1024,
+    isDocument: true,
     success: 200,
     response: StackImportedSchema,
     errors: ["tenant.not_found", "stack.not_found", "stack.invalid", "stack.locked"],
@@ -46,6 +47,7 @@ export const stackRoutes = {
       limit: z.coerce.number().int().min(1).max(500).default(50),
       cursor: z
         .string()
+        .max(6)
         .regex(/^\d{1,6}$/)
         .optional(),
     }),

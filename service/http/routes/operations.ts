@@ -27,7 +27,8 @@ function register(app: FastifyInstance, id: OperationId, route: Route, deps: App
       ...(route.body && { body: route.body }),
       response: responsesOf(route),
     },
-    ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax, validatorCompiler: documentValidatorCompiler }),
+    ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
+    ...(route.isDocument && { validatorCompiler: documentValidatorCompiler }),
     onRequest: (request) => authenticate(request, route.scope, deps),
     handler: async (request, reply) => {
       const ctx = await contextOf(request, route.scope, deps, tenantHeaderOf(request), ifMatchOf(request, route));

@@ -87,7 +87,7 @@ function plausible(bodies: fc.Arbitrary<unknown>, names: readonly string[]): fc.
 async function send(route: Route, { id, query, body, headers }: Asked): Promise<Response> {
   const url = new URL(`${service.url}/api/v1${route.path.replace(":id", encodeURIComponent(id))}`);
   for (const [key, value] of Object.entries((query ?? {}) as Record<string, unknown>)) {
-    url.searchParams.set(key, String(value));
+    url.searchParams.set(key, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
   const hasBody = route.method !== "GET" && body !== undefined;
   const { "content-type": contentType, ...rest } = headers;
