@@ -42,17 +42,47 @@ export async function listPage<Row extends { id: string }, T>(
     conditions.push(`(${sort.sql}, ${listing.id}) ${sort.descending ? "<" : ">"} (${key}, ${bind(after.id)})`);
   }
   const direction = sort.descending ? "desc" : "asc";
-  const rows = await manager.query<(Row & { sort_key: string | Date })[]>(
-    `select ${listing.columns}, ${sort.sql} as sort_key from ${listing.from}
-     where ${conditions.join(" and ")}
-     order by ${sort.sql} ${direction}, ${listing.id} ${direction}
-     limit ${bind(query.limit + 1)}`,
+  const sql = `select ${listing.columns}, ${sort.sql} as sort_key from ${listing.from} where ${conditions.join(" and ")}`;
+  return readPage<Row & { sort_key: string | Date }, T>(manager, {
+    sql,
     parameters,
+    order: `sort_key ${direction}, id ${direction}`,
+    limit: query.limit,
+    toDomain,
+    cursorOf: (last) => formatCursor(sort, last),
+  });
+}
+
+/** What the rows of a page come to at most; a row that is larger is a page of its own. */
+export const PAGE_BYTES_MAX = 1024 * 1024;
+
+/** Reads the first page of a query's rows: as many as it may have, and as fit into its bytes. The rest is not loaded. */
+export async function readPage<Row extends object, T>(
+  manager: EntityManager,
+  page: {
+    readonly sql: string;
+    readonly parameters: readonly unknown[];
+    readonly order: string;
+    readonly limit: number;
+    readonly toDomain: (row: Row) => T;
+    readonly cursorOf: (last: Row) => string;
+  },
+): Promise<Page<T>> {
+  const { sql, parameters, order, limit, toDomain, cursorOf } = page;
+  const rows = await manager.query<(Row & { page_found: string })[]>(
+    `select * from (
+       select counted.*, count(*) over () as page_found, row_number() over so_far as page_place,
+              sum(octet_length(counted::text)) over so_far as page_bytes
+       from (${sql} order by ${order} limit ${limit + 1}) counted
+       window so_far as (order by ${order} rows unbounded preceding)
+     ) page
+     where page_place = 1 or (page_place <= ${limit} and page_bytes <= ${PAGE_BYTES_MAX})
+     order by page_place`,
+    [...parameters],
   );
-  const items = rows.slice(0, query.limit);
-  const last = items.at(-1);
-  const page = { items: items.map(toDomain) };
-  return rows.length > query.limit && last ? { ...page, nextCursor: formatCursor(sort, last) } : page;
+  const last = rows.at(-1);
+  const items = rows.map(toDomain);
+  return last && Number(last.page_found) > rows.length ? { items, nextCursor: cursorOf(last) } : { items };
 }
 
 interface Sort {
@@ -135,4 +165,17 @@ function decode(cursor: string): unknown[] {
   } catch {
     return [];
   }
+}
+
+/** The cursor of a list that is in the order of a number. */
+export function formatNumberCursor(last: string | number): string {
+  return Buffer.from(String(last)).toString("base64url");
+}
+
+export function parseNumberCursor(cursor: string, digitsMax = 18): string {
+  const number = Buffer.from(cursor, "base64url").toString();
+  if (!/^\d+$/.test(number) || number.length > digitsMax) {
+    throw invalidQuery("cursor", "this is not a cursor of this list", "start again without one");
+  }
+  return number;
 }

@@ -58,7 +58,7 @@ const table = {
   "configs.get": ["GET", "/configs/:id", "none", "json"],
   "configs.replace": ["PUT", "/configs/:id", "body", "json"],
   "configs.delete": ["DELETE", "/configs/:id", "none", "none"],
-  "configs.versions": ["GET", "/configs/:id/versions", "none", "page"],
+  "configs.versions": ["GET", "/configs/:id/versions", "query", "page"],
   "configs.publish": ["POST", "/configs/:id/publish", "body", "json"],
   "configs.validate": ["POST", "/configs/:id/validate", "body", "json"],
   "tenants.list": ["GET", "/tenants", "query", "page"],

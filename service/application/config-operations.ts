@@ -39,18 +39,20 @@ export function configOperations(deps: ApplicationDependencies): ConfigOperation
         () => undefined,
       );
     },
-    "configs.versions": async (ctx, { params }) => {
+    "configs.versions": async (ctx, { params, query }) => {
       const template = await find(ctx, params.id);
-      const versions = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.templates.listVersions(template.id));
-      return { items: versions.map(presentVersion) };
+      const page = await deps.transactions.tenant(tenantIn(ctx).id, (tx) =>
+        tx.templates.listVersions(template.id, query.limit, query.cursor),
+      );
+      return { ...page, items: page.items.map(presentVersion) };
     },
     "configs.publish": async (ctx, { params, body, query }) => {
       const { name } = await find(ctx, params.id);
       const tenant = tenantIn(ctx);
       const change = { action: "publish", name, message: body.message, tenant: tenant.name } as const;
-      return writeOrPreview(ctx, query, change, deps, async ({ after }) => {
+      return writeOrPreview(ctx, query, change, deps, async ({ after }, tx) => {
         const { id, publishedVersion } = after as ConfigTemplate;
-        const version = await deps.transactions.tenant(tenant.id, (tx) => tx.templates.findVersion(id, publishedVersion));
+        const version = await (await tx.enter(tenant.id)).templates.findVersion(id, publishedVersion);
         if (!version) {
           throw new ClawError("service.internal", `version ${publishedVersion} of '${name}' is missing`);
         }

@@ -84,7 +84,11 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
           return former;
         };
         let publishedDigest = template.publishedDigest;
-        for (const version of [...(await tx.templates.listVersions(template.id))].reverse()) {
+        for (let number = 1; number <= template.publishedVersion; number++) {
+          const version = await tx.templates.findVersion(template.id, number);
+          if (!version) {
+            continue;
+          }
           const spec = reseal(version.spec);
           const digest = digestOf(spec);
           if (digest !== digestOf(version.spec)) {

@@ -5,7 +5,7 @@ import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { ConfigTemplateEntity, type ConfigTemplateRow } from "../entities/config-template.ts";
 import { ConfigVersionEntity, type ConfigVersionRow } from "../entities/config-version.ts";
-import { type Listing, listPage } from "../list-page.ts";
+import { formatNumberCursor, type Listing, listPage, parseNumberCursor, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
 import { insertRow, notFound, updateRow } from "./rows.ts";
 
@@ -130,11 +130,18 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
     );
   }
 
-  async listVersions(id: ConfigTemplateId): Promise<readonly ConfigVersion[]> {
-    const rows = await this.#scope.run((manager) =>
-      manager.query<ConfigVersionRow[]>(`select * from config_versions where template_id = $1 order by version desc`, [id]),
+  async listVersions(id: ConfigTemplateId, limit: number, cursor?: string): Promise<Page<ConfigVersion>> {
+    const before = cursor === undefined ? null : parseNumberCursor(cursor, 9);
+    return this.#scope.run((manager) =>
+      readPage<ConfigVersionRow, ConfigVersion>(manager, {
+        sql: `select * from config_versions where template_id = $1 and ($2::integer is null or version < $2)`,
+        parameters: [id, before],
+        order: "version desc",
+        limit,
+        toDomain: toVersion,
+        cursorOf: ({ version }) => formatNumberCursor(version),
+      }),
     );
-    return rows.map(toVersion);
   }
 
   async findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined> {

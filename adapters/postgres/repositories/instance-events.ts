@@ -1,7 +1,7 @@
 import type { InstanceEvent, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
 import type { InstanceEventRepository, Page } from "../../../service/application/ports/transactions.ts";
 import type { InstanceEventRow } from "../entities/instance-event.ts";
-import { invalidQuery } from "../selectors.ts";
+import { formatNumberCursor, parseNumberCursor, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
 
 export class PostgresInstanceEventRepository implements InstanceEventRepository {
@@ -42,21 +42,17 @@ export class PostgresInstanceEventRepository implements InstanceEventRepository 
   }
 
   async list(instanceId: string, limit: number, cursor?: string): Promise<Page<InstanceEvent>> {
-    const before = cursor === undefined ? undefined : Buffer.from(cursor, "base64url").toString();
-    if (before !== undefined && !/^\d{1,18}$/.test(before)) {
-      throw invalidQuery("cursor", "this is not a cursor of this list", "start again without one");
-    }
-    const rows = await this.#scope.run((manager) =>
-      manager.query<InstanceEventRow[]>(
-        `select * from instance_events where instance_id = $1 and ($2::bigint is null or sequence < $2)
-         order by sequence desc limit $3`,
-        [instanceId, before ?? null, limit + 1],
-      ),
+    const before = cursor === undefined ? null : parseNumberCursor(cursor);
+    return this.#scope.run((manager) =>
+      readPage<InstanceEventRow, InstanceEvent>(manager, {
+        sql: `select * from instance_events where instance_id = $1 and ($2::bigint is null or sequence < $2)`,
+        parameters: [instanceId, before],
+        order: "sequence desc",
+        limit,
+        toDomain: toEvent,
+        cursorOf: ({ sequence }) => formatNumberCursor(sequence),
+      }),
     );
-    const items = rows.slice(0, limit);
-    const last = items.at(-1);
-    const page = { items: items.map(toEvent) };
-    return rows.length > limit && last ? { ...page, nextCursor: Buffer.from(last.sequence).toString("base64url") } : page;
   }
 }
 

@@ -59,7 +59,7 @@ export const configsVersions = defineCommand({
   syntax: (command) => command.argument("<config>", "its name").addOption(outputOption),
   async run({ claw, out, signal }, { output }, name) {
     const versions: ConfigVersion[] = [];
-    for await (const version of claw.configs.versions(name, { signal })) {
+    for await (const version of claw.configs.versions(name, {}, { signal })) {
       versions.push(version);
     }
     await out.items(versions, versionView, output);

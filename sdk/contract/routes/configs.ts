@@ -70,6 +70,7 @@ export const configRoutes = {
     summary: "List published versions, newest first",
     scope: "tenant",
     params: id,
+    query: ListQuerySchema.pick({ limit: true, cursor: true }),
     success: 200,
     response: ConfigVersionPageSchema,
     errors: ["config.not_found"],

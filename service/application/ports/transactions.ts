@@ -60,6 +60,7 @@ export interface TenantTransaction {
   publish(event: DomainEvent): Promise<void>;
 }
 
+/** As many as were asked for, and as fit into a page's bytes; one at least, when there is one. */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor?: string;
@@ -172,7 +173,7 @@ export interface ConfigTemplateRepository {
   /** Seals a version anew: what it says stays. */
   rewriteVersion(version: ConfigVersion): Promise<void>;
   /** Newest first. */
-  listVersions(id: ConfigTemplateId): Promise<readonly ConfigVersion[]>;
+  listVersions(id: ConfigTemplateId, limit: number, cursor?: string): Promise<Page<ConfigVersion>>;
   findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined>;
 }
 export interface ConfigValueRepository {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { InstanceSpecSchema, type ListQuery, newId } from "../../../sdk/contract/index.ts";
-import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
+import type { Page, TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { anInstance } from "../../support/builders/instance.ts";
-import { storeTenant } from "../../support/builders/tenancy.ts";
+import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
 let database: TestDatabase;
@@ -17,11 +17,12 @@ interface Seed {
   readonly type?: string;
   readonly phase?: "Running" | "Stopped";
   readonly createdAt?: string;
+  readonly annotations?: Record<string, string>;
 }
 async function aStore(seeds: readonly Seed[]) {
   const { tenant, project, run } = await storeTenant(database.transactions);
   const insert = (
-    { name, labels = {}, type = "Echo", phase = "Running", createdAt = "2026-01-01T00:00:00.000Z" }: Seed,
+    { name, labels = {}, type = "Echo", phase = "Running", createdAt = "2026-01-01T00:00:00.000Z", annotations = {} }: Seed,
     tx: TenantTransaction,
   ) =>
     tx.instances.insert(
@@ -31,6 +32,7 @@ async function aStore(seeds: readonly Seed[]) {
         projectId: project.id,
         name,
         labels,
+        annotations,
         createdAt,
         spec: InstanceSpecSchema.parse({ type }),
         status: { phase },
@@ -195,3 +197,73 @@ describe("cursors", () => {
     }
   });
 });
+
+describe("a page of large rows", () => {
+  const KIBIBYTE = 1024;
+  const large = "x".repeat(250 * KIBIBYTE);
+
+  it("ends when its bytes are used up, and the next goes on", async ({ expect }) => {
+    const names = Array.from({ length: 10 }, (_, index) => `claw-${index}`);
+    const { page, allPages } = await aStore(names.map((name) => ({ name, annotations: { note: large } })));
+    for (const sort of ["metadata.name", "-metadata.name", "metadata.createdAt", "status.phase"]) {
+      const first = await page({ limit: 50, sort });
+      expect(first.items.map(({ annotations }) => annotations["note"]?.length)).toEqual(Array(4).fill(large.length));
+      expect(first.nextCursor).toBeTypeOf("string");
+      expect((await allPages({ limit: 50, sort })).toSorted()).toEqual(names);
+    }
+    expect((await page({ limit: 2 })).items).toHaveLength(2);
+  });
+
+  it("has one, however large it is", async ({ expect }) => {
+    const { allPages } = await aStore(["a", "b", "c"].map((name) => ({ name, annotations: { note: large.repeat(5) } })));
+    expect(await allPages({ limit: 50 })).toEqual(["a", "b", "c"]);
+  });
+
+  it("is the last one when nothing is left", async ({ expect }) => {
+    const { page } = await aStore(["a", "b"].map((name) => ({ name, annotations: { note: large } })));
+    expect(await page({ limit: 2 })).not.toHaveProperty("nextCursor");
+    expect((await page({ limit: 2, labelSelector: "none=such" })).items).toEqual([]);
+  });
+
+  it("is so of events and of published versions too", async ({ expect }) => {
+    const { tenant, project, run } = await storeTenant(database.transactions);
+    const instance = anInstance({ id: newId("ins"), tenantId: tenant.id, projectId: project.id, name: "told" });
+    const template = aConfigTemplate({ tenantId: tenant.id });
+    const numbers = Array.from({ length: 10 }, (_, index) => index + 1);
+    await run(async (tx) => {
+      await tx.instances.insert(instance);
+      await tx.templates.insert(template);
+      for (const number of numbers) {
+        const time = "2026-01-01T00:00:00.000Z";
+        await tx.events.append(instance.id, { id: newId("evt"), time, type: "Normal", reason: `No${number}`, message: large });
+        const spec = { ...template.spec, description: large };
+        const version = { templateId: template.id, version: number, spec, digest: "d", author: "a", message: "", createdAt: time };
+        await tx.templates.insertVersion(version);
+      }
+    });
+    const newestFirst = numbers.toReversed();
+    const events = await pagesOf((cursor) => run((tx) => tx.events.list(instance.id, 50, cursor)));
+    expect(events.map((page) => page.map(({ reason }) => reason))).toEqual(byFours(newestFirst.map((number) => `No${number}`)));
+    const versions = await pagesOf((cursor) => run((tx) => tx.templates.listVersions(template.id, 50, cursor)));
+    expect(versions.map((page) => page.map(({ version }) => version))).toEqual(byFours(newestFirst));
+    for (const cursor of ["x", "", "9".repeat(99)].map((text) => Buffer.from(text).toString("base64url"))) {
+      await expect(run((tx) => tx.events.list(instance.id, 50, cursor))).rejects.toMatchObject({ code: "request.invalid" });
+      await expect(run((tx) => tx.templates.listVersions(template.id, 50, cursor))).rejects.toMatchObject({ code: "request.invalid" });
+    }
+  });
+});
+
+async function pagesOf<T>(read: (cursor: string | undefined) => Promise<Page<T>>): Promise<(readonly T[])[]> {
+  const pages = [];
+  let cursor: string | undefined;
+  do {
+    const { items, nextCursor } = await read(cursor);
+    pages.push(items);
+    cursor = nextCursor;
+  } while (cursor !== undefined);
+  return pages;
+}
+
+function byFours<T>(items: readonly T[]): T[][] {
+  return items.length === 0 ? [] : [items.slice(0, 4), ...byFours(items.slice(4))];
+}
