@@ -58,8 +58,7 @@ export function createCarrier(deps: ApplicationDependencies) {
 
   /** @returns what it says here now */
   const apply = async (ctx: RequestContext, manifest: Manifest, kind: CustomKind): Promise<Content> => {
-    const { after, tenant } = await writeOne(ctx, applied(ctx, manifest), deps);
-    return contentOf(present(kind, after as StoredResource, tenant));
+    return writeOne(ctx, applied(ctx, manifest), deps, ({ after, tenant }) => contentOf(present(kind, after as StoredResource, tenant)));
   };
 
   /** @returns whether it is to be looked at again soon, since it is not where it should be */
@@ -132,7 +131,8 @@ export function createCarrier(deps: ApplicationDependencies) {
     }
     const { kind, name } = resource;
     try {
-      await writeOne(ctx, { action: "delete", kind, name, tenant: kind === "Tenant" ? name : (ctx.tenant?.name ?? SHARED_TENANT) }, deps);
+      const tenant = kind === "Tenant" ? name : (ctx.tenant?.name ?? SHARED_TENANT);
+      await writeOne(ctx, { action: "delete", kind, name, tenant }, deps, () => undefined);
     } catch (error) {
       if (!(error instanceof ClawError)) {
         throw error;

@@ -12,10 +12,9 @@ type ClusterOperations = Pick<Operations, Extract<keyof Operations, `clusters.${
 
 export function clusterOperations(deps: ApplicationDependencies): ClusterOperations {
   const find = (ref: string) => deps.transactions.platform((tx) => tx.clusters.get(ref));
-  const presentOne = (cluster: Cluster) =>
-    deps.transactions.platform(async (tx) => presentCluster(cluster, (await tx.clusters.allocated()).get(cluster.name)));
-
-  const presentWritten = ({ after }: Written) => presentOne(after as Cluster);
+  const presentOne = async (tx: PlatformTransaction, cluster: Cluster) =>
+    presentCluster(cluster, (await tx.clusters.allocated()).get(cluster.name));
+  const presentWritten = ({ after }: Written, tx: PlatformTransaction) => presentOne(tx, after as Cluster);
 
   return {
     "clusters.list": (_ctx, { query }) =>
@@ -25,7 +24,7 @@ export function clusterOperations(deps: ApplicationDependencies): ClusterOperati
         return { ...page, items: page.items.map((cluster) => presentCluster(cluster, allocated.get(cluster.name))) };
       }),
     "clusters.create": (ctx, { body, query }) => writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent" }), deps, presentWritten),
-    "clusters.get": async (_ctx, { params }) => presentOne(await find(params.id)),
+    "clusters.get": (_ctx, { params }) => deps.transactions.platform(async (tx) => presentOne(tx, await tx.clusters.get(params.id))),
     "clusters.replace": async (ctx, { params, body, query }) => {
       assertSameName(body, await find(params.id));
       return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present" }), deps, presentWritten);
@@ -37,7 +36,11 @@ export function clusterOperations(deps: ApplicationDependencies): ClusterOperati
     "clusters.drain": async (ctx, { params, query }) => {
       const { name } = await find(params.id);
       const now = deps.clock().toISOString();
-      const drain = (tx: PlatformTransaction) => drainCluster(tx, name, { actor: ctx.actor, now, discardData: query.discardData ?? false });
+      const drain = async (tx: PlatformTransaction) => {
+        const drained = await drainCluster(tx, name, { actor: ctx.actor, now, discardData: query.discardData ?? false });
+        ctx.assertAnswerable?.(drained);
+        return drained;
+      };
       if (query.dryRun) {
         return deps.transactions.dryRun(drain);
       }

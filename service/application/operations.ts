@@ -9,6 +9,8 @@ export interface RequestContext {
   readonly tenant: { readonly id: TenantId; readonly name: string } | undefined;
   readonly requestId: string;
   readonly ifMatch: IfMatch | undefined;
+  /** Throws when an answer can't be given: asked before what it tells of is committed. Absent where nobody is answered. */
+  readonly assertAnswerable?: (answer: unknown) => void;
 }
 
 /** The `If-Match` header: the resource versions that the write may be made on, or any at all. */

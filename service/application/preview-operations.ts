@@ -8,7 +8,7 @@ import { applied, assertTenant, carryOut, tenantIn } from "./requests.ts";
 type PreviewOperations = Pick<Operations, Extract<keyof Operations, `previews.${string}`>>;
 
 export function previewOperations(deps: ApplicationDependencies): PreviewOperations {
-  const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenantId: ctx.tenant?.id });
+  const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenantId: ctx.tenant?.id, assertAnswerable: ctx.assertAnswerable });
   return {
     "previews.create": (ctx, { body }) => {
       const changes: PlannedChange[] = (body.manifests ?? []).map((manifest) => applied(ctx, manifest));

@@ -38,6 +38,8 @@ export interface PlanOwner {
   readonly actor: Actor;
   readonly tenantId: TenantId | undefined;
   readonly ifMatch?: IfMatch | undefined;
+  /** As in a request's context. */
+  readonly assertAnswerable?: ((answer: unknown) => void) | undefined;
 }
 
 /**
@@ -84,6 +86,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
     preview,
     appliedAt: undefined,
   };
+  owner.assertAnswerable?.(preview);
   await deps.transactions.tenant(plan.tenantId, (tx) => tx.plans.insert(plan, morePages));
   return preview;
 }
@@ -141,6 +144,7 @@ export async function applyPlan(
     }
     assertAllowed(outcome);
     await (await tx.enter(tenantId)).plans.markApplied(id, now);
+    owner.assertAnswerable?.(plan.preview);
     return { preview: plan.preview, written: outcome.written };
   });
 }

@@ -2,10 +2,11 @@ import { ClawError, type Manifest, type Preview, type TenantId } from "../../sdk
 import type { PlannedChange } from "../domain/change.ts";
 import { tenantOf } from "../domain/change.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { assertAllowed, makeChanges, type Outcome } from "./changes.ts";
+import { assertAllowed, makeChanges } from "./changes.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
 import { channelTarget, isReachable } from "./open-channel.ts";
 import type { RequestContext } from "./operations.ts";
+import type { PlatformTransaction } from "./ports/transactions.ts";
 import { previewChanges } from "./previews.ts";
 import type { Written } from "./write-context.ts";
 
@@ -52,33 +53,46 @@ export function assertSameName(manifest: Manifest, stored: { readonly name: stri
   }
 }
 
+/** What becomes of a write in its answer, inside its transaction. */
+export type Presenter<T> = (written: Written, tx: PlatformTransaction) => T | Promise<T>;
+
 /** What a use case answers for a change: the preview when the request asks for it (`?preview=true`), else what `present` makes of the write. */
 export async function writeOrPreview<T>(
   ctx: RequestContext,
   query: { readonly preview?: boolean | undefined },
   change: PlannedChange,
   deps: ApplicationDependencies,
-  present: (written: Written) => T | Promise<T>,
+  present: Presenter<T>,
 ): Promise<T | Preview> {
   return query.preview
     ? previewChanges({ actor: ctx.actor, tenantId: ctx.tenant?.id, ifMatch: ctx.ifMatch }, [change], deps)
-    : present(await writeOne(ctx, change, deps));
+    : writeOne(ctx, change, deps, present);
 }
 
-/** Makes one change at once, refusing what quota, policy or validation forbid; its event and the wish to reconcile are in the same transaction. */
-export async function writeOne(ctx: RequestContext, change: PlannedChange, deps: ApplicationDependencies): Promise<Written> {
+/**
+ * Makes one change at once, refusing what quota, policy or validation forbid. Its event, the wish to reconcile and the making of its answer are in
+ * the same transaction: what can't be answered is not done.
+ */
+export async function writeOne<T>(
+  ctx: RequestContext,
+  change: PlannedChange,
+  deps: ApplicationDependencies,
+  present: Presenter<T>,
+): Promise<T> {
   const now = deps.clock().toISOString();
-  const outcome: Outcome = await deps.transactions.platform(async (tx) => {
-    const result = await makeChanges(tx, [change], { now, actor: ctx.actor, ids: {}, ifMatch: ctx.ifMatch }, deps);
-    assertAllowed(result);
-    return result;
+  const { written, answer } = await deps.transactions.platform(async (tx) => {
+    const outcome = await makeChanges(tx, [change], { now, actor: ctx.actor, ids: {}, ifMatch: ctx.ifMatch }, deps);
+    assertAllowed(outcome);
+    const [first] = outcome.written;
+    if (!first) {
+      throw new Error("a change was made without a result");
+    }
+    const presented = await present(first, tx);
+    ctx.assertAnswerable?.(presented);
+    return { written: outcome.written, answer: presented };
   });
-  await carryOut(outcome.written, deps);
-  const written = outcome.written[0];
-  if (!written) {
-    throw new Error("a change was made without a result");
-  }
-  return written;
+  await carryOut(written, deps);
+  return answer;
 }
 
 /** What follows once changes are committed: the reconciler is woken, and claws that are to be killed are killed without waiting for it. */

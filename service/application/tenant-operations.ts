@@ -3,6 +3,7 @@ import { showUsage } from "../domain/tenancy/quota.ts";
 import type { Project, Tenant } from "../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
 import type { Operations, RequestContext } from "./operations.ts";
+import type { PlatformTransaction, TenantTransaction } from "./ports/transactions.ts";
 import { presentProject, presentTenant } from "./present.ts";
 import { applied, assertSameName, tenantIn, writeOrPreview } from "./requests.ts";
 import type { Written } from "./write-context.ts";
@@ -12,31 +13,28 @@ type TenantOperations = Pick<Operations, Extract<keyof Operations, `tenants.${st
 export function tenantOperations(deps: ApplicationDependencies): TenantOperations {
   const findTenant = (ref: string) => deps.transactions.platform((tx) => tx.tenants.get(ref));
   const findProject = (ctx: RequestContext, ref: string) => deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.projects.get(ref));
-  const quotaOf = async (tenant: Tenant) => {
-    const used = await deps.transactions.tenant(tenant.id, (tx) => tx.instances.usage());
+  const quotaOf = async (tx: PlatformTransaction, tenant: Tenant) => {
+    const used = await (await tx.enter(tenant.id)).instances.usage();
     return { hard: tenant.spec.quota, used: showUsage(used) };
   };
-  const countIn = (tenants: readonly Tenant[]) =>
-    deps.transactions.platform((tx) => tx.tenants.countInstances(tenants.map(({ id }) => id)));
-  const presentOne = async (tenant: Tenant) => presentTenant(tenant, (await countIn([tenant])).get(tenant.id) ?? 0);
-  const countOwn = (ctx: RequestContext) => deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.instances.countByProject());
-  const presentOwn = async (ctx: RequestContext, project: Project) =>
-    presentProject(project, tenantIn(ctx).name, (await countOwn(ctx)).get(project.id) ?? 0);
-  const presentTenantWritten = ({ after }: Written) => presentOne(after as Tenant);
-  const presentProjectWritten =
-    (ctx: RequestContext) =>
-    ({ after }: Written) =>
-      presentOwn(ctx, after as Project);
+  const presentOne = async (tx: PlatformTransaction, tenant: Tenant) =>
+    presentTenant(tenant, (await tx.tenants.countInstances([tenant.id])).get(tenant.id) ?? 0);
+  const presentOwn = async (tx: TenantTransaction, tenant: string, project: Project) =>
+    presentProject(project, tenant, (await tx.instances.countByProject()).get(project.id) ?? 0);
+  const presentTenantWritten = ({ after }: Written, tx: PlatformTransaction) => presentOne(tx, after as Tenant);
+  const presentProjectWritten = async ({ after, tenantId, tenant }: Written, tx: PlatformTransaction) =>
+    presentOwn(await tx.enter(tenantId), tenant, after as Project);
 
   return {
-    "tenants.list": async (_ctx, { query }) => {
-      const page = await deps.transactions.platform((tx) => tx.tenants.list(query));
-      const counts = await countIn(page.items);
-      return { ...page, items: page.items.map((tenant) => presentTenant(tenant, counts.get(tenant.id) ?? 0)) };
-    },
+    "tenants.list": (_ctx, { query }) =>
+      deps.transactions.platform(async (tx) => {
+        const page = await tx.tenants.list(query);
+        const counts = await tx.tenants.countInstances(page.items.map(({ id }) => id));
+        return { ...page, items: page.items.map((tenant) => presentTenant(tenant, counts.get(tenant.id) ?? 0)) };
+      }),
     "tenants.create": (ctx, { body, query }) =>
       writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent" }), deps, presentTenantWritten),
-    "tenants.get": async (_ctx, { params }) => presentOne(await findTenant(params.id)),
+    "tenants.get": (_ctx, { params }) => deps.transactions.platform(async (tx) => presentOne(tx, await tx.tenants.get(params.id))),
     "tenants.replace": async (ctx, { params, body, query }) => {
       assertSameName(body, await findTenant(params.id));
       return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present" }), deps, presentTenantWritten);
@@ -45,27 +43,34 @@ export function tenantOperations(deps: ApplicationDependencies): TenantOperation
       const { name } = await findTenant(params.id);
       return writeOrPreview(ctx, query, { action: "delete", kind: "Tenant", name, tenant: name }, deps, () => undefined);
     },
-    "tenants.quota": async (_ctx, { params }) => quotaOf(await findTenant(params.id)),
+    "tenants.quota": (_ctx, { params }) => deps.transactions.platform(async (tx) => quotaOf(tx, await tx.tenants.get(params.id))),
     "tenants.setQuota": async (ctx, { params, body, query }) => {
       const { name, spec, resourceVersion } = await findTenant(params.id);
       // On the version whose other settings are written back.
       const metadata = { name, resourceVersion: String(resourceVersion) };
       const manifest = { apiVersion: API_VERSION, kind: "Tenant", metadata, spec: { ...spec, quota: body } } as const;
-      return writeOrPreview(ctx, query, applied(ctx, manifest, { expect: "present" }), deps, ({ after }) => quotaOf(after as Tenant));
+      return writeOrPreview(ctx, query, applied(ctx, manifest, { expect: "present" }), deps, ({ after }, tx) =>
+        quotaOf(tx, after as Tenant),
+      );
     },
 
     "projects.list": async (ctx, { query }) => {
       const { id, name } = tenantIn(ctx);
-      const page = await deps.transactions.tenant(id, (tx) => tx.projects.list(query));
-      const counts = await countOwn(ctx);
-      return { ...page, items: page.items.map((project) => presentProject(project, name, counts.get(project.id) ?? 0)) };
+      return deps.transactions.tenant(id, async (tx) => {
+        const page = await tx.projects.list(query);
+        const counts = await tx.instances.countByProject();
+        return { ...page, items: page.items.map((project) => presentProject(project, name, counts.get(project.id) ?? 0)) };
+      });
     },
     "projects.create": (ctx, { body, query }) =>
-      writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent" }), deps, presentProjectWritten(ctx)),
-    "projects.get": async (ctx, { params }) => presentOwn(ctx, await findProject(ctx, params.id)),
+      writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent" }), deps, presentProjectWritten),
+    "projects.get": async (ctx, { params }) => {
+      const { id, name } = tenantIn(ctx);
+      return deps.transactions.tenant(id, async (tx) => presentOwn(tx, name, await tx.projects.get(params.id)));
+    },
     "projects.replace": async (ctx, { params, body, query }) => {
       assertSameName(body, await findProject(ctx, params.id));
-      return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present" }), deps, presentProjectWritten(ctx));
+      return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present" }), deps, presentProjectWritten);
     },
     "projects.delete": async (ctx, { params, query }) => {
       const { name } = await findProject(ctx, params.id);

@@ -34,10 +34,13 @@ function parsing(limits: Limits): FastifySchemaCompiler<unknown> {
 }
 
 /** Answers hold what their schema has and nothing else. */
-export const serializerCompiler: FastifySerializerCompiler<z.ZodType> = ({ schema }) => {
-  const answer = withoutBounds(schema);
-  return (data) => JSON.stringify(answer.parse(data));
-};
+export const serializerCompiler: FastifySerializerCompiler<z.ZodType> = ({ schema }) => serializing(schema);
+
+/** What makes the text of an answer, or throws when that can't be. */
+export function serializing(schema: z.ZodType): (answer: unknown) => string {
+  const bare = withoutBounds(schema);
+  return (answer) => JSON.stringify(bare.parse(answer));
+}
 
 /** A request that is wrong where the issues say. */
 export function invalid(issues: readonly ProblemIssue[]): ClawError {

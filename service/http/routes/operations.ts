@@ -5,7 +5,7 @@ import type { RequestContext } from "../../application/operations.ts";
 import { type AppDependencies, authenticate, contextOf, tenantHeaderOf } from "../context.ts";
 import { etagOf, ifMatchOf } from "../headers.ts";
 import { type Answer, onceForKey } from "../idempotency.ts";
-import { documentValidatorCompiler } from "../validation.ts";
+import { documentValidatorCompiler, serializing } from "../validation.ts";
 
 const NoQuerySchema = z.strictObject({});
 
@@ -17,6 +17,7 @@ export function registerOperations(app: FastifyInstance, deps: AppDependencies):
 }
 
 function register(app: FastifyInstance, id: OperationId, route: Route, deps: AppDependencies): void {
+  const serialize = route.response && serializing(route.response);
   app.route({
     method: route.method,
     url: `/api/v1${route.path}`,
@@ -31,7 +32,10 @@ function register(app: FastifyInstance, id: OperationId, route: Route, deps: App
     ...(route.isDocument && { validatorCompiler: documentValidatorCompiler }),
     onRequest: (request) => authenticate(request, route.scope, deps),
     handler: async (request, reply) => {
-      const ctx = await contextOf(request, route.scope, deps, tenantHeaderOf(request), ifMatchOf(request, route));
+      const ctx = {
+        ...(await contextOf(request, route.scope, deps, tenantHeaderOf(request), ifMatchOf(request, route))),
+        ...(serialize && { assertAnswerable: (answer: unknown) => void serialize(answer) }),
+      };
       const operation = deps.operations[id] as (ctx: RequestContext, input: unknown) => Promise<unknown>;
       const serve = async (): Promise<Answer> => {
         const { params, query, body } = request;

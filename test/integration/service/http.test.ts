@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
@@ -48,6 +49,12 @@ async function ask(
     type: response.headers.get("content-type"),
     body: answered === "" ? undefined : JSON.parse(answered),
   };
+}
+
+async function onDatabase(work: (database: Client) => Promise<unknown>): Promise<void> {
+  const database = new Client(service.databaseUrl);
+  await database.connect();
+  await work(database).finally(() => database.end());
 }
 
 const aProject = (name: string, displayName?: string) => ({
@@ -161,7 +168,7 @@ describe("a request that is wrong", () => {
     [
       "a value that is nested too deep",
       "/configs",
-      json(JSON.stringify(aTemplate("x")).replace('"base":{}', `"base":{"a":${"[".repeat(33)}${"]".repeat(33)}}`)),
+      json(JSON.stringify(aTemplate("x")).replace('"base":{}', `"base":{"a":${"[".repeat(34)}${"]".repeat(34)}}`)),
       422,
       "request.invalid",
       /spec\.base\.a: is nested more than 32 levels deep; nest less/,
@@ -299,6 +306,28 @@ describe("manifests of every kind", () => {
     expect(await ask("/previews", { method: "POST", body: { manifests: broken } })).toMatchObject({ status: 422 });
     await claw.previews.apply(planId);
     expect(await found()).toEqual([200, 200, 200, 200, 200]);
+  });
+});
+
+describe("a write whose answer can't be given", () => {
+  it("is not made", async ({ expect }) => {
+    const claw = service.claw();
+    const { metadata } = await claw.tenants.create(aTenant("unanswerable"));
+    // Nothing that comes in can do this; a fault of ours, or another's hand in the database, can.
+    const setLabels = (labels: string) =>
+      onDatabase((database) => database.query("update tenants set labels = $2 where id = $1", [metadata.uid, labels]));
+    await setLabels('{"a": 1}');
+    const put = () =>
+      ask("/tenants/unanswerable", {
+        method: "PUT",
+        headers: { "idempotency-key": "unanswerable" },
+        body: aTenant("unanswerable", { displayName: "Changed" }),
+      });
+    expect(await put()).toMatchObject({ status: 500, body: { code: "service.internal" } });
+    await setLabels("{}");
+    expect((await ask("/tenants/unanswerable")).body.spec).not.toHaveProperty("displayName");
+    // Neither is its key spent.
+    expect(await put()).toMatchObject({ status: 200, etag: '"2"', body: { spec: { displayName: "Changed" } } });
   });
 });
 
