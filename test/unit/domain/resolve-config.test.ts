@@ -26,14 +26,35 @@ const resolve = (input: Partial<ResolveConfigInput>) =>
 
 describe("resolveConfig", () => {
   // Growth, not time, in this thread's own CPU time; the best of several tries, for a busy machine can only add.
+  const some = <T>(count: number, of: (index: number) => T) => Array.from({ length: count }, (_, index) => of(index));
   it.for([
-    { name: "keys that are set", override: (index: number) => ({ key: `env.vars.k${index}`, value: index }) },
-    { name: "trees of their own", override: (index: number) => ({ key: `a.b${index}.c`, value: index }) },
-  ])("takes twice the time for twice as many $name", ({ override }, { expect }) => {
+    {
+      name: "keys that are set",
+      of: (count: number) => ({ overrides: some(count, (index) => ({ key: `env.vars.k${index}`, value: index })) }),
+    },
+    {
+      name: "trees of their own",
+      of: (count: number) => ({ overrides: some(count, (index) => ({ key: `a.b${index}.c`, value: index })) }),
+    },
+    {
+      name: "keys that are taken away again",
+      of: (count: number) => ({
+        defaults: Object.fromEntries(some(count, (index) => [`env.vars.k${index}`, index])),
+        overrides: some(count, (index) => ({ key: `env.vars.k${index}`, value: null })),
+      }),
+    },
+    {
+      name: "trees that are taken out of a template's base",
+      of: (count: number) => ({
+        template: { ...template({}), base: Object.fromEntries(some(count, (index) => [`k${index}`, { a: { b: index } }])) },
+        overrides: some(count, (index) => ({ key: `native.k${index}.a.b`, value: null })),
+      }),
+    },
+  ])("takes twice the time for twice as many $name", ({ of }, { expect }) => {
     const cost = (count: number) => {
-      const overrides = Array.from({ length: count }, (_, index) => override(index));
+      const input = of(count);
       const start = process.threadCpuUsage();
-      resolve({ overrides });
+      resolve(input);
       const { user, system } = process.threadCpuUsage(start);
       return user + system;
     };
