@@ -1,4 +1,4 @@
-import { parseQuantity } from "../../sdk/contract/index.ts";
+import { parseQuantity, QUANTITY_MAX } from "../../sdk/contract/index.ts";
 import type { ClusterFacts } from "../../service/application/ports/clusters.ts";
 import type { ApiClient } from "./api-client.ts";
 import { textAt } from "./objects.ts";
@@ -23,7 +23,9 @@ export async function inspect(api: ApiClient): Promise<ClusterFacts> {
   const usable = nodes.items.filter(
     ({ spec, status }) => !spec.unschedulable && status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
   );
-  const sum = (resource: string) => usable.reduce((total, { status }) => total + parseQuantity(status.allocatable?.[resource] ?? "0"), 0);
+  const offered = ({ status }: (typeof usable)[number], resource: string) =>
+    Math.min(parseQuantity(status.allocatable?.[resource] ?? "0"), QUANTITY_MAX);
+  const sum = (resource: string) => usable.reduce((total, node) => total + offered(node, resource), 0);
   return {
     version: textAt(version, "gitVersion"),
     nodes: nodes.items.length,

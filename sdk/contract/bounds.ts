@@ -13,6 +13,9 @@ export const JSON_BOUNDS = { bytes: 256 * 1024, depth: 32, values: 10_000 } as c
 /** Of a whole specification. */
 export const SPEC_BYTES_MAX = 512 * 1024;
 
+/** Of a quota or a capacity: far above what one control plane runs. */
+export const INSTANCES_MAX = 1_000_000;
+
 /** What people call something. */
 export const DisplayNameSchema = z.string().max(256);
 /** What people say of something. */

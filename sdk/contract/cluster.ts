@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boundedRecord, DisplayNameSchema } from "./bounds.ts";
+import { boundedRecord, DisplayNameSchema, INSTANCES_MAX } from "./bounds.ts";
 import { ConditionSchema, LabelsSchema, MetadataInputSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 
 /** The name of the control plane's own host, where instances are processes: it is always there, and no Cluster may be called so. */
@@ -34,7 +34,7 @@ const HostSchema = z.string().min(1).max(512);
 
 /** What instances may add up to on a cluster; an absent bound is what its nodes offer. */
 export const ClusterCapacitySchema = z.strictObject({
-  instances: z.int().min(0).optional(),
+  instances: z.int().min(0).max(INSTANCES_MAX).optional(),
   cpu: QuantitySchema.optional(),
   memory: QuantitySchema.optional(),
 });

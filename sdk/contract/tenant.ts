@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { DisplayNameSchema, TextSchema } from "./bounds.ts";
+import { DisplayNameSchema, INSTANCES_MAX, TextSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionSchema, manifestOf, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 
 /** Upper bounds; an absent one is unlimited. */
 export const QuotaSchema = z.strictObject({
-  instances: z.int().min(0).optional(),
+  instances: z.int().min(0).max(INSTANCES_MAX).optional(),
   cpu: QuantitySchema.optional(),
   memory: QuantitySchema.optional(),
   storage: QuantitySchema.optional(),

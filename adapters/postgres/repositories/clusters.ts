@@ -1,4 +1,4 @@
-import { ClawError, type ListQuery } from "../../../sdk/contract/index.ts";
+import { ClawError, type ListQuery, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
 import type { ClusterRepository, ClusterUser, Page, Ref } from "../../../service/application/ports/transactions.ts";
 import type { Cluster, ClusterState, Load } from "../../../service/domain/clusters/cluster.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
@@ -118,7 +118,8 @@ export class PostgresClusterRepository implements ClusterRepository {
   async allocated(): Promise<ReadonlyMap<string, Load>> {
     const rows = await this.#scope.run((manager) =>
       manager.query<{ cluster: string; instances: string; cpu: string; memory_bytes: string }[]>(
-        `select cluster, count(*) as instances, sum(cpu * replicas) as cpu, sum(memory_bytes * replicas) as memory_bytes
+        `select cluster, count(*) as instances, sum(least(cpu, ${QUANTITY_MAX}) * replicas) as cpu,
+                sum(least(memory_bytes, ${QUANTITY_MAX}) * replicas) as memory_bytes
          from (select cluster, replicas, cpu, memory_bytes from instances
                union all select moved_from, replicas, cpu, memory_bytes from instances where moved_from is not null) placed
          group by cluster`,

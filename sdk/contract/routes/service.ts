@@ -58,6 +58,7 @@ export const serviceRoutes = {
     query: z.strictObject({
       cursor: z
         .string()
+        .max(6)
         .regex(/^\d{1,6}$/)
         .optional(),
     }),

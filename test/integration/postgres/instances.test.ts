@@ -1,5 +1,6 @@
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { InstanceSpecSchema, newId } from "../../../sdk/contract/index.ts";
+import { InstanceSpecSchema, newId, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../../service/domain/instances/instance.ts";
 import { aCluster } from "../../support/builders/cluster.ts";
 import { anInstance } from "../../support/builders/instance.ts";
@@ -33,6 +34,23 @@ describe("quantities from before they had a bound", () => {
     const project = aProject({ tenantId: tenant.id, name: "greedy", spec: { quota } });
     await run((tx) => tx.projects.insert(project));
     expect((await run((tx) => tx.projects.get("greedy"))).spec.quota).toEqual(bounded);
+  });
+
+  it("add up to numbers: no quota and no cluster is spoilt by them", async ({ expect }) => {
+    const { tenant, store, run } = await aStore();
+    await store({ name: "old", cluster: "crowded", spec: specOf({ replicas: 1000 }) });
+    const client = new Client(database.url);
+    await client.connect();
+    await client
+      .query(
+        "update instances set cpu = 10::numeric ^ 400, memory_bytes = 10::numeric ^ 400, storage_bytes = 10::numeric ^ 400 where tenant_id = $1",
+        [tenant.id],
+      )
+      .finally(() => client.end());
+    const most = QUANTITY_MAX * 1000;
+    expect(await run((tx) => tx.instances.usage())).toEqual({ instances: 1, cpu: most, memoryBytes: most, storageBytes: most });
+    const allocated = await database.transactions.platform((tx) => tx.clusters.allocated());
+    expect(allocated.get("crowded")).toEqual({ instances: 1, cpu: most, memoryBytes: most });
   });
 });
 
