@@ -1,5 +1,14 @@
 import type { Claw, PagePromise } from "../client/index.ts";
-import type { ClawInstance, Cluster, Condition, ConfigTemplate, ManifestKind, Project, Tenant } from "../contract/index.ts";
+import {
+  type ClawInstance,
+  type Cluster,
+  type Condition,
+  ConditionType,
+  type ConfigTemplate,
+  type ManifestKind,
+  type Project,
+  type Tenant,
+} from "../contract/index.ts";
 import { usageError } from "./failure.ts";
 import { formatAge } from "./output/age.ts";
 import type { View } from "./output/printer.ts";
@@ -62,7 +71,7 @@ export const instanceKind: ResourceKind<ClawInstance> = {
         return template === undefined ? "-" : `${template}${i.status.configVersion === undefined ? "" : `@${i.status.configVersion}`}`;
       },
     },
-    { header: "REASON", wide: true, value: (i) => condition(i, "Ready")?.reason ?? "-" },
+    { header: "REASON", wide: true, value: (i) => condition(i, ConditionType.Ready)?.reason ?? "-" },
     ...wideColumns,
   ],
   list: (claw, query, signal) => claw.instances.list(query, { signal }),
@@ -139,7 +148,7 @@ export const clusterKind: ResourceKind<Cluster> = {
     { header: "CPU", value: (c) => `${c.status.allocated.cpu}/${c.status.capacity.cpu ?? "∞"}` },
     { header: "MEMORY", value: (c) => `${c.status.allocated.memory}/${c.status.capacity.memory ?? "∞"}` },
     ageColumn,
-    { header: "REASON", wide: true, value: (c) => condition(c, "Reachable")?.reason ?? "-" },
+    { header: "REASON", wide: true, value: (c) => condition(c, ConditionType.Reachable)?.reason ?? "-" },
     ...wideColumns,
   ],
   list: (claw, query, signal) => claw.clusters.list(query, { signal }),

@@ -1,5 +1,5 @@
 import { type Claw, TimeoutError, UserAbortError } from "../client/index.ts";
-import type { ClawInstance } from "../contract/index.ts";
+import { type ClawInstance, ConditionReason, ConditionType } from "../contract/index.ts";
 import type { Context } from "./context.ts";
 import { CliError } from "./failure.ts";
 import { formatDuration } from "./output/age.ts";
@@ -24,7 +24,7 @@ export type Progress =
 /** Judges an instance by its own words: phase, conditions, and whether they are about its newest generation. */
 export function progressOf(instance: ClawInstance, generation = instance.metadata.generation): Progress {
   const { phase, observedGeneration, readyReplicas, conditions } = instance.status;
-  const ready = conditions.find((condition) => condition.type === "Ready");
+  const ready = conditions.find((condition) => condition.type === ConditionType.Ready);
   const reason = ready && ready.status !== "True" ? `${ready.reason}${ready.message ? `: ${ready.message}` : ""}` : "";
   const note = reason && ready?.reason !== phase ? `${phase}, ${reason}` : phase;
   if (observedGeneration < Math.max(generation, instance.metadata.generation)) {
@@ -33,13 +33,13 @@ export function progressOf(instance: ClawInstance, generation = instance.metadat
   if (phase === "Failed") {
     return { state: "failed", note };
   }
-  const provisioned = conditions.find(({ type }) => type === "Provisioned");
+  const provisioned = conditions.find(({ type }) => type === ConditionType.Provisioned);
   if (provisioned?.status === "False") {
     // It was given up; what ran before may run on.
     return { state: "failed", note: `${phase}, ${provisioned.reason}: ${provisioned.message}` };
   }
-  const config = instance.spec.running ? conditions.find(({ type }) => type === "ConfigSynced") : undefined;
-  if (config?.status === "False" || config?.reason === "Applying") {
+  const config = instance.spec.running ? conditions.find(({ type }) => type === ConditionType.ConfigSynced) : undefined;
+  if (config?.status === "False" || config?.reason === ConditionReason.Applying) {
     // A refusal from before the last change is about another configuration.
     const isRefused = config.status === "False" && Date.parse(config.lastTransitionTime) >= Date.parse(instance.metadata.updatedAt);
     return { state: isRefused ? "failed" : "running", note: `${phase}, ConfigSynced is ${config.status}: ${config.message}` };

@@ -1,10 +1,16 @@
 import { z } from "zod";
+import { ConditionType } from "./conditions.ts";
 import { ConfigTemplateSpecSchema } from "./config-template.ts";
 import { InstanceSpecSchema, InstanceStatusSchema } from "./instance.ts";
 import { API_VERSION, ConditionSchema, QuantitySchema } from "./meta.ts";
 import { TenantSpecSchema } from "./tenant.ts";
 
 type Json = { [key: string]: unknown };
+
+function conditionPath(type: ConditionType, field: "status" | "reason"): string {
+  return `.status.conditions[?(@.type=="${type}")].${field}`;
+}
+
 interface Rule {
   readonly rule: string;
   readonly message: string;
@@ -37,10 +43,10 @@ const definitions = [
     columns: [
       ["Type", "string", ".spec.type"],
       ["Phase", "string", ".status.phase"],
-      ["Ready", "string", '.status.conditions[?(@.type=="Ready")].status'],
+      ["Ready", "string", conditionPath(ConditionType.Ready, "status")],
       ["Restarts", "integer", ".status.restarts"],
       ["Cluster", "string", ".status.cluster"],
-      ["Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1],
+      ["Reason", "string", conditionPath(ConditionType.Ready, "reason"), 1],
       ["Version", "string", ".status.version", 1],
       ["Template", "string", ".spec.config.template", 1],
     ],
@@ -60,7 +66,7 @@ const definitions = [
     columns: [
       ["Adapter", "string", ".spec.adapter"],
       ["Published", "integer", ".status.publishedVersion"],
-      ["Accepted", "string", '.status.conditions[?(@.type=="Accepted")].status'],
+      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
     ],
     rules: {},
     keys: { "spec.variables": "name" },
@@ -75,7 +81,7 @@ const definitions = [
     columns: [
       ["Instances", "integer", ".status.instances"],
       ["Quota", "integer", ".spec.quota.instances"],
-      ["Accepted", "string", '.status.conditions[?(@.type=="Accepted")].status'],
+      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
     ],
     rules: { "spec.placement": [{ rule: "has(self.cluster) != has(self.selector)", message: "give either 'cluster' or 'selector'" }] },
     keys: { "spec.policies": "name" },

@@ -3,6 +3,7 @@ export * from "./agent.ts";
 export * from "./bounds.ts";
 export * from "./bus-events.ts";
 export * from "./cluster.ts";
+export * from "./conditions.ts";
 export * from "./config-template.ts";
 export * from "./crds.ts";
 export * from "./errors.ts";

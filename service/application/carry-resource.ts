@@ -3,6 +3,8 @@ import {
   CarriedSchema,
   ClawError,
   type Condition,
+  ConditionReason,
+  ConditionType,
   type Manifest,
   ManifestSchema,
   type Metadata,
@@ -12,7 +14,7 @@ import {
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import type { ConfigTemplate } from "../domain/configs/config-template.ts";
 import { digestOf } from "../domain/digest.ts";
-import { withCondition } from "../domain/instances/conditions.ts";
+import { type NewCondition, withCondition } from "../domain/instances/conditions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "./dependencies.ts";
@@ -151,7 +153,7 @@ export function createCarrier(deps: ApplicationDependencies) {
     content: Content,
     remote: CustomResources,
   ): Promise<false> {
-    const accepted = { type: "Accepted", status: "True", reason: "Carried", message: "" } as const;
+    const accepted = { type: ConditionType.Accepted, status: "True", reason: ConditionReason.Carried, message: "" } as const;
     // A sample is no change of the resource: it would be a write each time.
     const { usage: _, ...known } = current.status as { usage?: unknown };
     const status = {
@@ -172,14 +174,14 @@ export function createCarrier(deps: ApplicationDependencies) {
     const issues = error.issues.map(({ path, message, fix }) => `${path}: ${message}${fix === undefined ? "" : ` (${fix})`}`);
     const message = [error.message, ...issues].join("; ");
     const reason = error.code.replaceAll(/(?:^|[._])([a-z])/g, (_all, letter: string) => letter.toUpperCase());
-    await write(resource, resource.status, { type: "Accepted", status: "False", reason, message }, remote);
+    await write(resource, resource.status, { type: ConditionType.Accepted, status: "False", reason, message }, remote);
   }
 
   /** Only what differs is written: a write is a change that comes back. */
   async function write(
     resource: CustomResource,
     status: Readonly<Record<string, unknown>>,
-    accepted: Omit<Condition, "lastTransitionTime">,
+    accepted: NewCondition,
     remote: CustomResources,
   ): Promise<void> {
     const own = (resource.status["conditions"] ?? []) as Condition[];

@@ -2,6 +2,7 @@ import {
   API_VERSION,
   type ClawInstance,
   type Cluster,
+  ConditionType,
   type ConfigTemplate,
   type Metadata,
   type Project,
@@ -44,7 +45,7 @@ const MEBIBYTE = 2 ** 20;
 /** An instance as clients see it: its secrets are masked. @param tenant the tenant's name */
 export function presentInstance(instance: Instance, tenant: string): ClawInstance {
   const { status } = instance;
-  const ready = status.conditions.some((condition) => condition.type === "Ready" && condition.status === "True");
+  const ready = status.conditions.some((condition) => condition.type === ConditionType.Ready && condition.status === "True");
   return {
     apiVersion: API_VERSION,
     kind: "ClawInstance",

@@ -1,4 +1,4 @@
-import { type Drift, LOCAL_CLUSTER, newId, type TenantId } from "../../sdk/contract/index.ts";
+import { ConditionReason, ConditionType, type Drift, LOCAL_CLUSTER, newId, type TenantId } from "../../sdk/contract/index.ts";
 import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
 import type { Instance, InstanceState } from "../domain/instances/instance.ts";
@@ -76,8 +76,13 @@ function withDrift(status: InstanceState, drift: readonly Drift[], now: string):
 
 export function driftedCondition(drift: readonly Drift[]) {
   return drift.length > 0
-    ? { type: "Drifted", status: "True" as const, reason: "ChangedOutside", message: drift.map(summaryOf).join("; ") }
-    : { type: "Drifted", status: "False" as const, reason: "AsDeclared", message: "" };
+    ? {
+        type: ConditionType.Drifted,
+        status: "True" as const,
+        reason: ConditionReason.ChangedOutside,
+        message: drift.map(summaryOf).join("; "),
+      }
+    : { type: ConditionType.Drifted, status: "False" as const, reason: ConditionReason.AsDeclared, message: "" };
 }
 
 /** `apps/v1/StatefulSet claw-acme/web: spec.replicas 1 → 3, by kubectl at …` */

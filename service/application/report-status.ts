@@ -1,5 +1,6 @@
 import {
   type AgentStatus,
+  ConditionType,
   type InstanceEvent,
   type InstanceId,
   type InstancePhase,
@@ -31,7 +32,7 @@ export async function recordStates(
     if (!state || before.status.phase === state.phase) {
       continue;
     }
-    const ready = state.conditions.find((condition) => condition.type === "Ready");
+    const ready = state.conditions.find((condition) => condition.type === ConditionType.Ready);
     const request = state.phase === "Failed" ? undefined : await requestOf(tx, before.id, before.status.phase);
     const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
     events.push({

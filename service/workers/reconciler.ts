@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { ClawError, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
+import { ClawError, ConditionReason, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
 import type { Clusters } from "../application/ports/clusters.ts";
 import type { StackOperation, StackOperations, StackResult } from "../application/ports/operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
@@ -89,7 +89,12 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     const message = (resolution?.issues ?? [])
       .map((issue) => `${issue.path}: ${issue.message}${issue.fix ? ` (${issue.fix})` : ""}`)
       .join("; ");
-    await settle(tenant, instance, { ok: false, generation: instance.generation, reason: "ConfigInvalid", message, final: true }, deps);
+    await settle(
+      tenant,
+      instance,
+      { ok: false, generation: instance.generation, reason: ConditionReason.ConfigInvalid, message, final: true },
+      deps,
+    );
   }
   const ready = work.filter(isResolved);
   if (ready.length === 0) {
@@ -155,11 +160,13 @@ async function afterEnd(
 ): Promise<OperationOutcome> {
   try {
     const left = await deps.cleanUp(target, tenant.name, id, purgeData || spec.deletionPolicy === "delete");
-    return left.length === 0 ? outcome : { ok: false, waitsFor: "StillEnding", message: `it is gone when these are: ${left.join(", ")}` };
+    return left.length === 0
+      ? outcome
+      : { ok: false, waitsFor: ConditionReason.StillEnding, message: `it is gone when these are: ${left.join(", ")}` };
   } catch (err) {
     deps.log.warn({ err, tenantId: tenant.id, instance: id }, "what an instance left could not be deleted; it is tried again");
     const message = err instanceof Error ? err.message : String(err);
-    return { ok: false, generation, reason: "DataNotDeleted", message, final: false };
+    return { ok: false, generation, reason: ConditionReason.DataNotDeleted, message, final: false };
   }
 }
 
@@ -187,7 +194,7 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
     result = await deps.stacks.up(operation);
   } catch (err) {
     if (err instanceof ClawError && err.code === "stack.locked") {
-      return () => ({ ok: false, waitsFor: "StackLocked", message: err.message });
+      return () => ({ ok: false, waitsFor: ConditionReason.StackLocked, message: err.message });
     }
     deps.log.warn({ err, tenantId: operation.tenantId }, "a stack operation failed; it is tried again");
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";

@@ -1,6 +1,14 @@
-import { type ClusterId, ClusterPhase, type ClusterSpec, type Condition, parseQuantity } from "../../../sdk/contract/index.ts";
+import {
+  type ClusterId,
+  ClusterPhase,
+  type ClusterSpec,
+  type Condition,
+  ConditionReason,
+  ConditionType,
+  parseQuantity,
+} from "../../../sdk/contract/index.ts";
 import { digestOf } from "../digest.ts";
-import { withCondition } from "../instances/conditions.ts";
+import { type NewCondition, withCondition } from "../instances/conditions.ts";
 import type { Sealed } from "../sealed.ts";
 
 /** A cluster's specification at rest: its kubeconfig is ciphertext. */
@@ -67,8 +75,8 @@ export type Inspection =
 /** The state after asking; what was known of a cluster that does not answer still stands. */
 export function afterInspection({ state }: Cluster, inspection: Inspection, now: string): ClusterState {
   const condition = inspection.ok
-    ? { type: "Reachable", status: "True" as const, reason: "Answered", message: "" }
-    : { type: "Reachable", status: "False" as const, reason: inspection.reason, message: inspection.message };
+    ? { type: ConditionType.Reachable, status: "True" as const, reason: ConditionReason.Answered, message: "" }
+    : { type: ConditionType.Reachable, status: "False" as const, reason: inspection.reason, message: inspection.message };
   const conditions = withCondition(state.conditions, condition, now);
   return inspection.ok
     ? { reachable: true, version: inspection.version, nodes: inspection.nodes, measured: inspection.allocatable, conditions }
@@ -76,16 +84,16 @@ export function afterInspection({ state }: Cluster, inspection: Inspection, now:
 }
 
 /** How an instance's conditions tell of its cluster. */
-export function reachCondition(cluster: string, { reachable, conditions }: ClusterState): Omit<Condition, "lastTransitionTime"> {
-  const cause = conditions.find(({ type }) => type === "Reachable");
+export function reachCondition(cluster: string, { reachable, conditions }: ClusterState): NewCondition {
+  const cause = conditions.find(({ type }) => type === ConditionType.Reachable);
   return reachable === false
     ? {
-        type: "ClusterReachable",
+        type: ConditionType.ClusterReachable,
         status: "False",
-        reason: cause?.reason ?? "Unreachable",
+        reason: cause?.reason ?? ConditionReason.Unreachable,
         message: `cluster '${cluster}' can't be reached (${cause?.message}); the instance may well be running, changes wait until it is back`,
       }
-    : { type: "ClusterReachable", status: "True", reason: "Answered", message: "" };
+    : { type: ConditionType.ClusterReachable, status: "True", reason: ConditionReason.Answered, message: "" };
 }
 
 export function phaseOf({ spec, state }: Cluster): ClusterPhase {

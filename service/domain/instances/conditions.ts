@@ -1,8 +1,11 @@
-import type { Condition } from "../../../sdk/contract/index.ts";
+import type { Condition, ConditionType } from "../../../sdk/contract/index.ts";
 import { redact } from "../redact.ts";
 
+/** A condition that is being set. */
+export type NewCondition = Omit<Condition, "type" | "lastTransitionTime"> & { readonly type: ConditionType };
+
 /** Sets a condition; its transition time moves only when its status does. Its message may be an engine's, a cluster's or a claw's. */
-export function withCondition(conditions: readonly Condition[], next: Omit<Condition, "lastTransitionTime">, now: string): Condition[] {
+export function withCondition(conditions: readonly Condition[], next: NewCondition, now: string): Condition[] {
   const before = conditions.find((condition) => condition.type === next.type);
   const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : now;
   const rest = conditions.filter((condition) => condition.type !== next.type);

@@ -1,5 +1,5 @@
-import { type AgentStatus, type Condition, InstancePhase, LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
-import { withCondition } from "./conditions.ts";
+import { AgentPhase, type AgentStatus, ConditionReason, ConditionType, InstancePhase, LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
+import { type NewCondition, withCondition } from "./conditions.ts";
 import type { Instance, InstanceState } from "./instance.ts";
 import { hasFailed, type PodReport } from "./pod.ts";
 
@@ -7,20 +7,25 @@ import { hasFailed, type PodReport } from "./pod.ts";
 const FIRST_RETRY_SECONDS = 2;
 const MAX_RETRY_SECONDS = 300;
 
-const repaired = { type: "Drifted", status: "False", reason: "Repaired", message: "" } as const;
+const repaired = { type: ConditionType.Drifted, status: "False", reason: ConditionReason.Repaired, message: "" } as const;
 
 const applying = {
-  type: "ConfigSynced",
+  type: ConditionType.ConfigSynced,
   status: "Unknown",
-  reason: "Applying",
+  reason: ConditionReason.Applying,
   message: "it has not taken its new configuration over yet",
 } as const;
 
 /** On a host a claw that is stopped has no process, and so no agent; it is no more than its files. */
 const stopped = {
-  ready: { type: "Ready", status: "False", reason: "Stopped", message: "Stopped as declared." },
-  agent: { type: "AgentConnected", status: "False", reason: "Stopped", message: "a stopped claw has no agent" },
-  config: { type: "ConfigSynced", status: "Unknown", reason: "Stopped", message: "it reads its configuration when it starts" },
+  ready: { type: ConditionType.Ready, status: "False", reason: ConditionReason.Stopped, message: "Stopped as declared." },
+  agent: { type: ConditionType.AgentConnected, status: "False", reason: ConditionReason.Stopped, message: "a stopped claw has no agent" },
+  config: {
+    type: ConditionType.ConfigSynced,
+    status: "Unknown",
+    reason: ConditionReason.Stopped,
+    message: "it reads its configuration when it starts",
+  },
 } as const;
 
 /** Failures that only another specification mends, whatever happens elsewhere. */
@@ -44,7 +49,11 @@ export type OperationOutcome =
       readonly final: boolean;
     }
   /** Nothing failed: somebody else's operation is under way on the stack, or a pod that is to go still ends. */
-  | { readonly ok: false; readonly waitsFor: "StackLocked" | "StillEnding"; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly waitsFor: typeof ConditionReason.StackLocked | typeof ConditionReason.StillEnding;
+      readonly message: string;
+    };
 
 /** Whether no operation on it is due or under way. */
 export function isSettled(instance: Instance): boolean {
@@ -60,8 +69,13 @@ export function isFinal(instance: Instance, reason: string): boolean {
 export function afterOperation(instance: Instance, outcome: OperationOutcome, now: string): InstanceState {
   const state = instance.status;
   if (outcome.ok) {
-    const changes: Omit<Condition, "lastTransitionTime">[] = [
-      { type: "Provisioned", status: "True", reason: "Applied", message: `generation ${outcome.generation} is applied` },
+    const changes: NewCondition[] = [
+      {
+        type: ConditionType.Provisioned,
+        status: "True",
+        reason: ConditionReason.Applied,
+        message: `generation ${outcome.generation} is applied`,
+      },
       ...(state.drift.length > 0 ? [repaired] : []),
       ...(isOfOtherFiles(state, outcome.configDigest) ? [applying] : []),
     ];
@@ -81,7 +95,7 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
     );
   }
   if ("waitsFor" in outcome) {
-    const condition = { type: "Provisioned", status: "Unknown", reason: outcome.waitsFor, message: outcome.message } as const;
+    const condition = { type: ConditionType.Provisioned, status: "Unknown", reason: outcome.waitsFor, message: outcome.message } as const;
     return {
       ...state,
       conditions: withCondition(state.conditions, condition, now),
@@ -94,7 +108,7 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
   const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS);
   const conditions = withCondition(
     state.conditions,
-    { type: "Provisioned", status: "False", reason: outcome.reason, message: outcome.message },
+    { type: ConditionType.Provisioned, status: "False", reason: outcome.reason, message: outcome.message },
     now,
   );
   const next: InstanceState = {
@@ -111,7 +125,7 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
 export function afterReport(instance: Instance, agent: AgentStatus, now: string): InstanceState {
   const conditions = withCondition(
     instance.status.conditions,
-    { type: "AgentConnected", status: "True", reason: "Connected", message: "" },
+    { type: ConditionType.AgentConnected, status: "True", reason: ConditionReason.Connected, message: "" },
     now,
   );
   const config = configCondition(instance.status, agent);
@@ -123,32 +137,36 @@ function isOfOtherFiles({ agent }: InstanceState, configDigest: string | undefin
   return agent?.config !== undefined && configDigest !== undefined && agent.config.digest !== configDigest;
 }
 
-type ConfigCondition = Omit<Condition, "lastTransitionTime">;
 const CONFIG_CONDITIONS = {
   pending: { status: applying.status, reason: applying.reason },
-  applied: { status: "True", reason: "Applied" },
-  refused: { status: "False", reason: "Refused" },
-  unknown: { status: "Unknown", reason: "NotTold" },
+  applied: { status: "True", reason: ConditionReason.Applied },
+  refused: { status: "False", reason: ConditionReason.Refused },
+  unknown: { status: "Unknown", reason: ConditionReason.NotTold },
 } as const;
 
 /** Whether the claw uses the configuration that is declared, by its own word: undefined when there is nothing new to say. */
-function configCondition(before: InstanceState, agent: AgentStatus): ConfigCondition | undefined {
+function configCondition(before: InstanceState, agent: AgentStatus): NewCondition | undefined {
   const { config } = agent;
   if (config) {
     const known = before.agent?.config;
     // Said again, it is of before the last operation; the condition may know better.
     const isNew = config.digest !== known?.digest || config.state !== known.state;
-    return isNew ? { type: "ConfigSynced", ...CONFIG_CONDITIONS[config.state], message: config.message } : undefined;
+    return isNew ? { type: ConditionType.ConfigSynced, ...CONFIG_CONDITIONS[config.state], message: config.message } : undefined;
   }
-  const isStarting = agent.phase === "Starting" && before.conditions.some(({ type }) => type === "ConfigSynced");
-  return isStarting ? { type: "ConfigSynced", ...CONFIG_CONDITIONS.pending, message: "it is starting" } : undefined;
+  const isStarting = agent.phase === AgentPhase.Starting && before.conditions.some(({ type }) => type === ConditionType.ConfigSynced);
+  return isStarting ? { type: ConditionType.ConfigSynced, ...CONFIG_CONDITIONS.pending, message: "it is starting" } : undefined;
 }
 
 /** The state after its cluster showed its pod; a pod that is gone leaves its last word to the agent. */
 export function afterPodReport(instance: Instance, pod: PodReport | undefined, now: string): InstanceState {
   const condition = pod
-    ? { type: "PodReady", status: pod.ready ? ("True" as const) : ("False" as const), reason: pod.reason, message: pod.message }
-    : { type: "PodReady", status: "False" as const, reason: "NoPod", message: instance.spec.running ? "there is no pod" : "" };
+    ? { type: ConditionType.PodReady, status: pod.ready ? ("True" as const) : ("False" as const), reason: pod.reason, message: pod.message }
+    : {
+        type: ConditionType.PodReady,
+        status: "False" as const,
+        reason: ConditionReason.NoPod,
+        message: instance.spec.running ? "there is no pod" : "",
+      };
   const conditions = withCondition(instance.status.conditions, condition, now);
   return derive(instance, { ...instance.status, conditions, pod }, now);
 }
@@ -161,7 +179,7 @@ export function afterStop(instance: Instance, now: string): InstanceState {
   }
   const { pid: _pid, port: _port, config: _config, ...last } = agent;
   const { reason, message } = stopped.ready;
-  return derive(instance, { ...instance.status, agent: { ...last, phase: "Stopped", reason, message, since: now } }, now);
+  return derive(instance, { ...instance.status, agent: { ...last, phase: AgentPhase.Stopped, reason, message, since: now } }, now);
 }
 
 /** The state after its agent's connection was lost: what it last said still stands, since instances outlive connections. */
@@ -172,9 +190,9 @@ export function afterDisconnect(instance: Instance, now: string): InstanceState 
   const conditions = withCondition(
     instance.status.conditions,
     {
-      type: "AgentConnected",
+      type: ConditionType.AgentConnected,
       status: "False",
-      reason: "Disconnected",
+      reason: ConditionReason.Disconnected,
       message: "the agent is not connected; the instance may well be running",
     },
     now,
@@ -185,7 +203,7 @@ export function afterDisconnect(instance: Instance, now: string): InstanceState 
 function derive(instance: Instance, state: InstanceState, now: string): InstanceState {
   const phase = phaseOf(instance, state);
   if (isDown(instance, phase)) {
-    const hasConfig = state.conditions.some(({ type }) => type === "ConfigSynced");
+    const hasConfig = state.conditions.some(({ type }) => type === ConditionType.ConfigSynced);
     const conditions = [stopped.ready, stopped.agent, ...(hasConfig ? [stopped.config] : [])].reduce(
       (all, condition) => withCondition(all, condition, now),
       state.conditions,
@@ -197,9 +215,9 @@ function derive(instance: Instance, state: InstanceState, now: string): Instance
   const conditions = withCondition(
     state.conditions,
     {
-      type: "Ready",
+      type: ConditionType.Ready,
       status: ready ? "True" : "False",
-      reason: ready ? "Ready" : (cause?.reason ?? "Pending"),
+      reason: ready ? ConditionReason.Ready : (cause?.reason ?? ConditionReason.Pending),
       message: ready ? "" : (cause?.message ?? (onCluster(instance) ? "waiting for its pod" : "waiting for its agent")),
     },
     now,
@@ -218,7 +236,7 @@ function onCluster(instance: Instance): boolean {
 
 /** On a cluster its pod says whether it is ready: its probes ask the claw itself, and go on when the agent's connection does not. */
 function isReady(instance: Instance, state: InstanceState): boolean {
-  return onCluster(instance) ? state.pod?.ready === true : state.agent?.phase === "Ready";
+  return onCluster(instance) ? state.pod?.ready === true : state.agent?.phase === AgentPhase.Ready;
 }
 
 function phaseOf(instance: Instance, state: InstanceState): InstancePhase {
@@ -249,19 +267,23 @@ function phaseOfProcess(instance: Instance, state: InstanceState): InstancePhase
     if (notProvisioned(state)) {
       return InstancePhase.Failed;
     }
-    const stopped = agent === undefined || agent.phase === "Stopped";
+    const stopped = agent === undefined || agent.phase === AgentPhase.Stopped;
     return stopped && state.observedGeneration === instance.generation ? InstancePhase.Stopped : state.phase;
   }
-  if (agent?.phase === "Ready" || agent?.phase === "Unready") {
+  if (agent?.phase === AgentPhase.Ready || agent?.phase === AgentPhase.Unready) {
     return InstancePhase.Running;
   }
-  if (notProvisioned(state) || agent?.phase === "Failed" || (agent?.phase === "BackOff" && agent.reason === "CrashLoop")) {
+  if (
+    notProvisioned(state) ||
+    agent?.phase === AgentPhase.Failed ||
+    (agent?.phase === AgentPhase.BackOff && agent.reason === "CrashLoop")
+  ) {
     return InstancePhase.Failed;
   }
   // Starting again after a failure is an attempt to get out of it; a first start is still creating.
-  return state.phase === InstancePhase.Failed && agent?.phase === "Starting" ? InstancePhase.Creating : state.phase;
+  return state.phase === InstancePhase.Failed && agent?.phase === AgentPhase.Starting ? InstancePhase.Creating : state.phase;
 }
 
 function notProvisioned(state: InstanceState) {
-  return state.conditions.find((condition) => condition.type === "Provisioned" && condition.status === "False");
+  return state.conditions.find((condition) => condition.type === ConditionType.Provisioned && condition.status === "False");
 }
