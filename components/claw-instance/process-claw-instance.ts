@@ -12,23 +12,23 @@ export interface ProcessClawInstanceArgs {
   /** The instance's uid. */
   readonly uid: pulumi.Input<string>;
   /** How the claw is installed, configured, started, watched and stopped. Its `secretEnv` is kept as a secret. */
-  readonly runtime: pulumi.Input<ClawRuntime>;
+  readonly runtime: ClawRuntime;
   /** Whether it is to run. */
   readonly running: pulumi.Input<boolean>;
   /** Any new value restarts it. */
   readonly restartedAt?: pulumi.Input<string | undefined>;
   /** What happens to the data folder when the instance is deleted. */
-  readonly deletionPolicy: pulumi.Input<"retain" | "delete">;
+  readonly deletionPolicy: "retain" | "delete";
   /** What all instances of the host share: claimed ports, start slots, caches. */
   readonly hostDir: pulumi.Input<string>;
   /** Where installed software is kept, shared by all instances of the host. */
-  readonly cacheDir: pulumi.Input<string>;
+  readonly cacheDir: string;
   /** Folder of the config files. */
-  readonly configDir: pulumi.Input<string>;
+  readonly configDir: string;
   /** Folder of the claw's data. */
-  readonly dataDir: pulumi.Input<string>;
+  readonly dataDir: string;
   /** The agent's own folder. */
-  readonly runDir: pulumi.Input<string>;
+  readonly runDir: string;
   /** Where the agent dials the control plane. */
   readonly agentUrl: pulumi.Input<string>;
   /** What the agent presents there. Kept as a secret. */
@@ -51,21 +51,17 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
     super(INSTANCE_TYPE, name, {}, opts);
     const parent = { parent: this };
     const { software: from, config: configChild, data: dataChild, files: filesChild, process: processChild } = instanceChildren;
-    const runtime = pulumi.output(args.runtime);
-    const software = new Software(`${name}${from.suffix}`, softwareArgs(runtime, args.cacheDir), parent);
+    const { files: rendered, secretEnv, ...runtime } = args.runtime;
+    const software = new Software(`${name}${from.suffix}`, softwareArgs(runtime.software, args.cacheDir), parent);
     // Inline software has no folder: asking for one would make it unknown in every preview.
-    const softwareDir = runtime.software.apply(({ source }) =>
-      source === "npm" ? software.dir : pulumi.output<string | undefined>(undefined),
-    );
+    const softwareDir = runtime.software.source === "npm" ? software.dir : undefined;
     const config = new Directory(
       `${name}${configChild.suffix}`,
       {
         path: args.configDir,
         mode: "0700",
         // What is in it can be made again, unless the data are in there too.
-        deletion: pulumi
-          .all([args.configDir, args.dataDir, args.deletionPolicy])
-          .apply(([configDir, dataDir, policy]) => (`${dataDir}/`.startsWith(`${configDir}/`) ? policy : "delete")),
+        deletion: `${args.dataDir}/`.startsWith(`${args.configDir}/`) ? args.deletionPolicy : "delete",
       },
       parent,
     );
@@ -76,9 +72,9 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
       {
         dir: config.path,
         files: pulumi
-          .all([runtime.files, config.path, data.path, args.runDir, softwareDir])
-          .apply(([rendered, configDir, dataDir, runDir, installed]) =>
-            resolveFiles(rendered, { configDir, dataDir, runDir: clawRunDir(runDir), softwareDir: installed }),
+          .all([config.path, data.path, softwareDir])
+          .apply(([configDir, dataDir, installed]) =>
+            resolveFiles(rendered, { configDir, dataDir, runDir: clawRunDir(args.runDir), softwareDir: installed }),
           ),
       },
       parent,
@@ -90,8 +86,8 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
         instanceUid: args.uid,
         hostDir: args.hostDir,
         softwareDir,
-        runtime: runtime.apply(({ files: _files, secretEnv: _secretEnv, ...rest }) => rest),
-        secretEnv: runtime.secretEnv,
+        runtime,
+        secretEnv,
         agentUrl: args.agentUrl,
         agentToken: args.agentToken,
         running: args.running,
@@ -107,15 +103,9 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
   }
 }
 
-function softwareArgs(runtime: pulumi.Output<ClawRuntime>, cacheDir: pulumi.Input<string>) {
-  const npm = <T>(value: (software: Extract<ClawRuntime["software"], { source: "npm" }>) => pulumi.Input<T>) =>
-    runtime.software.apply((software) => (software.source === "npm" ? value(software) : undefined)) as pulumi.Output<T>;
-  return {
-    source: runtime.software.source,
-    version: runtime.software.version,
-    cacheDir: npm(() => cacheDir),
-    package: npm((software) => software.package),
-  };
+function softwareArgs(software: ClawRuntime["software"], cacheDir: string) {
+  const { source, version } = software;
+  return software.source === "npm" ? { source, version, cacheDir, package: software.package } : { source, version };
 }
 
 /**
