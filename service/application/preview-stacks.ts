@@ -96,7 +96,12 @@ export async function previewStacks(touched: readonly TouchedStack[], stacks: Pi
     }
     for (const change of result.changes.filter(({ instance }) => instance !== undefined)) {
       const key = `${tenant}/${change.instance}`;
-      byInstance.set(key, [...(byInstance.get(key) ?? []), change]);
+      const known = byInstance.get(key);
+      if (known) {
+        known.push(change);
+      } else {
+        byInstance.set(key, [change]);
+      }
     }
     const failure = result.failures[0];
     if (failure) {

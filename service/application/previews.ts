@@ -205,15 +205,15 @@ interface StackPreviews extends StackChanges {
 }
 
 function itemsOfWritten(outcome: Outcome, stacks: StackPreviews): PreviewItem[] {
+  const affectedBy = new Map(outcome.affected.map((affected) => [`${affected.tenant}/${affected.name}`, affected]));
+  const problems = new Set(problemsOf(outcome));
   return outcome.written.map((item) => {
     const own = { kind: item.kind, name: item.name, tenant: item.tenant, op: item.op, diffs: manifestDiff(item.before, item.after) };
-    const affected = outcome.affected.find(
-      (other) => item.kind === "ClawInstance" && other.tenant === item.tenant && other.name === item.name,
-    );
+    const affected = item.kind === "ClawInstance" ? affectedBy.get(`${item.tenant}/${item.name}`) : undefined;
     return affected
       ? {
           ...own,
-          ...consequences(affected, stacks, problemsOf(outcome), item.placementReason),
+          ...consequences(affected, stacks, problems, item.placementReason),
           ...(item.change.action === "kill" && { effect: "kill" as const }),
         }
       : { ...own, effect: "none", files: [], resources: [], problems: unseenBoundaries(item, stacks.unseen) };
@@ -222,12 +222,11 @@ function itemsOfWritten(outcome: Outcome, stacks: StackPreviews): PreviewItem[] 
 
 /** Instances that change though no manifest names them, because a template they use does. */
 function itemsOfOthers(outcome: Outcome, stacks: StackPreviews): PreviewItem[] {
-  const named = (affected: Affected) =>
-    outcome.written.some((item) => item.kind === "ClawInstance" && item.tenant === affected.tenant && item.name === affected.name);
+  const named = new Set(outcome.written.filter((item) => item.kind === "ClawInstance").map(({ tenant, name }) => `${tenant}/${name}`));
   return outcome.affected
-    .filter((affected) => !named(affected))
+    .filter(({ tenant, name }) => !named.has(`${tenant}/${name}`))
     .map((affected) => {
-      const what = consequences(affected, stacks, []);
+      const what = consequences(affected, stacks, new Set());
       // It may be only the boundary that changes. What can't be seen is taken for a change.
       const isSame = what.effect === "none" && what.files.length === 0 && what.problems.length === 0 && what.resources.every(isKept);
       return {
@@ -245,7 +244,7 @@ function isKept({ op }: ResourceChange): boolean {
   return op === "same" || op === "read";
 }
 
-function consequences(affected: Affected, stacks: StackPreviews, problems: readonly ConfigProblem[], reason?: string) {
+function consequences(affected: Affected, stacks: StackPreviews, problems: ReadonlySet<ConfigProblem>, reason?: string) {
   const before = affected.before?.resolved;
   const after = affected.after?.resolved;
   const own = [...(stacks.byInstance.get(`${affected.tenant}/${affected.name}`) ?? [])];
@@ -256,7 +255,7 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: reado
     ...(affected.after && { placement: placementOf(affected.after.instance, reason) }),
     resources: own,
     problems: [
-      ...(affected.after ? problems.filter((problem) => affected.after?.issues.includes(problem)).map(toPreviewProblem) : []),
+      ...(affected.after?.issues ?? []).filter((problem) => problems.has(problem)).map(toPreviewProblem),
       ...unseenProblems(affected, stacks.unseen),
     ],
   };

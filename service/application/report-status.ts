@@ -26,14 +26,18 @@ export async function recordStates(
     after.set(instance.id, state);
     return state;
   });
-  const events: EventOf[] = [];
-  for (const before of known) {
+  const moved = known.flatMap((before) => {
     const state = after.get(before.id);
-    if (!state || before.status.phase === state.phase) {
-      continue;
-    }
+    return state && before.status.phase !== state.phase ? [{ before, state }] : [];
+  });
+  const recent = await tx.events.listRecent(
+    moved.map(({ before }) => before.id),
+    RECENT_EVENTS,
+  );
+  const events: EventOf[] = [];
+  for (const { before, state } of moved) {
     const ready = state.conditions.find((condition) => condition.type === ConditionType.Ready);
-    const request = state.phase === "Failed" ? undefined : await requestOf(tx, before.id, before.status.phase);
+    const request = state.phase === "Failed" ? undefined : requestOf(recent.get(before.id) ?? [], before.status.phase);
     const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
     events.push({
       instance: before.id,
@@ -60,10 +64,9 @@ const SESSION_REASONS: ReadonlySet<string> = new Set(Object.values(SESSIONS));
 const RECENT_EVENTS = 20;
 
 /** What somebody asked for since the instance came to its phase; one that is on its way comes to the next by the same request. */
-async function requestOf(tx: TenantTransaction, id: InstanceId, phase: InstancePhase): Promise<InstanceEvent | undefined> {
-  const { items } = await tx.events.list(id, RECENT_EVENTS);
+function requestOf(recent: readonly InstanceEvent[], phase: InstancePhase): InstanceEvent | undefined {
   let transitions = phase === "Creating" ? 1 : 0;
-  for (const event of items) {
+  for (const event of recent) {
     if (event.reason !== "PhaseChanged") {
       if (event.actor !== undefined && !SESSION_REASONS.has(event.reason)) {
         return event;

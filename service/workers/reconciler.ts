@@ -112,17 +112,23 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     },
     deps,
   );
-  const applied: { readonly id: InstanceId; readonly outcome: OperationOutcome }[] = [];
-  for (const item of ready) {
-    const outcome = outcomeOf(item);
-    if (outcome.ok && !leaves(item.instance)) {
-      applied.push({ id: item.instance.id, outcome });
-      continue;
-    }
+  const outcomes = ready.map((item) => ({ item, outcome: outcomeOf(item) }));
+  const [applied, others] = partition(outcomes, ({ item, outcome }) => outcome.ok && !leaves(item.instance));
+  // First: nobody waits for what others leave behind to be cleaned up.
+  await settleApplied(
+    tenant,
+    applied.map(({ item, outcome }) => ({ id: item.instance.id, outcome })),
+    deps,
+  );
+  for (const { item, outcome } of others) {
     const isGone = outcome.ok && item.instance.deletedAt !== undefined;
     await settle(tenant, item.instance, isGone ? await afterEnd(outcome, item.instance, target, tenant, deps) : outcome, deps);
   }
-  await settleApplied(tenant, applied, deps);
+}
+
+function partition<T>(items: readonly T[], passes: (item: T) => boolean): [passing: T[], others: T[]] {
+  const { passing = [], others = [] } = Object.groupBy(items, (item) => (passes(item) ? "passing" : "others"));
+  return [passing, others];
 }
 
 /** Writes what became of the instances that are as they are to be: of a fleet most, so all at once. */

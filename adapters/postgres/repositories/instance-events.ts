@@ -54,6 +54,22 @@ export class PostgresInstanceEventRepository implements InstanceEventRepository 
       }),
     );
   }
+
+  async listRecent(instanceIds: readonly InstanceId[], limit: number): Promise<ReadonlyMap<InstanceId, readonly InstanceEvent[]>> {
+    if (instanceIds.length === 0) {
+      return new Map();
+    }
+    const rows = await this.#scope.run((manager) =>
+      manager.query<InstanceEventRow[]>(
+        `select e.* from unnest($1::text[]) as i (id)
+         cross join lateral (select * from instance_events where instance_id = i.id order by sequence desc limit $2) e
+         order by e.sequence desc`,
+        [instanceIds, limit],
+      ),
+    );
+    const byInstance = Map.groupBy(rows, (row) => row.instance_id as InstanceId);
+    return new Map([...byInstance].map(([id, of]) => [id, of.map(toEvent)]));
+  }
 }
 
 function toEvent(row: InstanceEventRow): InstanceEvent {

@@ -1,6 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { InstanceSpecSchema, newId } from "../../../sdk/contract/index.ts";
+import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
+import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
+import { type InstanceId, InstanceSpecSchema, newId, type PlanId } from "../../../sdk/contract/index.ts";
+import type { StackOperations } from "../../../service/application/ports/operations.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
+import { applyPlan, previewChanges } from "../../../service/application/previews.ts";
+import { recordStates } from "../../../service/application/report-status.ts";
 import { type ResolveDependencies, resolveInstances } from "../../../service/application/resolve-instance.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
@@ -25,7 +31,21 @@ async function aFleet(size: number) {
       await tx.instances.insert(instance);
     }
   });
-  return { fleet, run };
+  return { fleet, tenant, run };
+}
+
+/** How many statements work sends to the database. */
+async function statementsOf(work: () => Promise<unknown>): Promise<number> {
+  const { dataSource } = database;
+  const { logger } = dataSource;
+  let count = 0;
+  dataSource.logger = { ...logger, logQuery: () => void count++, logQueryError: () => {} } as typeof logger;
+  try {
+    await work();
+    return count;
+  } finally {
+    dataSource.logger = logger;
+  }
 }
 
 /** The transaction, with what is asked of its repositories counted. */
@@ -63,6 +83,49 @@ describe("a batch of instances", () => {
       queries.push(asked);
     }
     expect(queries).toEqual([3, 3]);
+  });
+
+  it("is previewed, published to and settled with as many statements as two instances", async ({ expect }) => {
+    const stacks = { preview: async () => ({ changes: [], failures: [] }) } as unknown as StackOperations;
+    const deps = {
+      transactions: database.transactions,
+      stacks,
+      clock: () => new Date(),
+      cipher: new SecretCipherAes(randomBytes(32)),
+      types: createClawTypes({ softwareDir: "/nowhere" }),
+      local: { runtime: "process" as const, rootDir: "/nowhere", agentUrl: "ws://127.0.0.1:9/agent/v1" },
+    };
+    const statements = [];
+    for (const size of [2, 40]) {
+      const { fleet, tenant, run } = await aFleet(size);
+      const owner = { actor: { subject: "somebody", platform: false, tenantId: tenant.id }, tenantId: tenant.id };
+      const publish = { action: "publish" as const, name: "base", tenant: tenant.name };
+      let planId: PlanId | undefined;
+      statements.push([
+        await statementsOf(async () => {
+          const { summary, id } = await previewChanges(owner, [publish], deps);
+          planId = id as PlanId;
+          expect(summary.items.update + summary.items.same).toBe(size + 1);
+        }),
+        await statementsOf(() => applyPlan(owner, planId as PlanId, deps)),
+        await statementsOf(() =>
+          run((tx) =>
+            recordStates(
+              tx,
+              fleet.map(({ id }) => id),
+              ({ status }) => ({ ...status, phase: "Stopped" }),
+              new Date().toISOString(),
+            ),
+          ),
+        ),
+      ]);
+      const { items } = await run((tx) => tx.events.list(fleet[1]?.id as InstanceId, 5));
+      expect(items.map(({ message }) => message)).toEqual([
+        "Creating → Stopped (version 1 of config template 'base', by somebody)",
+        "version 1 of config template 'base'",
+      ]);
+    }
+    expect(statements[1]).toEqual(statements[0]);
   });
 
   it("is found, asked for and settled at once, each instance by itself", async ({ expect }) => {
