@@ -8,7 +8,7 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy.js
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClawRuntime, KubernetesTarget } from "../../sdk/contract/index.ts";
-import { claimName, instanceLabels, instanceSelector, objectName, tenantLabels } from "../kubernetes/labels.ts";
+import { claimName, instanceLabels, instanceSelector, objectName, ownerLabels, tenantLabels } from "../kubernetes/labels.ts";
 import { KUBERNETES_INSTANCE_TYPE, podChildren } from "./instance-urns.ts";
 import { BOOT_FILE, clawInPod, podBoot } from "./pod-boot.ts";
 import { podTemplate } from "./pod-template.ts";
@@ -57,6 +57,8 @@ export interface KubernetesClawInstanceArgs {
   readonly networkPolicy: boolean;
   /** Whether a drain of its node may end the pod. @default true */
   readonly evictable?: pulumi.Input<boolean>;
+  /** Id of the control plane, which its objects carry. */
+  readonly controlPlane?: string | undefined;
   /** Don't wait until the claw is ready. @default false */
   readonly skipAwait?: boolean;
 }
@@ -91,7 +93,7 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
     const metadata = (ownName: string, annotations?: Record<string, pulumi.Input<string>>) => ({
       name: ownName,
       namespace: args.namespace,
-      labels,
+      labels: { ...labels, ...ownerLabels(args.controlPlane) },
       ...(annotations && { annotations }),
     });
     const runtime = pulumi.output(args.runtime);

@@ -18,6 +18,14 @@ export function tenantLabels(tenant: string): Record<string, string> {
   return { "app.kubernetes.io/managed-by": MANAGED_BY, "clusterclaw.io/tenant": tenant };
 }
 
+/**
+ * The label by which a control plane finds what it made and nobody knows any more. On objects alone, never in a pod's template or a selector: there it
+ * would restart what runs without it.
+ */
+export function ownerLabels(controlPlane: string | undefined): Record<string, string> {
+  return controlPlane === undefined ? {} : { "clusterclaw.io/control-plane": controlPlane };
+}
+
 /** Labels of everything that belongs to one instance. */
 export function instanceLabels({ tenant, project, instance, uid, type }: Owner): Record<string, string> {
   return {

@@ -9,7 +9,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type KubernetesTarget, parseQuantity, type Quota } from "../../sdk/contract/index.ts";
 import { BOUNDARY_TYPE, boundaryChildren } from "../claw-instance/instance-urns.ts";
 import { AGENT_REQUESTS } from "../claw-instance/pod-template.ts";
-import { tenantLabels } from "./labels.ts";
+import { ownerLabels, tenantLabels } from "./labels.ts";
 import { tenantPolicies } from "./network-policies.ts";
 
 /** Name of the service account of a tenant's pods. */
@@ -25,6 +25,8 @@ export interface TenantBoundaryArgs {
   readonly networkPolicy: KubernetesTarget["networkPolicy"];
   /** Where agents dial the control plane. */
   readonly agentUrl: string;
+  /** Id of the control plane, which its objects carry. */
+  readonly controlPlane?: string | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ export class TenantBoundary extends pulumi.ComponentResource {
   constructor(name: string, args: TenantBoundaryArgs, opts?: pulumi.ComponentResourceOptions) {
     super(BOUNDARY_TYPE, name, {}, opts);
     const child = { parent: this };
-    const labels = tenantLabels(args.tenant);
+    const labels = { ...tenantLabels(args.tenant), ...ownerLabels(args.controlPlane) };
     const space = new Namespace(
       `${name}${boundaryChildren.namespace.suffix}`,
       { metadata: { name: args.namespace, labels: { ...labels, ...restrictedPods } } },

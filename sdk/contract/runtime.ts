@@ -158,6 +158,8 @@ export const KubernetesTargetSchema = z.object({
   evictable: z.boolean().default(true),
   /** The tenant's. */
   quota: QuotaSchema,
+  /** Id of the control plane, by which it knows its own objects again; they don't carry it when it is absent. */
+  controlPlane: UidSchema.optional(),
 });
 export type KubernetesTarget = z.infer<typeof KubernetesTargetSchema>;
 

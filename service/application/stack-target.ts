@@ -1,7 +1,7 @@
-import { LOCAL_CLUSTER, type StackTarget } from "../../sdk/contract/index.ts";
+import { type KubernetesTarget, LOCAL_CLUSTER, type StackTarget } from "../../sdk/contract/index.ts";
 import { type Cluster, namespaceOf } from "../domain/clusters/cluster.ts";
 import { openLeaves } from "../domain/sealed.ts";
-import type { Tenant } from "../domain/tenancy/tenant.ts";
+import { SHARED_TENANT, type Tenant } from "../domain/tenancy/tenant.ts";
 import type { KubernetesAccess } from "./ports/clusters.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
@@ -19,7 +19,16 @@ export async function stackTarget(
   cluster: string,
   deps: TargetDependencies,
 ): Promise<StackTarget> {
-  return cluster === LOCAL_CLUSTER ? deps.local : kubernetesTarget(await tx.clusters.get(cluster), tenant, deps.cipher);
+  if (cluster === LOCAL_CLUSTER) {
+    return deps.local;
+  }
+  const target = kubernetesTarget(await tx.clusters.get(cluster), tenant, deps.cipher);
+  return { ...target, controlPlane: await controlPlaneId(tx) };
+}
+
+/** What the control plane is known by, to hosts and clusters: as old as its database, and the same to all replicas and in every copy. */
+export async function controlPlaneId(tx: PlatformTransaction): Promise<string> {
+  return (await tx.tenants.get(SHARED_TENANT)).id;
 }
 
 /** The way into a cluster. */
@@ -29,7 +38,7 @@ export function kubernetesAccess({ spec: { credentials } }: Cluster, cipher: Sec
     : { kubeconfig: "" };
 }
 
-function kubernetesTarget(cluster: Cluster, tenant: Tenant, cipher: SecretCipher): StackTarget {
+function kubernetesTarget(cluster: Cluster, tenant: Tenant, cipher: SecretCipher): KubernetesTarget {
   const { spec } = cluster;
   const { kubeconfig, context } = kubernetesAccess(cluster, cipher);
   return {

@@ -56,8 +56,8 @@ function onCluster(tenant: string, target: KubernetesTarget): Declare {
     // What is declared is ours: what somebody else took over is taken back by the next change, or by the repair of a drift.
     enablePatchForce: true,
   });
-  const { namespace, quota, networkPolicy, agentUrl, images, ingress, gateway } = target;
-  const boundary = new TenantBoundary(tenant, { tenant, namespace, quota, networkPolicy, agentUrl }, { provider });
+  const { namespace, quota, networkPolicy, agentUrl, images, ingress, gateway, controlPlane } = target;
+  const boundary = new TenantBoundary(tenant, { tenant, namespace, quota, networkPolicy, agentUrl, controlPlane }, { provider });
   const standing = whenThere(boundary.parts);
   return (instance) => {
     const { name, uid, project, type, runtime, running, restartedAt, deletionPolicy, resources, storage, agentToken } = instance;
@@ -91,6 +91,7 @@ function onCluster(tenant: string, target: KubernetesTarget): Declare {
         }),
         networkPolicy: networkPolicy.enabled,
         evictable: target.evictable,
+        controlPlane,
         // The agent and the cluster's events say how the claw is: an operation must not wait for it.
         skipAwait: true,
       },

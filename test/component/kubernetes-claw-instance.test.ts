@@ -46,6 +46,20 @@ describe("a tenant's stack on a cluster", () => {
     expect(stackName({ tenant: "acme", target: { runtime: "process", rootDir: "/host", agentUrl: "" } })).toBe("acme");
   });
 
+  it("marks its objects with their control plane, but nothing that a pod would restart for", async ({ expect }) => {
+    const mark = (metadata: { labels?: Record<string, string> }) => metadata.labels?.["clusterclaw.io/control-plane"];
+    const { resources, inputs } = await evaluate([anInstance("a")], { controlPlane: "ten_1" });
+    const objects = [...resources].filter(([, { inputs: declared }]) => declared.metadata);
+    expect(objects.map(([name, { inputs: declared }]) => [name, mark(declared.metadata)])).toEqual(
+      objects.map(([name]) => [name, "ten_1"]),
+    );
+    const { template, selector } = inputs("a-claw").spec;
+    expect([mark(template.metadata), mark({ labels: selector.matchLabels })]).toEqual([undefined, undefined]);
+    const before = await evaluate([anInstance("a")]);
+    expect(before.inputs("a-claw").spec).toEqual(inputs("a-claw").spec);
+    expect(mark(before.inputs("a-claw").metadata)).toBeUndefined();
+  });
+
   it("closes the namespace: restricted pods, no credentials, quota, and no network but what is allowed", async ({ expect }) => {
     const { inputs } = await evaluate([]);
     expect(inputs("acme-namespace").metadata).toMatchObject({
