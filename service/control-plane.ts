@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { createClawTypes } from "../adapters/claws/claw-types.ts";
@@ -47,7 +48,7 @@ import { startLoop } from "./workers/loop.ts";
 import { startOutboxRelay } from "./workers/outbox-relay.ts";
 import { startReconciler } from "./workers/reconciler.ts";
 import { startRefresher } from "./workers/refresher.ts";
-import { startSweeper } from "./workers/sweeper.ts";
+import { createClusterSweeper, startHostSweeper } from "./workers/sweeper.ts";
 import { startUsageRecorder } from "./workers/usage-recorder.ts";
 
 const REVIVE_MS = 30_000;
@@ -173,6 +174,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     openChannel,
     unconfined,
     version,
+    sweepSeconds: env.sweepSeconds,
     audit: (entry: AuditEntry) => log.warn(entry, "audit"),
     wake: () => reconciler.wake(),
   };
@@ -209,6 +211,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   };
   const reconciler = startReconciler({ transactions, stacks, clusters, cleanUp, types, cipher, local, clock, log });
   const clusterDependencies = { ...dependencies, clusters, log };
+  const sweeping = { transactions, graceSeconds: env.sweepSeconds, clock, log };
   const keeper = startClusterKeeper({
     transactions,
     log,
@@ -216,6 +219,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       createClusterMonitor(clusterDependencies),
       createCrdController(clusterDependencies),
       recorder.part,
+      createClusterSweeper({ ...sweeping, clusters, cipher, administration }),
       createClusterWatcher({
         ...clusterDependencies,
         declared: async (tenantId, tenant, cluster) => {
@@ -229,7 +233,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   });
   const refresher = startRefresher(env.refreshSeconds, { ...dependencies, log });
   const hosted = createHostedInstances(env.dataDir, localLauncher);
-  const sweeper = startSweeper({ transactions, hosted, graceSeconds: env.sweepSeconds, clock, log });
+  const sweeper = startHostSweeper(`${hostname()}:${env.dataDir}`, hosted, sweeping);
   const relay = startOutboxRelay({ transactions, bus, log });
   const reviver = startLoop(
     "agent-reviver",

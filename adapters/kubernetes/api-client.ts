@@ -13,6 +13,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: PropertyMap | PropertyMap[];
   readonly contentType?: string;
+  /** In which form the answer is wanted. @default the object as it is */
+  readonly accept?: string;
   readonly signal?: AbortSignal | undefined;
   /** How long the server may be silent. @default 60 seconds */
   readonly timeoutMs?: number;
@@ -113,7 +115,7 @@ export class ApiClient {
     const body = call.body && JSON.stringify(call.body);
     const headers = {
       ...options.headers,
-      accept: "application/json",
+      accept: call.accept ?? "application/json",
       "user-agent": "open-cluster-claw",
       ...(body !== undefined && { "content-type": call.contentType ?? "application/json", "content-length": Buffer.byteLength(body) }),
     };

@@ -11,6 +11,7 @@ import { declaredAs, deviationOf } from "./drift.ts";
 import { exec } from "./exec.ts";
 import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
+import { markedObjects, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
 import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
@@ -68,6 +69,8 @@ export function createClusters(): Clusters & Pods {
         });
         return { resource, deviation: deviationOf((resource.inputs ?? {}) as PropertyMap, live) };
       }),
+    marked: (access, controlPlane) => asked(async () => markedObjects(await clientOf(access), controlPlane)),
+    remove: (access, thing) => asked(async () => removeObject(await clientOf(access), thing)),
     customResources: (access) => openCustomResources(() => clientOf(access)),
     close() {
       for (const client of clients.values()) {

@@ -9,7 +9,7 @@ import { mapAt, textAt } from "./objects.ts";
 import { type Pod, toPodReport, type WithMetadata } from "./pod-report.ts";
 
 /** On everything that belongs to an instance; the components write it. */
-const TENANT_LABEL = "clusterclaw.io/tenant";
+export const TENANT_LABEL = "clusterclaw.io/tenant";
 export const UID_LABEL = "clusterclaw.io/instance-uid";
 export const MANAGED = "app.kubernetes.io/managed-by=clusterclaw";
 

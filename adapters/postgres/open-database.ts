@@ -30,6 +30,7 @@ import { SeeVersions1700000000009 } from "./migrations/0009-see-versions.ts";
 import { KeepKeys1700000000013 } from "./migrations/0013-keep-keys.ts";
 import { SeeWhatStops1700000000015 } from "./migrations/0015-see-what-stops.ts";
 import { PagePreviews1700000000017 } from "./migrations/0017-page-previews.ts";
+import { KeepLeftovers1700000000018 } from "./migrations/0018-keep-leftovers.ts";
 import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -72,6 +73,7 @@ export const migrations = [
   KeepKeys1700000000013,
   SeeWhatStops1700000000015,
   PagePreviews1700000000017,
+  KeepLeftovers1700000000018,
   SeparateLogins1700000000019,
 ];
 

@@ -10,6 +10,7 @@ import { PLATFORM_KEYS, PostgresIdempotencyRepository } from "./repositories/ide
 import { PostgresInstanceEventRepository } from "./repositories/instance-events.ts";
 import { PostgresInstanceRepository } from "./repositories/instances.ts";
 import { PostgresKeyringRepository } from "./repositories/keyring.ts";
+import { PostgresLeftoverRepository } from "./repositories/leftovers.ts";
 import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
@@ -83,6 +84,7 @@ function platformTransaction(session: Session): PlatformTransaction {
     clusters: new PostgresClusterRepository(session.platform),
     tokens: new PostgresTokenRepository(session.platform),
     keyring: new PostgresKeyringRepository(session.platform),
+    leftovers: new PostgresLeftoverRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),
     idempotency: new PostgresIdempotencyRepository(session.platform, PLATFORM_KEYS),

@@ -22,6 +22,7 @@ import { diffCommand } from "./commands/diff.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { getCommand } from "./commands/get.ts";
 import { killCommand } from "./commands/kill.ts";
+import { leftoversCommand } from "./commands/leftovers.ts";
 import { loginCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { projectsCreate, projectsDelete, projectsGet, projectsList } from "./commands/projects.ts";
@@ -69,6 +70,7 @@ export const commands: readonly CommandDefinition[] = [
   clustersGet,
   clustersDrain,
   clustersDelete,
+  leftoversCommand,
   stackExport,
   stackImport,
   stackHistory,

@@ -33,6 +33,7 @@ export class Claw {
   readonly tenants: Api["tenants"];
   readonly projects: Api["projects"];
   readonly clusters: Api["clusters"];
+  readonly leftovers: Api["leftovers"];
   readonly previews: Api["previews"];
   readonly stacks: Api["stacks"];
   readonly types: Api["types"];
@@ -56,6 +57,7 @@ export class Claw {
     this.tenants = methodsOf(config, "tenants");
     this.projects = methodsOf(config, "projects");
     this.clusters = methodsOf(config, "clusters");
+    this.leftovers = methodsOf(config, "leftovers");
     this.previews = methodsOf(config, "previews");
     this.stacks = methodsOf(config, "stacks");
     this.types = methodsOf(config, "types");

@@ -79,6 +79,7 @@ const table = {
   "clusters.replace": ["PUT", "/clusters/:id", "body", "json"],
   "clusters.delete": ["DELETE", "/clusters/:id", "none", "none"],
   "clusters.drain": ["POST", "/clusters/:id/drain", "none", "json"],
+  "leftovers.list": ["GET", "/leftovers", "query", "page"],
   "previews.create": ["POST", "/previews", "body", "json"],
   "previews.get": ["GET", "/previews/:id", "none", "json"],
   "previews.changes": ["GET", "/previews/:id/changes", "query", "page"],

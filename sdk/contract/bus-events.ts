@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DriftSchema, InstancePhase } from "./instance.ts";
+import { LeftoverSchema } from "./leftover.ts";
 
 const subject = z.object({ uid: z.string(), name: z.string() });
 /** Somebody's write. */
@@ -44,12 +45,13 @@ export const busEvents = {
   "instance.destroyed": { when: "nothing of an instance is left but the data that is kept", data: subject },
   "instance.orphaned": {
     when: "something was found of an instance that nobody knows",
-    data: z.object({ uid: z.string(), found: z.array(z.string()) }),
+    data: LeftoverSchema,
   },
   "instance.swept": {
     when: "what was left of an instance that nobody knows was ended",
-    data: z.object({ uid: z.string(), found: z.array(z.string()) }),
+    data: LeftoverSchema,
   },
+  "tenant.orphaned": { when: "a cluster has a namespace of a tenant that nobody knows", data: LeftoverSchema },
 } satisfies Record<`${string}.${string}`, BusEventSpec>;
 
 export type BusEventName = keyof typeof busEvents;

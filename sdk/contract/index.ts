@@ -11,6 +11,7 @@ export * from "./identifiers.ts";
 export * from "./ids.ts";
 export * from "./instance.ts";
 export * from "./issues.ts";
+export * from "./leftover.ts";
 export * from "./meta.ts";
 export * from "./nearest-key.ts";
 export * from "./pod.ts";

@@ -5,10 +5,11 @@ import { drainCluster } from "./drain-cluster.ts";
 import type { Operations } from "./operations.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
 import { presentCluster } from "./present.ts";
+import { presentLeftover } from "./present-leftover.ts";
 import { applied, assertSameName, writeOrPreview } from "./requests.ts";
 import type { Written } from "./write-context.ts";
 
-type ClusterOperations = Pick<Operations, Extract<keyof Operations, `clusters.${string}`>>;
+type ClusterOperations = Pick<Operations, Extract<keyof Operations, `clusters.${string}` | `leftovers.${string}`>>;
 
 export function clusterOperations(deps: ApplicationDependencies): ClusterOperations {
   const find = (ref: string) => deps.transactions.platform((tx) => tx.clusters.get(ref));
@@ -32,6 +33,10 @@ export function clusterOperations(deps: ApplicationDependencies): ClusterOperati
     "clusters.delete": async (ctx, { params, query }) => {
       const { name } = await find(params.id);
       return writeOrPreview(ctx, query, { action: "delete", kind: "Cluster", name, tenant: SHARED_TENANT }, deps, () => undefined);
+    },
+    "leftovers.list": async (_ctx, { query }) => {
+      const { items, ...rest } = await deps.transactions.platform((tx) => tx.leftovers.list(query));
+      return { ...rest, items: items.map((leftover) => presentLeftover(leftover, deps.sweepSeconds)) };
     },
     "clusters.drain": async (ctx, { params, query }) => {
       const { name } = await find(params.id);

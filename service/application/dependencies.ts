@@ -23,4 +23,6 @@ export interface ApplicationDependencies extends PreviewDependencies {
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
   readonly wake: () => void;
   readonly version: string;
+  /** How long what nobody knows is left alone after it was found. */
+  readonly sweepSeconds: number;
 }

@@ -1,72 +1,105 @@
 import type { Logger } from "pino";
 import { type InstanceId, newId } from "../../sdk/contract/index.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
-import type { HostedInstance, HostedInstances } from "./ports/leftovers.ts";
-import type { Transactions } from "./ports/transactions.ts";
+import type { FoundLeftover, MarkedThing, Place, StoredLeftover } from "./ports/leftovers.ts";
+import type { PlatformTransaction, Transactions } from "./ports/transactions.ts";
+import { endsAt, presentLeftover } from "./present-leftover.ts";
+import { controlPlaneId } from "./stack-target.ts";
 
 export interface SweepDependencies {
   readonly transactions: Transactions;
-  readonly hosted: HostedInstances;
   /** How long something must have been found without an instance before it is ended. */
   readonly graceSeconds: number;
   readonly clock: () => Date;
   readonly log: Logger;
 }
 
-/** Since when, in milliseconds, what is on the host is known to belong to no instance, by the id that it has. */
-export type Leftovers = Map<string, number>;
+/** A host or a cluster, where instances may have left something. */
+export interface SweptPlace extends Place {
+  /** What there is with a mark of this control plane's instances and tenants. */
+  list(controlPlane: string): Promise<readonly MarkedThing[]>;
+  /** Of what no instance and no tenant has: what nobody knows, and what of that is left alone. @param all what there is */
+  judge(unknown: readonly MarkedThing[], all: readonly MarkedThing[], controlPlane: string): Promise<readonly FoundLeftover[]>;
+  /** Safe to repeat. */
+  end(thing: MarkedThing): Promise<void>;
+}
 
 /**
- * Looks for what runs on this host of instances that nobody knows. What crashes leave is found out by the next operation on its stack; this
+ * Looks for what is at a place of instances that nobody knows. What crashes leave is found out by the next operation on its stack; this
  * is for what slips through, such as an agent that was started by a process that had lost its stack. It is reported when it is found, on the
- * bus and in the log, and ended when it is found still after the grace. Whatever exists in the database is left alone, whatever state it is in.
+ * bus, in the log and by the API, and ended when it is found still after the grace. Whatever exists in the database is left alone, whatever
+ * state it is in.
  */
-export async function sweepLeftovers(leftovers: Leftovers, deps: SweepDependencies): Promise<void> {
-  const { hosted, log } = deps;
-  // The host first: an instance is in the database before anything of it is on a host.
-  const all = await hosted.list();
-  const { controlPlane, known } = await deps.transactions.platform(async (tx) => ({
-    controlPlane: (await tx.tenants.get(SHARED_TENANT)).id,
-    known: new Set<string>(await tx.work.existingAmong(all.map(({ uid }) => uid as InstanceId))),
-  }));
-  const unknown = all.filter(({ uid }) => !known.has(uid));
-  for (const uid of leftovers.keys()) {
-    if (!unknown.some((item) => item.uid === uid)) {
-      leftovers.delete(uid);
-    }
-  }
-  const isOwn = await hosted.isOwnedBy(controlPlane, unknown.length < all.length || all.length === 0);
-  const nowMs = deps.clock().getTime();
-  for (const item of unknown) {
-    const sinceMs = leftovers.get(item.uid);
-    if (sinceMs === undefined) {
-      leftovers.set(item.uid, nowMs);
-      log.warn({ ...item, endedAfterSeconds: isOwn ? deps.graceSeconds : undefined }, describe(isOwn));
-      await publish("orphaned", item, deps);
-    } else if (isOwn && nowMs - sinceMs >= deps.graceSeconds * 1000) {
-      await hosted.end(item.uid).then(
-        async () => {
-          leftovers.delete(item.uid);
-          log.warn(item, "what was left on this host of an instance that nobody knows was ended");
-          await publish("swept", item, deps);
-        },
-        (err: unknown) => log.warn({ err, ...item }, "what was left of an instance could not be ended; it is tried again"),
+export async function sweepLeftovers(place: SweptPlace, deps: SweepDependencies): Promise<void> {
+  const controlPlane = await deps.transactions.platform(controlPlaneId);
+  // The place first: an instance is in the database before anything of it is anywhere.
+  const all = await place.list(controlPlane);
+  const unknown = await deps.transactions.platform((tx) => withoutKnown(tx, all));
+  const found = await place.judge(unknown, all, controlPlane);
+  const now = deps.clock().toISOString();
+  const stored = await deps.transactions.platform(async (tx) => {
+    const noted = await tx.leftovers.note(place, found, now);
+    await publish(
+      tx,
+      "orphaned",
+      noted.filter(({ added }) => added),
+      deps,
+    );
+    return noted;
+  });
+  for (const leftover of stored) {
+    const { added, ...item } = leftover;
+    const end = endsAt(item, deps.graceSeconds);
+    if (added) {
+      // Data that outlive their instance are nothing to be warned of.
+      deps.log[end === undefined ? "info" : "warn"]({ ...item, endsAt: end }, "there is something of an instance that nobody knows");
+    } else if (end !== undefined && end <= now) {
+      await endLeftover(place, item, deps).catch((err: unknown) =>
+        deps.log.warn({ err, ...item }, "what was left of an instance could not be ended; it is tried again"),
       );
     }
   }
 }
 
-function describe(isOwn: boolean): string {
-  return isOwn
-    ? "there is something on this host of an instance that nobody knows"
-    : "there is something on this host of an instance of another control plane, or of another database: it is left alone";
+async function endLeftover(place: SweptPlace, leftover: StoredLeftover, deps: SweepDependencies): Promise<void> {
+  await place.end(leftover);
+  const isFirst = await deps.transactions.platform(async (tx) => {
+    const removed = await tx.leftovers.remove(leftover);
+    await publish(tx, "swept", removed ? [leftover] : [], deps);
+    return removed;
+  });
+  if (isFirst) {
+    deps.log.warn(leftover, "what was left of an instance that nobody knows was ended");
+  }
+}
+
+/** Those of which neither the instance nor, where none is named, the tenant is in the database. */
+async function withoutKnown(tx: PlatformTransaction, things: readonly MarkedThing[]): Promise<readonly MarkedThing[]> {
+  const instances = things.flatMap(({ instance }) => (instance === undefined ? [] : [instance as InstanceId]));
+  const known = new Set<string>(await tx.work.existingAmong(instances));
+  const tenants = new Set<string>();
+  for (const tenant of new Set(things.flatMap((thing) => (thing.instance === undefined && thing.tenant ? [thing.tenant] : [])))) {
+    if (await tx.tenants.find(tenant)) {
+      tenants.add(tenant);
+    }
+  }
+  return things.filter(({ instance, tenant = "" }) => (instance === undefined ? !tenants.has(tenant) : !known.has(instance)));
 }
 
 /** It has no tenant any more: the event is the platform's. */
-async function publish(event: "orphaned" | "swept", { uid, found }: HostedInstance, deps: SweepDependencies): Promise<void> {
-  await deps.transactions.platform(async (tx) => {
-    const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
-    const time = deps.clock().toISOString();
-    await shared.publish({ id: newId("evt"), event: `instance.${event}`, time, data: { uid, found: [...found] } });
-  });
+async function publish(
+  tx: PlatformTransaction,
+  event: "orphaned" | "swept",
+  leftovers: readonly StoredLeftover[],
+  { clock, graceSeconds }: SweepDependencies,
+): Promise<void> {
+  if (leftovers.length === 0) {
+    return;
+  }
+  const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
+  const time = clock().toISOString();
+  for (const leftover of leftovers) {
+    const name = leftover.instance === undefined ? "tenant.orphaned" : (`instance.${event}` as const);
+    await shared.publish({ id: newId("evt"), event: name, time, data: presentLeftover(leftover, graceSeconds) });
+  }
 }

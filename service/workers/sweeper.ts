@@ -1,15 +1,101 @@
-import { type SweepDependencies, sweepLeftovers } from "../application/sweep-leftovers.ts";
+import { ClawError, LeftoverReason, LOCAL_CLUSTER, type TenantId } from "../../sdk/contract/index.ts";
+import type { Clusters } from "../application/ports/clusters.ts";
+import type { HostedInstances, MarkedThing } from "../application/ports/leftovers.ts";
+import type { StackAdministration } from "../application/ports/operations.ts";
+import type { SecretCipher } from "../application/ports/secrets.ts";
+import { kubernetesAccess } from "../application/stack-target.ts";
+import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../application/sweep-leftovers.ts";
+import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 /** How often to look, at most. */
 const IDLE_MS = 60_000;
 
-/** Looks for what was left on this host of instances that nobody knows. What it has seen it forgets with its process: the grace begins anew. */
-export function startSweeper(deps: SweepDependencies): Loop {
-  const leftovers = new Map<string, number>();
+function startSweeping(place: SweptPlace, deps: SweepDependencies): Loop {
   const turn = async () => {
-    await sweepLeftovers(leftovers, deps);
+    await sweepLeftovers(place, deps);
     return false;
   };
   return startLoop("sweeper", Math.min(IDLE_MS, (deps.graceSeconds * 1000) / 4), turn, deps.log);
+}
+
+/** Looks for what was left on this host of instances that nobody knows. @param host its name, for those who read of it */
+export function startHostSweeper(host: string, hosted: HostedInstances, deps: SweepDependencies): Loop {
+  const place: SweptPlace = {
+    cluster: LOCAL_CLUSTER,
+    host,
+    async list() {
+      const all = await hosted.list();
+      return all.flatMap(({ uid, found }) => [...new Set(found)].map((kind) => ({ kind, name: uid, instance: uid })));
+    },
+    async judge(unknown, all, controlPlane) {
+      const isOwn = await hosted.isOwnedBy(controlPlane, unknown.length < all.length || all.length === 0);
+      return isOwn ? unknown : unknown.map((thing) => ({ ...thing, keptFor: LeftoverReason.OtherControlPlane }));
+    },
+    end: ({ name }) => hosted.end(name),
+  };
+  return startSweeping(place, deps);
+}
+
+export interface ClusterSweeperDependencies extends SweepDependencies {
+  readonly clusters: Clusters;
+  readonly cipher: SecretCipher;
+  readonly administration: Pick<StackAdministration, "exportState">;
+}
+
+/** Looks, in every cluster that can be reached, for objects of this control plane whose instance nobody knows. */
+export function createClusterSweeper(deps: ClusterSweeperDependencies): ClusterPart {
+  return forEachCluster(
+    ({ state }) => state.reachable === true,
+    (cluster) => {
+      const access = kubernetesAccess(cluster, deps.cipher);
+      const place: SweptPlace = {
+        cluster: cluster.name,
+        list: (controlPlane) => deps.clusters.marked(access, controlPlane),
+        judge: (unknown) => judge(unknown, deps),
+        end: (thing) => deps.clusters.remove(access, thing),
+      };
+      return startSweeping(place, deps);
+    },
+  );
+}
+
+/** Claims hold data, and a namespace may: nobody but people deletes those. Of the rest, stacks may know what the database does not. */
+async function judge(unknown: readonly MarkedThing[], deps: ClusterSweeperDependencies) {
+  const holdsData = ({ kind }: MarkedThing) => kind === "PersistentVolumeClaim" || kind === "Namespace";
+  const data = unknown.filter(holdsData).map((thing) => ({ ...thing, keptFor: LeftoverReason.UserData }));
+  const rest: MarkedThing[] = [];
+  for (const [name, things] of Map.groupBy(
+    unknown.filter((thing) => !holdsData(thing)),
+    ({ tenant = "" }) => tenant,
+  )) {
+    const known = await idsInStacks(name, deps);
+    rest.push(...things.filter((thing) => !known.has(idOf(thing))));
+  }
+  return [...data, ...rest];
+}
+
+const idOf = ({ kind, namespace, name }: MarkedThing) => [kind, namespace, name].filter(Boolean).join("/");
+
+/** Kind and id of all that a tenant's stacks hold: of any cluster, for one may be registered under several names. */
+async function idsInStacks(name: string, deps: ClusterSweeperDependencies): Promise<ReadonlySet<string>> {
+  const { tenant, clusters } = await deps.transactions.platform(async (tx) => ({
+    tenant: await tx.tenants.find(name),
+    clusters: await tx.clusters.all(),
+  }));
+  const known = await Promise.all(tenant ? clusters.map((cluster) => idsInStack(tenant.id, `${tenant.name}.${cluster.name}`, deps)) : []);
+  return new Set(known.flatMap((ids) => [...ids]));
+}
+
+/** Kind and id of all that a stack holds, once what its interrupted operations did is known. */
+async function idsInStack(tenantId: TenantId, stack: string, deps: ClusterSweeperDependencies): Promise<ReadonlySet<string>> {
+  try {
+    const { deployment } = await deps.administration.exportState({ tenantId, stack }, false);
+    return new Set((deployment.resources ?? []).map(({ type, id }) => `${type.split(":").at(-1)}/${String(id)}`));
+  } catch (error) {
+    if (error instanceof ClawError && error.code === "stack.not_found") {
+      return new Set();
+    }
+    throw error;
+  }
 }

@@ -72,6 +72,7 @@ export function sampleRequests({
     "clusters.replace": { id: cluster, body: aClusterManifest(cluster, { displayName: "changed" }) },
     "clusters.delete": { id: cluster },
     "clusters.drain": { id: cluster },
+    "leftovers.list": {},
     "previews.create": { body: { manifests: [changed] } },
     "previews.get": { id: plan },
     "previews.changes": { id: plan },

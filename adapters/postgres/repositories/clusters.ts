@@ -112,7 +112,10 @@ export class PostgresClusterRepository implements ClusterRepository {
         `cluster '${cluster.name}' still has instances: ${named.join(", ")}${users.length > NAMED ? ", …" : ""}; drain it or destroy them first`,
       );
     }
-    await this.#scope.run((manager) => manager.query(`delete from clusters where id = $1`, [cluster.id]));
+    await this.#scope.run(async (manager) => {
+      await manager.query(`delete from leftovers where cluster = $1`, [cluster.name]);
+      await manager.query(`delete from clusters where id = $1`, [cluster.id]);
+    });
   }
 
   async allocated(): Promise<ReadonlyMap<string, Load>> {

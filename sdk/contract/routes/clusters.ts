@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ClusterInputSchema, ClusterPageSchema, ClusterSchema, DrainSchema } from "../cluster.ts";
+import { LeftoverPageSchema } from "../leftover.ts";
 import { ListQuerySchema } from "../meta.ts";
 import { idParams as id, type Route, writeQuery } from "../route.ts";
 import { EmptyRequestSchema } from "../service.ts";
@@ -71,5 +72,14 @@ export const clusterRoutes = {
     success: 200,
     response: DrainSchema,
     errors: ["cluster.not_found", "resource.version_conflict"],
+  },
+  "leftovers.list": {
+    method: "GET",
+    path: "/leftovers",
+    summary: "List what is on hosts and in clusters of instances that nobody knows",
+    scope: "platform",
+    query: ListQuerySchema.pick({ limit: true, cursor: true, fieldSelector: true }),
+    success: 200,
+    response: LeftoverPageSchema,
   },
 } as const satisfies Record<string, Route>;

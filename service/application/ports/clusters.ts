@@ -2,6 +2,7 @@ import type { Drift, Usage } from "../../../sdk/contract/index.ts";
 import type { Load } from "../../domain/clusters/cluster.ts";
 import type { PodReport } from "../../domain/instances/pod.ts";
 import type { CustomResources } from "./custom-resources.ts";
+import type { MarkedThing } from "./leftovers.ts";
 
 /** How to get into a cluster. */
 export interface KubernetesAccess {
@@ -87,6 +88,10 @@ export interface Clusters {
     seen: SeenObject,
     declared: readonly DeclaredResource[],
   ): Promise<{ readonly resource: DeclaredResource; readonly deviation: Deviation | undefined } | undefined>;
+  /** The objects that the control plane of that id made for instances, and its tenants' namespaces. @throws {ClusterError} */
+  marked(access: KubernetesAccess, controlPlane: string): Promise<readonly MarkedThing[]>;
+  /** Deletes such an object; one that is another instance's by now is left alone. @throws {ClusterError} */
+  remove(access: KubernetesAccess, thing: MarkedThing): Promise<void>;
   customResources(access: KubernetesAccess): CustomResources;
   close(): void;
 }

@@ -18,6 +18,7 @@ import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/co
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
 import type { PreviewPage } from "../../domain/preview-pages.ts";
 import type { Project, Tenant } from "../../domain/tenancy/tenant.ts";
+import type { LeftoverRepository } from "./leftovers.ts";
 
 /**
  * Runs units of work. There is no repository outside a transaction, and none of a tenant's outside a transaction bound to it:
@@ -38,6 +39,7 @@ export interface PlatformTransaction {
   readonly clusters: ClusterRepository;
   readonly tokens: TokenRepository;
   readonly keyring: KeyringRepository;
+  readonly leftovers: LeftoverRepository;
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;
   /** Keys of requests that are of no tenant. */

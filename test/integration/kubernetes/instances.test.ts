@@ -3,7 +3,7 @@ import { anEcho, aTemplate } from "../../support/builders/manifests.ts";
 import { useFleets } from "../../support/kubernetes/fleet.ts";
 import { eventually } from "../../support/service.ts";
 
-const { aFleet } = useFleets();
+const { aFleet } = useFleets({ CLAW_SWEEP_SECONDS: "4" });
 
 describe("an instance on a cluster", () => {
   it("is set up by its stack, Running by its pod, stopped, started and gone", async ({ expect }) => {
@@ -87,5 +87,59 @@ describe("an instance on a cluster", () => {
       () => tenant.instances.get("web"),
       ({ status, spec }) => status.phase === "Stopped" && !spec.running,
     );
+  });
+});
+
+describe("objects in a cluster whose instance nobody knows", () => {
+  it("are told of and ended after a grace; not what holds data, what a stack knows, or what another control plane made", async ({
+    expect,
+  }) => {
+    const { claw: tenant, running, api, path, namespace } = await aFleet("sweep", 1);
+    await tenant.instances.create(anEcho("web"));
+    await running("web");
+    const web = await api.get(`${path("statefulsets", "apps/v1")}/web`);
+    const boot = await api.get(`${path("secrets")}/web-boot`);
+    const mark = "clusterclaw.io/control-plane";
+    expect(web.metadata.labels[mark]).toMatch(/^ten_/);
+    expect((await api.get(`${path("pods")}/web-0`)).metadata.labels[mark]).toBeUndefined();
+
+    const lost = { ...web.metadata.labels, "clusterclaw.io/instance-uid": "ins_lost" };
+    const { [mark]: _unmarked, ...before } = lost;
+    const secret = (name: string, labels: object) =>
+      api.create(path("secrets"), { apiVersion: "v1", kind: "Secret", metadata: { name, labels } });
+    await secret("lost", lost);
+    await secret("theirs", { ...lost, [mark]: "ten_another" });
+    await secret("of-before", before);
+    await api.create(path("statefulsets", "apps/v1"), {
+      ...web,
+      metadata: { name: "lost", labels: lost },
+      spec: { ...web.spec, replicas: 0 },
+    });
+    await api.create(path("persistentvolumeclaims"), {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "lost", labels: lost },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } },
+    });
+    // Its stack has it, whatever its label says.
+    await api.merge(`${path("secrets")}/web-boot`, { metadata: { labels: { "clusterclaw.io/instance-uid": "ins_lost" } } });
+
+    const found = async () =>
+      (await tenant.leftovers.list({ fieldSelector: "cluster=sweep" })).items
+        .filter((item) => item.namespace === namespace)
+        .map(({ kind, name, keptFor, endsAt }) => [kind, name, keptFor, endsAt !== undefined]);
+    const claim = ["PersistentVolumeClaim", "lost", "UserData", false];
+    const all = [claim, ["Secret", "lost", undefined, true], ["StatefulSet", "lost", undefined, true]];
+    await eventually(found, (items) => items.length >= all.length);
+    expect((await found()).sort()).toEqual(all);
+    await eventually(found, (items) => items.length === 1);
+    expect(await found()).toEqual([claim]);
+
+    const namesOf = async (where: string) => (await api.list(where)).map(({ metadata }) => metadata.name).sort();
+    expect(await namesOf(path("statefulsets", "apps/v1"))).toEqual(["web"]);
+    expect(await namesOf(path("secrets"))).toEqual(["of-before", "theirs", "web-boot"]);
+    expect(await namesOf(path("persistentvolumeclaims"))).toHaveLength(3);
+    expect((await api.get(`${path("secrets")}/web-boot`)).metadata.uid).toBe(boot.metadata.uid);
+    await running("web");
   });
 });

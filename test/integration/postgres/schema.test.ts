@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { describe, it, type TestContext } from "vitest";
-import { migrateDatabase } from "../../../adapters/postgres/open-database.ts";
+import { migrateDatabase, migrations } from "../../../adapters/postgres/open-database.ts";
 import { createEmptyDatabase, createTestDatabase } from "../../support/postgres.ts";
 
 async function aDatabase(test: TestContext) {
@@ -48,6 +48,7 @@ describe("schema", () => {
         "KeepKeys1700000000013",
         "SeeWhatStops1700000000015",
         "PagePreviews1700000000017",
+        "KeepLeftovers1700000000018",
         "SeparateLogins1700000000019",
       ]);
   });
@@ -56,34 +57,11 @@ describe("schema", () => {
     const database = await createTestDatabase();
     test.onTestFinished(() => database.drop());
     const { pool } = database;
-    const { CreateTenancy1700000000001 } = await import("../../../adapters/postgres/migrations/0001-create-tenancy.ts");
-    const { CreateStacks1700000000002 } = await import("../../../adapters/postgres/migrations/0002-create-stacks.ts");
-    const { CreateClusters1700000000003 } = await import("../../../adapters/postgres/migrations/0003-create-clusters.ts");
     const queryRunner = database.dataSource.createQueryRunner();
     test.onTestFinished(() => queryRunner.release());
-    const { WatchPods1700000000004 } = await import("../../../adapters/postgres/migrations/0004-watch-pods.ts");
-    const { WatchDrift1700000000005 } = await import("../../../adapters/postgres/migrations/0005-watch-drift.ts");
-    const { ScheduleRefreshes1700000000006 } = await import("../../../adapters/postgres/migrations/0006-schedule-refreshes.ts");
-    const { MeasureUsage1700000000007 } = await import("../../../adapters/postgres/migrations/0007-measure-usage.ts");
-    const { KeepClusters1700000000008 } = await import("../../../adapters/postgres/migrations/0008-keep-clusters.ts");
-    const { SeeVersions1700000000009 } = await import("../../../adapters/postgres/migrations/0009-see-versions.ts");
-    const { SeeWhatStops1700000000015 } = await import("../../../adapters/postgres/migrations/0015-see-what-stops.ts");
-    const { SeparateLogins1700000000019 } = await import("../../../adapters/postgres/migrations/0019-separate-logins.ts");
-    await new SeparateLogins1700000000019().down(queryRunner);
-    const { PagePreviews1700000000017 } = await import("../../../adapters/postgres/migrations/0017-page-previews.ts");
-    await new PagePreviews1700000000017().down(queryRunner);
-    await new SeeWhatStops1700000000015().down(queryRunner);
-    const { KeepKeys1700000000013 } = await import("../../../adapters/postgres/migrations/0013-keep-keys.ts");
-    await new KeepKeys1700000000013().down(queryRunner);
-    await new SeeVersions1700000000009().down(queryRunner);
-    await new KeepClusters1700000000008().down(queryRunner);
-    await new MeasureUsage1700000000007().down(queryRunner);
-    await new ScheduleRefreshes1700000000006().down(queryRunner);
-    await new WatchDrift1700000000005().down(queryRunner);
-    await new WatchPods1700000000004().down(queryRunner);
-    await new CreateClusters1700000000003().down(queryRunner);
-    await new CreateStacks1700000000002().down(queryRunner);
-    await new CreateTenancy1700000000001().down(queryRunner);
+    for (const Migration of migrations.toReversed()) {
+      await new Migration().down(queryRunner);
+    }
     const left = await pool.query(`select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'S')`);
     test.expect(left.rows.map((row: { relname: string }) => row.relname).filter((name) => !name.startsWith("claw_migrations"))).toEqual([]);
     await pool.query(`delete from claw_migrations`);

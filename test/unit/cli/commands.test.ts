@@ -99,6 +99,32 @@ describe("claw get", () => {
   });
 });
 
+describe("claw leftovers", () => {
+  it("lists what nobody knows, of all pages: until when, or why it is kept", async ({ expect }) => {
+    const minutes = (count: number) => new Date(Date.now() + count * 60_000 + 30_000).toISOString();
+    const mark = { cluster: "eu-1", namespace: "claw-acme", tenant: "acme", instance: "ins_1", since: minutes(-5) };
+    await using server = await startServer((req, res) =>
+      answer(
+        res,
+        200,
+        req.query.get("cursor") === null
+          ? { items: [{ ...mark, kind: "StatefulSet", name: "web", endsAt: minutes(55) }], nextCursor: "next" }
+          : { items: [{ ...mark, kind: "PersistentVolumeClaim", name: "web-data", keptFor: "UserData" }] },
+      ),
+    );
+    const { stdout } = await runCli(["leftovers"], { url: server.url });
+    expect(stdout.replace(/4m[23]\ds/g, "4m30s").replace(/55m[23]\ds/g, "55m30s")).toMatchInlineSnapshot(`
+      "KIND                   NAME                CLUSTER  TENANT  FOUND  ENDS IN  KEPT FOR
+      StatefulSet            claw-acme/web       eu-1     acme    4m30s  55m30s   -
+      PersistentVolumeClaim  claw-acme/web-data  eu-1     acme    4m30s  -        UserData
+      "
+    `);
+    expect((await runCli(["leftovers", "-o", "name"], { url: server.url })).stdout).toBe(
+      "statefulset/web\npersistentvolumeclaim/web-data\n",
+    );
+  });
+});
+
 describe("claw describe", () => {
   it("leaves out what there is none of", async ({ expect }) => {
     await using server = await startServer((req, res) =>
