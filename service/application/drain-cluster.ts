@@ -1,4 +1,5 @@
 import { ClawError, type Drain, newId } from "../../sdk/contract/index.ts";
+import { requestReconcile } from "../domain/instances/instance.ts";
 import { type Actor, SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import { moveInstance } from "./place-instance.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
@@ -42,7 +43,7 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
     } else {
       try {
         const { cluster: to, movedFrom, reason } = await moveInstance(tx, instance, placement);
-        const next = { ...instance, cluster: to, movedFrom, generation: instance.generation + 1, updatedAt: now };
+        const next = { ...requestReconcile(instance), cluster: to, movedFrom, updatedAt: now };
         await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
         const message = `drained from '${name}' to '${to}': ${reason}`;
         await recordEvent(scope, instance.id, { type: "Normal", reason: "Moved", message, actor: actor.subject }, now);

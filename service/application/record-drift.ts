@@ -65,8 +65,7 @@ export async function recordDrift(
   if (policy !== "repair") {
     return policy === "adopt" ? "adopt" : undefined;
   }
-  const current = await tx.instances.get(id);
-  await tx.instances.update({ ...current, generation: current.generation + 1 }, current.resourceVersion);
+  await tx.instances.requestReconcile([id]);
   return "repair";
 }
 

@@ -16,7 +16,7 @@ export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, 
       const stays = instance.cluster === name && instance.movedFrom === undefined && instance.deletedAt === undefined;
       const [resolution] = stays ? await resolveInstances(scope, tenant.name, [instance], deps) : [];
       if (resolution?.resolved) {
-        await scope.instances.update({ ...instance, generation: instance.generation + 1 }, instance.resourceVersion);
+        await scope.instances.requestReconcile([instance.id]);
         revised.push(name);
         break;
       }

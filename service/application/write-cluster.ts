@@ -84,7 +84,7 @@ async function reviseInstances(tx: PlatformTransaction, before: Cluster, after: 
         "keep the image, or destroy or move the instances of that type first",
       );
     }
-    await instances.update({ ...instance, generation: instance.generation + 1 }, instance.resourceVersion);
+    await instances.requestReconcile([instance.id]);
   }
 }
 

@@ -120,22 +120,19 @@ export function mergedMetadata(
   };
 }
 
-/** The next state of a resource, or `same` when nothing differs. A changed spec is a new generation. */
-export function revised<T extends StoredResource>(before: T, next: T, now: string): { op: "update" | "same"; after: T } {
+/** The next state of a resource, or `same` when nothing differs. @param renew makes a new generation of it, when its spec changed */
+export function revised<T extends StoredResource>(
+  before: T,
+  next: T,
+  now: string,
+  renew: (resource: T) => T = (resource) => ({ ...resource, generation: resource.generation + 1 }),
+): { op: "update" | "same"; after: T } {
   const changed = digestOf([before.spec, before.labels, before.annotations]) !== digestOf([next.spec, next.labels, next.annotations]);
   if (!changed) {
     return { op: "same", after: before };
   }
   const specChanged = digestOf(before.spec) !== digestOf(next.spec);
-  return {
-    op: "update",
-    after: {
-      ...next,
-      generation: before.generation + (specChanged ? 1 : 0),
-      resourceVersion: before.resourceVersion + 1,
-      updatedAt: now,
-    },
-  };
+  return { op: "update", after: { ...(specChanged ? renew(next) : next), resourceVersion: before.resourceVersion + 1, updatedAt: now } };
 }
 
 export function fresh<P extends string>(key: string, prefix: P, stamp: Stamp) {

@@ -4,7 +4,7 @@ import { reachCondition } from "../domain/clusters/cluster.ts";
 import { keySetBy } from "../domain/configs/config-path.ts";
 import { digestOf } from "../domain/digest.ts";
 import { withCondition } from "../domain/instances/conditions.ts";
-import type { Instance } from "../domain/instances/instance.ts";
+import { type Instance, requestReconcile } from "../domain/instances/instance.ts";
 import { DEFAULT_PROJECT, isAdministrator } from "../domain/tenancy/tenant.ts";
 import { assertConfined } from "./host-use.ts";
 import { placeInstance } from "./place-instance.ts";
@@ -54,7 +54,7 @@ export async function writeInstance(writer: Writer): Promise<Written> {
       await scope.instances.insert({ ...after, status });
       return { ...result, op: "create", before, after, placementReason };
     }
-    const revision = revised(before, after, stamp.now);
+    const revision = revised(before, after, stamp.now, requestReconcile);
     if (revision.op === "update") {
       await scope.instances.update(revision.after, before.resourceVersion);
     }
@@ -67,13 +67,8 @@ export async function writeInstance(writer: Writer): Promise<Written> {
   if (next === before) {
     return { ...result, op: "same", before, after: before };
   }
-  const after = {
-    ...next,
-    generation: before.generation + 1,
-    resourceVersion: before.resourceVersion + 1,
-    updatedAt: stamp.now,
-  };
-  await scope.instances.update({ ...after, status: { ...after.status, attempts: 0, nextAttemptAt: undefined } }, before.resourceVersion);
+  const after = { ...requestReconcile(next), resourceVersion: before.resourceVersion + 1, updatedAt: stamp.now };
+  await scope.instances.update(after, before.resourceVersion);
   return { ...result, op: change.action === "delete" ? "delete" : "update", before, after };
 }
 

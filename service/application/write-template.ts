@@ -105,7 +105,7 @@ async function publish(template: ConfigTemplate, message: string, { tx, scope, t
     const users = await tx.enter(user.id);
     const ids = (await users.instances.listByTemplate(template.name)).map(({ id }) => id);
     const message = `version ${version} of config template '${template.name}'`;
-    await users.instances.raiseGenerations(ids);
+    await users.instances.requestReconcile(ids);
     const event = { type: "Normal", reason: "Requested", message, actor: stamp.actor.subject } as const;
     await recordEvents(
       users,

@@ -104,7 +104,7 @@ export class PostgresInstanceRepository implements InstanceRepository {
     });
   }
 
-  async raiseGenerations(ids: readonly InstanceId[]): Promise<void> {
+  async requestReconcile(ids: readonly InstanceId[]): Promise<void> {
     await this.#scope.run((manager) =>
       manager.query(`update instances set generation = generation + 1, attempts = 0, next_attempt_at = null where id = any($1)`, [ids]),
     );

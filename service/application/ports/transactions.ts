@@ -143,8 +143,8 @@ export interface InstanceRepository {
   insert(instance: Instance): Promise<void>;
   /** Writes everything but status. */
   update(instance: Instance, expected: number): Promise<void>;
-  /** Asks for the instances to be reconciled, for something that they rest on has changed. */
-  raiseGenerations(ids: readonly InstanceId[]): Promise<void>;
+  /** Asks for the instances to be reconciled, as a write of their own would: something that they rest on has changed, which is no write of theirs. */
+  requestReconcile(ids: readonly InstanceId[]): Promise<void>;
   /** Writes status only; false when the row is gone. */
   updateStatus(id: InstanceId, change: (state: Instance) => InstanceState): Promise<boolean>;
   /** Writes statuses only, and answers the instances as they were: those whose row is gone are left out. */

@@ -43,6 +43,15 @@ export interface Instance {
   readonly usage?: Usage | undefined;
 }
 
+/** The instance as one that something new is wanted of: attempts, which are counted per generation, start afresh. */
+export function requestReconcile(instance: Instance): Instance {
+  return {
+    ...instance,
+    generation: instance.generation + 1,
+    status: { ...instance.status, attempts: 0, nextAttemptAt: undefined },
+  };
+}
+
 /** What is known of an instance: written by the reconciler and by what its agent reports. */
 export interface InstanceState {
   readonly phase: InstancePhase;

@@ -132,7 +132,7 @@ describe("a batch of instances", () => {
     const { fleet, run } = await aFleet(3);
     const [first, second, third] = fleet.map(({ id }) => id);
     const ids = [first, second].filter((id) => id !== undefined);
-    await run((tx) => tx.instances.raiseGenerations(ids));
+    await run((tx) => tx.instances.requestReconcile(ids));
     const seen = await run((tx) =>
       tx.instances.updateStatuses([...ids, "ins_gone"], ({ status, generation, name }) => ({
         ...status,
