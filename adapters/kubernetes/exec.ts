@@ -11,6 +11,9 @@ const STDOUT = 1;
 const STDERR = 2;
 const STATUS = 3;
 const RESIZE = 4;
+/** A kubelet's messages are far shorter. */
+const MESSAGE_BYTES_MAX = 1024 * 1024;
+const HANDSHAKE_TIMEOUT_MS = 30_000;
 
 interface ExecOptions {
   readonly command: readonly string[];
@@ -31,15 +34,37 @@ export async function exec(
   for (const word of command) {
     url.searchParams.append("command", word);
   }
-  const socket = new WebSocket(url, PROTOCOL, (await client.options()) as unknown as ClientOptions);
+  const socket = new WebSocket(url, PROTOCOL, {
+    ...((await client.options()) as unknown as ClientOptions),
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    maxPayload: MESSAGE_BYTES_MAX,
+  });
   let end: { exitCode?: number; error?: string } = {};
   const early: Buffer[] = [];
-  let onData = (data: Buffer): void => void early.push(data);
+  let onData: Parameters<Terminal["onData"]>[0] | undefined;
+  let untaken = 0;
+  const give = (data: Buffer, listener: Parameters<Terminal["onData"]>[0]): void => {
+    untaken++;
+    socket.pause();
+    const taken = async () => listener(data);
+    taken()
+      .catch(() => {
+        end = { error: "what the terminal sent can't be read" };
+        socket.close();
+      })
+      .finally(() => --untaken === 0 && socket.resume());
+  };
   socket.on("message", (message: Buffer) => {
     if (message[0] === STATUS) {
       end = toEnd(message.subarray(1).toString());
     } else if (message[0] === STDOUT || message[0] === STDERR) {
-      onData(message.subarray(1));
+      const data = message.subarray(1);
+      if (onData) {
+        give(data, onData);
+      } else {
+        early.push(data);
+        socket.pause();
+      }
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -48,29 +73,37 @@ export async function exec(
       const message = `a terminal in pod '${pod}' was refused (${response.statusCode})`;
       reject(new ApiError(response.statusCode ?? 0, { message }));
     });
-    socket.once("error", (error) => reject(new UnreachableError(error.message, error)));
+    socket.on("error", (error) => {
+      end = { error: error.message };
+      reject(new UnreachableError(error.message, error));
+    });
   });
-  const send = (channel: number, data: Buffer): void => {
-    if (socket.readyState === WebSocket.OPEN) {
-      socket.send(Buffer.concat([Buffer.of(channel), data]));
-    }
-  };
-  const resize = (width: number, height: number) => send(RESIZE, Buffer.from(JSON.stringify({ Width: width, Height: height })));
+  const send = (channel: number, data: Buffer): Promise<void> =>
+    new Promise((resolve) => socket.send(Buffer.concat([Buffer.of(channel), data]), () => resolve()));
+  const resize = (width: number, height: number) => void send(RESIZE, Buffer.from(JSON.stringify({ Width: width, Height: height })));
   resize(cols, rows);
   return {
     send: (data) => send(STDIN, data),
     resize,
     onData(listener) {
       onData = listener;
-      early.splice(0).forEach(listener);
+      socket.resume();
+      for (const data of early.splice(0)) {
+        give(data, listener);
+      }
     },
     onClose(listener) {
-      socket.once("error", (error) => {
-        end = { error: error.message };
-      });
-      socket.once("close", () => listener(end));
+      if (socket.readyState === WebSocket.CLOSED) {
+        listener(end);
+      } else {
+        socket.once("close", () => listener(end));
+      }
     },
-    close: () => socket.close(),
+    close() {
+      // What is not read holds no answer to a close either.
+      socket.resume();
+      socket.close();
+    },
   };
 }
 
@@ -105,5 +138,5 @@ export function toEnd(text: string): { exitCode?: number; error?: string } {
     return { exitCode: 0 };
   }
   const exitCode = details?.causes?.find(({ reason }) => reason === "ExitCode")?.message;
-  return exitCode === undefined ? { error: message ?? "the terminal ended" } : { exitCode: Number(exitCode) };
+  return exitCode !== undefined && /^\d+$/.test(exitCode) ? { exitCode: Number(exitCode) } : { error: message ?? "the terminal ended" };
 }

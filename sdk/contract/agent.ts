@@ -4,6 +4,12 @@ import { z } from "zod";
  * The protocol between an agent and the control plane: one WebSocket that the agent dials (`GET /agent/v1`, bearer = agent token),
  * JSON text frames. The agent reports its status; the control plane opens channels on the agent. Either side closes a channel.
  * Idea: ssh's connection protocol, with named channels in place of ports.
+ *
+ * Each channel has a window each way (see {@link Outflow}): who receives grants by `credit` frames what it has taken. The two sides are not
+ * upgraded together, so each says that it grants: the agent by `grants` of its hello, upon which its first grant says that a channel is open;
+ * the control plane by the `window` of an open. To a side that says nothing no credit is sent, and none is expected of it.
+ *
+ * A frame that can't be read ends the channel that it names, and is dropped where it names none.
  */
 export const AgentPhase = {
   /** Waiting for a start slot, or starting and not ready yet. */
@@ -59,12 +65,26 @@ export const UsageSchema = z.object({
 });
 export type Usage = z.infer<typeof UsageSchema>;
 
+const side = z.int().min(1).max(1000);
+/** A terminal's size. */
+export const TerminalSizeSchema = z.object({ cols: side, rows: side });
+export type TerminalSize = z.infer<typeof TerminalSizeSchema>;
+
+/** Longest text of a chat message. */
+export const MESSAGE_CHARS_MAX = 256 * 1024;
+
+const channelId = z.string().min(1).max(64);
+const credit = z
+  .int()
+  .min(1)
+  .max(2 ** 30);
+
 /** What a channel is for, with its parameters. */
 export const ChannelOpenSchema = z.discriminatedUnion("channel", [
   /** Log text: the last `tailLines` lines, then what follows until the channel closes. */
   z.object({ channel: z.literal("logs"), tailLines: z.int().min(0), follow: z.boolean() }),
   /** A terminal; data is base64 of the raw bytes both ways, `resize` frames set its size. */
-  z.object({ channel: z.literal("console"), cols: z.int(), rows: z.int() }),
+  TerminalSizeSchema.extend({ channel: z.literal("console") }),
   /** A TCP connection to the claw's port; data is base64 of the raw bytes both ways. */
   z.object({ channel: z.literal("tcp") }),
   /** One conversation turn; data frames carry {@link ChatEventSchema} as JSON text. */
@@ -75,10 +95,12 @@ export const ChannelOpenSchema = z.discriminatedUnion("channel", [
 export type ChannelOpen = z.infer<typeof ChannelOpenSchema>;
 
 export const ServerFrameSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("open"), id: z.string(), open: ChannelOpenSchema }),
-  z.object({ type: z.literal("data"), id: z.string(), data: z.string() }),
-  z.object({ type: z.literal("resize"), id: z.string(), cols: z.int(), rows: z.int() }),
-  z.object({ type: z.literal("close"), id: z.string() }),
+  /** `window`: what the agent may send before it is granted more; absent of a control plane that grants nothing. */
+  z.object({ type: z.literal("open"), id: channelId, open: ChannelOpenSchema, window: credit.optional() }),
+  z.object({ type: z.literal("data"), id: channelId, data: z.string() }),
+  z.object({ type: z.literal("credit"), id: channelId, credit }),
+  TerminalSizeSchema.extend({ type: z.literal("resize"), id: channelId }),
+  z.object({ type: z.literal("close"), id: channelId }),
 ]);
 export type ServerFrame = z.infer<typeof ServerFrameSchema>;
 
@@ -90,14 +112,37 @@ export const AgentFrameSchema = z.discriminatedUnion("type", [
     bootId: z.string(),
     status: AgentStatusSchema,
     usage: UsageSchema.optional(),
+    /** It grants credit; absent of agents before that. */
+    grants: z.literal(true).optional(),
   }),
   /** `usage` where the agent can tell, at most every few seconds. */
   z.object({ type: z.literal("status"), status: AgentStatusSchema, usage: UsageSchema.optional() }),
-  z.object({ type: z.literal("data"), id: z.string(), data: z.string() }),
+  z.object({ type: z.literal("data"), id: channelId, data: z.string() }),
+  z.object({ type: z.literal("credit"), id: channelId, credit }),
   /** `error` says why when the channel did not end by itself. */
-  z.object({ type: z.literal("close"), id: z.string(), error: z.string().optional(), exitCode: z.int().optional() }),
+  z.object({ type: z.literal("close"), id: channelId, error: z.string().optional(), exitCode: z.int().optional() }),
 ]);
 export type AgentFrame = z.infer<typeof AgentFrameSchema>;
+
+/** A frame of the agent protocol, or the channel that one which can't be read is about, where it names any. */
+export function readFrame<T>(
+  schema: z.ZodType<T>,
+  data: { toString(): string },
+  isBinary: boolean,
+): { readonly frame: T } | { readonly frame: undefined; readonly channel: string | undefined } {
+  const json = isBinary ? undefined : parseJson(data.toString());
+  const parsed = schema.safeParse(json);
+  return parsed.success ? { frame: parsed.data } : { frame: undefined, channel: z.object({ id: channelId }).safeParse(json).data?.id };
+}
+
+/** The value of a JSON text; undefined of any other. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 export const TokenUsageSchema = z.object({ inputTokens: z.int(), outputTokens: z.int(), totalTokens: z.int() });
 export type TokenUsage = z.infer<typeof TokenUsageSchema>;
@@ -113,7 +158,7 @@ export type ChatEvent = z.infer<typeof ChatEventSchema>;
 /** What a client sends on `WS /instances/:id/stream`. `session` keeps a conversation together; `default` when absent. */
 export const ChatRequestSchema = z.object({
   type: z.literal("message"),
-  text: z.string().min(1),
-  session: z.string().optional(),
+  text: z.string().min(1).max(MESSAGE_CHARS_MAX),
+  session: z.string().max(200).optional(),
 });
 export type ChatRequest = z.infer<typeof ChatRequestSchema>;

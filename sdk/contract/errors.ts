@@ -54,6 +54,7 @@ export const errorCatalogue = {
   "tenant.not_empty": { status: 409, title: "The tenant still has instances", retryable: false, fault: "caller" },
   "tenant.required": { status: 400, title: "No tenant was named", retryable: false, fault: "caller" },
   "tenant.quota_exceeded": { status: 403, title: "Quota exceeded", retryable: false, fault: "tenant" },
+  "tenant.too_many_streams": { status: 429, title: "The tenant has too many streams open", retryable: true, fault: "tenant" },
   "policy.denied": { status: 403, title: "A policy forbids this", retryable: false, fault: "tenant" },
   "project.not_found": { status: 404, title: "Project not found", retryable: false, fault: "caller" },
   "project.name_taken": { status: 409, title: "The project's name is taken", retryable: false, fault: "caller" },

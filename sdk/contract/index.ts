@@ -7,6 +7,7 @@ export * from "./conditions.ts";
 export * from "./config-template.ts";
 export * from "./crds.ts";
 export * from "./errors.ts";
+export * from "./flow.ts";
 export * from "./identifiers.ts";
 export * from "./ids.ts";
 export * from "./instance.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ChatEventSchema, ChatRequestSchema } from "./agent.ts";
+import { ChatEventSchema, ChatRequestSchema, TerminalSizeSchema } from "./agent.ts";
 
 /** A WebSocket as data. */
 export interface Stream {
@@ -7,7 +7,7 @@ export interface Stream {
   readonly path: string;
   readonly summary: string;
   readonly query: z.ZodObject;
-  /** Schemas of JSON text frames; raw frames are told by the summary. */
+  /** Schemas of JSON text frames; raw frames are told by the summary. A frame that is of neither kind ends the stream with status 422. */
   readonly receives?: z.ZodType;
   readonly sends?: z.ZodType;
 }
@@ -18,10 +18,6 @@ const side = (fallback: number) => z.coerce.number().int().min(1).max(1000).defa
 
 /** How many log lines a read or a stream of logs begins with. */
 export const TailLinesSchema = z.coerce.number().int().min(0).max(10_000).default(200);
-
-/** A terminal's new size, as a text frame. */
-export const TerminalSizeSchema = z.object({ cols: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) });
-export type TerminalSize = z.infer<typeof TerminalSizeSchema>;
 
 /**
  * WebSocket routes; the token goes in `Authorization` or, for browsers, in the subprotocol `bearer.<token>`. A handshake that is refused
@@ -53,6 +49,11 @@ export const webSockets = {
     query: streamQuery,
   },
 } as const satisfies Record<string, Stream>;
+
+/** Longest frame of any WebSocket of the service, either way. */
+export const FRAME_BYTES_MAX = 1024 * 1024;
+/** Streams of one tenant that may be open at once, at each replica of the service. */
+export const STREAMS_PER_TENANT_MAX = 256;
 
 /** Base of the close codes of streams that fail: 4404 is a stream that ends with status 404. */
 export const STREAM_ERROR_CLOSE = 4000;

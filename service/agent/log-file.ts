@@ -89,34 +89,38 @@ export class LogFile {
     return text;
   }
 
-  /** Calls back with what is appended from now on. */
-  follow(onText: (text: string) => void): LogFollower {
+  /** Calls back with what is appended from now on. @param onLost what it could not read before the log was rotated, because it was paused */
+  follow(onText: (text: string) => void, onLost: () => void = () => {}): LogFollower {
     let offset = existsSync(this.path) ? statSync(this.path).size : 0;
     let paused = false;
     const decoder = new StringDecoder("utf8");
-    const readNew = (isRotation: boolean) => {
-      if ((paused && !isRotation) || !existsSync(this.path)) {
-        return;
+    /** @returns whether all is read */
+    const readNew = (): boolean => {
+      if (!existsSync(this.path)) {
+        return true;
       }
       const fd = openSync(this.path, "r");
       try {
         const size = fstatSync(fd).size;
         offset = size < offset ? 0 : offset;
         const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-        while (offset < size && (isRotation || !paused)) {
+        while (offset < size && !paused) {
           const count = readSync(fd, buffer, 0, CHUNK_BYTES, offset);
           offset += count;
           onText(decoder.write(buffer.subarray(0, count)));
         }
+        return offset >= size;
       } finally {
         closeSync(fd);
       }
     };
     const beforeRotation = () => {
-      readNew(true);
+      if (!readNew()) {
+        onLost();
+      }
       offset = 0;
     };
-    const timer = setInterval(() => readNew(false), FOLLOW_POLL_MS);
+    const timer = setInterval(readNew, FOLLOW_POLL_MS);
     this.#followers.add(beforeRotation);
     return {
       pause: () => {
@@ -127,7 +131,7 @@ export class LogFile {
       },
       close: () => {
         clearInterval(timer);
-        readNew(false);
+        readNew();
         this.#followers.delete(beforeRotation);
       },
     };

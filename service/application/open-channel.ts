@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type ChannelOpen, ClawError, type InstanceId, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
 import { namespaceOf } from "../domain/clusters/cluster.ts";
 import type { Instance } from "../domain/instances/instance.ts";
@@ -99,25 +98,28 @@ function unreachable({ name, cluster }: ChannelTarget, error: ClusterError): Cla
 
 type End = Parameters<Parameters<AgentChannel["onClose"]>[0]>[0];
 
+/** Keeps what a reader is given at once within what a channel of an agent gives. */
+const PIECE_CHARS = 64 * 1024;
+
 function storedLogChannel(log: StoredLog | undefined, { tailLines, follow }: { tailLines: number; follow: boolean }): AgentChannel {
-  let follower: { close(): void } | undefined;
-  return {
-    send() {},
-    resize() {},
-    onData(listener) {
-      const text = log?.tail(tailLines) ?? "";
-      if (text !== "") {
-        listener(text);
-      }
-      follower = follow ? log?.follow(listener) : undefined;
-    },
-    onClose(listener) {
-      if (!follower) {
-        listener({});
-      }
-    },
-    close: () => follower?.close(),
-  };
+  return readingChannel(async (give, signal) => {
+    const text = log?.tail(tailLines) ?? "";
+    const follower = follow ? log?.follow((appended) => void giveOn(appended)) : undefined;
+    const giveOn = async (appended: string) => {
+      follower?.pause();
+      await give(appended);
+      follower?.resume();
+    };
+    follower?.pause();
+    for (let at = 0; at < text.length && !signal.aborted; at += PIECE_CHARS) {
+      await give(text.slice(at, at + PIECE_CHARS));
+    }
+    follower?.resume();
+    if (follower && !signal.aborted) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+    follower?.close();
+  });
 }
 
 function logChannel(
@@ -126,27 +128,25 @@ function logChannel(
   container: PodContainer,
   { tailLines, follow }: { tailLines: number; follow: boolean },
 ): AgentChannel {
-  const controller = new AbortController();
-  let onData: (data: string) => void = () => {};
-  let onClose: (end: End) => void = () => {};
-  const run = async () => {
-    // Whoever opens it listens in the same turn.
-    await delay(0);
-    try {
-      for await (const line of pods.logs(access, container, { tailLines, follow, signal: controller.signal })) {
-        onData(`${line}\n`);
-      }
-      onClose({});
-    } catch (error) {
-      onClose(controller.signal.aborted ? {} : { error: error instanceof Error ? error.message : String(error) });
+  return readingChannel(async (give, signal) => {
+    for await (const line of pods.logs(access, container, { tailLines, follow, signal })) {
+      await give(`${line}\n`);
     }
-  };
-  void run();
+  });
+}
+
+/** A channel that only reads, from when somebody listens, as fast as what it gives is taken. */
+function readingChannel(read: (give: (data: string) => Promise<void>, signal: AbortSignal) => Promise<void>): AgentChannel {
+  const controller = new AbortController();
+  let onClose: (end: End) => void = () => {};
   return {
-    send() {},
+    send: () => undefined,
     resize() {},
     onData(listener) {
-      onData = listener;
+      read(async (data) => listener(data), controller.signal).then(
+        () => onClose({}),
+        (error: unknown) => onClose(controller.signal.aborted ? {} : { error: error instanceof Error ? error.message : String(error) }),
+      );
     },
     onClose(listener) {
       onClose = listener;
@@ -172,5 +172,5 @@ async function terminalChannel(
 }
 
 function endedChannel(): AgentChannel {
-  return { send() {}, resize() {}, onData() {}, onClose: (listener) => listener({}), close() {} };
+  return { send: () => undefined, resize() {}, onData() {}, onClose: (listener) => listener({}), close() {} };
 }

@@ -2,17 +2,21 @@ import { randomUUID } from "node:crypto";
 import type { FastifyBaseLogger } from "fastify";
 import type { WebSocket } from "ws";
 import {
+  type AgentFrame,
   AgentFrameSchema,
   type AgentStatus,
-  type ChannelOpen,
   ClawError,
   type InstanceId,
+  readFrame,
   type ServerFrame,
   type Usage,
 } from "../../sdk/contract/index.ts";
-import type { AgentChannel, Agents } from "../application/ports/agents.ts";
+import type { Agents } from "../application/ports/agents.ts";
+import { Channel, UNREADABLE } from "./agent-channel.ts";
 
 const PING_MS = 15_000;
+/** Reports that wait to be written: an agent that says more is not read until they are. */
+const REPORTS_MAX = 32;
 
 export interface AgentGatewayOptions {
   /** Whether the token is that instance's; takes the same time for any wrong one. */
@@ -35,6 +39,8 @@ interface Connection {
   readonly socket: WebSocket;
   readonly channels: Map<string, Channel>;
   status: AgentStatus | undefined;
+  /** Whether the agent grants credit. */
+  isGranting: boolean;
 }
 
 export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
@@ -44,13 +50,22 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
   let closing = false;
   return {
     status: (uid) => connections.get(uid)?.status,
-    open(uid, open) {
+    async open(uid, open) {
       const connection = connections.get(uid);
-      if (!connection) {
+      // Before it has said hello it can't be known how to talk to it.
+      if (!connection?.status) {
         throw new ClawError("instance.unreachable", `the agent of instance '${uid}' is not connected; is the instance running?`);
       }
-      const channel = new Channel(connection, randomUUID());
-      channel.start(open);
+      const { channels, socket, isGranting } = connection;
+      const id = randomUUID();
+      const send = (frame: ServerFrame, onSent?: () => void) => {
+        if (socket.readyState === socket.OPEN) {
+          socket.send(JSON.stringify(frame), onSent);
+        }
+      };
+      const channel = new Channel({ id, open, isGranting, send, onGone: () => channels.delete(id) });
+      channels.set(id, channel);
+      await channel.opened;
       return channel;
     },
     accept(socket, uid, token) {
@@ -59,7 +74,7 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
         return;
       }
       connections.get(uid)?.socket.terminate();
-      const connection: Connection = { socket, channels: new Map(), status: undefined };
+      const connection: Connection = { socket, channels: new Map(), status: undefined, isGranting: false };
       connections.set(uid, connection);
       serve(connection, uid as InstanceId);
     },
@@ -72,33 +87,35 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     },
   };
 
-  /** A reader that can't take what came loses its channel; the connection and the others' channels stay. */
-  function deliver(channel: Channel | undefined, data: string): void {
-    try {
-      channel?.receive(data);
-    } catch (err) {
-      options.log.warn({ err }, "a channel's reader could not take what an agent sent");
-      channel?.close();
-      channel?.end({ error: "the instance's agent sent what can't be read" });
-    }
-  }
-
   function serve(connection: Connection, uid: InstanceId): void {
     const { socket } = connection;
     let alive = true;
+    let isUnderstood = true;
+    let reports = 0;
     const write = (work: () => Promise<unknown>) => {
       // That the service stops says nothing of an agent.
       if (closing) {
         return;
       }
+      if (++reports === REPORTS_MAX) {
+        socket.pause();
+      }
       const written = Promise.resolve(writing.get(uid))
         .then(work)
         .catch((err: unknown) => options.log.error({ err, instance: uid }, "a report of an agent was not written"))
-        .finally(() => writing.get(uid) === written && writing.delete(uid));
+        .finally(() => {
+          if (reports-- === REPORTS_MAX) {
+            socket.resume();
+          }
+          if (writing.get(uid) === written) {
+            writing.delete(uid);
+          }
+        });
       writing.set(uid, written);
     };
     const ping = setInterval(() => {
-      if (!alive) {
+      // What is not read holds no answer either.
+      if (!alive && !socket.isPaused) {
         socket.terminate();
         return;
       }
@@ -109,25 +126,39 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
       alive = true;
     });
     socket.on("error", (err) => options.log.warn({ err, instance: uid }, "an agent's connection failed"));
-    socket.on("message", (data) => {
-      const parsed = AgentFrameSchema.safeParse(parseJson(data.toString()));
-      if (!parsed.success) {
-        socket.close(1008, "not a frame of the agent protocol");
+    socket.on("message", (data: Buffer, isBinary) => {
+      const read = readFrame(AgentFrameSchema, data, isBinary);
+      if (read.frame) {
+        handle(read.frame);
         return;
       }
-      const frame = parsed.data;
-      if (frame.type === "hello" || frame.type === "status") {
-        connection.status = frame.status;
-        write(() => options.onStatus(uid, frame.status));
-        if (frame.usage) {
-          options.onUsage(uid, frame.usage);
-        }
-      } else if (frame.type === "data") {
-        deliver(connection.channels.get(frame.id), frame.data);
-      } else {
-        connection.channels.get(frame.id)?.end(frame);
+      if (isUnderstood) {
+        isUnderstood = false;
+        options.log.warn({ instance: uid, channel: read.channel }, "an agent sent what is no frame of the agent protocol");
+      }
+      if (read.channel !== undefined) {
+        connection.channels.get(read.channel)?.fail(UNREADABLE);
       }
     });
+    const handle = (frame: AgentFrame) => {
+      switch (frame.type) {
+        case "hello":
+        case "status":
+          connection.isGranting ||= frame.type === "hello" && frame.grants === true;
+          connection.status = frame.status;
+          write(() => options.onStatus(uid, frame.status));
+          if (frame.usage) {
+            options.onUsage(uid, frame.usage);
+          }
+          return;
+        case "data":
+          return connection.channels.get(frame.id)?.receive(frame.data);
+        case "credit":
+          return connection.channels.get(frame.id)?.grant(frame.credit);
+        case "close":
+          return connection.channels.get(frame.id)?.end(frame);
+      }
+    };
     socket.on("close", () => {
       clearInterval(ping);
       for (const channel of connection.channels.values()) {
@@ -138,80 +169,5 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
         write(() => options.onDisconnect(uid));
       }
     });
-  }
-}
-
-class Channel implements AgentChannel {
-  readonly #connection: Connection;
-  readonly #id: string;
-  #onData: ((data: string) => void) | undefined;
-  #onClose: ((end: { error?: string; exitCode?: number }) => void) | undefined;
-  #early: string[] = [];
-  #end: { error?: string; exitCode?: number } | undefined;
-
-  constructor(connection: Connection, id: string) {
-    this.#connection = connection;
-    this.#id = id;
-    connection.channels.set(id, this);
-  }
-
-  start(open: ChannelOpen): void {
-    this.#frame({ type: "open", id: this.#id, open });
-  }
-
-  send(data: string): void {
-    this.#frame({ type: "data", id: this.#id, data });
-  }
-
-  resize(cols: number, rows: number): void {
-    this.#frame({ type: "resize", id: this.#id, cols, rows });
-  }
-
-  onData(listener: (data: string) => void): void {
-    this.#onData = listener;
-    for (const data of this.#early.splice(0)) {
-      listener(data);
-    }
-  }
-
-  onClose(listener: (end: { error?: string; exitCode?: number }) => void): void {
-    this.#onClose = listener;
-    if (this.#end) {
-      listener(this.#end);
-    }
-  }
-
-  close(): void {
-    if (this.#connection.channels.delete(this.#id)) {
-      this.#frame({ type: "close", id: this.#id });
-    }
-  }
-
-  receive(data: string): void {
-    if (this.#onData) {
-      this.#onData(data);
-    } else {
-      this.#early.push(data);
-    }
-  }
-
-  end({ error, exitCode }: { error?: string | undefined; exitCode?: number | undefined }): void {
-    this.#connection.channels.delete(this.#id);
-    this.#end = { ...(error !== undefined && { error }), ...(exitCode !== undefined && { exitCode }) };
-    this.#onClose?.(this.#end);
-  }
-
-  #frame(frame: ServerFrame): void {
-    if (this.#connection.socket.readyState === this.#connection.socket.OPEN) {
-      this.#connection.socket.send(JSON.stringify(frame));
-    }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

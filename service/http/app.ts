@@ -1,6 +1,6 @@
 import fastifyWebsocket from "@fastify/websocket";
 import Fastify, { type FastifyInstance, LogController } from "fastify";
-import { BODY_BYTES_MAX, ClawError, newId } from "../../sdk/contract/index.ts";
+import { BODY_BYTES_MAX, ClawError, FRAME_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
 import type { AppDependencies } from "./context.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sendProblem } from "./problem.ts";
@@ -8,7 +8,6 @@ import { registerOperations } from "./routes/operations.ts";
 import { registerStreams } from "./routes/streams.ts";
 import { serializerCompiler, validatorCompiler } from "./validation.ts";
 
-const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 const REQUEST_MS_MAX = 30_000;
 const HEADERS_MS_MAX = 10_000;
 const CHECK_MS = 5_000;
@@ -38,7 +37,14 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
-  await app.register(fastifyWebsocket, { options: { maxPayload: PAYLOAD_BYTES_MAX } });
+  await app.register(fastifyWebsocket, {
+    options: { maxPayload: FRAME_BYTES_MAX },
+    // What is no frame at all has closed the socket already, with the code that says why.
+    errorHandler: (error, socket, request) => {
+      request.log.warn({ err: error }, "a WebSocket failed");
+      socket.close(1011);
+    },
+  });
   const document = JSON.stringify(openApiDocument());
   app.get("/api/v1/openapi.json", async (_request, reply) => reply.type("application/json").send(document));
   app.get("/healthz", async () => ({ ok: true }));

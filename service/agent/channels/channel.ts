@@ -3,45 +3,28 @@ import type { AttendedClaw } from "../attended-claw.ts";
 /** The agent's end of a channel, as a handler sees it. */
 export interface ChannelContext {
   readonly claw: AttendedClaw;
-  send(data: string): void;
-  /** Ends the channel; only the first call counts. */
+  /** @returns when to go on sending, if not at once: the other side takes no more for now */
+  send(data: string): Promise<void> | undefined;
+  /** Ends the channel once all is sent; only the first call counts. */
   end(result?: { error?: string; exitCode?: number }): void;
-  /** Bytes that wait to be sent on the connection. */
-  backlogBytes(): number;
 }
 
 /** What the control plane may do to an open channel. */
 export interface ChannelHandler {
-  data?(data: string): void;
+  /** @returns when it is taken, if not at once: the other side sends no more than a window until then */
+  data?(data: string): Promise<void> | undefined;
   resize?(cols: number, rows: number): void;
   /** The other side, or the connection, is gone: free everything. */
   closed(): void;
 }
 
-const BACKLOG_HIGH_BYTES = 1024 * 1024;
-const DRAIN_POLL_MS = 50;
-
-/** Pauses a source while the connection is congested. Answers how to end the watch. */
-export function throttle(ctx: ChannelContext, source: { pause(): void; resume(): void }): { check(): void; close(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const close = () => {
-    clearInterval(timer);
-    timer = undefined;
-  };
-  return {
-    check() {
-      if (timer === undefined && ctx.backlogBytes() > BACKLOG_HIGH_BYTES) {
-        source.pause();
-        timer = setInterval(() => {
-          if (ctx.backlogBytes() < BACKLOG_HIGH_BYTES / 2) {
-            close();
-            source.resume();
-          }
-        }, DRAIN_POLL_MS);
-      }
-    },
-    close,
-  };
+/** Sends what a source gives, which is paused while the other side takes no more. */
+export function sendFrom(ctx: ChannelContext, source: { pause(): void; resume(): void }, data: string): void {
+  const room = ctx.send(data);
+  if (room) {
+    source.pause();
+    void room.then(() => source.resume());
+  }
 }
 
 /** The port of a claw that runs; ends the channel with the reason otherwise. */

@@ -5,6 +5,10 @@ import { type ChannelContext, type ChannelHandler, runningPort } from "./channel
 
 const SILENCE_TIMEOUT_MS = 600_000;
 const ERROR_BODY_MAX = 16 * 1024;
+/** Longest event of a stream, and longest answer that is none. */
+const ANSWER_CHARS_MAX = 4 * 1024 * 1024;
+/** Keeps frames far below any limit of the other side. */
+const DELTA_CHARS = 16 * 1024;
 
 /** One conversation turn over the claw's OpenAI-compatible endpoint. */
 export function openChat(ctx: ChannelContext, open: { message: string; session: string }): ChannelHandler {
@@ -60,6 +64,8 @@ export function openChat(ctx: ChannelContext, open: { message: string; session: 
 class ChatTurn {
   readonly #ctx: ChannelContext;
   #usage: TokenUsage | undefined;
+  /** When to read on, if not at once. */
+  #room: Promise<void> | undefined;
   #isOver = false;
 
   constructor(ctx: ChannelContext) {
@@ -80,6 +86,13 @@ class ChatTurn {
         }
       } else if (res.statusCode !== 200) {
         text = text.slice(0, ERROR_BODY_MAX);
+      }
+      if (text.length > ANSWER_CHARS_MAX) {
+        this.fail(`the instance's answer is longer than ${ANSWER_CHARS_MAX} characters`);
+        res.destroy();
+      } else if (this.#room) {
+        res.pause();
+        void this.#room.then(() => res.resume());
       }
     });
     res.on("error", (err) => this.fail(err.message));
@@ -130,8 +143,8 @@ class ChatTurn {
     const choices = chunk["choices"];
     const choice = Array.isArray(choices) ? asObject(choices[0]) : undefined;
     const content = asObject(choice?.[part])?.["content"];
-    if (typeof content === "string" && content !== "") {
-      this.#emit({ type: "delta", text: content });
+    for (let at = 0; typeof content === "string" && at < content.length; at += DELTA_CHARS) {
+      this.#emit({ type: "delta", text: content.slice(at, at + DELTA_CHARS) });
     }
     this.#usage = toUsage(asObject(chunk["usage"])) ?? this.#usage;
   }
@@ -143,7 +156,7 @@ class ChatTurn {
 
   #emit(event: ChatEvent): void {
     if (!this.#isOver) {
-      this.#ctx.send(JSON.stringify(event));
+      this.#room = this.#ctx.send(JSON.stringify(event));
     }
   }
 

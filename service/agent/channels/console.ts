@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
+import type { Socket } from "node:net";
 import { isAbsolute } from "node:path";
 import type { IPty } from "@lydell/node-pty";
 import { confinementOf, enter, prepareFolders } from "../../../adapters/confinement/confinement.ts";
 import { NOT_OF_THE_AGENT } from "../attended-claw.ts";
 import { confinedClaw, environmentOf, resolvePlaceholders } from "../launch.ts";
-import { type ChannelContext, type ChannelHandler, throttle } from "./channel.ts";
+import { type ChannelContext, type ChannelHandler, sendFrom } from "./channel.ts";
+import { terminalInput } from "./terminal-input.ts";
 
 /** An interactive terminal inside the instance: the claw's own console command, or a shell in its data directory. */
 export async function openConsole(ctx: ChannelContext, open: { cols: number; rows: number }): Promise<ChannelHandler> {
@@ -46,22 +48,20 @@ export async function openConsole(ctx: ChannelContext, open: { cols: number; row
     ctx.end({ error: `the console '${command}' can't be started: ${(err as Error).message}` });
     return { closed: () => {} };
   }
-  const throttled = throttle(ctx, terminal);
+  // What the package's types don't say of its terminals.
+  const { fd, _socket: stream } = terminal as unknown as { readonly fd: number; readonly _socket: Socket };
+  const input = terminalInput(fd);
+  stream.once("close", input.close);
+  // The package throws what nobody else listens to.
+  stream.on("error", () => {});
   // With a null encoding the data are bytes, which the package's types don't say.
-  terminal.onData((data: string | Buffer) => {
-    ctx.send(Buffer.from(data as Buffer).toString("base64"));
-    throttled.check();
-  });
-  terminal.onExit(({ exitCode }) => {
-    throttled.close();
-    ctx.end({ exitCode });
-  });
+  terminal.onData((data: string | Buffer) => sendFrom(ctx, terminal, Buffer.from(data as Buffer).toString("base64")));
+  terminal.onExit(({ exitCode }) => ctx.end({ exitCode }));
   return {
-    // Bytes, since a frame may end in the middle of a character; the package takes them, though its types don't say so.
-    data: (data) => terminal.write(Buffer.from(data, "base64") as unknown as string),
-    resize: (cols, rows) => terminal.resize(Math.max(1, cols), Math.max(1, rows)),
+    data: (data) => input.write(Buffer.from(data, "base64")),
+    resize: (cols, rows) => terminal.resize(cols, rows),
     closed: () => {
-      throttled.close();
+      input.close();
       try {
         terminal.kill("SIGHUP");
       } catch {

@@ -1,5 +1,5 @@
 import { NOT_OF_THE_AGENT } from "../attended-claw.ts";
-import { type ChannelContext, type ChannelHandler, throttle } from "./channel.ts";
+import { type ChannelContext, type ChannelHandler, sendFrom } from "./channel.ts";
 
 /** Keeps frames far below any limit of the other side. */
 const PIECE_CHARS = 64 * 1024;
@@ -12,22 +12,30 @@ export function openLogs(ctx: ChannelContext, open: { tailLines: number; follow:
   }
   const { log } = ctx.claw.process;
   const text = log.tail(open.tailLines);
-  for (let at = 0; at < text.length; at += PIECE_CHARS) {
-    ctx.send(text.slice(at, at + PIECE_CHARS));
-  }
-  if (!open.follow) {
-    ctx.end();
-    return { closed: () => {} };
-  }
-  const follower = log.follow((appended) => {
-    ctx.send(appended);
-    throttled.check();
-  });
-  const throttled = throttle(ctx, follower);
+  const follower = open.follow
+    ? log.follow(
+        (appended) => sendFrom(ctx, follower as NonNullable<typeof follower>, appended),
+        () => ctx.end({ error: "the log was rotated before its reader had taken it; follow it again" }),
+      )
+    : undefined;
+  let isClosed = false;
+  const sendTail = async () => {
+    for (let at = 0; at < text.length && !isClosed; at += PIECE_CHARS) {
+      const room = ctx.send(text.slice(at, at + PIECE_CHARS));
+      await room;
+    }
+    if (follower) {
+      follower.resume();
+    } else {
+      ctx.end();
+    }
+  };
+  follower?.pause();
+  void sendTail();
   return {
     closed: () => {
-      throttled.close();
-      follower.close();
+      isClosed = true;
+      follower?.close();
     },
   };
 }

@@ -9,9 +9,11 @@ export interface PodContainer {
 
 /** A terminal in a container. */
 export interface Terminal {
-  send(data: Buffer): void;
+  /** Resolves when more can be sent. */
+  send(data: Buffer): Promise<void>;
   resize(cols: number, rows: number): void;
-  onData(listener: (data: Buffer) => void): void;
+  /** What the listener answers says when it is taken, if not at once: until then the terminal is not read. */
+  onData(listener: (data: Buffer) => Promise<void> | undefined | void): void;
   /** Called once, with the reason when it did not end by itself. */
   onClose(listener: (end: { readonly exitCode?: number; readonly error?: string }) => void): void;
   close(): void;

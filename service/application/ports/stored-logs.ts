@@ -5,7 +5,7 @@ export interface StoredLog {
   /** The last lines as text. */
   tail(lines: number): string;
   /** Calls back with what is appended from now on. */
-  follow(onText: (text: string) => void): { close(): void };
+  follow(onText: (text: string) => void): { pause(): void; resume(): void; close(): void };
 }
 
 /** The log of an instance of this host; undefined when it has never started here. */

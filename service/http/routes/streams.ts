@@ -1,15 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
+import { z } from "zod";
 import {
   type ChannelOpen,
   type ChatEvent,
   ChatEventSchema,
+  type ChatRequest,
   ChatRequestSchema,
   ClawError,
   type InstanceId,
   idParams,
+  parseJson,
   STREAM_ERROR_CLOSE,
   type Stream,
+  type TenantId,
   TerminalSizeSchema,
   webSockets,
 } from "../../../sdk/contract/index.ts";
@@ -18,25 +22,36 @@ import { type ChannelTarget, isDown, notRunning } from "../../application/open-c
 import type { AgentChannel } from "../../application/ports/agents.ts";
 import { recordSession, type Session } from "../../application/record-session.ts";
 import { type AppDependencies, authenticate, bearerOf, contextOf, tenantHeaderOf } from "../context.ts";
+import { OpenStreams } from "../open-streams.ts";
+import { readFrames, sendFrame } from "../sockets.ts";
+
+/** Keeps an agent's frames far below any limit of its side. */
+const PIECE_BYTES = 48 * 1024;
+/** Messages of one chat that may wait for those before them; then no more are read. */
+const MESSAGES_WAITING_MAX = 8;
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** The instance that a stream is to, once the request is let in. */
-    target: ChannelTarget;
+    /** What a stream is to, once the request is let in. */
+    target: ChannelTarget & { readonly tenantId: TenantId };
   }
 }
 
 /** The WebSockets of the contract, and the one that agents dial. */
 export function registerStreams(app: FastifyInstance, deps: AppDependencies): void {
+  const streams = new OpenStreams();
   app.decorateRequest("target");
-  app.get("/agent/v1", { websocket: true }, (socket, request) => {
-    const { instance } = request.query as { instance?: string };
-    deps.agents.accept(socket, instance ?? "", bearerOf(request) ?? "");
+  app.route({
+    method: "GET",
+    url: "/agent/v1",
+    schema: { querystring: z.object({ instance: z.string().min(1).max(100) }) },
+    handler: () => Promise.reject(askForUpgrade()),
+    wsHandler: (socket, request) => deps.agents.accept(socket, (request.query as { instance: string }).instance, bearerOf(request) ?? ""),
   });
   const route = <S extends Stream>(
     stream: S,
     session: Session | undefined,
-    serve: (socket: WebSocket, target: ChannelTarget, query: QueryOf<S>) => Promise<void>,
+    serve: (socket: WebSocket, request: FastifyRequest, query: QueryOf<S>) => Promise<void>,
   ) => {
     app.route({
       method: "GET",
@@ -45,12 +60,16 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
       schema: { params: idParams, querystring: stream.query },
       onRequest: (request) => authenticate(request, "tenant", deps),
       preHandler: (request) => findTarget(request, session, deps),
-      // Without an upgrade there is nothing to answer.
-      handler: () => {
-        throw new ClawError("request.malformed", "this is a WebSocket; ask for an upgrade");
+      handler: () => Promise.reject(askForUpgrade()),
+      wsHandler: async (socket, request) => {
+        try {
+          const leave = streams.take(request.target.tenant);
+          socket.once("close", leave);
+          await serve(socket, request, request.query as QueryOf<S>);
+        } catch (error) {
+          refuse(socket, error);
+        }
       },
-      wsHandler: (socket, request) =>
-        serve(socket, request.target, request.query as QueryOf<S>).catch((error: unknown) => refuse(socket, error)),
     });
   };
   const relay = <S extends Stream>(
@@ -59,19 +78,24 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
     form: "text" | "binary",
     openOf: (query: QueryOf<S>) => ChannelOpen,
   ) =>
-    route(stream, session, async (socket, target, query) => {
-      const early: [Buffer, boolean][] = [];
-      const keep = (data: Buffer, isBinary: boolean) => void early.push([data, isBinary]);
-      socket.on("message", keep);
-      const channel = await deps.openChannel(target, openOf(query));
-      socket.off("message", keep);
-      pipe(socket, channel, form, early);
+    route(stream, session, async (socket, request, query) => {
+      const opening = deps.openChannel(request.target, openOf(query)).then((channel) => recorded(channel, session, request, deps));
+      let channel: AgentChannel | undefined;
+      const take = (data: Buffer, isBinary: boolean) => {
+        const give = takerOf(stream, form, data, isBinary);
+        return channel ? give(channel) : opening.then(give);
+      };
+      const left = readFrames(socket, take, (error) => refuse(socket, error));
+      channel = await opening;
+      pipe(socket, channel, form);
+      await left;
+      channel.close();
     });
-  route(webSockets.stream, "chat", async (socket, target) => {
-    if (isDown(target, deps.agents)) {
-      throw notRunning(target.name);
+  route(webSockets.stream, "chat", async (socket, request) => {
+    if (isDown(request.target, deps.agents)) {
+      throw notRunning(request.target.name);
     }
-    serveChat(socket, target.uid, deps);
+    await serveChat(socket, request, deps);
   });
   relay(webSockets.logs, undefined, "text", ({ tailLines }) => ({ channel: "logs", tailLines, follow: true }));
   relay(webSockets.console, "console", "binary", ({ cols, rows }) => ({ channel: "console", cols, rows }));
@@ -80,7 +104,12 @@ export function registerStreams(app: FastifyInstance, deps: AppDependencies): vo
 
 type QueryOf<S extends Stream> = ReturnType<S["query"]["parse"]>;
 
-/** Finds the instance, and puts on record who gets into it. */
+/** Without an upgrade there is nothing to answer. */
+function askForUpgrade(): ClawError {
+  return new ClawError("request.malformed", "this is a WebSocket; ask for an upgrade");
+}
+
+/** Finds the instance that a stream is to. */
 async function findTarget(request: FastifyRequest, session: Session | undefined, deps: AppDependencies): Promise<void> {
   const { tenant } = request.query as { tenant?: string };
   const ctx = await contextOf(request, "tenant", deps, tenantHeaderOf(request) ?? tenant);
@@ -88,13 +117,29 @@ async function findTarget(request: FastifyRequest, session: Session | undefined,
   const instance = await deps.operations["instances.get"](ctx, { params, query: undefined, body: undefined });
   const { metadata, spec, status } = instance;
   const { uid, name, namespace = "" } = metadata;
-  request.target = { uid, name, tenant: namespace, running: spec.running, cluster: status.cluster, pod: status.pod?.name };
+  const tenantId = ctx.tenant?.id as TenantId;
+  request.target = { uid, name, tenant: namespace, tenantId, running: spec.running, cluster: status.cluster, pod: status.pod?.name };
   if (session === "console") {
     assertConfined(request.actor, status.cluster, deps.unconfined);
   }
-  if (session && request.ws && ctx.tenant) {
-    await recordSession(deps.transactions, ctx.tenant.id, uid as InstanceId, session, request.actor, new Date());
+}
+
+/** Puts on record who has got into an instance, before anything passes between the two. */
+async function recorded(
+  channel: AgentChannel,
+  session: Session | undefined,
+  { actor, target }: FastifyRequest,
+  deps: AppDependencies,
+): Promise<AgentChannel> {
+  if (session) {
+    await recordSession(deps.transactions, target.tenantId, target.uid as InstanceId, session, actor, new Date()).catch(
+      (error: unknown) => {
+        channel.close();
+        throw error;
+      },
+    );
   }
+  return channel;
 }
 
 /** The stream is open already: the close code and reason say why it ends. */
@@ -110,83 +155,114 @@ function closeReason(text: string): string {
   return text.slice(0, read);
 }
 
-/** @param early what came while the channel was being opened */
-function pipe(socket: WebSocket, channel: AgentChannel, form: "text" | "binary", early: readonly [Buffer, boolean][]): void {
-  channel.onData((data) => socket.send(form === "text" ? data : Buffer.from(data, "base64")));
-  channel.onClose(({ error, exitCode }) =>
-    socket.close(error === undefined ? 1000 : 1011, closeReason(error ?? (exitCode === undefined ? "" : `exit code ${exitCode}`))),
-  );
-  const receive = (data: Buffer, isBinary: boolean) => {
-    if (isBinary) {
-      channel.send(data.toString("base64"));
-      return;
-    }
-    const size = TerminalSizeSchema.safeParse(parseJson(data.toString()));
-    if (size.success) {
-      channel.resize(size.data.cols, size.data.rows);
-    }
+/** What a client's frame does with the channel. @throws {ClawError} `request.invalid` for one that the stream does not take */
+function takerOf(
+  { receives }: Stream,
+  form: "text" | "binary",
+  data: Buffer,
+  isBinary: boolean,
+): (channel: AgentChannel) => Promise<void> | undefined {
+  if (isBinary && form === "binary") {
+    return (channel) => sendBytes(channel, data);
+  }
+  const size = receives && !isBinary ? TerminalSizeSchema.safeParse(parseJson(data.toString())) : undefined;
+  if (!size?.success) {
+    const taken = [form === "binary" ? "binary frames" : "no frames", ...(receives ? ['text frames {"cols":80,"rows":24}'] : [])];
+    throw new ClawError("request.invalid", `a frame can't be read: this stream takes ${taken.join(" and ")}`);
+  }
+  return (channel) => {
+    channel.resize(size.data.cols, size.data.rows);
+    return undefined;
   };
-  for (const message of early) {
-    receive(...message);
-  }
-  socket.on("message", receive);
-  socket.on("close", () => channel.close());
-  if (socket.readyState > socket.OPEN) {
-    channel.close();
-  }
+}
+
+function sendBytes(channel: AgentChannel, data: Buffer): Promise<void> | undefined {
+  const room = channel.send(data.subarray(0, PIECE_BYTES).toString("base64"));
+  const rest = data.subarray(PIECE_BYTES);
+  return rest.length === 0 ? room : Promise.resolve(room).then(() => sendBytes(channel, rest));
+}
+
+function pipe(socket: WebSocket, channel: AgentChannel, form: "text" | "binary"): void {
+  let sent = Promise.resolve();
+  channel.onData((data) => {
+    sent = sendFrame(socket, form === "text" ? data : Buffer.from(data, "base64"));
+    return sent;
+  });
+  channel.onClose(async ({ error, exitCode }) => {
+    // A socket that closes is given up after a while: a slow reader would lose the end.
+    await sent;
+    socket.close(error === undefined ? 1000 : 1011, closeReason(error ?? (exitCode === undefined ? "" : `exit code ${exitCode}`)));
+  });
 }
 
 /** One turn at a time: a message that comes while one is answered waits for its end. */
-function serveChat(socket: WebSocket, uid: string, deps: AppDependencies): void {
+async function serveChat(socket: WebSocket, request: FastifyRequest, deps: AppDependencies): Promise<void> {
   let last: Promise<void> = Promise.resolve();
-  let current: AgentChannel | undefined;
-  const tell = (event: ChatEvent) => socket.send(JSON.stringify(event));
-  socket.on("message", (data) => {
-    const request = ChatRequestSchema.safeParse(parseJson(data.toString()));
-    if (!request.success) {
-      tell({ type: "error", message: 'send {"type":"message","text":"…"}' });
+  let waiting = 0;
+  let isRecorded = false;
+  const tell = (event: ChatEvent) => sendFrame(socket, JSON.stringify(event));
+  const answer = async (message: ChatRequest): Promise<void> => {
+    if (socket.readyState !== socket.OPEN) {
       return;
     }
-    const open: ChannelOpen = { channel: "chat", message: request.data.text, session: request.data.session ?? "default" };
-    last = last.then(
-      () =>
-        new Promise<void>((resolve) => {
-          try {
-            const channel = deps.agents.open(uid, open);
-            current = channel;
-            let ended = false;
-            channel.onData((text) => {
-              const event = ChatEventSchema.safeParse(parseJson(text));
-              if (!event.success) {
-                channel.close();
-                ended = true;
-                tell({ type: "error", message: "the instance's agent answered what is no chat event" });
-                resolve();
-                return;
-              }
-              ended ||= event.data.type !== "delta";
-              socket.send(text);
-            });
-            channel.onClose(({ error }) => {
-              if (!ended) {
-                tell({ type: "error", message: error ?? "the answer broke off" });
-              }
-              resolve();
-            });
-          } catch (error) {
-            tell({ type: "error", message: error instanceof ClawError ? error.message : "internal error" });
-            resolve();
-          }
-        }),
-    );
-  });
-  socket.on("close", () => current?.close());
+    const open: ChannelOpen = { channel: "chat", message: message.text, session: message.session ?? "default" };
+    const opened = await deps.agents.open(request.target.uid, open);
+    const channel = await recorded(opened, isRecorded ? undefined : "chat", request, deps);
+    isRecorded = true;
+    await converse(socket, channel);
+  };
+  const take = (data: Buffer, isBinary: boolean): Promise<void> | undefined => {
+    const message = ChatRequestSchema.safeParse(isBinary ? undefined : parseJson(data.toString()));
+    if (!message.success) {
+      return tell({ type: "error", message: 'send {"type":"message","text":"…"}' });
+    }
+    const before = last;
+    waiting++;
+    last = before
+      .then(() => answer(message.data))
+      .catch((error: unknown) => tell({ type: "error", message: error instanceof ClawError ? error.message : "internal error" }))
+      .finally(() => waiting--);
+    return waiting > MESSAGES_WAITING_MAX ? before : undefined;
+  };
+  await readFrames(socket, take, (error) => refuse(socket, error));
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Relays the answer to one message. Resolves when it is complete, or nobody waits for it any more. */
+function converse(socket: WebSocket, channel: AgentChannel): Promise<void> {
+  return new Promise((resolve) => {
+    const tell = (event: ChatEvent) => sendFrame(socket, JSON.stringify(event));
+    let hasEnded = false;
+    const abandon = () => {
+      channel.close();
+      resolve();
+    };
+    const end = () => {
+      socket.off("close", abandon);
+      resolve();
+    };
+    socket.once("close", abandon);
+    if (socket.readyState > socket.OPEN) {
+      abandon();
+    }
+    channel.onData((text) => {
+      const event = ChatEventSchema.safeParse(parseJson(text));
+      if (hasEnded) {
+        return undefined;
+      }
+      if (!event.success) {
+        hasEnded = true;
+        channel.close();
+        end();
+        return tell({ type: "error", message: "the instance's agent answered what is no chat event" });
+      }
+      hasEnded = event.data.type !== "delta";
+      return sendFrame(socket, text);
+    });
+    channel.onClose(({ error }) => {
+      if (!hasEnded) {
+        void tell({ type: "error", message: error ?? "the answer broke off" });
+      }
+      end();
+    });
+  });
 }

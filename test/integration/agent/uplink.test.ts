@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "vitest";
+import { CHANNEL_WINDOW, ControlRequestSchema, ControlResponseSchema, parseJson, ServerFrameSchema } from "../../../sdk/contract/index.ts";
 import { TestControlPlane } from "../../support/agent/control-plane.ts";
 import { aHost, aSpec, isRunning, type SpecChanges, TestAgent, until } from "../../support/agent/harness.ts";
 import { freePort } from "../../support/free-port.ts";
+import { garbageFor } from "../../support/garbage.ts";
 
 async function connected(changes: SpecChanges = {}, port = 0) {
   const plane = await TestControlPlane.start({ port });
@@ -52,11 +54,33 @@ describe("agent uplink", () => {
     expect(isRunning(agent.child.pid)).toBe(true);
   });
 
-  it("closes the connection on a frame that is not of the protocol, and comes back", async ({ expect }) => {
+  it("goes on whatever it is sent: what can't be read ends the channel that it names", async ({ expect }) => {
+    const { plane, agent } = await connected();
+    const named = plane.open({ channel: "tcp" }, CHANNEL_WINDOW);
+    const sound = plane.open({ channel: "tcp" }, CHANNEL_WINDOW);
+    await until(() => named.credit > 0 && sound.credit > 0, "both are open");
+    for (const garbage of garbageFor(ServerFrameSchema, named.id)) {
+      plane.socket?.send(garbage);
+    }
+    // Out of order: of channels that never were, and of one that has ended.
+    for (const id of [named.id, "never"]) {
+      plane.send({ type: "data", id, data: "x" });
+      plane.send({ type: "credit", id, credit: 1 });
+      plane.send({ type: "resize", id, cols: 1, rows: 1 });
+      plane.send({ type: "close", id });
+    }
+    sound.send(base64("GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    expect(await sound.ended()).not.toHaveProperty("error");
+    expect(sound.text).toContain('{"ready":true}');
+    expect(named.end).toMatchObject({ error: "the control plane sent what the agent can't read" });
+    expect([plane.connections, (await agent.call("status")).phase]).toEqual([1, "Ready"]);
+  });
+
+  it("ends a channel that is opened a second time", async ({ expect }) => {
     const { plane } = await connected();
-    plane.socket?.send('{"type":"format-disk"}');
-    await until(() => plane.connections === 2, "the agent dials again");
-    expect(plane.tokens).toHaveLength(2);
+    const tcp = plane.open({ channel: "tcp" });
+    plane.send({ type: "open", id: tcp.id, open: { channel: "tcp" } });
+    expect(await tcp.ended()).toMatchObject({ error: `channel '${tcp.id}' is open already` });
   });
 });
 
@@ -146,6 +170,62 @@ describe("agent channels", () => {
     expect(tcp.text.length).toBeGreaterThan(100_000_000);
   });
 
+  it("holds a terminal that prints without end to what is granted, and serves other channels meanwhile", async ({ expect }) => {
+    const { plane } = await connected();
+    const endless = plane.open({ channel: "console", cols: 80, rows: 24 }, CHANNEL_WINDOW);
+    endless.send(base64("exec yes\n"));
+    const sent = () => endless.data.join("").length;
+    await until(() => sent() >= CHANNEL_WINDOW, "it has sent a window");
+    const other = plane.open({ channel: "tcp" }, CHANNEL_WINDOW);
+    other.send(base64("GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    await other.ended();
+    expect(other.text).toContain('{"ready":true}');
+    const window = sent();
+    // What it had begun to send is the last.
+    expect(window).toBeLessThan(CHANNEL_WINDOW * 1.5);
+    endless.grant(CHANNEL_WINDOW);
+    await until(() => sent() >= 2 * CHANNEL_WINDOW, "it goes on");
+    expect(sent()).toBeLessThan(CHANNEL_WINDOW * 2.5);
+  });
+
+  it.for(["tcp", "console"] as const)(
+    "takes no more than a window of what is poured into a %s that does not read",
+    async (channel, { expect }) => {
+      const { plane, agent } = await connected();
+      const stuck =
+        channel === "tcp" ? plane.open({ channel }, CHANNEL_WINDOW) : plane.open({ channel, cols: 80, rows: 24 }, CHANNEL_WINDOW);
+      await until(() => stuck.credit > 0, "it is open");
+      if (channel === "tcp") {
+        stuck.send(base64("POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n"));
+      } else {
+        // Raw: of a line without end a terminal drops what it can't keep.
+        stuck.send(base64("stty raw -echo; echo deaf''ness; exec sleep 600\n"));
+        await until(() => stuck.text.includes("deafness"), "nobody reads the terminal");
+      }
+      const piece = base64("x".repeat(48 * 1024));
+      let sent = 0;
+      // What systems keep between two processes is taken too: at some point no more is.
+      for (let silent = 0; silent < 20; ) {
+        const before = stuck.credit;
+        while (sent + piece.length < stuck.credit) {
+          stuck.send(piece);
+          sent += piece.length;
+        }
+        await delay(50);
+        silent = stuck.credit === before ? silent + 1 : 0;
+      }
+      const other = plane.open({ channel: "logs", tailLines: 1, follow: false }, CHANNEL_WINDOW);
+      expect(await other.ended()).not.toHaveProperty("error");
+      expect(stuck.end).toBeUndefined();
+      // Who pours on all the same loses the channel, and no other.
+      for (let more = 0; more < CHANNEL_WINDOW * 2; more += piece.length) {
+        stuck.send(piece);
+      }
+      expect(await stuck.ended()).toMatchObject({ error: expect.stringContaining("more was sent than was granted") });
+      expect([plane.connections, (await agent.call("status")).phase]).toEqual([1, "Ready"]);
+    },
+  );
+
   it("gives an interactive terminal inside the instance", async ({ expect }) => {
     const { plane } = await connected();
     const console = plane.open({ channel: "console", cols: 100, rows: 30 });
@@ -191,20 +271,41 @@ describe("agent channels", () => {
 });
 
 describe("agent control socket", () => {
-  it("answers what is not of its protocol with an error and goes on", async ({ expect }) => {
+  it("answers what is not of its protocol with an error, and goes on", async ({ expect }) => {
     const { agent } = await connected();
-    const socket = createConnection(agent.address?.socket ?? "");
-    let answer = "";
-    socket.on("data", (chunk) => {
-      answer += chunk;
-    });
-    // The second is JSON, and nothing that a request could be read from.
-    socket.write("nonsense\nnull\n");
-    await until(() => answer.split("\n").length > 2, "two answers");
-    for (const line of answer.trim().split("\n")) {
-      expect(JSON.parse(line)).toEqual({ id: 0, ok: false, error: "the request is not a JSON object" });
-    }
-    socket.destroy();
+    const lines = garbageFor(ControlRequestSchema)
+      .map((garbage) => String(garbage))
+      .filter((line) => !line.includes("\n") && !ControlRequestSchema.safeParse(parseJson(line)).success);
+    const answers = await exchange(agent, `${lines.join("\n")}\n`, (text) => text.split("\n").length > lines.length);
+    const responses = answers
+      .trim()
+      .split("\n")
+      .map((line) => ControlResponseSchema.parse(JSON.parse(line)));
+    expect(new Set(responses.map(({ ok }) => ok))).toEqual(new Set([false]));
+    expect((await agent.call("status")).phase).toBe("Ready");
+  });
+
+  it("gives up a line without end", async ({ expect }) => {
+    const { agent } = await connected();
+    const answer = await exchange(agent, "x".repeat(3 * 1024 * 1024), (text) => text.includes("\n"));
+    expect(JSON.parse(answer)).toMatchObject({ ok: false, error: expect.stringContaining("a line is longer than") });
     expect((await agent.call("status")).phase).toBe("Ready");
   });
 });
+
+/** What the control socket answers until that is enough. */
+async function exchange(agent: TestAgent, text: string, isEnough: (answer: string) => boolean): Promise<string> {
+  const socket = createConnection(agent.address?.socket ?? "");
+  let answer = "";
+  socket.on("error", () => {});
+  socket.on("data", (chunk) => {
+    answer += chunk;
+  });
+  socket.write(text);
+  await until(
+    () => isEnough(answer),
+    () => `it answers; it says ${answer.slice(-500)}`,
+  );
+  socket.destroy();
+  return answer;
+}

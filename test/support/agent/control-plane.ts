@@ -53,9 +53,10 @@ export class TestControlPlane {
     return this.frames.findLast((frame) => frame.type === type) as AgentFrame;
   }
 
-  open(open: ChannelOpen): TestChannel {
+  /** @param window grants credit by it; without one it does as a control plane that knows none */
+  open(open: ChannelOpen, window?: number): TestChannel {
     const id = `c${++this.#channels}`;
-    this.send({ type: "open", id, open });
+    this.send({ type: "open", id, open, ...(window !== undefined && { window }) });
     return new TestChannel(this, id);
   }
 }
@@ -76,11 +77,18 @@ export class TestChannel {
   get text(): string {
     return Buffer.concat(this.data.map((data) => Buffer.from(data, "base64"))).toString("utf8");
   }
+  /** What it may send. */
+  get credit(): number {
+    return this.#plane.frames.reduce((sum, frame) => sum + (frame.type === "credit" && frame.id === this.id ? frame.credit : 0), 0);
+  }
   get end() {
     return this.#plane.frames.find((frame) => frame.type === "close" && frame.id === this.id);
   }
   send(data: string): void {
     this.#plane.send({ type: "data", id: this.id, data });
+  }
+  grant(credit: number): void {
+    this.#plane.send({ type: "credit", id: this.id, credit });
   }
   resize(cols: number, rows: number): void {
     this.#plane.send({ type: "resize", id: this.id, cols, rows });

@@ -53,6 +53,8 @@ const server = createServer((req, res) => {
     setTimeout(() => json(res, 200, { done: true }), 1_000);
   } else if (req.url === "/big") {
     Readable.from(Array(100).fill(Buffer.alloc(1024 * 1024, "x"))).pipe(res);
+  } else if (req.url === "/deaf") {
+    console.log("reads no more");
   } else if (req.url === "/v1/chat/completions") {
     chat(req, res);
   } else {

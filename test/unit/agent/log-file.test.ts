@@ -65,4 +65,26 @@ describe("LogFile", () => {
     await expect.poll(() => text, { timeout: 30_000 }).toBe(`${"b".repeat(120)}\nafter é\n`);
     follower.close();
   });
+
+  it("says so when a reader that was paused had not come to the end before a rotation", async ({ expect }) => {
+    const { log } = aLog();
+    let text = "";
+    let losses = 0;
+    const follower = log.follow(
+      (appended) => {
+        text += appended;
+      },
+      () => losses++,
+    );
+    onTestFinished(() => follower.close());
+    follower.pause();
+    log.rotateIfNeeded();
+    expect(losses).toBe(0);
+    appendFileSync(log.path, `${"b".repeat(120)}\n`);
+    log.rotateIfNeeded();
+    expect({ text, losses }).toEqual({ text: "", losses: 1 });
+    follower.resume();
+    appendFileSync(log.path, "after\n");
+    await expect.poll(() => text, { timeout: 30_000 }).toBe("after\n");
+  });
 });
