@@ -13,7 +13,6 @@ import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts"
 import type { ResourceProvider } from "../adapters/engine/contract/provider.ts";
 import type { StackLease } from "../adapters/engine/contract/store.ts";
 import { useLeanRuntime } from "../adapters/engine/deployment/lean-runtime.ts";
-import type { WorkerReply, WorkerRequest } from "../adapters/engine/operation-pool.ts";
 import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
 import { engineOf } from "../adapters/engine/stack-engine.ts";
@@ -21,6 +20,7 @@ import { leaseTtlSeconds } from "../adapters/engine/stack-lease.ts";
 import { collectedOf, runStackOperation } from "../adapters/engine/stack-runner.ts";
 import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
 import { createStateJobs } from "../adapters/engine/stack-state.ts";
+import { type WorkerReply, WorkerRequestSchema } from "../adapters/engine/worker-messages.ts";
 import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
 import { cliStateTable } from "../adapters/postgres/cli-state.ts";
 import { openPool } from "../adapters/postgres/open-pool.ts";
@@ -122,8 +122,8 @@ const jobs = createStateJobs(options);
 const OPERATIONS_PER_COLLECTION = 10;
 let operations = 0;
 let current: Promise<void> = Promise.resolve();
-process.on("message", (request: WorkerRequest) => {
-  current = run(request).then(
+process.on("message", (message) => {
+  current = run(message).then(
     (result) => reply({ type: "result", result, ...held() }),
     (error: unknown) => {
       const { code, message, issues } = failureOf(error);
@@ -149,7 +149,8 @@ process.on("disconnect", async () => {
 });
 reply({ type: "ready" });
 
-function run(request: WorkerRequest): Promise<unknown> {
+async function run(message: unknown): Promise<unknown> {
+  const request = WorkerRequestSchema.parse(message);
   if (request.type === "operation") {
     const { kind, operation } = request;
     return kind === "scan" ? scanStack({ instances: [], ...operation }, options) : runStackOperation(kind, operation, options);

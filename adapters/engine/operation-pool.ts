@@ -1,21 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { ClawError, type ErrorCode, LOCAL_CLUSTER, type ProblemIssue, type StackIdentity } from "../../sdk/contract/index.ts";
+import { ClawError, LOCAL_CLUSTER, type StackIdentity } from "../../sdk/contract/index.ts";
 import type { StackOperation, StackOperations, StackResult, StackScan, TenantStack } from "../../service/application/ports/operations.ts";
 import type { StateJobs } from "./stack-state.ts";
-
-export type OperationKind = "preview" | "up" | "refresh" | "destroy" | "scan";
-/** What goes to a worker process and what comes back. */
-export type WorkerRequest =
-  | { readonly type: "operation"; readonly kind: OperationKind; readonly operation: StackOperation }
-  | { readonly type: "state"; readonly job: keyof StateJobs; readonly stack: TenantStack; readonly args: readonly unknown[] };
-export type WorkerReply =
-  | { readonly type: "ready" }
-  | (Answered & { readonly type: "result"; readonly result: unknown })
-  | (Answered & { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly issues: readonly ProblemIssue[] });
-interface Answered {
-  /** What the process holds by then. */
-  readonly residentBytes: number;
-}
+import { type OperationKind, type WorkerReply, WorkerReplySchema, type WorkerRequest } from "./worker-messages.ts";
 
 export interface PoolOptions {
   /** The worker's entry file. */
@@ -76,7 +63,13 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     });
     const worker: Worker = { child, ready: false, job: undefined, served: 0, idleTimer: undefined };
     workers.add(worker);
-    child.on("message", (reply: WorkerReply) => {
+    child.on("message", (message) => {
+      const { data: reply } = WorkerReplySchema.safeParse(message);
+      if (!reply) {
+        // Whatever it was about, its job can't be trusted any more; the others' workers go on.
+        child.kill("SIGKILL");
+        return;
+      }
       if (reply.type === "ready") {
         worker.ready = true;
       } else {

@@ -14,7 +14,7 @@ import { parseUrn } from "./contract/urn.ts";
 import { type PropertyMap, signatureKey } from "./contract/values.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
-import type { OperationKind } from "./operation-pool.ts";
+import type { OperationKind } from "./worker-messages.ts";
 
 export interface RunnerOptions extends StackAccess {
   readonly program: (spec: StackSpec) => PulumiFn;

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PropertyMap } from "../engine/contract/values.ts";
+import { z } from "zod";
 import { ApiError, UnreachableError } from "./api-errors.ts";
 import type { Connection } from "./kubeconfig.ts";
 import type { KubeObject } from "./objects.ts";
@@ -31,6 +31,11 @@ const requestMs = 60_000;
 /** A watch gets a bookmark about every minute: one that is silent for longer has lost its server. */
 const silenceMs = 150_000;
 const retriesMax = 4;
+/** An answer holds a whole collection, a line one object or a part of a log. */
+const answerBytesMax = 256 * 2 ** 20;
+const lineCharsMax = 8 * 2 ** 20;
+
+const WatchEventSchema = z.object({ type: z.string(), object: z.record(z.string(), z.unknown()) });
 
 /** The HTTP API of one cluster. Connections are kept; so many requests at once, the rest wait; watches and what goes apart are not counted. */
 export class ApiClient {
@@ -59,7 +64,7 @@ export class ApiClient {
       // Seen of a schema that was just being made: success, and no body.
       const isEmpty = isDone && text === "" && (call.method ?? "GET") === "GET";
       if (isDone && !isEmpty) {
-        return JSON.parse(text) as PropertyMap;
+        return parseObject(text, call.path);
       }
       // The server asks for patience (429), or is between two of its replicas: what is sent here may be sent again.
       const retryAfter = Number(response.headers["retry-after"]);
@@ -80,7 +85,11 @@ export class ApiClient {
   async *watch(call: Call & { readonly signal: AbortSignal }): AsyncGenerator<WatchEvent> {
     const query = { ...call.query, watch: "true", allowWatchBookmarks: "true" };
     for await (const line of this.lines({ timeoutMs: silenceMs, ...call, query })) {
-      yield JSON.parse(line) as WatchEvent;
+      const event = WatchEventSchema.safeParse(parseObject(line, call.path));
+      if (!event.success) {
+        throw new UnreachableError(`what ${call.path} answers is no event of a watch`);
+      }
+      yield event.data as WatchEvent;
     }
   }
 
@@ -90,9 +99,8 @@ export class ApiClient {
     if (response.statusCode !== 200) {
       throw new ApiError(response.statusCode ?? 0, parseStatus(await readAll(response)));
     }
-    const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
     try {
-      yield* lines;
+      yield* splitLines(response, call.path);
     } finally {
       response.destroy();
     }
@@ -145,15 +153,57 @@ export class ApiClient {
 
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
+  let bytes = 0;
   for await (const chunk of response) {
     chunks.push(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    if (bytes > answerBytesMax) {
+      throw new Error(`an answer is longer than ${answerBytesMax} bytes`);
+    }
   }
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** The lines of an answer. One that breaks off has ended; the line that it broke off in is none. */
+async function* splitLines(response: IncomingMessage, path: string): AsyncGenerator<string> {
+  response.setEncoding("utf8");
+  let rest = "";
+  const chunks = response[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await chunks.next().catch(() => undefined);
+    if (!next) {
+      return;
+    }
+    if (next.done) {
+      break;
+    }
+    const lines = `${rest}${next.value}`.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines.map((line) => line.replace(/\r$/, ""));
+    if (rest.length > lineCharsMax) {
+      throw new UnreachableError(`a line of ${path} is longer than ${lineCharsMax} characters`);
+    }
+  }
+  if (rest !== "") {
+    yield rest;
+  }
+}
+
+function parseObject(text: string, path: string): PropertyMap {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as PropertyMap;
+    }
+  } catch {
+    // It is said below, without what stood there.
+  }
+  throw new UnreachableError(`what ${path} answers is no JSON object`);
+}
+
 function parseStatus(text: string): PropertyMap {
   try {
-    return JSON.parse(text) as PropertyMap;
+    return parseObject(text, "");
   } catch {
     return { message: text.trim() };
   }

@@ -9,6 +9,8 @@ type ConfigStatus = Omit<NonNullable<AgentStatus["config"]>, "digest">;
 const PAUSES_MS = [500, 1_000, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 const ANSWER_TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+const ISSUES_MAX = 20;
+const ISSUE_CHARS_MAX = 500;
 
 /**
  * Asks a claw that reloads its config by itself whether it has done so: one that refuses the new files says so in its log only, and goes
@@ -49,33 +51,27 @@ async function ask(claw: AttendedClaw, isWanted: () => boolean): Promise<ConfigS
   return isWanted() ? { ...last, state: last.state === "pending" ? "refused" : last.state } : undefined;
 }
 
-interface ConfigAnswer {
-  readonly valid?: boolean;
-  readonly issues?: readonly { readonly path?: string; readonly message?: string }[];
-  readonly configRevisionHash?: string | null;
-  readonly appliedConfigHash?: string | null;
-}
+/** What of an object may be anything: claws are not trusted, and the schemas would cost every agent a third of its memory. */
+type Unknown = Readonly<Record<string, unknown>>;
+const asObject = (value: unknown): Unknown => (typeof value === "object" && value !== null ? (value as Unknown) : {});
 
-function judge({ valid, issues, configRevisionHash, appliedConfigHash }: ConfigAnswer): ConfigStatus {
+function judge(answer: Unknown): ConfigStatus {
+  const { valid, issues, configRevisionHash, appliedConfigHash } = answer;
   if (valid === false) {
-    const reasons = (issues ?? []).map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
-    return { state: "refused", message: `it goes on with its former configuration: ${reasons || "the new one is invalid"}` };
+    const reasons = (Array.isArray(issues) ? issues : [])
+      .slice(0, ISSUES_MAX)
+      .map(asObject)
+      .map(({ path, message }) => (path ? `${path}: ${message}` : String(message)).slice(0, ISSUE_CHARS_MAX));
+    return { state: "refused", message: `it goes on with its former configuration: ${reasons.join("; ") || "the new one is invalid"}` };
   }
   return configRevisionHash !== undefined && configRevisionHash === appliedConfigHash
     ? { state: "applied", message: "" }
     : { state: "pending", message: "it has not taken its new configuration over yet; a restart would" };
 }
 
-interface Frame {
-  readonly event?: string;
-  readonly id?: string;
-  readonly ok?: boolean;
-  readonly payload?: ConfigAnswer;
-}
-
-function parse(text: string): Frame {
+function parse(data: Buffer, isBinary: boolean): Unknown {
   try {
-    return JSON.parse(text);
+    return asObject(isBinary ? undefined : JSON.parse(data.toString()));
   } catch {
     return {};
   }
@@ -90,9 +86,9 @@ function askOpenClaw(port: number, token: string): Promise<ConfigStatus> {
       maxPayload: ANSWER_BYTES_MAX,
     });
     const timeout = setTimeout(() => socket.terminate(), ANSWER_TIMEOUT_MS);
-    const call = (method: string, params: object) => socket.send(JSON.stringify({ type: "req", id: method, method, params }));
-    socket.on("message", (data) => {
-      const { event, id, ok, payload } = parse(data.toString());
+    const call = (method: string, params: object) => socket.send(JSON.stringify({ type: "req", id: method, method, params }), () => {});
+    socket.on("message", (data: Buffer, isBinary) => {
+      const { event, id, ok, payload } = parse(data, isBinary);
       if (event === "connect.challenge") {
         call("connect", {
           minProtocol: 4,
@@ -108,7 +104,7 @@ function askOpenClaw(port: number, token: string): Promise<ConfigStatus> {
       } else if (id === "connect") {
         call("config.get", {});
       } else if (id === "config.get") {
-        resolve(judge(payload ?? {}));
+        resolve(judge(asObject(payload)));
         socket.close();
       }
     });

@@ -2,12 +2,14 @@ import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import type { ControlRequest, ControlResponse } from "../../sdk/contract/index.ts";
+import type { ControlRequest, ControlResponse, ProcessSpec } from "../../sdk/contract/index.ts";
+import { linesOf } from "./lines.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Longest path that every system takes for a Unix socket. */
 const SOCKET_PATH_MAX = 100;
+const FAREWELL_MS = 5_000;
+const REQUEST_CHARS_MAX = 1024 * 1024;
 
 /** Where the control socket is: in the run directory, or in the temporary directory when that path is too long for a socket. */
 export function controlSocketPath(runDir: string): string {
@@ -32,7 +34,8 @@ export async function serveControl(path: string, supervisor: Supervisor, shutdow
   const umask = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
+      // Once it listens, a connection that can't be taken is the loss of that one.
+      server.on("error", reject);
       server.listen(path, resolve);
     });
   } finally {
@@ -53,22 +56,30 @@ interface Connection {
 function serveConnection(socket: Socket, supervisor: Supervisor, shutdown: () => void): Connection {
   let isClosing = false;
   let answering: Promise<void> = Promise.resolve();
-  socket.on("error", () => socket.destroy());
-  const lines = createInterface({ input: socket });
-  lines.on("error", () => socket.destroy());
   const serve = async (line: string) => {
-    const response = await answer(line, supervisor);
-    if (response.ok && response.isShutdown) {
-      socket.end(`${JSON.stringify(response.body)}\n`, shutdown);
-    } else if (!socket.destroyed) {
-      await new Promise<void>((resolve) => socket.write(`${JSON.stringify(response.body)}\n`, () => resolve()));
+    const request = readRequest(line);
+    const response = typeof request === "string" ? refusal(0, request) : await answer(request, supervisor);
+    await new Promise<void>((resolve) => socket.write(`${JSON.stringify(response)}\n`, () => resolve()));
+    if (typeof request !== "string" && request.method === "shutdown") {
+      shutdown();
     }
   };
-  lines.on("line", (line) => {
-    if (!isClosing) {
-      const served = serve(line);
-      answering = answering.then(() => served);
+  const serveAll = async () => {
+    // One after another: whoever does not take the answers is asked no more.
+    for await (const line of linesOf(socket, REQUEST_CHARS_MAX)) {
+      if (isClosing) {
+        return;
+      }
+      answering = serve(line);
+      await answering;
     }
+  };
+  socket.on("error", () => socket.destroy());
+  serveAll().catch((err: Error) => {
+    socket.end(`${JSON.stringify(refusal(0, err.message))}\n`);
+    // Else it would not come to reading the answer.
+    socket.resume();
+    setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
   });
   return {
     async finish() {
@@ -79,31 +90,66 @@ function serveConnection(socket: Socket, supervisor: Supervisor, shutdown: () =>
   };
 }
 
-interface Answer {
-  readonly ok: boolean;
-  readonly isShutdown: boolean;
-  readonly body: ControlResponse;
-}
-
-async function answer(line: string, supervisor: Supervisor): Promise<Answer> {
-  let request: ControlRequest;
-  try {
-    // Only this user can reach the socket, and the provider has checked the specification: checking it again here would cost
-    // every agent the memory of the schemas.
-    request = JSON.parse(line) as ControlRequest;
-    if (typeof request !== "object" || request === null) {
-      throw new TypeError("not an object");
-    }
-  } catch {
-    return { ok: false, isShutdown: false, body: { id: 0, ok: false, error: "the request is not a JSON object" } };
-  }
+async function answer(request: ControlRequest, supervisor: Supervisor): Promise<ControlResponse> {
   try {
     await perform(request, supervisor);
-    const body = { id: request.id, ok: true as const, status: supervisor.status };
-    return { ok: true, isShutdown: request.method === "shutdown", body };
+    return { id: request.id, ok: true, status: supervisor.status };
   } catch (err) {
-    return { ok: false, isShutdown: false, body: { id: request.id, ok: false, error: (err as Error).message } };
+    return refusal(request.id, (err as Error).message);
   }
+}
+
+function refusal(id: number, error: string): ControlResponse {
+  return { id, ok: false, error };
+}
+
+/**
+ * The request of a line, or what is wrong with it. By hand: the schemas would cost every agent a third of its memory. Only this user can reach
+ * the socket, and whoever sends a specification has parsed it: here it must look like one.
+ */
+function readRequest(line: string): ControlRequest | string {
+  let request: Partial<Record<string, unknown>> | null;
+  try {
+    request = JSON.parse(line);
+  } catch {
+    request = null;
+  }
+  if (typeof request !== "object" || request === null || Array.isArray(request)) {
+    return "the request is not a JSON object";
+  }
+  const { id, method, agentUrl, spec } = request;
+  if (!Number.isSafeInteger(id)) {
+    return "id: must be an integer";
+  }
+  if (method === "dial" && (typeof agentUrl !== "string" || !URL.canParse(agentUrl))) {
+    return "agentUrl: must be a URL";
+  }
+  if (method === "apply" && !looksLikeSpec(spec)) {
+    return "spec: must be a specification";
+  }
+  return request as ControlRequest;
+}
+
+const SPEC_FORM: { readonly [K in keyof ProcessSpec]?: string } = {
+  instanceUid: "string",
+  runtime: "object",
+  dirs: "object",
+  agentUrl: "string",
+  agentToken: "string",
+  running: "boolean",
+  specDigest: "string",
+  configDigest: "string",
+};
+
+function looksLikeSpec(spec: unknown): boolean {
+  return (
+    typeof spec === "object" &&
+    spec !== null &&
+    Object.entries(SPEC_FORM).every(([key, type]) => {
+      const value = (spec as Record<string, unknown>)[key];
+      return typeof value === type && value !== null;
+    })
+  );
 }
 
 async function perform(request: ControlRequest, supervisor: Supervisor): Promise<void> {
@@ -112,6 +158,9 @@ async function perform(request: ControlRequest, supervisor: Supervisor): Promise
     case "shutdown":
       return;
     case "apply":
+      if (request.spec.instanceUid !== supervisor.spec.instanceUid) {
+        throw new Error("spec: is another instance's");
+      }
       return supervisor.apply(request.spec);
     case "dial":
       return supervisor.dial(request.agentUrl);

@@ -6,11 +6,18 @@ import { extname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { AgentAddressSchema, type AgentStatus, type ControlRequest, ControlResponseSchema } from "../../../sdk/contract/index.ts";
+import {
+  AgentAddressSchema,
+  type AgentStatus,
+  type ControlRequest,
+  ControlResponseSchema,
+  parseJson,
+} from "../../../sdk/contract/index.ts";
 
 const START_TIMEOUT_MS = 30_000;
 const RESTART_MS = 250;
 const ANSWER_TIMEOUT_MS = 10_000;
+const ANSWER_CHARS_MAX = 1024 * 1024;
 const AGENT_LOG_BYTES_MAX = 1024 * 1024;
 
 type ControlCall = ControlRequest extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
@@ -48,7 +55,10 @@ export async function callAgent(
     throw new AgentNotRunningError(runDir);
   }
   const line = await exchange(runDir, socketPath, `${JSON.stringify({ ...call, id: 1 })}\n`, options);
-  const response = ControlResponseSchema.parse(JSON.parse(line));
+  const { data: response } = ControlResponseSchema.safeParse(parseJson(line));
+  if (!response) {
+    throw new Error(`the agent in '${runDir}' answers '${call.method}' with what is no answer of its protocol`);
+  }
   if (!response.ok) {
     throw new Error(`the agent in '${runDir}' refuses '${call.method}': ${response.error}`);
   }
@@ -81,9 +91,12 @@ function exchange(
     socket.on("connect", () => socket.write(request));
     socket.on("data", (text: string) => {
       received += text;
-      if (received.includes("\n")) {
+      const end = received.indexOf("\n");
+      if (end >= 0) {
         socket.destroy();
-        resolve(received);
+        resolve(received.slice(0, end));
+      } else if (received.length > ANSWER_CHARS_MAX) {
+        fail(new Error(`the agent in '${runDir}' answers more than ${ANSWER_CHARS_MAX} characters`));
       }
     });
     socket.on("error", () => fail(new AgentNotRunningError(runDir)));

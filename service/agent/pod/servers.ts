@@ -14,7 +14,7 @@ export async function serveProbes(port: number, claw: PodClaw): Promise<Server> 
       res.writeHead(404).end();
       return;
     }
-    const failure = await claw.probe(kind);
+    const failure = await claw.probe(kind).catch((err: Error) => err.message);
     res.writeHead(failure === undefined ? 200 : 503, { "content-type": "text/plain" }).end(failure ?? "ok");
   });
   await listening(server, port);
@@ -64,7 +64,8 @@ function join(a: Socket, b: Socket): void {
 
 async function listening(server: Server | TcpServer, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    // Once it listens, a connection that can't be taken is the loss of that one.
+    server.on("error", reject);
     server.listen(port, resolve);
   });
 }

@@ -22,3 +22,20 @@ it("a worker whose channel breaks costs at most the job that was sent to it", as
   }
   await pool.close();
 });
+
+it.for(["text", "nothing", "unknown", "missing", "wrong"])(
+  "an answer that can't be read costs its own job alone: %s",
+  async (what, { expect }) => {
+    const pool = createOperationPool({
+      entry: new URL("../../support/engine/babbling-worker.mjs", import.meta.url),
+      size: 1,
+      env: {},
+      stackName,
+      onLost: async () => {},
+    });
+    const ask = (stack: string) => pool.exportState({ tenantId: "ten_1", stack }, false);
+    await expect(ask(what)).rejects.toMatchObject({ code: "engine.failed" });
+    expect(await ask("sound")).toBe("sound");
+    await pool.close();
+  },
+);
