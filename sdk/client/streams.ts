@@ -51,6 +51,8 @@ const paths: { readonly [K in keyof typeof webSockets]: (typeof webSockets)[K]["
 const STREAM_ERROR_CLOSE = 4000;
 /** How much may wait in the socket before `send` holds the sender back. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
+/** How much may wait for a slow reader. Sockets of this kind can't be paused: past this the stream ends with an error. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The streams of instances, over the same settings and credentials as the routes. */
 export function instanceStreams(config: TransportOptions, instances: Api["instances"]): InstanceStreams {
@@ -121,7 +123,7 @@ function chatOver(socket: Socket, session: string | undefined): Chat {
     if (frame.done) {
       throw new ConnectionError("the conversation ended before the answer was complete");
     }
-    const event = JSON.parse(String(frame.value)) as ChatEvent;
+    const event = toChatEvent(frame.value);
     turns -= event.type === "delta" ? 0 : 1;
     return event;
   };
@@ -139,6 +141,24 @@ function chatOver(socket: Socket, session: string | undefined): Chat {
     },
     close: () => socket.close(),
   };
+}
+
+/** By hand: the schema would load zod. @throws {ConnectionError} when it is no event */
+function toChatEvent(frame: string | Uint8Array): ChatEvent {
+  try {
+    const { type, text, message, usage } = JSON.parse(String(frame)) as Partial<Record<string, unknown>>;
+    const isUsage = usage === undefined || (typeof usage === "object" && usage !== null);
+    if (
+      (type === "delta" && typeof text === "string") ||
+      (type === "error" && typeof message === "string") ||
+      (type === "done" && isUsage)
+    ) {
+      return JSON.parse(String(frame)) as ChatEvent;
+    }
+  } catch {
+    // It is said below.
+  }
+  throw new ConnectionError("what came on the stream is no chat event");
 }
 
 function duplexOver(socket: Socket): Duplex {
@@ -163,6 +183,7 @@ function duplexOver(socket: Socket): Duplex {
 class Socket implements AsyncIterable<string | Uint8Array> {
   readonly #ws: WebSocket;
   readonly #queue: (string | Uint8Array)[] = [];
+  #queuedBytes = 0;
   #end: { readonly error?: Error } | undefined;
   #wake: () => void = () => {};
 
@@ -197,7 +218,16 @@ class Socket implements AsyncIterable<string | Uint8Array> {
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     ws.addEventListener("message", ({ data }) => {
-      this.#queue.push(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+      if (this.#end) {
+        return;
+      }
+      const frame = typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer);
+      this.#queue.push(frame);
+      this.#queuedBytes += frame.length;
+      if (this.#queuedBytes > QUEUE_BYTES_MAX) {
+        finish({ error: new ConnectionError(`the stream was given up: more than ${QUEUE_BYTES_MAX / 2 ** 20} MiB waited to be read`) });
+        ws.close();
+      }
       this.#wake();
     });
     ws.addEventListener("error", () => {});
@@ -229,6 +259,7 @@ class Socket implements AsyncIterable<string | Uint8Array> {
     for (;;) {
       const frame = this.#queue.shift();
       if (frame !== undefined) {
+        this.#queuedBytes -= frame.length;
         yield frame;
       } else if (this.#end) {
         if (this.#end.error) {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { pipeline } from "node:stream/promises";
 import { Option } from "@commander-js/extra-typings";
 import { UserAbortError } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
@@ -67,14 +68,7 @@ async function tunnel({ claw, signal }: Context, name: string, socket: Socket): 
       stream.close();
     }
   })();
-  const downward = (async () => {
-    for await (const bytes of stream) {
-      if (!socket.write(bytes)) {
-        await once(socket, "drain");
-      }
-    }
-    socket.end();
-  })();
+  const downward = pipeline(stream, socket);
   // A reset by the local side is the end of a connection, not a failure worth telling.
   await Promise.all([
     upward.catch(() => {}),

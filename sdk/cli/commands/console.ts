@@ -13,7 +13,13 @@ export const consoleCommand = defineCommand({
     const { stdin, stdout } = io;
     const size = () => ({ cols: stdout.columns || 80, rows: stdout.rows || 24 });
     const terminal = await claw.instances.terminal(name, size(), { signal });
-    const resize = () => terminal.resize(size().cols, size().rows);
+    const resize = () => {
+      try {
+        terminal.resize(size().cols, size().rows);
+      } catch {
+        // It has just closed, which the loop below tells.
+      }
+    };
     const type = typeInto(context, (bytes) => terminal.send(bytes));
     stdout.on("resize", resize);
     stdin.setRawMode?.(true);
@@ -33,24 +39,29 @@ export const consoleCommand = defineCommand({
 const END_OF_TRANSMISSION = Uint8Array.of(4);
 const END_REPEAT_MS = 500;
 
-/** Sends what is typed; the end of a pipe is Ctrl-D, so that the shell inside ends too. */
+/** Sends what is typed, no faster than it is taken; the end of a pipe is Ctrl-D, so that the shell inside ends too. */
 function typeInto({ io: { stdin } }: Context, send: (bytes: Uint8Array) => Promise<void>): { stop(): void } {
-  let sending = Promise.resolve();
-  const queue = (bytes: Uint8Array) => {
-    // A terminal that has just closed refuses; its end is told by the reading side.
-    sending = sending.then(() => send(bytes)).catch(() => {});
+  // A terminal that has just closed refuses; its end is told by the reading side.
+  const sendOrDrop = (bytes: Uint8Array) => send(bytes).catch(() => {});
+  let isOpen = true;
+  const onData = async (chunk: Buffer | string) => {
+    stdin.pause();
+    await sendOrDrop(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+    if (isOpen) {
+      stdin.resume();
+    }
   };
-  const onData = (chunk: Buffer | string) => queue(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
   let ended: NodeJS.Timeout | undefined;
   const onEnd = () => {
-    queue(END_OF_TRANSMISSION);
+    void sendOrDrop(END_OF_TRANSMISSION);
     // A terminal forgets one that arrives before the program in it reads; a pipe's end lasts.
-    ended = setInterval(() => queue(END_OF_TRANSMISSION), END_REPEAT_MS);
+    ended = setInterval(() => void sendOrDrop(END_OF_TRANSMISSION), END_REPEAT_MS);
   };
   stdin.on("data", onData);
   stdin.once("end", onEnd);
   return {
     stop() {
+      isOpen = false;
       clearInterval(ended);
       stdin.off("data", onData);
       stdin.off("end", onEnd);

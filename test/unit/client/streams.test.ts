@@ -49,6 +49,27 @@ describe("chat", () => {
     chat.close();
   });
 
+  it.for([
+    "",
+    "{",
+    "null",
+    "[]",
+    "1",
+    '{"type":"no-such"}',
+    '{"type":"delta"}',
+    '{"type":"error","message":1}',
+    '{"type":"done","usage":1}',
+    Buffer.from([255]),
+  ])("fails by a typed error on what is no event: %s", async (garbage, { expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => socket.on("message", () => socket.send(garbage)),
+    );
+    const chat = await new Claw({ url: server.url }).instances.chat("web");
+    await expect(collect(chat.send("hi"))).rejects.toBeInstanceOf(ConnectionError);
+    chat.close();
+  });
+
   it("fails when the stream breaks off in an answer", async ({ expect }) => {
     await using server = await startServer(
       (_, res) => answer(res, 200, {}),
@@ -132,6 +153,40 @@ describe("connect", () => {
       }
     }
     expect(Buffer.compare(received.subarray(240_000), sent)).toBe(0);
+  });
+});
+
+describe("a stream whose reader does not read", () => {
+  it("ends when too much waits, after giving what came before", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, {}),
+      (socket) => {
+        const megabyte = Buffer.alloc(1024 * 1024);
+        for (let sent = 0; sent < 80; sent++) {
+          socket.send(megabyte);
+        }
+      },
+    );
+    const tunnel = await new Claw({ url: server.url }).instances.connect("web");
+    // It ends by itself: nobody has begun to read.
+    await expect
+      .poll(
+        () =>
+          tunnel.send(new Uint8Array(1)).then(
+            () => "open",
+            (error: Error) => error.message,
+          ),
+        { timeout: 20_000 },
+      )
+      .toMatch(/MiB waited/);
+    let received = 0;
+    const read = async () => {
+      for await (const bytes of tunnel) {
+        received += bytes.length;
+      }
+    };
+    await expect(read()).rejects.toThrow("the stream was given up: more than 64 MiB waited to be read");
+    expect(received).toBe(65 * 1024 * 1024);
   });
 });
 
