@@ -19,7 +19,7 @@ import { startEmbeddedPostgres } from "../adapters/postgres/embedded-postgres.ts
 import { makeLogins } from "../adapters/postgres/logins.ts";
 import { migrateDatabase, openDatabase } from "../adapters/postgres/open-database.ts";
 import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
-import { localLauncher, reviveAgents } from "../adapters/providers/clusterclaw/agent-client.ts";
+import { localLauncher, reviveAgents, warmAgents } from "../adapters/providers/clusterclaw/agent-client.ts";
 import { removeClawFolder } from "../adapters/providers/clusterclaw/claw-folder.ts";
 import { createHostedInstances } from "../adapters/providers/clusterclaw/hosted-instances.ts";
 import { adoptionOf } from "../components/claw-instance/adopt.ts";
@@ -232,6 +232,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     ],
   });
   const refresher = startRefresher(env.refreshSeconds, { ...dependencies, log });
+  const warming = warmAgents(env.dataDir, localLauncher);
+  closers.push(() => warming);
   const hosted = createHostedInstances(env.dataDir, localLauncher);
   const sweeper = startHostSweeper(`${hostname()}:${env.dataDir}`, hosted, sweeping);
   const relay = startOutboxRelay({ transactions, bus, log });

@@ -6,6 +6,7 @@ import { anEcho, aTemplate, aTenant } from "../support/builders/manifests.ts";
 import { createEmptyDatabase } from "../support/postgres.ts";
 import { cpuSeconds, type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
 import { setup } from "../support/services.ts";
+import { agentMemory } from "./agent-memory.ts";
 import { atMost, type Figure, percentile, shown } from "./figure.ts";
 
 /** Instances of a fleet, one service each: `CLAW_BENCH_SIZES=50,100 npm run bench -- fleet` is for a look in between. */
@@ -13,7 +14,7 @@ const SIZES = (process.env["CLAW_BENCH_SIZES"] ?? "100,200,400,800,1000").split(
 const TENANT = "fleet";
 const TEMPLATE = "fleet";
 const WRITERS = 8;
-const READ_EVERY_MS = 25;
+const READ_EVERY_MS = 100;
 const SETTLE_TIMEOUT_MS = 600_000;
 
 /** What a change of a whole fleet costs, and how that grows with the fleet: its creation, and a publish of the template that all use. */
@@ -32,7 +33,7 @@ export async function bench(): Promise<Figure[]> {
       figures.push(atMost(`${name}: growth of CPU, exponent`, exponent(of.map(({ cpuMs }) => cpuMs)), "", 1.1));
       figures.push(shown(`${name}: growth of wall time, exponent`, exponent(of.map(({ wallMs }) => wallMs)), ""));
     }
-    return figures;
+    return [...figures, ...(await agentMemory())];
   } finally {
     await stopServers();
   }
@@ -104,6 +105,9 @@ async function costsOf(size: number): Promise<Readonly<Record<string, Cost>>> {
     const preview = await measured(async () => {
       const preview = await claw.previews.create({ changes: [{ action: "publish", name: TEMPLATE }] });
       planId = preview.planId;
+      for await (const _change of claw.previews.changes(preview.id, { cursor: preview.nextCursor })) {
+        // All of it is read, as a person would who wants to see it.
+      }
     });
     const apply = await measured(async () => {
       await claw.previews.apply(planId ?? "");

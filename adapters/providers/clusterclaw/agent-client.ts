@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { extname, join } from "node:path";
@@ -187,21 +188,42 @@ async function endStopped(runDir: string): Promise<void> {
   });
 }
 
+/** Code is cached under them: others would not find it. */
+const AGENT_FLAGS = ["--max-semi-space-size=1"];
+
+function agentEnv(hostDir: string): Record<string, string> {
+  const { PATH, TMPDIR } = process.env;
+  return {
+    ...(PATH === undefined ? {} : { PATH }),
+    ...(TMPDIR === undefined ? {} : { TMPDIR }),
+    NODE_COMPILE_CACHE: cacheDir(hostDir),
+  };
+}
+
+function cacheDir(hostDir: string): string {
+  return join(hostDir, "agent-cache");
+}
+
+/**
+ * Compiles the agent once for all that start on the host: one that has to do it itself holds the type stripper and what it compiled for good,
+ * more than twice the memory. Without a specification an agent loads its code, leaves it in the cache and ends.
+ */
+export async function warmAgents(hostDir: string, { agentMain, nodePath }: AgentLauncher): Promise<void> {
+  if (!existsSync(cacheDir(hostDir))) {
+    const agent = spawn(nodePath, [...AGENT_FLAGS, agentMain, cacheDir(hostDir)], { env: agentEnv(hostDir), stdio: "ignore" });
+    // One that can't be started is told of by the agent that can't.
+    await once(agent, "exit").catch(() => undefined);
+  }
+}
+
 function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: AgentLauncher): ChildProcess {
   mkdirSync(join(runDir, "logs"), { recursive: true, mode: 0o700 });
   const logPath = join(runDir, "logs", "agent.log");
   const isFull = (statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > AGENT_LOG_BYTES_MAX;
   const log = openSync(logPath, isFull ? "w" : "a", 0o600);
   try {
-    const { PATH, TMPDIR } = process.env;
-    const env = {
-      ...(PATH === undefined ? {} : { PATH }),
-      ...(TMPDIR === undefined ? {} : { TMPDIR }),
-      // Cached code spares an agent the type stripper: about 15 MB.
-      NODE_COMPILE_CACHE: join(hostDir, "agent-cache"),
-    };
-    const args = ["--max-semi-space-size=1", agentMain, runDir];
-    const agent = spawn(nodePath, args, { cwd: runDir, env, detached: true, stdio: ["ignore", log, log] });
+    const options = { cwd: runDir, env: agentEnv(hostDir), detached: true };
+    const agent = spawn(nodePath, [...AGENT_FLAGS, agentMain, runDir], { ...options, stdio: ["ignore", log, log] });
     agent.on("error", () => undefined).unref();
     return agent;
   } finally {

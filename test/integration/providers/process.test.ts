@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, it, onTestFinished } from "vitest";
 import type { PropertyMap } from "../../../adapters/engine/contract/values.ts";
-import { callAgent, localLauncher, reviveAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
+import { callAgent, localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
 import { selfIdentity } from "../../../service/agent/processes.ts";
 import { aHost, aSpec, isRunning, processesIn, type SpecChanges, until } from "../../support/agent/harness.ts";
 import { TestResource } from "../../support/claw-provider.ts";
@@ -191,6 +191,21 @@ describe("clusterclaw:process:Process", () => {
     const resource = new TestResource("Process");
     expect(await resource.check(inputs)).toEqual([]);
     expect((await resource.preview(inputs)).outputs["specDigest"]).toBe(unknown);
+  });
+});
+
+describe("warmAgents", () => {
+  it("leaves the compiled agent behind, so that the first one of a host is as small as the others", async ({ expect }) => {
+    const ownMemory = async (host: string) => {
+      const inputs = inputsOf(host);
+      await new TestResource("Process").create(inputs);
+      await phase(inputs.runDir, "Ready");
+      const [, kB] = /^Private_Dirty: +(\d+)/m.exec(readFileSync(`/proc/${agentPid(inputs.runDir)}/smaps_rollup`, "utf8")) ?? [];
+      return Number(kB);
+    };
+    const [warm, cold] = [aHost(), aHost()];
+    await warmAgents(warm, localLauncher);
+    expect(await ownMemory(warm)).toBeLessThan((await ownMemory(cold)) * 0.8);
   });
 });
 
