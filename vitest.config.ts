@@ -67,7 +67,7 @@ export default defineConfig({
           include: include("e2e"),
           globalSetup: "test/support/services.ts",
           pool: "forks",
-          maxWorkers: 1,
+          maxWorkers: availableParallelism(),
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },
