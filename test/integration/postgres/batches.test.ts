@@ -1,16 +1,20 @@
 import { randomBytes } from "node:crypto";
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { type InstanceId, InstanceSpecSchema, newId, type PlanId } from "../../../sdk/contract/index.ts";
 import type { StackOperations } from "../../../service/application/ports/operations.ts";
+import type { SecretCipher } from "../../../service/application/ports/secrets.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { applyPlan, previewChanges } from "../../../service/application/previews.ts";
 import { recordStates } from "../../../service/application/report-status.ts";
 import { type ResolveDependencies, resolveInstances } from "../../../service/application/resolve-instance.ts";
+import { startUsageRecorder } from "../../../service/workers/usage-recorder.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { eventually } from "../../support/service.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -68,6 +72,27 @@ function counted(tx: TenantTransaction): { readonly tx: TenantTransaction; reado
     asked: () => count,
   };
 }
+
+describe("a batch of samples", () => {
+  it("is kept but for the one that can't be", async ({ expect }) => {
+    const { fleet, run } = await aFleet(3);
+    const recorder = startUsageRecorder({
+      transactions: database.transactions,
+      clusters: { usage: async () => [] },
+      cipher: {} as SecretCipher,
+      log: pino({ level: "silent" }),
+    });
+    const time = new Date().toISOString();
+    for (const [index, { id }] of fleet.entries()) {
+      // Half a byte is nothing that the column takes.
+      recorder.note(id, { cpu: 0.5, memoryBytes: index === 1 ? 0.5 : 1024, time });
+    }
+    recorder.wake();
+    const read = () => run(async (tx) => (await tx.instances.list({ limit: 3 })).items.map(({ usage }) => usage?.memoryBytes));
+    await eventually(read, (sizes) => sizes.filter((size) => size !== undefined).length === 2).finally(() => recorder.stop());
+    expect(await read()).toEqual([1024, undefined, 1024]);
+  });
+});
 
 describe("a batch of instances", () => {
   it("is resolved with as many queries as one instance", async ({ expect }) => {

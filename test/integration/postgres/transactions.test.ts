@@ -89,6 +89,13 @@ describe("Transactions", () => {
     expect(await one.run((tx) => tx.projects.find("before"))).toBeUndefined();
   });
 
+  it("takes a value that can't be stored for the caller's fault, not ours", async ({ expect }) => {
+    const { run } = await storeTenant(database.transactions);
+    const refused = { code: "request.invalid", status: 422 };
+    await expect(run((tx) => tx.instances.find("nul \0"))).rejects.toMatchObject(refused);
+    await expect(run((tx) => tx.plans.markApplied("pln_1", "then"))).rejects.toMatchObject(refused);
+  });
+
   it("has no repositories after its end", async ({ expect }) => {
     const { run } = await storeTenant(database.transactions);
     const tx = await run(async (transaction) => transaction);

@@ -101,6 +101,21 @@ describe("a cluster", () => {
     expect(quota).toMatchObject({ items: [{ problems: [{ path: "spec.quota", blocking: false }] }], boundaries: [] });
   });
 
+  it("that says it has more than there is offers what a number may be", async ({ expect }) => {
+    const allocatable = { pods: "9".repeat(400), cpu: "9".repeat(400), memory: "9".repeat(400) };
+    const node = { spec: {}, status: { allocatable, conditions: [{ type: "Ready", status: "True" }] } };
+    await using boasting = await startServer((_, response) => answer(response, 200, { gitVersion: "v1.37.0", items: [node, node] }));
+    const credentials = { source: "kubeconfig", kubeconfig: aKubeconfig(boasting.url) };
+    const claw = service.claw();
+    await claw.clusters.create(aClusterManifest("boasting", { credentials }));
+    const { status } = await eventually(
+      () => claw.clusters.get("boasting"),
+      (cluster) => cluster.status.phase === "Ready",
+    );
+    expect(status.capacity).toEqual({ instances: 2 ** 51, cpu: String(2 ** 51), memory: `${2 ** 21}Gi` });
+    await claw.clusters.delete("boasting");
+  });
+
   it("in use can't be deleted, and the refusal names who is on it", async ({ expect }) => {
     const claw = service.claw();
     await claw.clusters.create(aClusterManifest("busy"));

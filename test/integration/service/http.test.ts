@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
@@ -178,6 +180,7 @@ describe("a request that is wrong", () => {
     ["a NUL", "/projects", { method: "POST", body: aProject("x", "a\0b") }, 422, "request.invalid", /spec\.displayName: .*not text/],
     ["half a character", "/projects", json(JSON.stringify(aProject("x", "?")).replace("?", "\\ud800")), 422, "request.invalid", /not text/],
     ["a NUL in the path", "/projects/%00", {}, 422, "request.invalid", /not text/],
+    ["a NUL in a stream's path", "/instances/%00/logs/stream", {}, 422, "request.invalid", /not text/],
     ["a path that is not encoded", "/projects/%zz", {}, 400, "request.malformed", /percent-encoded/],
     ["an unknown parameter", "/projects?limt=5", {}, 422, "request.invalid", /did you mean 'limit'\?/],
     ["a parameter where none is taken", "/projects/default?verbose=1", {}, 422, "request.invalid", /unknown key 'verbose'/],
@@ -241,6 +244,19 @@ describe("a request that is wrong", () => {
       ),
     ).toMatch(says);
     expect((await ask("/projects/x")).status).toBe(404);
+  });
+
+  it("is answered at once and read no further when it is refused before its body came", { timeout: 20_000 }, async ({ expect }) => {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    // The body is never sent: who waits for it waits until the time for requests is over.
+    socket.write(
+      "POST /api/v1/projects HTTP/1.1\r\nhost: x\r\nauthorization: Bearer nobody\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{",
+    );
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+    expect(answer).toMatch(/^connection: close\r$/im);
+    socket.destroy();
   });
 
   it("is not read before its token is", async ({ expect }) => {
