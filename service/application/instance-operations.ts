@@ -12,6 +12,8 @@ import type { Written } from "./write-context.ts";
 
 /** How long a log read may take before what has come is answered. */
 const LOGS_TIMEOUT_MS = 5000;
+/** What of a log is answered at most, in characters. */
+const LOGS_LENGTH_MAX = 1024 * 1024;
 
 type InstanceOperations = Pick<Operations, Extract<keyof Operations, `instances.${string}`>>;
 
@@ -91,21 +93,34 @@ function assertReachable(instance: Instance, deps: ApplicationDependencies): voi
 
 function readAll(channel: AgentChannel): Promise<string> {
   return new Promise((resolve, reject) => {
-    let text = "";
+    const chunks: string[] = [];
+    let length = 0;
     const timer = setTimeout(() => {
       channel.close();
-      resolve(text);
+      resolve(lastOf(chunks));
     }, LOGS_TIMEOUT_MS);
     channel.onData((data) => {
-      text += data;
+      chunks.push(data);
+      length += data.length;
+      // Lines may be of any length, and as many come as were asked for: what is kept is the end.
+      while (length - (chunks[0]?.length ?? 0) >= LOGS_LENGTH_MAX) {
+        length -= chunks.shift()?.length ?? 0;
+      }
     });
     channel.onClose(({ error }) => {
       clearTimeout(timer);
       if (error === undefined) {
-        resolve(text);
+        resolve(lastOf(chunks));
       } else {
         reject(new ClawError("instance.unreachable", `reading the logs failed: ${error}`));
       }
     });
   });
+}
+
+/** The last lines that fit. */
+function lastOf(chunks: readonly string[]): string {
+  const text = chunks.join("");
+  const end = text.slice(-LOGS_LENGTH_MAX);
+  return end.length === text.length ? text : end.slice(end.indexOf("\n") + 1);
 }
