@@ -55,8 +55,15 @@ export async function listPage<Row extends { id: string }, T>(
 
 /** What the rows of a page come to at most; a row that is larger is a page of its own. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
+/** Rows that are read before it is known how large they are. */
+const FIRST_ROWS = 10;
 
-/** Reads the first page of a query's rows: as many as it may have, and as fit into its bytes. The rest is not loaded. */
+type Measured<Row> = Row & { readonly page_bytes: number };
+
+/**
+ * Reads the first page of a query's rows: as many as it may have, and as fit into its bytes. They come in portions, so that hardly more is
+ * read, or even measured, than is given.
+ */
 export async function readPage<Row extends object, T>(
   manager: EntityManager,
   page: {
@@ -69,20 +76,37 @@ export async function readPage<Row extends object, T>(
   },
 ): Promise<Page<T>> {
   const { sql, parameters, order, limit, toDomain, cursorOf } = page;
-  const rows = await manager.query<(Row & { page_found: string })[]>(
-    `select * from (
-       select counted.*, count(*) over () as page_found, row_number() over so_far as page_place,
-              sum(octet_length(counted::text)) over so_far as page_bytes
-       from (${sql} order by ${order} limit ${limit + 1}) counted
-       window so_far as (order by ${order} rows unbounded preceding)
-     ) page
-     where page_place = 1 or (page_place <= ${limit} and page_bytes <= ${PAGE_BYTES_MAX})
-     order by page_place`,
+  const rows: Row[] = [];
+  let bytes = 0;
+  // Whether one came that is not of this page any more.
+  let isMore = false;
+  await manager.query(
+    `declare page no scroll cursor for
+     select counted.*, octet_length(counted::text) as page_bytes from (${sql} order by ${order} limit ${limit + 1}) counted`,
     [...parameters],
   );
+  let count = FIRST_ROWS;
+  do {
+    const portion = await manager.query<Measured<Row>[]>(`fetch ${count} from page`);
+    for (const row of portion) {
+      isMore ||= rows.length === limit || (rows.length > 0 && bytes + row.page_bytes > PAGE_BYTES_MAX);
+      if (!isMore) {
+        rows.push(row);
+        bytes += row.page_bytes;
+      }
+    }
+    const isWhole = portion.length === count;
+    count = isWhole && !isMore ? portionAfter(rows.length, bytes) : 0;
+  } while (count > 0);
+  await manager.query("close page");
   const last = rows.at(-1);
   const items = rows.map(toDomain);
-  return last && Number(last.page_found) > rows.length ? { items, nextCursor: cursorOf(last) } : { items };
+  return isMore && last ? { items, nextCursor: cursorOf(last) } : { items };
+}
+
+/** How many more rows are about to fit, by those that came. */
+function portionAfter(rows: number, bytes: number): number {
+  return Math.max(1, Math.ceil(((PAGE_BYTES_MAX - bytes) * rows) / bytes));
 }
 
 interface Sort {
