@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { ClawError, errorCatalogue, type Problem } from "../../sdk/contract/index.ts";
+import { ClawError, errorCatalogue, type Problem, type ProblemIssue } from "../../sdk/contract/index.ts";
+import { redact } from "../domain/redact.ts";
 
 const DOCS = "https://clusterclaw.io/errors/";
 
@@ -31,18 +32,23 @@ function refusal(
   return new ClawError(code, message, { issues: [{ path: "", message, fix }] });
 }
 
+/** All that it says is redacted here: a message may quote a driver, npm, an engine, or what the caller gave. */
 function toProblem(error: ClawError, requestId: string): Problem {
   const { title, status, retryable } = errorCatalogue[error.code];
   return {
     type: `${DOCS}${error.code}`,
     title,
     status,
-    detail: error.message,
+    detail: redact(error.message),
     code: error.code,
     requestId,
     retryable,
-    ...(error.issues.length > 0 && { errors: [...error.issues] }),
+    ...(error.issues.length > 0 && { errors: error.issues.map(redactIssue) }),
   };
+}
+
+function redactIssue({ path, message, fix }: ProblemIssue): ProblemIssue {
+  return { path: redact(path), message: redact(message), ...(fix !== undefined && { fix: redact(fix) }) };
 }
 
 export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -21,6 +21,7 @@ import { assertConfined } from "../../application/host-use.ts";
 import { type ChannelTarget, isDown, notRunning } from "../../application/open-channel.ts";
 import type { AgentChannel } from "../../application/ports/agents.ts";
 import { recordSession, type Session } from "../../application/record-session.ts";
+import { redact } from "../../domain/redact.ts";
 import { type AppDependencies, authenticate, bearerOf, contextOf, tenantHeaderOf } from "../context.ts";
 import { OpenStreams } from "../open-streams.ts";
 import { readFrames, sendFrame } from "../sockets.ts";
@@ -149,10 +150,11 @@ function refuse(socket: WebSocket, error: unknown): void {
   socket.close(STREAM_ERROR_CLOSE + status, closeReason(`${code}: ${message}`));
 }
 
-/** A close frame takes 123 bytes of UTF-8, and no part of a character. */
+/** A close frame takes 123 bytes of UTF-8, and no part of a character. Cut last: what is left of a credential may look like none. */
 function closeReason(text: string): string {
-  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(123));
-  return text.slice(0, read);
+  const told = redact(text);
+  const { read } = new TextEncoder().encodeInto(told, new Uint8Array(123));
+  return told.slice(0, read);
 }
 
 /** What a client's frame does with the channel. @throws {ClawError} `request.invalid` for one that the stream does not take */
@@ -220,7 +222,7 @@ async function serveChat(socket: WebSocket, request: FastifyRequest, deps: AppDe
     waiting++;
     last = before
       .then(() => answer(message.data))
-      .catch((error: unknown) => tell({ type: "error", message: error instanceof ClawError ? error.message : "internal error" }))
+      .catch((error: unknown) => tell({ type: "error", message: error instanceof ClawError ? redact(error.message) : "internal error" }))
       .finally(() => waiting--);
     return waiting > MESSAGES_WAITING_MAX ? before : undefined;
   };
@@ -260,7 +262,7 @@ function converse(socket: WebSocket, channel: AgentChannel): Promise<void> {
     });
     channel.onClose(({ error }) => {
       if (!hasEnded) {
-        void tell({ type: "error", message: error ?? "the answer broke off" });
+        void tell({ type: "error", message: redact(error ?? "the answer broke off") });
       }
       end();
     });
