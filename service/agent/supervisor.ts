@@ -418,11 +418,14 @@ export class Supervisor {
 
   /** What the claw said last, for one that was never ready; secrets are taken out. */
   #lastOutput(): string {
-    let text = this.log.tail(3).trim().slice(-400);
-    for (const secret of [...Object.values(this.#spec.runtime.secretEnv), this.#spec.agentToken]) {
-      text = secret.length < 4 ? text : text.replaceAll(secret, "[secret]");
-    }
-    return text;
+    const secrets = [...Object.values(this.#spec.runtime.secretEnv), this.#spec.agentToken];
+    // Line by line and before the text is cut: a part of a secret is known by nobody.
+    const parts = secrets.flatMap((secret) => secret.split("\n").map((line) => line.trim())).filter((line) => line.length >= 4);
+    const byLength = parts.sort((a, b) => b.length - a.length);
+    return byLength
+      .reduce((text, part) => text.replaceAll(part, "[secret]"), this.log.tail(3))
+      .trim()
+      .slice(-400);
   }
 
   #takeSlot(): boolean {
