@@ -122,7 +122,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   if (exposed.length > 0) {
     log.warn(
       { instances: exposed },
-      "secrets that stood in clear are sealed now; in the claws' files they are until these instances are restarted",
+      "secrets that stood in clear are sealed now; in the claws' files and their stacks they are until these instances are restarted",
     );
   }
   const toolsDir = join(env.dataDir, "tools");

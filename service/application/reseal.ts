@@ -1,7 +1,7 @@
 import { ClawError, type ConfigTemplateSpec, type TenantId } from "../../sdk/contract/index.ts";
 import { SECRET_RULES_VERSION } from "../domain/configs/secret-rules.ts";
 import { digestOf } from "../domain/digest.ts";
-import { rewrapLeaves } from "../domain/sealed.ts";
+import { maskLeaves, rewrapLeaves } from "../domain/sealed.ts";
 import type { ClawTypes } from "./ports/claw-adapter.ts";
 import type { RotatingCipher } from "./ports/secrets.ts";
 import type { Page, TenantTransaction, Transactions } from "./ports/transactions.ts";
@@ -22,8 +22,9 @@ const ATTEMPTS = 5;
 /**
  * Brings stored secrets under the newest master key, and seals what newer rules take for secret, once after either has changed. Each row is
  * a transaction of its own and the mark is written last: whoever is killed in between does it again, and what is done already costs a look.
- * Neither a generation nor a running claw is touched.
- * @returns instances whose secrets stood in clear, as `tenant/name`: their files may still, until they are applied again
+ * What was rendered of a secret in clear is so in files and in the stack until it is applied again. A stopped instance is; a running claw
+ * would have to be started anew for it, since a sealed secret is in its environment, which is nothing that a start of the service does.
+ * @returns running instances whose secrets stood in clear, as `tenant/name`
  */
 export async function resealStored(deps: ResealDependencies): Promise<readonly string[]> {
   const { transactions, types, cipher } = deps;
@@ -34,10 +35,19 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
     return [];
   }
   await resealClusters(deps);
+  const templates = new Set<string>();
+  for (const { id } of tenants) {
+    for (const template of await exposedTemplates(id, deps)) {
+      templates.add(template);
+    }
+  }
+  // Before the templates are sealed, which show no more then what stood in them: whoever is killed in between asks them again.
   const exposed: string[] = [];
   for (const { id, name } of tenants) {
+    exposed.push(...(await resealInstances(id, templates, deps)).map((instance) => `${name}/${instance}`));
+  }
+  for (const { id } of tenants) {
     await resealTemplates(id, deps);
-    exposed.push(...(await resealInstances(id, deps)).map((instance) => `${name}/${instance}`));
     // What a plan would write is under a former key.
     await transactions.tenant(id, (tx) => tx.plans.discardPending());
   }
@@ -58,6 +68,33 @@ async function resealClusters({ transactions, cipher }: ResealDependencies): Pro
       }),
     );
   }
+}
+
+/** Whether something is secret in what is sealed that stood in clear before. */
+const wasExposed = (before: unknown, sealed: unknown) => digestOf(maskLeaves(before)) !== digestOf(maskLeaves(sealed));
+
+/** Ids of those that have a secret in clear, in whichever published version. */
+async function exposedTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<string[]> {
+  const exposed: string[] = [];
+  for (const { id } of await everyOne(tenantId, transactions, (tx, query) => tx.templates.list(query))) {
+    const isExposed = await transactions.tenant(tenantId, async (tx) => {
+      const template = await tx.templates.find(id);
+      const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
+      const isClear = (spec: ConfigTemplateSpec) =>
+        adapter !== undefined && wasExposed(spec, sealTemplate(spec, undefined, adapter, cipher));
+      for (let number = template?.publishedVersion ?? 0; template && number > 0; number--) {
+        const version = await tx.templates.findVersion(template.id, number);
+        if (version && isClear(version.spec)) {
+          return true;
+        }
+      }
+      return false;
+    });
+    if (isExposed) {
+      exposed.push(id);
+    }
+  }
+  return exposed;
 }
 
 async function resealTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {
@@ -105,28 +142,34 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
   }
 }
 
-/** @returns names of those whose secrets stood in clear */
-async function resealInstances(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<string[]> {
+/** @returns names of running ones whose secrets stood in clear */
+async function resealInstances(
+  tenantId: TenantId,
+  templates: ReadonlySet<string>,
+  { transactions, types, cipher }: ResealDependencies,
+): Promise<string[]> {
   const exposed: string[] = [];
   for (const { id, name } of await everyOne(tenantId, transactions, (tx, query) => tx.instances.list(query))) {
-    const wasExposed = await patiently(() =>
+    const isToRestart = await patiently(() =>
       transactions.tenant(tenantId, async (tx) => {
         const instance = await tx.instances.find(id);
         const adapter = instance && types.find(instance.spec.type);
         if (!instance || !adapter) {
           return false;
         }
-        const { template } = instance.spec.config;
-        const variables = template === undefined ? [] : ((await tx.templates.find(template))?.spec.variables ?? []);
-        const rewrapped = rewrapLeaves(instance.spec, cipher);
-        const spec = sealOverrides(rewrapped, undefined, { adapter, variables, cipher });
-        if (digestOf(spec) !== digestOf(instance.spec)) {
-          await tx.instances.update({ ...instance, spec }, instance.resourceVersion);
+        const { config, running } = instance.spec;
+        const template = config.template === undefined ? undefined : await tx.templates.find(config.template);
+        const variables = template?.spec.variables ?? [];
+        const spec = sealOverrides(rewrapLeaves(instance.spec, cipher), undefined, { adapter, variables, cipher });
+        const isExposed = wasExposed(instance.spec, spec) || (template !== undefined && templates.has(template.id));
+        const generation = instance.generation + (isExposed && !running ? 1 : 0);
+        if (generation !== instance.generation || digestOf(spec) !== digestOf(instance.spec)) {
+          await tx.instances.update({ ...instance, spec, generation }, instance.resourceVersion);
         }
-        return digestOf(spec) !== digestOf(rewrapped);
+        return isExposed && running;
       }),
     );
-    if (wasExposed) {
+    if (isToRestart) {
       exposed.push(name);
     }
   }

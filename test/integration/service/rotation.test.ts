@@ -92,6 +92,14 @@ describe("secrets at rest", () => {
     await claw.configs.publish("keyed");
     const overrides = [{ key: "reply.prefix", value: `${SECRET}-too` }];
     await claw.instances.create(anEcho("keeper", { config: { template: "keyed", overrides }, placement: { cluster: "far" } }));
+    // Its secret is the template's alone.
+    const atRest = { config: { template: "keyed" }, placement: { cluster: "far" }, running: false };
+    await claw.instances.create(anEcho("rest", atRest));
+    await claw.instances.create(anEcho("other", { placement: { cluster: "far" }, running: false }));
+    const generations = async () =>
+      Object.fromEntries(
+        (await database.pool.query("select name, generation from instances")).rows.map((row) => [row.name, row.generation]),
+      );
     await first.stop();
 
     // As a version that did not seal them has left them.
@@ -104,8 +112,12 @@ describe("secrets at rest", () => {
     }
     await database.pool.query("delete from keyring where name = 'resealed'");
     expect(await everything()).toContain(SECRET);
+    const before = await generations();
     expect(await resealStored({ ...database, types, cipher })).toEqual(["acme/keeper"]);
     expect(await everything()).not.toContain(SECRET);
+    // What was rendered of it is rendered anew where no claw has to be started again for that.
+    const rendered = { keeper: before["keeper"], rest: before["rest"] + 1, other: before["other"] };
+    expect(await generations()).toEqual(rendered);
 
     const newKey = randomBytes(32).toString("base64");
     const rotating = new SecretCipherAes(keyOf(newKey), [keyOf(masterKey)]);
@@ -127,6 +139,7 @@ describe("secrets at rest", () => {
         )) === true;
     }
     expect(cuts).toBeGreaterThan(5);
+    expect(await generations()).toEqual(rendered);
     const derivation = /"name": "derivation"[^}]*/.exec(await everything())?.[0];
 
     await expect(aReplica({ CLAW_ADMIN_TOKEN: token, CLAW_MASTER_KEY: newKey })).rejects.toThrow("CLAW_MASTER_KEY_FORMER");
