@@ -5,6 +5,7 @@ import type { Instance } from "../domain/instances/instance.ts";
 import { judgePolicies } from "../domain/tenancy/policy.ts";
 import { demandOf, judgeQuota } from "../domain/tenancy/quota.ts";
 import { type Actor, SHARED_TENANT } from "../domain/tenancy/tenant.ts";
+import { inTurns } from "./in-turns.ts";
 import type { PlatformTransaction } from "./ports/transactions.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 import { writeChanges } from "./write-changes.ts";
@@ -72,7 +73,7 @@ export async function makeChanges(
   }
   const digest = digestOf([
     written.map(({ kind, tenant, name, op, after }) => [kind, tenant, name, op, after?.spec, after?.labels, after?.annotations]),
-    affected.map(({ tenant, name, after }) => [tenant, name, after?.instance.cluster, after?.resolved, after?.issues]),
+    await inTurns(affected, ({ tenant, name, after }) => digestOf([tenant, name, after?.instance.cluster, after?.resolved, after?.issues])),
   ]);
   return { written, affected, verdicts, digest };
 }

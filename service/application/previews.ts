@@ -17,6 +17,7 @@ import { type PreviewPage, pagesOf, shownBoundaries, shownVerdicts, summaryOf } 
 import type { Actor } from "../domain/tenancy/tenant.ts";
 import { SHARED_TENANT } from "../domain/tenancy/tenant.ts";
 import { type Affected, assertAllowed, makeChanges, type Outcome, problemsOf } from "./changes.ts";
+import { inTurns } from "./in-turns.ts";
 import type { IfMatch } from "./operations.ts";
 import type { StackOperations } from "./ports/operations.ts";
 import type { Plan, Transactions } from "./ports/transactions.ts";
@@ -59,7 +60,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
     return { outcome: result, touched: stacks };
   });
   const stacks = { ...(await previewStacks(touched, deps.stacks)), unseen: touched.filter(({ reachable }) => !reachable) };
-  const items = [...itemsOfWritten(outcome, stacks), ...itemsOfOthers(outcome, stacks)];
+  const items = [...(await itemsOfWritten(outcome, stacks)), ...(await itemsOfOthers(outcome, stacks))];
   const [firstPage, ...morePages] = pagesOf(items);
   const id: PlanId = newId("pln");
   const isForbidden = outcome.verdicts.some((verdict) => !verdict.allowed) || problemsOf(outcome).some((problem) => !problem.pending);
@@ -204,10 +205,10 @@ interface StackPreviews extends StackChanges {
   readonly unseen: readonly TouchedStack[];
 }
 
-function itemsOfWritten(outcome: Outcome, stacks: StackPreviews): PreviewItem[] {
+function itemsOfWritten(outcome: Outcome, stacks: StackPreviews): Promise<PreviewItem[]> {
   const affectedBy = new Map(outcome.affected.map((affected) => [`${affected.tenant}/${affected.name}`, affected]));
   const problems = new Set(problemsOf(outcome));
-  return outcome.written.map((item) => {
+  return inTurns(outcome.written, (item): PreviewItem => {
     const own = { kind: item.kind, name: item.name, tenant: item.tenant, op: item.op, diffs: manifestDiff(item.before, item.after) };
     const affected = item.kind === "ClawInstance" ? affectedBy.get(`${item.tenant}/${item.name}`) : undefined;
     return affected
@@ -221,23 +222,15 @@ function itemsOfWritten(outcome: Outcome, stacks: StackPreviews): PreviewItem[] 
 }
 
 /** Instances that change though no manifest names them, because a template they use does. */
-function itemsOfOthers(outcome: Outcome, stacks: StackPreviews): PreviewItem[] {
+function itemsOfOthers(outcome: Outcome, stacks: StackPreviews): Promise<PreviewItem[]> {
   const named = new Set(outcome.written.filter((item) => item.kind === "ClawInstance").map(({ tenant, name }) => `${tenant}/${name}`));
-  return outcome.affected
-    .filter(({ tenant, name }) => !named.has(`${tenant}/${name}`))
-    .map((affected) => {
-      const what = consequences(affected, stacks, new Set());
-      // It may be only the boundary that changes. What can't be seen is taken for a change.
-      const isSame = what.effect === "none" && what.files.length === 0 && what.problems.length === 0 && what.resources.every(isKept);
-      return {
-        kind: "ClawInstance" as const,
-        name: affected.name,
-        tenant: affected.tenant,
-        op: isSame ? ("same" as const) : ("update" as const),
-        diffs: [],
-        ...what,
-      };
-    });
+  const others = outcome.affected.filter(({ tenant, name }) => !named.has(`${tenant}/${name}`));
+  return inTurns(others, (affected): PreviewItem => {
+    const what = consequences(affected, stacks, new Set());
+    // It may be only the boundary that changes. What can't be seen is taken for a change.
+    const isSame = what.effect === "none" && what.files.length === 0 && what.problems.length === 0 && what.resources.every(isKept);
+    return { kind: "ClawInstance", name: affected.name, tenant: affected.tenant, op: isSame ? "same" : "update", diffs: [], ...what };
+  });
 }
 
 function isKept({ op }: ResourceChange): boolean {

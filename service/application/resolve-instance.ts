@@ -4,6 +4,7 @@ import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../domain/confi
 import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Unconfined } from "./host-use.ts";
+import { inTurns } from "./in-turns.ts";
 import type { ClawTypes } from "./ports/claw-adapter.ts";
 import type { SecretCipher } from "./ports/secrets.ts";
 import type { TenantTransaction } from "./ports/transactions.ts";
@@ -53,11 +54,7 @@ export async function resolveInstances(
     return [];
   }
   const sources = await sourcesOf(scope, instances);
-  const resolutions: Resolution[] = [];
-  for (const instance of instances) {
-    resolutions.push(await resolveInstance(sources, tenant, instance, deps));
-  }
-  return resolutions;
+  return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
 async function sourcesOf(scope: TenantTransaction, instances: readonly Instance[]): Promise<Sources> {
