@@ -4,6 +4,7 @@ import type { TenantStack } from "../../service/application/ports/operations.ts"
 import type { Deployment, PendingOperation, ResourceState } from "./contract/checkpoint.ts";
 import { type StackLease, StackLockedError } from "./contract/store.ts";
 import { type PropertyMap, type PropertyValue, signatureKey } from "./contract/values.ts";
+import { edgesOf } from "./deployment/graph.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { engineOf } from "./stack-engine.ts";
 import { leaseTtlSeconds, withLease } from "./stack-lease.ts";
@@ -86,13 +87,44 @@ function takeIn({ resources: known = [], pending_operations: pending = [] }: Dep
   return { resources, doubtful: [...doubtful], unknown };
 }
 
-/** A replacement's new half takes the old one's place: what was replaced is to be deleted, or was deleted before. */
+/**
+ * A replacement's new half takes the old one's place: what was replaced is to be deleted, or was deleted before. What depends on it comes after it then, as the
+ * order of states has to be, and it after what it depends on.
+ */
 function withCreated(resources: readonly ResourceState[], created: ResourceState): ResourceState[] {
   const isOld = (state: ResourceState) => state.urn === created.urn && !state.delete;
   const deletedBefore = resources.findIndex((state) => isOld(state) && state.pendingReplacement);
-  return deletedBefore >= 0
-    ? resources.with(deletedBefore, created)
-    : [...resources.map((state) => (isOld(state) ? { ...state, delete: true } : state)), created];
+  if (deletedBefore >= 0) {
+    return resources.with(deletedBefore, created);
+  }
+  const isThere = resources.some(isOld);
+  return inOrder(
+    isThere ? resources.flatMap((state) => (isOld(state) ? [created, { ...state, delete: true }] : [state])) : [...resources, created],
+  );
+}
+
+/** The states in their order, but for those that something before them depends on: they come before that. */
+function inOrder(resources: readonly ResourceState[]): ResourceState[] {
+  const current = new Map(resources.filter((state) => !state.delete).map((state) => [state.urn, state]));
+  const ordered = new Set<ResourceState>();
+  const visiting = new Set<ResourceState>();
+  const place = (state: ResourceState) => {
+    if (ordered.has(state) || visiting.has(state)) {
+      return;
+    }
+    visiting.add(state);
+    for (const { urn } of edgesOf(state)) {
+      const needed = current.get(urn);
+      if (needed) {
+        place(needed);
+      }
+    }
+    ordered.add(state);
+  };
+  for (const state of resources) {
+    place(state);
+  }
+  return [...ordered];
 }
 
 /** A half-done update may have left what either of both declares: the entries of maps, such as files, go by name. */
