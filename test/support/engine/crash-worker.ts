@@ -26,8 +26,12 @@ export interface CrashRequest {
   readonly world: string;
   /** Without any the stack is destroyed. */
   readonly wanted?: Wanted;
+  /** Only what the export of a stack does first. */
+  readonly settleOnly?: boolean;
   /** The message at which the process dies, counted from 1. */
   readonly dieAt?: number;
+  /** The call of the provider after which it dies: what it did is done, and nobody was told. */
+  readonly dieAfter?: string;
 }
 export interface CrashReply {
   readonly error?: string;
@@ -41,6 +45,7 @@ const pool = new Pool({ connectionString: databaseUrl, max: 4, application_name:
 
 let messages = 0;
 let dieAt = Number.POSITIVE_INFINITY;
+let dieAfter: string | undefined;
 /** A message is on its way: the process may die of it. */
 function message(): void {
   if (++messages === dieAt) process.kill(process.pid, "SIGKILL");
@@ -73,6 +78,7 @@ function withMessages<T extends object>(target: T, calls: readonly string[]): T 
       return async (...args: unknown[]) => {
         message();
         const result: unknown = await value.apply(inner, args);
+        if (property === dieAfter) process.kill(process.pid, "SIGKILL");
         message();
         return result;
       };
@@ -80,7 +86,7 @@ function withMessages<T extends object>(target: T, calls: readonly string[]): T 
   });
 }
 
-async function operate({ stack: stackName, world, wanted, dieAt: at }: CrashRequest): Promise<CrashReply> {
+async function operate({ stack: stackName, world, wanted, settleOnly, ...dies }: CrashRequest): Promise<CrashReply> {
   const store = new PostgresStackStore(pool, "ten_crash");
   const provider = new TestProvider(new DirectoryWorld(world), { knowsIds: true });
   const calls = ["check", "diff", "create", "read", "update", "delete"];
@@ -111,9 +117,11 @@ async function operate({ stack: stackName, world, wanted, dieAt: at }: CrashRequ
   const tenantStack = { tenantId: "ten_crash", stack: stackName };
   const { stack } = await openStack(tenantStack, program, access);
   messages = 0;
-  dieAt = at ?? Number.POSITIVE_INFINITY;
+  dieAt = dies.dieAt ?? Number.POSITIVE_INFINITY;
+  dieAfter = dies.dieAfter;
   try {
     await settleInterrupted(tenantStack, access);
+    if (settleOnly) return { changes: {}, messages };
     const { summary } = wanted ? await stack.up() : await stack.destroy();
     return { changes: { ...summary.resourceChanges }, messages };
   } catch (error) {

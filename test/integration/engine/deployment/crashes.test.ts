@@ -11,8 +11,8 @@ import type { CrashReply, CrashRequest, Wanted } from "../../../support/engine/c
 import { createEngineDatabase, type EngineDatabase } from "../../../support/engine/database.ts";
 import { DirectoryWorld } from "../../../support/engine/test-world.ts";
 
-/** Every so many messages one is died at, for each pair of wishes; 1 tries them all. */
-const stride = Number(process.env["CLAW_CRASH_STRIDE"] ?? 60);
+/** Every so many messages one is died at, for each pair of wishes; 1 tries them all. The worst moments have a test of their own. */
+const stride = Number(process.env["CLAW_CRASH_STRIDE"] ?? 90);
 const workerPath = join(import.meta.dirname, "../../../support/engine/crash-worker.ts");
 
 let database: EngineDatabase;
@@ -80,6 +80,7 @@ const nextWishes: { wish: string; of: (from: Wanted | undefined, to: Wanted | un
 describe("a worker that is killed", () => {
   const store = () => new PostgresStackStore(database.pool, "ten_crash");
   const ref = (stack: string) => ({ project: "crash", stack });
+  let exact = 0;
 
   for (const { what, from, to } of operations) {
     it(`at a message of a ${what} leaves to the next one nothing unknown, whatever is wished then`, { timeout: 3_600_000 }, async ({
@@ -101,10 +102,7 @@ describe("a worker that is killed", () => {
             await worker.end();
             break;
           }
-          await worker.isForgotten();
-          verify((await store().loadResources(ref(stack))).resources);
-          // As when its time has passed: the next holder takes it over.
-          await database.pool.query("update engine_stacks set lease_expires_at = clock_timestamp() where stack = $1", [stack]);
+          await isAtRest(worker, stack);
           const wanted = of(from, to);
           const recovered = await next.run({ ...at, ...(wanted && { wanted }) });
           expect({ dieAt, wish, error: recovered?.error }).toEqual({ dieAt, wish, error: undefined });
@@ -115,6 +113,45 @@ describe("a worker that is killed", () => {
       }
       await next.end();
     });
+  }
+
+  it.for([
+    { after: "create", from: undefined, to: base, wished: undefined },
+    { after: "create", from: undefined, to: base, wished: { ...base, replaceKey: 3 } },
+    { after: "update", from: base, to: { ...base, value: 2 }, wished: base },
+    { after: "update", from: base, to: { ...base, value: 2 }, wished: "an export" as const },
+    { after: "create", from: base, to: { ...base, replaceKey: 2 }, wished: { ...base, replaceKey: 9 } },
+    { after: "create", from: base, to: { ...base, replaceKey: 2 }, wished: "an export" as const },
+    { after: "delete", from: base, to: { ...base, dbrKey: 2 }, wished: base },
+    { after: "delete", from: base, to: undefined, wished: base },
+    { after: "delete", from: base, to: undefined, wished: "an export" as const },
+  ])(
+    "between a $after that is done and the news of it leaves what is wished then: from $from to $to, and $wished",
+    async ({ after, from, to, wished }, { expect }) => {
+      const [worker, next] = [new Worker(), new Worker()];
+      const stack = `exact-${exact++}`;
+      const at = { stack, world: join(folder, stack) };
+      const world = new DirectoryWorld(at.world);
+      if (from) expect((await worker.run({ ...at, wanted: from }))?.error).toBeUndefined();
+      expect(await worker.run({ ...at, ...(to && { wanted: to }), dieAfter: after })).toBeUndefined();
+      await isAtRest(worker, stack);
+      const wanted = wished === "an export" ? undefined : wished;
+      const recovered = await next.run({ ...at, ...(wanted && { wanted }), settleOnly: wished === "an export" });
+      expect(recovered?.error).toBeUndefined();
+      const { there, known, doubts } = await found(stack, world);
+      expect({ known, doubts }).toEqual({ known: there, doubts: 0 });
+      // What is to be deleted goes: then too, everything comes after what it depends on.
+      verify((await store().loadResources(ref(stack))).resources.filter(({ state }) => !state.delete));
+      if (wished !== "an export") expect(there).toEqual(declared(wanted).there);
+      await next.end();
+    },
+  );
+
+  /** Waits until nobody is at a killed worker's stack any more, which the next holder takes over as when its time has passed. */
+  async function isAtRest(worker: Worker, stack: string): Promise<void> {
+    await worker.isForgotten();
+    verify((await store().loadResources(ref(stack))).resources);
+    await database.pool.query("update engine_stacks set lease_expires_at = clock_timestamp() where stack = $1", [stack]);
   }
 
   /** What there is, what the checkpoint says that there is, and what it is not sure of. */
