@@ -1,7 +1,21 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { z } from "zod";
+import {
+  CHANNEL_WINDOW,
+  FRAME_BYTES_MAX,
+  type InstanceId,
+  STREAMS_PER_TENANT_MAX,
+  type Stream,
+  webSockets,
+} from "../../../sdk/contract/index.ts";
+import { until } from "../../support/agent/harness.ts";
+import { playAgent, settled } from "../../support/agent/played-agent.ts";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho } from "../../support/builders/manifests.ts";
 import { type CliResult, runCli } from "../../support/cli.ts";
+import { garbageFor } from "../../support/garbage.ts";
 import { startTestService, type TestService } from "../../support/service.ts";
 
 let service: TestService;
@@ -13,6 +27,9 @@ beforeAll(async () => {
   if (code !== 0) {
     throw new Error(stderr);
   }
+  // On a cluster that does not answer: anywhere else an agent would be there sooner or later.
+  await service.claw().clusters.create(aClusterManifest("down"));
+  await service.claw("acme").instances.create(anEcho("idle", { placement: { cluster: "down" } }));
 });
 
 afterAll(() => service?.stop());
@@ -66,23 +83,9 @@ describe("claw logs -f", () => {
 
 describe("a stream that is refused", () => {
   it("says why: nobody is there to answer", async ({ expect }) => {
-    // On a cluster that does not answer either: anywhere else an agent would be there sooner or later.
-    await service.claw().clusters.create(aClusterManifest("down"));
-    await service.claw("acme").instances.create(anEcho("idle", { placement: { cluster: "down" } }));
     const { code, stderr } = await claw(["logs", "idle", "-f"]);
     expect(code).toBe(1);
     expect(stderr).toContain("instance.unreachable");
-  });
-
-  it("survives what is no size of a terminal", async ({ expect }) => {
-    const url = `${service.url.replace("http", "ws")}/api/v1/instances/web/console/stream`;
-    const headers = { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" };
-    const socket = new WebSocket(url, { headers });
-    await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
-    socket.send("{");
-    socket.close();
-    await new Promise((resolve) => socket.addEventListener("close", resolve, { once: true }));
-    expect((await claw(["version"])).code).toBe(0);
   });
 });
 
@@ -94,5 +97,150 @@ describe("sessions with an instance that is not there or does not run", () => {
     ["connect", "gone"],
   ])("exit with 3: claw %s %s", async (argv, { expect }) => {
     expect((await claw(argv)).code).toBe(3);
+  });
+});
+
+/** A stream of the service, by hand. */
+async function dial(path: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1${path}`, {
+    headers: { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" },
+  });
+  onTestFinished(() => socket.terminate());
+  socket.on("error", () => {});
+  await once(socket, "open");
+  return socket;
+}
+
+async function ended(socket: WebSocket): Promise<string> {
+  const [code, reason] = await once(socket, "close");
+  return `${code} ${reason}`;
+}
+
+describe("a stream that is sent what it does not take", () => {
+  it.for(Object.entries(webSockets) as [keyof typeof webSockets, Stream][])(
+    "ends alone, and says what it takes: %s",
+    async ([name, stream], { expect }) => {
+      const path = stream.path.replace(":id", "web");
+      const sound = await dial("/instances/web/console/stream");
+      const bytesAreDue = name === "console" || name === "connect";
+      const garbage = garbageFor(stream.receives ?? z.never()).filter((frame) => typeof frame === "string" || !bytesAreDue);
+      const some = garbage.filter((_, index) => index % Math.ceil(garbage.length / 12) === 0);
+      for (const frame of some) {
+        const socket = await dial(path);
+        const answer = name === "stream" ? once(socket, "message").then(([data]) => JSON.parse(String(data)).type) : ended(socket);
+        socket.send(frame);
+        expect(await answer).toMatch(name === "stream" ? /^error$/ : /^4422 request.invalid: a frame can't be read: this stream takes/);
+        socket.close();
+      }
+      const huge = await dial(path);
+      huge.send(Buffer.alloc(2 * FRAME_BYTES_MAX));
+      expect(await ended(huge)).toMatch(/^1009/);
+      let text = "";
+      sound.on("message", (data) => {
+        text += data;
+      });
+      sound.send(Buffer.from("echo $((6 * 7))-still-here\n"));
+      await until(
+        () => text.includes("42-still-here"),
+        () => `the other stream goes on: ${text}`,
+      );
+    },
+  );
+});
+
+describe("a stream between two of which one does not read", () => {
+  /** A connection through an agent that is played by hand, which grants so much. */
+  const played = async (agent: Awaited<ReturnType<typeof playAgent>>, credit: number) => {
+    const dialling = dial("/instances/idle/connect");
+    const channel = await agent.accept(credit);
+    return { channel, user: await dialling };
+  };
+  const agentOfIdle = async () => {
+    const { metadata } = await service.claw("acme").instances.get("idle");
+    return playAgent(service, metadata.uid as InstanceId);
+  };
+  const goesOn = async (agent: Awaited<ReturnType<typeof playAgent>>, { user, channel }: Awaited<ReturnType<typeof played>>) => {
+    const answer = once(user, "message");
+    user.send(Buffer.from("ping"));
+    await until(() => channel.received() === 8, "the agent gets it");
+    agent.send({ type: "data", id: channel.id, data: Buffer.from("pong").toString("base64") });
+    return String((await answer)[0]);
+  };
+
+  it("holds the instance back when it is the user, and no other stream of the instance", async ({ expect }) => {
+    const agent = await agentOfIdle();
+    const stuck = await played(agent, CHANNEL_WINDOW);
+    let received = 0;
+    stuck.user.on("message", (data: Buffer) => {
+      received += data.length;
+    });
+    stuck.user.pause();
+    const piece = Buffer.alloc(48 * 1024);
+    let sent = 0;
+    const pour = () => {
+      for (const data = piece.toString("base64"); (sent / 3) * 4 + data.length <= stuck.channel.granted(); sent += piece.length) {
+        agent.send({ type: "data", id: stuck.channel.id, data });
+      }
+      return sent;
+    };
+    // The systems on the way keep some; then no more is granted, and what the service holds is no more than a window.
+    const poured = await settled(pour);
+    expect(await goesOn(agent, await played(agent, CHANNEL_WINDOW))).toBe("pong");
+    expect(pour()).toBe(poured);
+    stuck.user.resume();
+    await until(
+      () => received === sent,
+      () => `all arrives: ${received} of ${sent}`,
+    );
+    expect(pour()).toBeGreaterThan(poured);
+  });
+
+  it("holds the user back when it is the instance, and no other stream of the instance", async ({ expect }) => {
+    const agent = await agentOfIdle();
+    const stuck = await played(agent, CHANNEL_WINDOW);
+    const piece = Buffer.alloc(256 * 1024);
+    for (let sent = 0; sent < 64 * 1024 * 1024; sent += piece.length) {
+      stuck.user.send(piece);
+    }
+    const waiting = await settled(() => stuck.user.bufferedAmount);
+    expect(waiting).toBeGreaterThan(0);
+    // A frame that was begun with credit left is the last.
+    expect(stuck.channel.received()).toBeLessThan(CHANNEL_WINDOW * 1.5);
+    expect(await goesOn(agent, await played(agent, CHANNEL_WINDOW))).toBe("pong");
+    agent.send({ type: "credit", id: stuck.channel.id, credit: 2 ** 30 });
+    await until(() => stuck.channel.received() >= (64 * 1024 * 1024 * 4) / 3, "all arrives", 120_000);
+  });
+});
+
+describe("what of streams is kept", () => {
+  it("is a session that was opened, and none that was refused", async ({ expect }) => {
+    const instances = service.claw("acme").instances;
+    await instances.create(anEcho("still", { running: false }));
+    expect(await ended(await dial("/instances/still/stream"))).toMatch(/^4409 instance.not_running/);
+    expect(await ended(await dial("/instances/still/connect"))).toMatch(/^4409 instance.not_running/);
+    const chat = await dial("/instances/web/stream");
+    chat.send(JSON.stringify({ type: "message", text: "hello" }));
+    await once(chat, "message");
+    const reasonsOf = async (name: string) => (await instances.events(name)).items.map(({ reason }) => reason);
+    expect(await reasonsOf("still")).not.toEqual(expect.arrayContaining([expect.stringMatching(/ChatOpened|Connected/)]));
+    expect(await reasonsOf("web")).toContain("ChatOpened");
+  });
+
+  it("is no more than a tenant may have open", async ({ expect }) => {
+    const open: WebSocket[] = [];
+    for (let count = 0; count < STREAMS_PER_TENANT_MAX; count++) {
+      open.push(await dial("/instances/web/stream"));
+    }
+    expect(await ended(await dial("/instances/web/stream"))).toBe(
+      "4429 tenant.too_many_streams: tenant 'acme' has 256 streams open, which is the limit; close some",
+    );
+    open[0]?.close();
+    await once(open[0] as WebSocket, "close");
+    const hasPlace = async () => {
+      const next = await dial("/instances/web/stream");
+      next.send("?");
+      return Promise.race([once(next, "message").then(() => true), once(next, "close").then(() => false)]);
+    };
+    await until(hasPlace, "there is a place again");
   });
 });

@@ -1,7 +1,9 @@
+import { request } from "node:http";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { isStateWrite, type OperationId, type Route, routes } from "../../../sdk/contract/index.ts";
+import { z } from "zod";
+import { isStateWrite, type OperationId, type Route, routes, webSockets } from "../../../sdk/contract/index.ts";
 import { openApiDocument } from "../../../service/http/openapi.ts";
 import { arbitraryOf, damaged } from "../../support/arbitrary.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
@@ -144,5 +146,115 @@ describe("whatever is sent", () => {
       }),
       { numRuns, endOnFailure: true, ...(process.env["CI"] && { seed: 2026_11_25 }) },
     );
+  });
+});
+
+const text = (raw: fc.Arbitrary<unknown>) => raw.map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
+/** Dates that JavaScript takes and PostgreSQL does not, or the other way round, and other keys of other sorts. */
+const keys = fc.oneof(
+  fc.constantFrom("+275760-09-13T00:00:00.000Z", "-000001-01-01T00:00:00.000Z", "2026-02-30T00:00:00.000Z", "infinity", "", "\0", "\ud800"),
+  fc.date().map((date) => (Number.isNaN(date.getTime()) ? "NaN" : date.toISOString())),
+  fc.string({ maxLength: 20 }),
+  fc.jsonValue({ maxDepth: 1 }),
+);
+const base64 = (raw: fc.Arbitrary<string>) => raw.map((value) => Buffer.from(value).toString("base64url"));
+const cursors = fc.oneof(
+  fc.base64String({ maxLength: 40 }),
+  fc.string({ maxLength: 40 }),
+  base64(
+    fc
+      .tuple(fc.constantFrom("metadata.name", "-metadata.name", "metadata.creationTimestamp", "x"), keys, keys)
+      .map((parts) => JSON.stringify(parts)),
+  ),
+  base64(text(keys)),
+  base64(fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String)),
+);
+
+describe("whatever cursor is sent", () => {
+  const lists = (Object.entries(routes) as [OperationId, Route][]).filter(
+    ([id, { query }]) => query && "cursor" in query.shape && !OUTSIDE.includes(id),
+  );
+  it("may be another list's", async ({ expect }) => {
+    const own: string[] = [];
+    for (const [, route] of lists) {
+      const page = await send(route, { id: namesIn(route)[0] ?? "", query: { limit: 1 }, body: undefined, headers: TENANT });
+      const { nextCursor } = (await page.json()) as { nextCursor?: string };
+      own.push(...(nextCursor === undefined ? [] : [nextCursor]));
+    }
+    expect(own.length).toBeGreaterThan(0);
+    for (const [id, route] of lists) {
+      for (const cursor of own) {
+        const answer = await send(route, { id: namesIn(route)[0] ?? "", query: { cursor }, body: undefined, headers: TENANT });
+        expect(await faultOf(id, route, answer)).toBeUndefined();
+      }
+    }
+  });
+
+  it.for(lists)("is answered as the OpenAPI document says, and never by a 500: %s", async ([id, route], { expect }) => {
+    await fc.assert(
+      fc.asyncProperty(cursors, fc.constantFrom(...namesIn(route)), async (cursor, name) => {
+        const answer = await send(route, { id: name, query: { cursor }, body: undefined, headers: TENANT });
+        expect(await faultOf(id, route, answer)).toBeUndefined();
+      }),
+      { numRuns: 4 * RUNS, endOnFailure: true, ...(process.env["CI"] && { seed: 2026_11_25 }) },
+    );
+  });
+});
+
+const agentQuery = z.object({ instance: z.string() });
+const TENANT = { "x-claw-tenant": "fuzzed" };
+
+/** The status that an upgrade is answered with; once it is a stream, bytes that need be no frame are sent on it, until it ends or is left. */
+function upgrade(path: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${service.url}${path}`, {
+      headers: { connection: "Upgrade", authorization: `Bearer ${service.adminToken}`, ...headers },
+    });
+    asked.setTimeout(10_000, () => asked.destroy(new Error(`no answer to ${path}`)));
+    asked.on("error", reject);
+    asked.on("response", (response) => {
+      response.resume();
+      response.on("close", () => resolve(response.statusCode ?? 0));
+    });
+    asked.on("upgrade", (response, socket) => {
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(response.statusCode ?? 0));
+      socket.resume().end(bytes);
+    });
+    asked.end();
+  });
+}
+
+describe("whatever is sent to open a stream", () => {
+  const paths = [
+    ...Object.values(webSockets).map(({ path, query }) => ({ path: `/api/v1${path}`, query })),
+    { path: "/agent/v1", query: agentQuery },
+  ];
+  it.for(paths)("is answered at once, and never by a 5xx of ours: $path", async ({ path, query }, { expect }) => {
+    const headers = fc.record({
+      upgrade: rarely("websocket", "h2c", "WebSocket"),
+      "sec-websocket-version": rarely("13", "8", "x"),
+      "sec-websocket-key": rarely("dGhlIHNhbXBsZSBub25jZQ==", "x", ""),
+      "sec-websocket-protocol": rarely("bearer.", `bearer.x, bearer.${"y".repeat(100)}`, ", ,", "%00"),
+      "sec-websocket-extensions": rarely("permessage-deflate", "permessage-deflate; client_max_window_bits=99", ";;"),
+      "x-claw-tenant": rarely("fuzzed", "nobody's", "%00"),
+    });
+    const good = arbitraryOf(query);
+    const ids = fc.oneof(
+      fc.constantFrom("idle", uid),
+      fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }),
+      fc.constantFrom("\0", "..", "%"),
+    );
+    await fc.assert(
+      fc.asyncProperty(headers, fc.oneof(good, damaged(good)), ids, fc.uint8Array({ maxLength: 40 }), async (given, search, id, bytes) => {
+        const url = new URL(`http://service${path.replace(":id", () => encodeURIComponent(id.toWellFormed()))}`);
+        for (const [key, value] of Object.entries((search ?? {}) as Record<string, unknown>)) {
+          url.searchParams.append(key, String(value));
+        }
+        expect(await upgrade(`${url.pathname}${url.search}`, given, bytes)).toBeLessThan(500);
+      }),
+      { numRuns: 4 * RUNS, endOnFailure: true, ...(process.env["CI"] && { seed: 2026_11_25 }) },
+    );
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
   });
 });
