@@ -58,8 +58,8 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
     request.log.error({ err: failure.cause ?? failure }, "a request failed");
   }
   const body = toProblem(failure, request.id);
-  // What is refused before its body came is not read on.
-  if (!request.raw.complete && hasBody(request)) {
+  // What is refused before its body came is not read on, and a connection that was to become a stream is of no other use.
+  if (request.ws || (!request.raw.complete && hasBody(request))) {
     reply.header("connection", "close");
   }
   return reply.code(body.status).header("content-type", "application/problem+json").serializer(JSON.stringify).send(body);
