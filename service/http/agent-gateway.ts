@@ -15,6 +15,8 @@ import type { Agents } from "../application/ports/agents.ts";
 import { Channel, UNREADABLE } from "./agent-channel.ts";
 
 const PING_MS = 15_000;
+/** A terminal's first takes seconds on a busy machine. */
+const OPEN_MS = 30_000;
 /** Reports that wait to be written: an agent that says more is not read until they are. */
 const REPORTS_MAX = 32;
 
@@ -65,7 +67,8 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
       };
       const channel = new Channel({ id, open, isGranting, send, onGone: () => channels.delete(id) });
       channels.set(id, channel);
-      await channel.opened;
+      const late = setTimeout(() => channel.fail("the instance's agent did not open the channel in time"), OPEN_MS);
+      await channel.opened.finally(() => clearTimeout(late));
       return channel;
     },
     accept(socket, uid, token) {

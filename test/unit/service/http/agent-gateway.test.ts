@@ -203,4 +203,43 @@ describe("the agents' gateway", () => {
     // It would close the connection on a kind of frame that it does not know.
     expect(new Set(frames.map(({ type }) => type))).toEqual(new Set(["open", "data"]));
   });
+
+  it("ends the channel of an agent of before that can't be slowed down, once too much waits, and no other", async ({ expect }) => {
+    const { open, send } = await anAgent();
+    const [stuck, sound] = [await open(), await open()];
+    let [end, held, received]: [unknown, number, number] = [undefined, 0, 0];
+    stuck.channel.onClose((how) => {
+      end = how;
+    });
+    stuck.channel.onData((data) => {
+      held += data.length;
+      return new Promise(() => {});
+    });
+    sound.channel.onData((data) => {
+      received += data.length;
+    });
+    const piece = "x".repeat(512 * 1024);
+    for (let sent = 0; sent < 20 * 2 ** 20; sent += piece.length) {
+      send({ type: "data", id: stuck.id, data: piece });
+      send({ type: "data", id: sound.id, data: piece });
+    }
+    await expect.poll(() => received, PATIENCE).toBe(20 * 2 ** 20);
+    expect(end).toEqual({ error: "its reader takes less than the instance's agent sends" });
+    expect(held).toBe(16 * 2 ** 20);
+  });
+
+  it("reads no more of an agent that reports faster than is written, and goes on once it is", async ({ expect }) => {
+    const { gateway, dial, begun, written, writeNow } = await aSlowGateway();
+    const socket = await dial("Starting");
+    const report = JSON.stringify({ type: "status", status: { ...status("Ready"), message: "x".repeat(500_000) } });
+    for (let sent = 0; sent < 200; sent++) {
+      socket.send(report);
+    }
+    await expect.poll(() => begun, PATIENCE).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(socket.bufferedAmount).toBeGreaterThan(0);
+    writeNow();
+    await expect.poll(() => written.length, PATIENCE).toBe(201);
+    await gateway.close();
+  });
 });
