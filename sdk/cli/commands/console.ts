@@ -1,6 +1,9 @@
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 
+/** Of a terminal, in the contract. */
+const SIDE_MAX = 1000;
+
 export const consoleCommand = defineCommand({
   path: "console",
   group: "Sessions",
@@ -11,7 +14,7 @@ export const consoleCommand = defineCommand({
   async run(context, _options, name) {
     const { io, claw, out, signal } = context;
     const { stdin, stdout } = io;
-    const size = () => ({ cols: stdout.columns || 80, rows: stdout.rows || 24 });
+    const size = () => ({ cols: Math.min(stdout.columns || 80, SIDE_MAX), rows: Math.min(stdout.rows || 24, SIDE_MAX) });
     const terminal = await claw.instances.terminal(name, size(), { signal });
     const resize = () => {
       try {

@@ -216,7 +216,11 @@ async function serveChat(socket: WebSocket, request: FastifyRequest, deps: AppDe
   const take = (data: Buffer, isBinary: boolean): Promise<void> | undefined => {
     const message = ChatRequestSchema.safeParse(isBinary ? undefined : parseJson(data.toString()));
     if (!message.success) {
-      return tell({ type: "error", message: 'send {"type":"message","text":"…"}' });
+      const [issue] = message.error.issues;
+      return tell({
+        type: "error",
+        message: `send {"type":"message","text":"…"}: ${issue?.path.join(".") || "the frame"}: ${issue?.message}`,
+      });
     }
     const before = last;
     waiting++;
