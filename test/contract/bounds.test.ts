@@ -69,7 +69,7 @@ function hasMaximum(schema: z.ZodType): boolean {
 describe("what comes in", () => {
   const taken = [
     ...(Object.entries(routes) as [OperationId, Route][]).map(([id, { params, query, body }]) => [id, { params, query, body }] as const),
-    ...(Object.entries(webSockets) as [string, Stream][]).map(([id, { query }]) => [id, { query }] as const),
+    ...(Object.entries(webSockets) as [string, Stream][]).map(([id, { query, receives }]) => [id, { query, receives }] as const),
   ];
   it.for(taken)("has a bound, whatever it is: %s", ([id, parts], { expect }) => {
     const faults = Object.entries(parts).flatMap(([part, schema]) => (schema ? unboundedIn(schema, part) : []));
