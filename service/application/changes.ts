@@ -128,7 +128,7 @@ async function resolveTouched(tx: PlatformTransaction, changes: readonly Planned
       if (kind === "Cluster" && (await changesItsInstances(tx, change))) {
         found.push(...(await scope.instances.listByCluster(name)));
       }
-      if (kind === "ConfigTemplate" && (own || change.tenant === SHARED_TENANT)) {
+      if (changesTemplate(change) && (own || change.tenant === SHARED_TENANT)) {
         found.push(...(await scope.instances.listByTemplate(name)));
       }
       for (const instance of found) {
@@ -146,7 +146,7 @@ async function resolveTouched(tx: PlatformTransaction, changes: readonly Planned
 
 /** The tenants that changes touch: their own, those on a cluster that changes, and all when a shared template does. Ones that are gone are left out. */
 async function touchedTenants(tx: PlatformTransaction, changes: readonly PlannedChange[]): Promise<{ id: TenantId; name: string }[]> {
-  const shared = changes.some((change) => targetOf(change).kind === "ConfigTemplate" && change.tenant === SHARED_TENANT);
+  const shared = changes.some((change) => changesTemplate(change) && change.tenant === SHARED_TENANT);
   if (shared) {
     return allTenants(tx);
   }
@@ -161,6 +161,11 @@ async function touchedTenants(tx: PlatformTransaction, changes: readonly Planned
     found.push(await tx.tenants.find(name));
   }
   return found.filter((tenant) => tenant !== undefined);
+}
+
+/** Whether a change is one of what instances get of a template: a draft is not, before it is published. */
+function changesTemplate(change: PlannedChange): boolean {
+  return targetOf(change).kind === "ConfigTemplate" && !(change.action === "apply" && change.draft);
 }
 
 /** Whether a change of a cluster, which is not made yet, is one of the instances on it. */

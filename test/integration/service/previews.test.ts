@@ -107,6 +107,8 @@ describe("a preview", () => {
       await claw.instances.create(anEcho(name, { config: { template: "shared" } }));
       await running(name);
     }
+    const draft = await claw.configs.replace("shared", template("two: "), { preview: true });
+    expect(draft.items.map(({ kind, name, op }) => [kind, name, op])).toEqual([["ConfigTemplate", "shared", "update"]]);
     await claw.configs.replace("shared", template("two: "));
     const preview = await claw.previews.create({ changes: [{ action: "publish", name: "shared" }] });
     expect(preview.items.map(({ kind, name, effect }) => [kind, name, effect])).toEqual([
