@@ -38,7 +38,7 @@ export async function placeInstance(
 /** Where an instance that must leave its cluster goes. @throws {ClawError} `placement.unsatisfied`, `placement.holds_data` */
 export async function moveInstance(tx: PlatformTransaction, instance: Instance, placement: Placement | undefined): Promise<Placed> {
   const { cluster, reason } = await choose(tx, instance.name, instance.spec, placement);
-  const movedFrom = leaving(instance, cluster);
+  const movedFrom = await leaving(tx, instance, cluster);
   if (movedFrom !== undefined && holdsData(instance)) {
     throw new ClawError(
       "placement.holds_data",
@@ -49,9 +49,14 @@ export async function moveInstance(tx: PlatformTransaction, instance: Instance, 
   return { cluster, movedFrom, reason };
 }
 
-/** The cluster that still has resources of an instance that goes to another; one that never arrived has left nothing. */
-function leaving({ cluster, movedFrom, status }: Instance, next: string): string | undefined {
-  const former = movedFrom ?? (status.observedGeneration > 0 || status.attempts > 0 ? cluster : undefined);
+/**
+ * The cluster that may have resources of an instance that goes to another: an operation that nobody has heard of yet may be under way there, or have
+ * died. Only where none was tried and none can be, there is nothing.
+ */
+async function leaving(tx: PlatformTransaction, { cluster, movedFrom, status }: Instance, next: string): Promise<string | undefined> {
+  const isTried = movedFrom !== undefined || status.observedGeneration > 0 || status.attempts > 0;
+  const isThere = isTried || cluster === LOCAL_CLUSTER || (await tx.clusters.find(cluster))?.state.reachable === true;
+  const former = isThere ? (movedFrom ?? cluster) : undefined;
   return former === next ? undefined : former;
 }
 

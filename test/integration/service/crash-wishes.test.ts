@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Claw } from "../../../sdk/client/index.ts";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
 import { processesIn } from "../../support/agent/harness.ts";
+import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
@@ -12,6 +13,8 @@ let service: TestService;
 beforeAll(async () => {
   service = await startTestService();
   await service.claw().tenants.create(aTenant("storm"));
+  // Nobody answers there: what matters of a move is what stays where the instance was.
+  await service.claw().clusters.create(aClusterManifest("far"));
 });
 afterAll(() => service.stop());
 
@@ -23,8 +26,43 @@ const wishes: Readonly<Record<string, (claw: Claw, name: string) => PromiseLike<
   moved: (claw, name) => claw.instances.replace(name, anEcho(name, { storage: { size: "1Gi", configDir: "/c2", dataDir: "/d2" } })),
   destroyed: (claw, name) => claw.instances.delete(name),
   purged: (claw, name) => claw.instances.delete(name, { purgeData: true }),
+  away: (claw, name) => claw.instances.replace(name, anEcho(name, { ...mayMove, placement: { cluster: "far" } })),
 };
+/** Instances with data that are to be kept don't move. */
+const mayMove = { deletionPolicy: "delete" };
 const prefix = (value: string) => ({ config: { overrides: [{ key: "reply.prefix", value }] } });
+
+describe("a tenant whose instances were being made when the process was killed", () => {
+  it("has a state that can be exported then, and leaves nothing when it is deleted with them", { timeout: 120_000 }, async ({ expect }) => {
+    const platform = service.claw();
+    await platform.tenants.create(aTenant("leaving"));
+    const claw = service.claw("leaving");
+    const names = ["one", "two", "three"];
+    const made = (await Promise.all(names.map((name) => claw.instances.create(anEcho(name))))).map(({ metadata }) => metadata.uid);
+    const host = (...path: string[]) => join(service.dataDir, ...path);
+    await eventually(async () => made.some((uid) => existsSync(host("run", uid, "process.json"))), Boolean);
+    spawnSync("pkill", ["-KILL", "-P", String(process.pid), "-f", "stack-worker"]);
+
+    const { deployment } = await platform.stacks.export("leaving", {});
+    expect(deployment.pending_operations ?? []).toEqual([]);
+    await Promise.all(names.map((name) => claw.instances.delete(name, { purgeData: true })));
+    const refused = await platform.tenants.delete("leaving").catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "tenant.not_empty" });
+    await eventually(
+      () =>
+        platform.tenants.delete("leaving").then(
+          () => true,
+          () => false,
+        ),
+      Boolean,
+    );
+    for (const uid of made) {
+      expect([host("run", uid), host("tenants", "leaving", uid)].filter((path) => existsSync(path))).toEqual([]);
+      await expect.poll(() => processesIn(host("run", uid)), { timeout: 20_000 }).toEqual([]);
+    }
+    expect(claims().filter((uid) => made.includes(uid))).toEqual([]);
+  });
+});
 
 describe.each([
   { first: "made", by: "folder", begun: (host: string, uid: string) => existsSync(join(host, "tenants", "storm", uid)) },
@@ -32,19 +70,26 @@ describe.each([
   { first: "configured", by: "files", begun: (host: string, uid: string) => configOf(host, uid).includes("first: ") },
   { first: "moved", by: "folder", begun: (host: string, uid: string) => existsSync(join(host, "tenants", "storm", uid, "d1")) },
   { first: "destroyed", by: "agent", begun: (host: string, uid: string) => !existsSync(join(host, "run", uid, "process.json")) },
-])("instances that were being $first when the process was killed, as their $by showed", ({ first, begun }) => {
+])("instances that were being $first when the process was killed, as their $by showed", ({ first, by, begun }) => {
   it("are as is wished next, and nothing else of them is there", { timeout: 120_000 }, async ({ expect }) => {
     const claw = service.claw("storm");
-    const names = Object.keys(wishes);
-    const list = async () => (await claw.instances.list({ limit: 100 })).items;
+    const names = Object.keys(wishes).map((wish) => (wish === "away" ? `away-${first}-${by}` : wish));
+    const wishOf = (name: string) => name.split("-")[0] ?? "";
+    // Those that moved wait for their cluster for ever.
+    const list = async () => (await claw.instances.list({ limit: 100 })).items.filter(({ metadata }) => wishOf(metadata.name) !== "away");
+    const declared = (name: string, spec: object = {}) => anEcho(name, { ...(wishOf(name) === "away" && mayMove), ...spec });
     const isSettled = ({ metadata, status, spec }: ClawInstance) =>
       status.observedGeneration === metadata.generation && status.phase === (spec.running ? "Running" : "Stopped");
-    const made = await Promise.all(names.map((name) => claw.instances.create(anEcho(name))));
+    const made = await Promise.all(names.map((name) => claw.instances.create(declared(name))));
     if (first !== "made") {
-      await eventually(list, (items) => items.every(isSettled));
+      await eventually(
+        () => Promise.all(made.map(({ metadata }) => claw.instances.get(metadata.name))),
+        (items) => items.every(isSettled),
+      );
       const change = {
-        configured: (name: string) => claw.instances.replace(name, anEcho(name, prefix("first: "))),
-        moved: (name: string) => claw.instances.replace(name, anEcho(name, { storage: { size: "1Gi", configDir: "/c1", dataDir: "/d1" } })),
+        configured: (name: string) => claw.instances.replace(name, declared(name, prefix("first: "))),
+        moved: (name: string) =>
+          claw.instances.replace(name, declared(name, { storage: { size: "1Gi", configDir: "/c1", dataDir: "/d1" } })),
         destroyed: (name: string) => claw.instances.delete(name),
       }[first as "configured" | "moved" | "destroyed"];
       await Promise.all(names.map(change));
@@ -52,13 +97,15 @@ describe.each([
     await eventually(async () => made.some(({ metadata }) => begun(service.dataDir, metadata.uid)), Boolean);
     spawnSync("pkill", ["-KILL", "-P", String(process.pid), "-f", "stack-worker"]);
     // A wish may come too late for an instance that is gone or going.
-    await Promise.all(names.map((name) => Promise.resolve(wishes[name]?.(claw, name)).catch(() => undefined)));
-    const isGone = (name: string) => first === "destroyed" || name === "destroyed" || name === "purged";
+    await Promise.all(names.map((name) => Promise.resolve(wishes[wishOf(name)]?.(claw, name)).catch(() => undefined)));
+    const isGone = (name: string) => first === "destroyed" || ["destroyed", "purged", "away"].includes(wishOf(name));
     const left = await eventually(list, (items) => items.every((item) => isSettled(item) && !isGone(item.metadata.name)), 90_000);
     expect(left.map(({ metadata }) => metadata.name).sort()).toEqual(names.filter((name) => !isGone(name)).sort());
 
     const uids = (items: readonly ClawInstance[]) => items.map(({ metadata }) => metadata.uid).sort();
     const inStorm = new Set(uids(made));
+    const away = made.find(({ metadata }) => wishOf(metadata.name) === "away")?.metadata.uid ?? "";
+    await expect.poll(() => existsSync(join(service.dataDir, "run", away)), { timeout: 60_000 }).toBe(false);
     const stack = await service.claw().stacks.export("storm", {});
     const { resources = [], pending_operations = [] } = stack.deployment;
     expect(pending_operations).toEqual([]);
@@ -75,14 +122,12 @@ describe.each([
       const wanted = running.some(({ metadata }) => metadata.uid === uid) ? 2 : 0;
       await expect.poll(count, { timeout: 30_000 }).toBe(wanted);
     }
-    const ports = join(service.dataDir, "ports");
-    const claims = readdirSync(ports).flatMap((name) =>
-      /^\d+$/.test(name) ? [JSON.parse(readFileSync(join(ports, name), "utf8")).uid] : [],
-    );
-    expect(claims.filter((uid) => inStorm.has(uid) && !uids(left).includes(uid))).toEqual([]);
+    expect(claims().filter((uid) => inStorm.has(uid) && !uids(left).includes(uid))).toEqual([]);
     const purged = made.find(({ metadata }) => metadata.name === "purged")?.metadata.uid ?? "";
     if (first !== "destroyed") {
       expect(existsSync(join(service.dataDir, "tenants", "storm", purged))).toBe(false);
+      const ofAway = join(service.dataDir, "tenants", "storm", away);
+      expect(existsSync(ofAway) ? readdirSync(ofAway, { recursive: true }) : []).toEqual([]);
     }
     for (const { metadata } of left) {
       const prefixOf = { configured: "later: ", moved: "" }[metadata.name] ?? (first === "configured" ? "first: " : "");
@@ -92,6 +137,12 @@ describe.each([
     await eventually(list, (items) => items.length === 0);
   });
 });
+
+/** The instances that have claims of ports. */
+function claims(): string[] {
+  const ports = join(service.dataDir, "ports");
+  return readdirSync(ports).flatMap((name) => (/^\d+$/.test(name) ? [JSON.parse(readFileSync(join(ports, name), "utf8")).uid] : []));
+}
 
 /** The text of an instance's config files, wherever in its folder they are. */
 function configOf(host: string, uid: string): string {
