@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -24,15 +24,25 @@ export interface ServiceProcess {
   stop(): Promise<void>;
 }
 
-/** The service as users run it: a process of its own, on a data folder of its own unless one is named. */
-export async function startServiceProcess(settings: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+/**
+ * The service as users run it: a process of its own, on a data folder of its own unless one is named.
+ * @param user whom it runs as, where it is not us
+ */
+export async function startServiceProcess(
+  settings: Readonly<Record<string, string>>,
+  user: { readonly uid?: number; readonly gid?: number } = {},
+): Promise<ServiceProcess> {
   const sharedDir = settings["CLAW_DATA_DIR"];
   const dataDir = sharedDir ?? (await mkdtemp(join(tmpdir(), "claw-service-")));
   // PostgreSQL's user, and claws' users later, must be able to enter.
   await chmod(dataDir, 0o755);
+  if (user.uid !== undefined) {
+    await chown(dataDir, user.uid, user.gid ?? user.uid);
+  }
   const start = async (port: string) => {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", resolve("service/main.ts")], {
       env: { ...process.env, CLAW_PORT: port, CLAW_LOG_LEVEL: "error", ...settings, CLAW_DATA_DIR: dataDir },
+      ...user,
       stdio: ["ignore", "inherit", "inherit"],
     });
     return { child, ended: once(child, "exit"), ...(await access(child, dataDir)) };
