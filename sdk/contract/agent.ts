@@ -26,6 +26,12 @@ export const AgentPhase = {
 } as const;
 export type AgentPhase = (typeof AgentPhase)[keyof typeof AgentPhase];
 
+/**
+ * What keeps a claw of a host away from the control plane and from other tenants': a Unix user of its tenant's, a sandbox of bubblewrap, or
+ * nothing.
+ */
+export const ConfinementSchema = z.enum(["user", "sandbox", "none"]);
+
 /** What an agent knows of its claw. Sent on connect, on every change and every 30 s. */
 export const AgentStatusSchema = z.object({
   phase: z.enum(AgentPhase),
@@ -39,6 +45,8 @@ export const AgentStatusSchema = z.object({
   version: z.string().optional(),
   restarts: z.int(),
   lastExitCode: z.int().optional(),
+  /** How the running claw is confined on its host; absent in a pod, and of one that an earlier version started. */
+  confinement: ConfinementSchema.optional(),
   /** Whether the running claw uses its config files as they are now; absent while it does not run, and of one that can't be asked. */
   config: z
     .object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ConfinementSchema } from "./agent.ts";
 import { JsonValueSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
@@ -82,6 +83,8 @@ export const InstanceStatusSchema = z.object({
   restarts: z.int(),
   /** What the claw takes, as it was last measured: `120m` of a core, `85Mi`. Absent where nobody measures it, or has not lately. */
   usage: z.object({ cpu: QuantitySchema, memory: QuantitySchema, time: z.iso.datetime() }).optional(),
+  /** What keeps it away from others on the control plane's host: `user` (a Unix user of its tenant's), `sandbox` (bubblewrap) or `none`. */
+  confinement: ConfinementSchema.optional(),
   /** Its pod, on a cluster. */
   pod: z.object({ name: z.string(), node: z.string().optional() }).optional(),
   /** Number of the config version it runs with, when it uses a template. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, lchownSync, lstatSync, mkdirSync, openSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { confinementOf, prepareFolders } from "../../adapters/confinement/confinement.ts";
+import { type Confinement, confinementOf, prepareFolders } from "../../adapters/confinement/confinement.ts";
 import type { ProcessSpec } from "../../sdk/contract/index.ts";
 import { compileCacheDir, confinedClaw, type Launch, launchOf, RUN_DIR_TAG, restartKey, spawnDigest } from "./launch.ts";
 import { childrenOf, findTagged, isAlive, isSessionLeader, type ProcessIdentity, sendSignal, startTimeOf } from "./processes.ts";
@@ -23,6 +23,8 @@ export interface ClawRecord extends ProcessIdentity {
   readonly specDigest: string;
   readonly startedAtMs: number;
   readonly readyAtMs?: number;
+  /** Absent of one that an earlier version started. */
+  readonly confinement?: Confinement["kind"];
 }
 
 /** Why the agent itself ends a claw. `isCrash` counts towards the back-off. */
@@ -63,6 +65,7 @@ export async function startClaw(spec: ProcessSpec, port: number, logPath: string
         restartKey: restartKey(spec),
         specDigest: spec.specDigest,
         startedAtMs: Date.now(),
+        confinement: confinement.kind,
       },
       exit: undefined,
       endCause: undefined,

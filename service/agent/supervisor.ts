@@ -448,6 +448,7 @@ export class Supervisor {
       message,
       specDigest: claw?.record.specDigest ?? this.#spec.specDigest,
       ...(claw ? { pid: claw.record.pid, port: claw.record.port } : {}),
+      ...(claw?.record.confinement !== undefined && { confinement: claw.record.confinement }),
       version,
       restarts,
       ...(lastExitCode === undefined ? {} : { lastExitCode }),

@@ -69,6 +69,7 @@ export function presentInstance(instance: Instance, tenant: string): ClawInstanc
       ...(status.drift.length > 0 && { drift: [...status.drift] }),
       ...(status.pod && { pod: { name: status.pod.name, ...(status.pod.node !== undefined && { node: status.pod.node }) } }),
       ...(status.agent?.version !== undefined && { version: status.agent.version }),
+      ...(status.agent?.confinement !== undefined && { confinement: status.agent.confinement }),
       ...(status.configVersion !== undefined && { configVersion: status.configVersion }),
     },
   };

@@ -76,6 +76,7 @@ function instanceFacts({ spec, status, metadata }: ClawInstance): [string, strin
     ["Ready", `${status.readyReplicas} replicas`],
     ["Resources", `${spec.resources.cpu} cpu, ${spec.resources.memory} memory${status.cluster === LOCAL ? `; ${NOT_ENFORCED}` : ""}`],
     ["Usage", status.usage && `${status.usage.cpu} cpu, ${status.usage.memory} memory (${formatAge(status.usage.time)} ago)`],
+    ["Confined", status.confinement && CONFINEMENTS[status.confinement]],
     ["Version", status.version],
     ["Config", status.configVersion === undefined ? undefined : `version ${status.configVersion}`],
     ["Restarts", String(status.restarts)],
@@ -84,6 +85,11 @@ function instanceFacts({ spec, status, metadata }: ClawInstance): [string, strin
 
 /** Where processes run. */
 const LOCAL = "local";
+const CONFINEMENTS = {
+  user: "by a Unix user of its tenant's own",
+  sandbox: "by a sandbox (bubblewrap)",
+  none: "by nothing: it can do on this host what the control plane can",
+};
 const NOT_ENFORCED = "counted against the quota, but a process on this host is not held to them";
 
 function clusterFacts({ status }: Cluster): [string, string | undefined][] {

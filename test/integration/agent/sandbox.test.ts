@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 import { confinementOf, prepareFolders } from "../../../adapters/confinement/confinement.ts";
 import { sandboxArguments } from "../../../adapters/confinement/sandbox.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { runCli } from "../../support/cli.ts";
 import { findProgram } from "../../support/find-program.ts";
 import { createMigratedDatabase } from "../../support/postgres.ts";
 import { eventually } from "../../support/service.ts";
@@ -97,6 +98,8 @@ describe("a service that is not root", () => {
       );
     const { metadata } = await claw.instances.create(anEcho("boxed"));
     await phase("Running");
+    const described = await runCli(["describe", "boxed"], { url: service.url, env: { CLAW_TOKEN: service.token, CLAW_TENANT: "acme" } });
+    test.expect(described.stdout).toMatch(/^Confined: +by a sandbox \(bubblewrap\)$/m);
     const agent = JSON.parse(readFileSync(join(service.dataDir, "run", metadata.uid, "agent.json"), "utf8"));
     const theirs = join(service.dataDir, "tenants/other/secret.txt");
     mkdirSync(join(service.dataDir, "tenants/other"));
