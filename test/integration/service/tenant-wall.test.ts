@@ -161,12 +161,19 @@ describe("another tenant's token", () => {
     expect(await rowsOf(tenantUid)).toEqual(before);
   });
 
-  it.for(Object.entries(webSockets) as [string, Stream][])("opens no stream: %s", async ([, { path }], { expect }) => {
+  it.for(Object.entries(webSockets) as [string, Stream][])("opens no stream: %s", async ([name, { path }], { expect }) => {
     const url = `${service.url.replace("http", "ws")}/api/v1${path}`;
     expect(await open(url.replace(":id", "keeper"), TOKENS.own)).toBe(101);
     expect(await open(url.replace(":id", uids["keeper"] ?? ""), TOKENS.other)).toBe(404);
     expect(await open(`${url.replace(":id", "keeper")}?tenant=walled`, TOKENS.other)).toBe(404);
     expect(await open(url.replace(":id", "keeper"), TOKENS.other, { "x-claw-tenant": "walled" })).toBe(404);
+    if (name === "console") {
+      // It is put on record once the terminal is there, after the handshake: a later test would see it as its own doing.
+      await eventually(
+        () => database.query("select from instance_events where reason = 'ConsoleOpened'"),
+        ({ rowCount }) => rowCount === 1,
+      );
+    }
   });
 });
 
