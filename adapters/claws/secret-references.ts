@@ -1,10 +1,11 @@
-import type { ConfigIssue, UnifiedConfig } from "../../service/application/ports/claw-adapter.ts";
+import type { Issue } from "../../sdk/contract/index.ts";
+import type { UnifiedConfig } from "../../service/application/ports/claw-adapter.ts";
 import { isTree } from "../../service/domain/configs/config-path.ts";
 
 /** Moves the secret values of a config into environment variables, leaving what `reference` makes of the variable's name. */
 export class SecretReferences {
   readonly env: Record<string, string> = {};
-  readonly issues: ConfigIssue[] = [];
+  readonly issues: Issue[] = [];
   readonly #secrets: ReadonlySet<string>;
   readonly #reference: (name: string) => string;
 

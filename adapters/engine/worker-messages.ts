@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ErrorCode, errorCatalogue, ProblemIssueSchema } from "../../sdk/contract/index.ts";
+import { type ErrorCode, errorCatalogue, IssueSchema } from "../../sdk/contract/index.ts";
 import type { StackOperation, TenantStack } from "../../service/application/ports/operations.ts";
 import type { StateJobs } from "./stack-state.ts";
 
@@ -31,7 +31,7 @@ export const WorkerReplySchema = z.discriminatedUnion("type", [
     type: z.literal("error"),
     code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]),
     message: z.string(),
-    issues: z.array(ProblemIssueSchema).readonly(),
+    issues: z.array(IssueSchema).readonly(),
     residentBytes,
   }),
 ]);

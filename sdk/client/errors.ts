@@ -1,4 +1,4 @@
-import type { ErrorCode, Problem, ProblemIssue } from "../contract/index.ts";
+import type { ErrorCode, Issue, Problem } from "../contract/index.ts";
 
 /** Anything the client throws. */
 export class ClawClientError extends Error {
@@ -19,7 +19,7 @@ export class ApiError extends ClawClientError {
   /** Whether the same request may succeed later without being changed. */
   readonly retryable: boolean;
   /** What is wrong, by field. */
-  readonly issues: readonly ProblemIssue[];
+  readonly issues: readonly Issue[];
   /** How long the service asks to wait before the next attempt. */
   readonly retryAfterMs: number | undefined;
 

@@ -76,8 +76,8 @@ export const errorCatalogue = {
 export type ErrorCode = keyof typeof errorCatalogue;
 
 /** One thing that is wrong: where, what, and what to do about it. */
-export const ProblemIssueSchema = z.object({ path: z.string(), message: z.string(), fix: z.string().optional() });
-export type ProblemIssue = z.infer<typeof ProblemIssueSchema>;
+export const IssueSchema = z.object({ path: z.string(), message: z.string(), fix: z.string().optional() });
+export type Issue = z.infer<typeof IssueSchema>;
 
 /** RFC 9457 `application/problem+json`. */
 export const ProblemSchema = z.object({
@@ -88,15 +88,15 @@ export const ProblemSchema = z.object({
   code: z.string(),
   requestId: z.string().optional(),
   retryable: z.boolean(),
-  errors: z.array(ProblemIssueSchema).optional(),
+  errors: z.array(IssueSchema).optional(),
 });
 export type Problem = z.infer<typeof ProblemSchema>;
 
 /** A failure with a stable code. `detail` is for the caller: what is wrong, the quoted identifier, what to do; no SQL, no secrets. */
 export class ClawError extends Error {
   readonly code: ErrorCode;
-  readonly issues: readonly ProblemIssue[];
-  constructor(code: ErrorCode, detail: string, options: { issues?: readonly ProblemIssue[]; cause?: unknown } = {}) {
+  readonly issues: readonly Issue[];
+  constructor(code: ErrorCode, detail: string, options: { issues?: readonly Issue[]; cause?: unknown } = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "ClawError";
     this.code = code;

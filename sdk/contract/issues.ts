@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ProblemIssue } from "./errors.ts";
+import type { Issue } from "./errors.ts";
 import { nearestKey, unknownKeyFix } from "./nearest-key.ts";
 
 /** More than anybody reads: a request may be wrong in a hundred thousand places. */
@@ -7,14 +7,14 @@ const ISSUES_MAX = 100;
 const GIVEN_LENGTH_MAX = 80;
 
 /** What is wrong by a schema's own judgement, each with its path, the reason and what to do. @param input what was parsed */
-export function issuesOf(schema: z.ZodType, error: z.core.$ZodError, input: unknown): ProblemIssue[] {
+export function issuesOf(schema: z.ZodType, error: z.core.$ZodError, input: unknown): Issue[] {
   return error.issues
     .slice(0, ISSUES_MAX)
     .flatMap((issue) => describe(issue, schema, input))
     .slice(0, ISSUES_MAX);
 }
 
-function describe(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown): ProblemIssue[] {
+function describe(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown): Issue[] {
   const path = formatPath(issue.path);
   const message = issue.message.replace(/^Invalid (input|option): /, "");
   switch (issue.code) {
@@ -67,7 +67,7 @@ function fixOf(issue: z.core.$ZodIssue): string | undefined {
   return typeof fix === "string" ? fix : undefined;
 }
 
-function notOneOf(path: string, given: unknown, options: readonly string[]): ProblemIssue {
+function notOneOf(path: string, given: unknown, options: readonly string[]): Issue {
   const nearest = typeof given === "string" ? nearestKey(given, options) : undefined;
   const fix = nearest === undefined ? oneOf(options) : `did you mean '${nearest}'?`;
   return { path, message: `${clip(JSON.stringify(given))} is not one of ${options.join(", ")}`, fix };

@@ -5,10 +5,10 @@ import {
   type Condition,
   ConditionReason,
   ConditionType,
+  type Issue,
   type Manifest,
   ManifestSchema,
   type Metadata,
-  type ProblemIssue,
   SECRET_MASK,
 } from "../../sdk/contract/index.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
@@ -276,6 +276,6 @@ function manifestOf({ kind, namespace, name, labels, annotations, spec }: Custom
   if (parsed.success) {
     return parsed.data;
   }
-  const issues: ProblemIssue[] = parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
+  const issues: Issue[] = parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
   throw new ClawError("request.invalid", `${kind} '${name}' is invalid`, { issues });
 }

@@ -9,7 +9,7 @@ import {
   type TenantId,
 } from "../../sdk/contract/index.ts";
 import { type PlannedChange, targetKey } from "../domain/change.ts";
-import type { ConfigProblem } from "../domain/configs/resolve-config.ts";
+import type { ConfigIssue } from "../domain/configs/resolve-config.ts";
 import { diffFiles, diffValues } from "../domain/diff.ts";
 import { digestOf } from "../domain/digest.ts";
 import type { Instance } from "../domain/instances/instance.ts";
@@ -237,7 +237,7 @@ function isKept({ op }: ResourceChange): boolean {
   return op === "same" || op === "read";
 }
 
-function consequences(affected: Affected, stacks: StackPreviews, problems: ReadonlySet<ConfigProblem>, reason?: string) {
+function consequences(affected: Affected, stacks: StackPreviews, problems: ReadonlySet<ConfigIssue>, reason?: string) {
   const before = affected.before?.resolved;
   const after = affected.after?.resolved;
   const own = [...(stacks.byInstance.get(`${affected.tenant}/${affected.name}`) ?? [])];
@@ -275,7 +275,7 @@ function unseenProblem(path: string, cluster: string): PreviewItem["problems"][n
   return { path, message, blocking: false };
 }
 
-function toPreviewProblem({ path, message, fix, pending }: ConfigProblem): PreviewItem["problems"][number] {
+function toPreviewProblem({ path, message, fix, pending }: ConfigIssue): PreviewItem["problems"][number] {
   return { path, message, ...(fix !== undefined && { fix }), blocking: !pending };
 }
 

@@ -1,7 +1,7 @@
 import type { ResolvedInstance } from "../../sdk/contract/index.ts";
 import { valueAt } from "../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../domain/configs/config-template.ts";
-import { type ConfigProblem, resolveConfig } from "../domain/configs/resolve-config.ts";
+import { type ConfigIssue, resolveConfig } from "../domain/configs/resolve-config.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Unconfined } from "./host-use.ts";
 import { inTurns } from "./in-turns.ts";
@@ -22,7 +22,7 @@ export interface Resolution {
   readonly instance: Instance;
   /** Absent when `issues` say why. */
   readonly resolved: ResolvedInstance | undefined;
-  readonly issues: readonly ConfigProblem[];
+  readonly issues: readonly ConfigIssue[];
   /** Published version of its template, when it uses one. */
   readonly configVersion: number | undefined;
   /** The effective software version. */
@@ -77,7 +77,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   const { spec } = instance;
   const adapter = deps.types.find(spec.type);
   const version = spec.version ?? adapter?.defaultVersion ?? "";
-  const failed = (issues: readonly ConfigProblem[], configVersion?: number): Resolution => ({
+  const failed = (issues: readonly ConfigIssue[], configVersion?: number): Resolution => ({
     instance,
     resolved: undefined,
     issues,

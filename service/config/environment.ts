@@ -1,6 +1,7 @@
 import { availableParallelism, homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
+import type { Issue } from "../../sdk/contract/index.ts";
 
 /** What the service is told by its environment. Everything has a default: with none set, every part is the embedded one. */
 export interface Environment {
@@ -27,19 +28,11 @@ export interface Environment {
   readonly sweepSeconds: number;
 }
 
-export interface EnvironmentIssue {
-  readonly variable: string;
-  readonly problem: string;
-  readonly fix: string;
-}
-
 /** Names each variable that can't be, what is wrong with it, and what to set instead. Never its value: it may be a secret. */
 export class EnvironmentError extends Error {
-  readonly issues: readonly EnvironmentIssue[];
-  constructor(issues: readonly EnvironmentIssue[]) {
-    super(
-      `the environment is invalid:\n${issues.map(({ variable, problem, fix }) => `  ${variable}: ${problem}; fix: ${fix}`).join("\n")}`,
-    );
+  readonly issues: readonly Issue[];
+  constructor(issues: readonly Issue[]) {
+    super(`the environment is invalid:\n${issues.map(({ path, message, fix }) => `  ${path}: ${message}; fix: ${fix}`).join("\n")}`);
     this.name = "EnvironmentError";
     this.issues = issues;
   }
@@ -106,7 +99,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     throw new EnvironmentError(
       parsed.error.issues.map((issue) => {
         const variable = String(issue.path[0]);
-        return { variable, problem: issue.message, fix: fixes[variable] ?? "correct or unset it" };
+        return { path: variable, message: issue.message, fix: fixes[variable] ?? "correct or unset it" };
       }),
     );
   }

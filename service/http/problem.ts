@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { ClawError, errorCatalogue, type Problem, type ProblemIssue } from "../../sdk/contract/index.ts";
+import { ClawError, errorCatalogue, type Issue, type Problem } from "../../sdk/contract/index.ts";
 import { redact } from "../domain/redact.ts";
 
 const DOCS = "https://clusterclaw.io/errors/";
@@ -47,7 +47,7 @@ function toProblem(error: ClawError, requestId: string): Problem {
   };
 }
 
-function redactIssue({ path, message, fix }: ProblemIssue): ProblemIssue {
+function redactIssue({ path, message, fix }: Issue): Issue {
   return { path: redact(path), message: redact(message), ...(fix !== undefined && { fix: redact(fix) }) };
 }
 

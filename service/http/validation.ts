@@ -1,6 +1,6 @@
 import type { FastifySchemaCompiler, FastifySerializerCompiler } from "fastify/types/schema.js";
 import type { z } from "zod";
-import { ClawError, issuesOf, type ProblemIssue } from "../../sdk/contract/index.ts";
+import { ClawError, type Issue, issuesOf } from "../../sdk/contract/index.ts";
 import { withoutBounds } from "./without-bounds.ts";
 
 /** Deeper than anything that means something, and far from what recursion can't take. */
@@ -43,7 +43,7 @@ export function serializing(schema: z.ZodType): (answer: unknown) => string {
 }
 
 /** A request that is wrong where the issues say. */
-export function invalid(issues: readonly ProblemIssue[]): ClawError {
+export function invalid(issues: readonly Issue[]): ClawError {
   const [first] = issues;
   return new ClawError("request.invalid", first ? `${first.path || "the request"}: ${first.message}` : "the request is invalid", {
     issues,
@@ -61,7 +61,7 @@ interface Holder {
 const NOT_TEXT = { fix: "take out NUL and halves of surrogate pairs" };
 
 /** What no store and no parser of ours could take: NUL, half of a surrogate pair, nesting without end, or more than can be parsed at once. */
-function unstorable(data: unknown, { accepts, valuesMax }: Limits): ProblemIssue | undefined {
+function unstorable(data: unknown, { accepts, valuesMax }: Limits): Issue | undefined {
   const left: Holder[] = [{ value: { "": data }, depth: -1 }];
   let values = 0;
   for (let holder = left.pop(); holder; holder = left.pop()) {

@@ -7,9 +7,9 @@ import {
   ClawRuntimeSchema,
   ConfigVariableSchema,
   HttpProbeSchema,
+  type Issue,
   issuesOf,
   PackageNameSchema,
-  type ProblemIssue,
   pathBelow,
   RelativePathSchema,
   TypeNameSchema,
@@ -90,9 +90,9 @@ export type ClawManifest = z.infer<typeof ClawManifestSchema>;
 /** Thrown for a manifest that does not describe a claw type. */
 export class ClawManifestError extends Error {
   override readonly name = "ClawManifestError";
-  readonly issues: readonly ProblemIssue[];
+  readonly issues: readonly Issue[];
 
-  constructor(source: string, issues: readonly ProblemIssue[]) {
+  constructor(source: string, issues: readonly Issue[]) {
     const lines = issues.map(
       ({ path, message, fix }) => `  ${path === "" ? "(root)" : path}: ${message}${fix === undefined ? "" : `; ${fix}`}`,
     );
@@ -153,8 +153,8 @@ function parseYaml(text: string, source: string): unknown {
 /** Placeholders of a config template: `{{ model.name }}`. */
 export const TEMPLATE_PLACEHOLDER = /\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}/g;
 
-function consistencyIssues({ spec }: ClawManifest): ProblemIssue[] {
-  const issues: ProblemIssue[] = [];
+function consistencyIssues({ spec }: ClawManifest): Issue[] {
+  const issues: Issue[] = [];
   if (spec.reload === "signal" && spec.restartSignal === undefined) {
     issues.push({ path: "spec.restartSignal", message: "is required by reload 'signal'", fix: "set it to SIGHUP or SIGUSR2" });
   }

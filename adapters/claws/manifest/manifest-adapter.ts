@@ -1,13 +1,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { type ClawRuntime, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type {
-  ClawAdapter,
-  ConfigIssue,
-  ParsedConfig,
-  RuntimeInfo,
-  UnifiedConfig,
-} from "../../../service/application/ports/claw-adapter.ts";
+import { type ClawRuntime, type Issue, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import type { ClawAdapter, ParsedConfig, RuntimeInfo, UnifiedConfig } from "../../../service/application/ports/claw-adapter.ts";
 import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { stableJson } from "../json.ts";
 import { SecretReferences, secretEnvName } from "../secret-references.ts";
@@ -36,7 +30,7 @@ export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
 }
 
 /** A program that comes with its manifest has that one version: whatever else is asked for would be told of, and not run. */
-function versionIssues({ metadata, spec }: ClawManifest, version: string): ConfigIssue[] {
+function versionIssues({ metadata, spec }: ClawManifest, version: string): Issue[] {
   const isThere = spec.software.source !== "inline" || version === spec.version;
   const message = `claw type '${metadata.name}' has no version '${version}': its program comes with it`;
   return isThere ? [] : [{ path: "spec.version", message, fix: `use ${spec.version}, or leave it out` }];
@@ -72,7 +66,7 @@ function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedC
   return { native, env, secretEnv: { ...references.env, ...secretEnv }, issues: [...issues, ...references.issues] };
 }
 
-function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<ConfigIssue> {
+function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<Issue> {
   const names = [...variables.keys()];
   for (const key of leafKeys(unified)) {
     if (!names.some((name) => key === name || key.startsWith(`${name}.`))) {

@@ -1,4 +1,4 @@
-import type { ConfigIssue } from "../../../service/application/ports/claw-adapter.ts";
+import type { Issue } from "../../../sdk/contract/index.ts";
 import { setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 
 export const GATEWAY_TOKEN_ENV = "OPENCLAW_GATEWAY_TOKEN";
@@ -40,8 +40,8 @@ const REFUSED: readonly { readonly path: string; readonly when: (value: unknown)
 ];
 
 /** Puts the managed settings into a native config and says which of the user's own they collide with. */
-export function applyManagedSettings(native: Record<string, unknown>): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
+export function applyManagedSettings(native: Record<string, unknown>): Issue[] {
+  const issues: Issue[] = [];
   for (const [path, value] of Object.entries(MANAGED)) {
     const own = valueAt(native, path);
     if (own !== undefined && own !== value) {

@@ -1,5 +1,5 @@
-import { unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ConfigIssue, ParsedConfig, UnifiedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import type { ParsedConfig, UnifiedConfig } from "../../../service/application/ports/claw-adapter.ts";
 import { isTree, removeAt, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { mergeTrees } from "../json.ts";
 import { SecretReferences } from "../secret-references.ts";
@@ -85,7 +85,7 @@ export function toUnifiedKey(nativeKey: string, sources: Readonly<Record<string,
 
 class Draft {
   readonly native: Record<string, unknown>;
-  readonly issues: ConfigIssue[] = [];
+  readonly issues: Issue[] = [];
   readonly sources: Record<string, string> = {};
 
   constructor(base: unknown, rest: Readonly<Record<string, unknown>>) {

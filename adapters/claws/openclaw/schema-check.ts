@@ -1,6 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import { unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ConfigIssue } from "../../../service/application/ports/claw-adapter.ts";
+import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
 import { isTree } from "../../../service/domain/configs/config-path.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -41,11 +40,11 @@ export class SchemaCheck {
     this.#unifiedKeys = unifiedKeys;
   }
 
-  issuesOf(config: unknown): ConfigIssue[] {
+  issuesOf(config: unknown): Issue[] {
     return [...this.#walk(this.#schema, config, "")];
   }
 
-  *#walk(schema: Schema, value: unknown, path: string): Iterable<ConfigIssue> {
+  *#walk(schema: Schema, value: unknown, path: string): Iterable<Issue> {
     if (isWalkedObject(schema) && isTree(value)) {
       yield* this.#walkObject(schema, value, path);
     } else if (schema["type"] === "array" && isTree(schema["items"]) && Array.isArray(value)) {
@@ -58,7 +57,7 @@ export class SchemaCheck {
     }
   }
 
-  *#walkObject(schema: Schema, value: Readonly<Record<string, unknown>>, path: string): Iterable<ConfigIssue> {
+  *#walkObject(schema: Schema, value: Readonly<Record<string, unknown>>, path: string): Iterable<Issue> {
     const properties = isTree(schema["properties"]) ? schema["properties"] : {};
     const additional = schema["additionalProperties"];
     const names = isTree(schema["propertyNames"]) ? schema["propertyNames"] : {};
@@ -79,7 +78,7 @@ export class SchemaCheck {
     }
   }
 
-  *#leaf(schema: Schema, value: unknown, path: string, cacheKey: Schema = schema): Iterable<ConfigIssue> {
+  *#leaf(schema: Schema, value: unknown, path: string, cacheKey: Schema = schema): Iterable<Issue> {
     const validate = this.#compile(schema, cacheKey);
     if (validate(value)) {
       return;
@@ -171,7 +170,7 @@ function unionProblem(branches: readonly Schema[], value: unknown): { message: s
   return { message: `is ${found}`, fix: `give ${choices.join(" or ")}` };
 }
 
-function issueOf(error: ErrorObject, path: string): ConfigIssue {
+function issueOf(error: ErrorObject, path: string): Issue {
   const inner = error.instancePath.split("/").slice(1);
   const at = inner.reduce(join, path);
   const params = error.params as Readonly<Record<string, unknown>>;

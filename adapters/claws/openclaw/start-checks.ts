@@ -1,5 +1,5 @@
-import { unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ConfigIssue, ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import type { ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { isBundledProvider } from "./model-providers.ts";
@@ -9,7 +9,7 @@ import { valueIssues } from "./value-checks.ts";
 const PRESENT_ENV: ReadonlySet<string> = new Set([GATEWAY_TOKEN_ENV, DATA_DIR_ENV, LOG_DIR_ENV, "PATH", "HOME", "TMPDIR"]);
 
 /** What OpenClaw checks beside its schema, some of it only when the gateway starts: by measurement, not by its documentation. */
-export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: unknown): ConfigIssue[] {
+export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: unknown): Issue[] {
   const present = new Set([...PRESENT_ENV, ...Object.keys(env), ...Object.keys(secretEnv), ...Object.keys(treeAt(native, "env.vars"))]);
   return [
     ...gatewayIssues(native),
@@ -22,7 +22,7 @@ export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: un
   ];
 }
 
-function* gatewayIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
+function* gatewayIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   const mode = valueAt(native, "gateway.mode");
   if (mode !== "local") {
     yield { path: "gateway.mode", message: "must be 'local', or the gateway does not start", fix: "set it to 'local'" };
@@ -39,7 +39,7 @@ function* gatewayIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
   }
 }
 
-function* providerIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
+function* providerIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   for (const [name, provider] of Object.entries(treeAt(native, "models.providers"))) {
     if (!isTree(provider) || isBundledProvider(name)) {
       continue;
@@ -54,7 +54,7 @@ function* providerIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> 
   }
 }
 
-function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterable<ConfigIssue> {
+function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterable<Issue> {
   const known = Object.keys(treeAt(isTree(schema) ? schema : {}, "properties.channels.properties"));
   if (known.length === 0) {
     return;
@@ -66,7 +66,7 @@ function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterab
   }
 }
 
-function* pluginIssues(native: ParsedConfig["native"], schema: unknown): Iterable<ConfigIssue> {
+function* pluginIssues(native: ParsedConfig["native"], schema: unknown): Iterable<Issue> {
   const bundled = Object.keys(treeAt(isTree(schema) ? schema : {}, "properties.plugins.properties.entries.properties"));
   const chosen = valueAt(native, "plugins.slots.memory");
   // One that is loaded from a folder of the instance is not known here.
@@ -79,7 +79,7 @@ function* pluginIssues(native: ParsedConfig["native"], schema: unknown): Iterabl
 
 const DURATION = /^\s*(\d+(\.\d+)?(ms|s|m|h|d)?|(\d+(\.\d+)?(ms|s|m|h|d))+)\s*$/i;
 
-function* durationIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
+function* durationIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   const path = "agents.defaults.heartbeat";
   const heartbeat = treeAt(native, path);
   const every = heartbeat["every"];
@@ -100,7 +100,7 @@ function* durationIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> 
 /** `${NAME}` in a text is replaced by OpenClaw from the environment, `$${NAME}` is literal. */
 const REFERENCE = /(?<!\$)\$\{([A-Z_][A-Z0-9_]*)\}/g;
 
-function* referenceIssues(value: unknown, present: ReadonlySet<string>, path: string): Iterable<ConfigIssue> {
+function* referenceIssues(value: unknown, present: ReadonlySet<string>, path: string): Iterable<Issue> {
   if (typeof value === "string") {
     for (const [, name = ""] of value.matchAll(REFERENCE)) {
       if (!present.has(name)) {

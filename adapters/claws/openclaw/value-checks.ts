@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
-import type { ConfigIssue, ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import type { Issue } from "../../../sdk/contract/index.ts";
+import type { ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
 
 interface Rule {
@@ -98,7 +99,7 @@ const RULES: readonly Rule[] = [
 ];
 
 /** What is wrong with single values, and with names of agents that do not exist. */
-export function* valueIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
+export function* valueIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   for (const { at, accepts, wanted } of RULES) {
     for (const [path, value] of at.flatMap((pattern) => [...valuesAt(native, pattern.split("."))])) {
       if (!accepts(value)) {
@@ -113,7 +114,7 @@ const AGENT_IDS = ["agents.defaults.heartbeat.agentId", "agents.defaults.systemA
 /** The agent of a config that lists none. */
 const ONLY_AGENT = "main";
 
-function* agentIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
+function* agentIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   const listed = Object.keys(treeAt(native, "agents.entries"));
   const agents = listed.length === 0 ? [ONLY_AGENT] : listed;
   const isKnown = (id: unknown) => typeof id !== "string" || agents.some((agent) => agent.toLowerCase() === id.trim().toLowerCase());
@@ -133,7 +134,7 @@ function* agentIssues(native: ParsedConfig["native"]): Iterable<ConfigIssue> {
   }
 }
 
-function unknownAgent(path: string, id: unknown, agents: readonly string[]): ConfigIssue {
+function unknownAgent(path: string, id: unknown, agents: readonly string[]): Issue {
   return { path, message: `there is no agent '${String(id)}'`, fix: `use ${agents.join(" or ")}, or add it to agents.entries` };
 }
 

@@ -1,5 +1,5 @@
 import { Option } from "@commander-js/extra-typings";
-import type { ConfigTemplateInput, ConfigValidation, ConfigVersion } from "../../contract/index.ts";
+import type { ConfigTemplateInput, ConfigVersion, Issue } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { CliError, usageError } from "../failure.ts";
 import { readManifests } from "../manifests.ts";
@@ -87,8 +87,6 @@ export const configsPublish = defineCommand({
     return output ? out.item(version, versionView, output) : out.line(`config/${name} published as version ${version.version}`);
   },
 });
-
-type Issue = ConfigValidation["issues"][number];
 
 const issueView: Pick<View<Issue>, "columns"> = {
   columns: [

@@ -1,14 +1,7 @@
-import type { ClawRuntime, InstanceSpec } from "../../../sdk/contract/index.ts";
+import type { ClawRuntime, InstanceSpec, Issue } from "../../../sdk/contract/index.ts";
 
 /** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
 export type UnifiedConfig = Readonly<Record<string, unknown>>;
-
-/** What is wrong with a config: the key (dotted), the reason, the fix. */
-export interface ConfigIssue {
-  readonly path: string;
-  readonly message: string;
-  readonly fix?: string;
-}
 
 /** A config after parsing: adapter-defined, plain data. */
 export interface ParsedConfig {
@@ -17,7 +10,7 @@ export interface ParsedConfig {
   readonly secretEnv: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   /** What parsing itself found wrong; `validate` reports it. */
-  readonly issues?: readonly ConfigIssue[];
+  readonly issues?: readonly Issue[];
   /** Native key → the unified key that it came from, so that issues name what the user wrote. */
   readonly sources?: Readonly<Record<string, string>>;
 }
@@ -57,7 +50,7 @@ export interface ClawAdapter {
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
   generateConfig(config: ParsedConfig): readonly { readonly path: string; readonly content: string }[];
   /** By the version's own schema when it is at hand, and by the checks that the real program makes only at start. */
-  validate(config: ParsedConfig, version: string): Promise<readonly ConfigIssue[]>;
+  validate(config: ParsedConfig, version: string): Promise<readonly Issue[]>;
   /** How to install, start, watch and stop it. */
   injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime;
 }

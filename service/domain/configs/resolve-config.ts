@@ -1,4 +1,4 @@
-import { type ConfigTemplateSpec, type ConfigVariable, matchesVariableType } from "../../../sdk/contract/index.ts";
+import { type ConfigTemplateSpec, type ConfigVariable, type Issue, matchesVariableType } from "../../../sdk/contract/index.ts";
 import { type ConfigTree, dropAt, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
 import { ConfigLevel, type ConfigValue } from "./config-template.ts";
 import { KeyPatterns, SecretRules } from "./secret-rules.ts";
@@ -13,10 +13,7 @@ export interface EffectiveValue {
   readonly secret: boolean;
 }
 
-export interface ConfigProblem {
-  readonly path: string;
-  readonly message: string;
-  readonly fix?: string;
+export interface ConfigIssue extends Issue {
   /** It may still be supplied elsewhere: a secret that nobody has set yet. The instance is stored, and waits for it. */
   readonly pending?: boolean;
 }
@@ -44,7 +41,7 @@ export interface ResolvedConfig {
   readonly origins: Readonly<Record<string, EffectiveValue>>;
   /** Dotted keys of single values that are secret; indexes of lists are segments too. */
   readonly secrets: ReadonlySet<string>;
-  readonly issues: readonly ConfigProblem[];
+  readonly issues: readonly ConfigIssue[];
 }
 
 const STRENGTH: readonly ConfigLevel[] = [ConfigLevel.Global, ConfigLevel.Tenant, ConfigLevel.Project, ConfigLevel.Instance];
@@ -82,7 +79,7 @@ export function resolveConfig(input: ResolveConfigInput): ResolvedConfig {
 }
 
 class Merge {
-  readonly issues: ConfigProblem[] = [];
+  readonly issues: ConfigIssue[] = [];
   readonly #variables: ReadonlyMap<string, ConfigVariable>;
   readonly #unified: ConfigTree;
   readonly #origins = new KeyMap<{ value: unknown; origin: ConfigOrigin }>();
@@ -188,7 +185,7 @@ class Merge {
     return valueAt(this.#unified, key) !== undefined;
   }
 
-  #typeProblem(key: string, value: unknown): ConfigProblem | undefined {
+  #typeProblem(key: string, value: unknown): ConfigIssue | undefined {
     const type = this.#variables.get(key)?.type;
     if (type === undefined || value === null || value === undefined || matchesVariableType(type, value)) {
       return undefined;

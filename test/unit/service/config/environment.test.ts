@@ -54,7 +54,7 @@ describe("readEnvironment", () => {
   for (const { variable, value, problem } of refusals) {
     it(`names variable, problem and fix, and not the value, for ${variable}=${value}`, ({ expect }) => {
       const error = catchError(() => readEnvironment({ [variable]: value }));
-      expect(error.issues).toEqual([{ variable, problem, fix: expect.stringMatching(/^set /) }]);
+      expect(error.issues).toEqual([{ path: variable, message: problem, fix: expect.stringMatching(/^set /) }]);
       expect(error.message).toContain(`${variable}: ${problem}; fix: set `);
       expect(error.message).not.toContain(value.length > 3 ? value : `=${value}`);
     });
@@ -62,7 +62,7 @@ describe("readEnvironment", () => {
 
   it("reports every bad variable at once", ({ expect }) => {
     const error = catchError(() => readEnvironment({ CLAW_PORT: "x", CLAW_ENGINE: "x" }));
-    expect(error.issues.map((issue) => issue.variable).sort()).toEqual(["CLAW_ENGINE", "CLAW_PORT"]);
+    expect(error.issues.map((issue) => issue.path).sort()).toEqual(["CLAW_ENGINE", "CLAW_PORT"]);
   });
 });
 
