@@ -45,8 +45,28 @@ function soundsSecret(path: ValuePath, value: unknown): boolean {
   return typeof value === "string" ? path.some(isSecretName) : isSecretName(own) && !own.endsWith("s");
 }
 
-/** `apiKey`, `botToken`, `DB_PASSWORD`, `OPENAI_API_KEY_2` */
+/** A fleet's configurations have the same few names over and over; longer ones are not remembered. */
+const judgedNames = new Map<string, boolean>();
+const JUDGED_MAX = 10_000;
+const JUDGED_LENGTH_MAX = 64;
+
 function isSecretName(name: string): boolean {
+  const known = judgedNames.get(name);
+  if (known !== undefined) {
+    return known;
+  }
+  const isSecret = judgeName(name);
+  if (judgedNames.size >= JUDGED_MAX) {
+    judgedNames.clear();
+  }
+  if (name.length <= JUDGED_LENGTH_MAX) {
+    judgedNames.set(name, isSecret);
+  }
+  return isSecret;
+}
+
+/** `apiKey`, `botToken`, `DB_PASSWORD`, `OPENAI_API_KEY_2` */
+function judgeName(name: string): boolean {
   const words = wordsOf(name).filter((word) => !/^\d+$/.test(word));
   const last = words.at(-1);
   if (last === undefined || (words.includes("public") && last.startsWith("key"))) {
