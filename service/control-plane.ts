@@ -140,6 +140,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       CLAW_STACK_KEY: stackKey(cipher),
       CLAW_TOOLS_DIR: toolsDir,
     },
+    cacheDir: join(env.dataDir, "worker-cache"),
     // Else the stack stays locked until the dead process's lease runs out.
     onLost: async ({ tenantId, stack }) => {
       await storeOf(tenantId).breakLease({ project: PROJECT_NAME, stack });

@@ -40,6 +40,8 @@ const CONNECTIONS = 4;
 const databaseUrl = take("CLAW_DATABASE_URL");
 const wrappingKey = Buffer.from(take("CLAW_STACK_KEY"), "base64");
 const toolsDir = take("CLAW_TOOLS_DIR");
+// It is this process's own: what it starts neither reads nor writes there.
+delete process.env["NODE_COMPILE_CACHE"];
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
 const inProcess: Readonly<Record<string, () => ResourceProvider>> = {

@@ -10,7 +10,13 @@ import { buildBinaries, canBuildBinaries } from "./support/kubernetes/build.ts";
 import { findNatsServer } from "./support/nats-server.ts";
 
 /** What a test may be skipped for: parts that can't be installed by a package manager, a checkout in a closed folder. Any other skip is a failure. */
-const excusedSkips = [/\bpulumi\b/i, /^no Kubernetes /, /\bmount is not permitted\b/, /^no bubblewrap .* namespaces$/, /^another user can't reach /];
+const excusedSkips = [
+  /\bpulumi\b/i,
+  /^no Kubernetes /,
+  /\bmount is not permitted\b/,
+  /^no bubblewrap .* namespaces$/,
+  /^another user can't reach /,
+];
 
 /** Tests of real servers: what fails there may be the machine's load. Run alone it passes then, and a few of those don't fail a run. */
 const realProjects = new Set(["integration", "e2e"]);

@@ -14,6 +14,8 @@ export interface PoolOptions {
   readonly size: number;
   /** Beside the service's own environment without its settings, which hold the master key. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where workers keep their compiled code, which halves what a start costs; Node's own setting comes first. */
+  readonly cacheDir?: string;
   /** @default 15 minutes */
   readonly timeoutMs?: number;
   /** Called when a process died in an operation, before that is told: it can free what the dead one held. */
@@ -55,7 +57,11 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CLAW_"));
   const start = (): Worker => {
     const child = fork(options.entry, [], {
-      env: { ...Object.fromEntries(inherited), ...options.env },
+      env: {
+        ...(options.cacheDir !== undefined && { NODE_COMPILE_CACHE: options.cacheDir }),
+        ...Object.fromEntries(inherited),
+        ...options.env,
+      },
       // A worker is short of work, not of speed: with a small young generation it holds 200 MB where it would grow to 350.
       execArgv: ["--disable-warning=ExperimentalWarning", "--expose-gc", "--max-semi-space-size=8"],
       serialization: "advanced",
