@@ -53,6 +53,13 @@ export default {
       [contract, "^adapters/(claws|confinement)/"],
       "the agent knows the contract, the claw adapters and what confines claws",
     ),
+    {
+      name: "agent-without-schemas",
+      comment: "an agent that has nothing to read holds no schemas: they and their library are half of its memory; it loads them on demand",
+      severity: "error",
+      from: { path: "^service/agent/", pathNot: "^service/agent/pod/" },
+      to: { path: contract, pathNot: "/(flow|run-dir)\\.ts$", dependencyTypesNot: ["type-only"], dynamic: false },
+    },
     arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
     arrow("engine-contract-alone", engineContract, [], "the engine's contract knows nothing else"),
     ...["claws", "engine", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>

@@ -21,6 +21,7 @@ export * from "./process.ts";
 export * from "./property-diff.ts";
 export * from "./route.ts";
 export * from "./routes.ts";
+export * from "./run-dir.ts";
 export * from "./runtime.ts";
 export * from "./service.ts";
 export * from "./stack.ts";

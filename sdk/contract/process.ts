@@ -28,8 +28,6 @@ export const ProcessSpecSchema = z.object({
   /** Digest of all of the above. */
   specDigest: z.string(),
 });
-/** What of the agent's own folder is the claw's: its `${runDir}`. All else there is closed to it. */
-export const clawRunDir = (runDir: string): string => `${runDir}/claw`;
 export type ProcessSpec = z.infer<typeof ProcessSpecSchema>;
 
 /**

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { type ConfinedClaw, type Confinement, type Entry, enter } from "../../adapters/confinement/confinement.ts";
 import { ownerFolder } from "../../adapters/confinement/tenant-user.ts";
-import { clawRunDir, type ProcessSpec } from "../../sdk/contract/index.ts";
+import type { ProcessSpec } from "../../sdk/contract/index.ts";
+import { clawRunDir } from "../../sdk/contract/run-dir.ts";
 
 /** Marks a claw and its descendants, so that an agent finds them again whatever became of its own records. */
 export const RUN_DIR_TAG = "CLAW_RUN_DIR";

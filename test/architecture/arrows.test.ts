@@ -58,6 +58,7 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "service/agent/x.ts", imports: "../domain/y.ts", rules: ["agent-alone"] },
   { file: "service/agent/x.ts", imports: "../../adapters/postgres/y.ts", rules: ["agent-alone"] },
   { file: "service/http/x.ts", imports: "../main.ts", rules: ["http-inward", "roots-outermost"] },
+  { file: "service/agent/x.ts", imports: "../../sdk/contract/agent.ts", rules: ["agent-without-schemas"] },
   { file: "adapters/claws/x.ts", imports: "../postgres/y.ts", rules: ["adapter-claws"] },
   { file: "adapters/postgres/x.ts", imports: "../../service/application/y.ts", rules: ["adapter-postgres"] },
   { file: "adapters/engine/contract/x.ts", imports: "../../../service/domain/y.ts", rules: ["engine-contract-alone"] },
@@ -103,7 +104,8 @@ describe("the architecture's rules", () => {
       "sdk/client/c.ts": 'import type { T } from "../contract/thing.ts";\nexport type U = T;\n',
       "sdk/contract/index.ts": 'export * from "./thing.ts";\n',
       "stacks/tenant/p.ts": 'import { a } from "../../components/claw/c.ts";\nconsole.log(a);\n',
-      "service/agent/g.ts": 'import { a } from "../../adapters/claws/c.ts";\nconsole.log(a);\n',
+      "service/agent/g.ts":
+        'import { a } from "../../adapters/claws/c.ts";\nimport type { T } from "../../sdk/contract/thing.ts";\nexport const l = (t: T) => [a, t, import("../../sdk/contract/thing.ts")];\n',
     };
     expect(await broken(files)).toEqual([]);
   });
