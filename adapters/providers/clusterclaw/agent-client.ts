@@ -152,8 +152,8 @@ export async function askAgent(
     if (!(await needsAgent(runDir))) {
       return undefined;
     }
-    if (agent?.exitCode === 0) {
-      // Another one supervised the claw still, which may have been about to end.
+    if (agent && (agent.exitCode === 0 || agent.signalCode !== null)) {
+      // Another one supervised the claw still, which may have been about to end; or somebody killed it before it could answer.
       await delay(RESTART_MS);
       agent = undefined;
     }
