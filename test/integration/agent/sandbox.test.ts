@@ -1,18 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "vitest";
-import { WebSocket } from "ws";
 import { confinementOf, prepareFolders } from "../../../adapters/confinement/confinement.ts";
 import { sandboxArguments } from "../../../adapters/confinement/sandbox.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { runCli } from "../../support/cli.ts";
+import { consoleOf } from "../../support/console.ts";
 import { findProgram } from "../../support/find-program.ts";
 import { createMigratedDatabase } from "../../support/postgres.ts";
 import { eventually } from "../../support/service.ts";
-import { type ServiceProcess, startServiceProcess } from "../../support/service-process.ts";
+import { startServiceProcess } from "../../support/service-process.ts";
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
@@ -104,7 +103,7 @@ describe("a service that is not root", () => {
     const theirs = join(service.dataDir, "tenants/other/secret.txt");
     mkdirSync(join(service.dataDir, "tenants/other"));
     writeFileSync(theirs, "theirs", { mode: 0o644 });
-    const answer = await consoleOf(service, "boxed", [
+    const answer = await consoleOf(service, "acme", "boxed", [
       ...[
         `cat ${service.dataDir}/master.key`,
         `cat ${service.dataDir}/access.json`,
@@ -169,19 +168,3 @@ describe("a claw of before claws were confined", () => {
     test.expect(lstatSync(other).uid).not.toBe(uid);
   });
 });
-
-/** What a terminal of the instance answers to these lines. */
-async function consoleOf(service: ServiceProcess, name: string, lines: readonly string[]): Promise<string> {
-  const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/instances/${name}/console/stream?cols=500`, {
-    headers: { authorization: `Bearer ${service.token}`, "x-claw-tenant": "acme" },
-  });
-  let text = "";
-  socket.on("message", (data: Buffer) => {
-    text += data.toString();
-  });
-  await once(socket, "open");
-  // Without the echo of what is typed.
-  socket.send(Buffer.from(`stty -echo; PS1=; cat > /dev/null <<'END'\nEND\n${lines.join("\n")}\nexit\n`));
-  await once(socket, "close");
-  return text;
-}

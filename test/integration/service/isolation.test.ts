@@ -1,20 +1,20 @@
-import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { WebSocket } from "ws";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { digestToken } from "../../../adapters/identity/tokens.ts";
 import { openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { API_VERSION, type TenantId } from "../../../sdk/contract/index.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { consoleOf } from "../../support/console.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 /** A tenant's token: all that an attacker has here. */
 const TOKEN = "claw_attacker_token";
+const attacker = () => ({ url: service.url, token: TOKEN });
 let service: TestService;
 
 beforeAll(async () => {
@@ -151,12 +151,12 @@ describe("a console of an instance on the control plane's host", () => {
     const [dataDir, agent] = [service.dataDir, await agentOf(mine)];
     if (confinementOf(dataDir).kind === "none") {
       // A checkout that is closed to others, and Node.js in it: then no tenant gets in.
-      await expect(consoleOf("mine", [])).rejects.toThrow("403");
+      await expect(consoleOf(attacker(), "mallory", "mine", [])).rejects.toThrow("403");
       return;
     }
     const folders = { mine: join(dataDir, "tenants/mallory", mine), theirs: join(dataDir, "tenants/victim", theirs) };
     await writeFile(join(folders.theirs, "data/secret.txt"), "theirs");
-    const answer = await consoleOf("mine", [
+    const answer = await consoleOf(attacker(), "mallory", "mine", [
       "id -u",
       "id -G",
       "cat data.txt; echo kept > data.txt; cat data.txt",
@@ -226,19 +226,4 @@ async function running(tenant: string, name: string, spec: object = {}): Promise
 
 async function agentOf(uid: string): Promise<{ pid: number; socket: string }> {
   return JSON.parse(await readFile(join(service.dataDir, "run", uid, "agent.json"), "utf8"));
-}
-
-/** What a terminal of the tenant's answers to these lines. */
-async function consoleOf(name: string, lines: readonly string[]): Promise<string> {
-  const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/instances/${name}/console/stream?cols=500`, {
-    headers: { authorization: `Bearer ${TOKEN}` },
-  });
-  let text = "";
-  socket.on("message", (data: Buffer) => {
-    text += data.toString();
-  });
-  await once(socket, "open");
-  socket.send(Buffer.from(`stty -echo; PS1=; cat > /dev/null <<'END'\nEND\n${lines.join("\n")}\nexit\n`));
-  await once(socket, "close");
-  return text;
 }
