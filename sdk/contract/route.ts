@@ -27,6 +27,12 @@ export interface Route {
   readonly errors?: readonly ErrorCode[];
 }
 
+/** The cursor of a list that is paged by number. */
+export const PageNumberSchema = z
+  .string()
+  .max(6)
+  .regex(/^\d{1,6}$/);
+
 export const idParams = z.object({ id: z.string().max(128).describe("uid or name") });
 
 /** A write of desired state can be asked for as a diff first: it answers 200 and a Preview then, and changes nothing. */

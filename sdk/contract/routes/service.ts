@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
-import { admission, idParams as id, placing, type Route } from "../route.ts";
+import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
 import { ClawTypeListSchema, EmptyRequestSchema, IdentitySchema, ServiceVersionSchema } from "../service.ts";
 
 /** What a plan may run into: any write's refusals. */
@@ -56,11 +56,7 @@ export const serviceRoutes = {
     scope: "authenticated",
     params: id,
     query: z.strictObject({
-      cursor: z
-        .string()
-        .max(6)
-        .regex(/^\d{1,6}$/)
-        .optional(),
+      cursor: PageNumberSchema.optional(),
     }),
     success: 200,
     response: PreviewItemPageSchema,

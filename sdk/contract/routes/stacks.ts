@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idParams as id, type Route } from "../route.ts";
+import { idParams as id, PageNumberSchema, type Route } from "../route.ts";
 import { EmptyRequestSchema } from "../service.ts";
 import {
   StackCancelledSchema,
@@ -45,11 +45,7 @@ export const stackRoutes = {
     params: id,
     query: z.strictObject({
       limit: z.coerce.number().int().min(1).max(500).default(50),
-      cursor: z
-        .string()
-        .max(6)
-        .regex(/^\d{1,6}$/)
-        .optional(),
+      cursor: PageNumberSchema.optional(),
     }),
     success: 200,
     response: StackUpdatePageSchema,
