@@ -1,3 +1,4 @@
+// One file, though a long one: the calls of one provider, which all share its cluster, its rules of naming and how it tells of failures.
 import { setTimeout as delay } from "node:timers/promises";
 import { KubeconfigError } from "../../../service/domain/clusters/kubeconfig.ts";
 import {
