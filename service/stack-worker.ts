@@ -8,7 +8,6 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { keepConfigSchema } from "../adapters/claws/openclaw/config-schemas.ts";
-import { runConfined } from "../adapters/confinement/run-confined.ts";
 import { createCliCommand, findCli, postgresBackend } from "../adapters/engine/cli-command.ts";
 import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
 import type { ResourceProvider } from "../adapters/engine/contract/provider.ts";
@@ -45,7 +44,7 @@ delete process.env["NODE_COMPILE_CACHE"];
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
 const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
-  clusterclaw: () => new ClawProvider(localLauncher, keepConfigSchema(runConfined)),
+  clusterclaw: () => new ClawProvider(localLauncher, keepConfigSchema),
   kubernetes: () => new KubernetesProvider(),
 };
 const providers = new WarmProviderHost({ inProcess });

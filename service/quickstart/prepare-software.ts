@@ -2,7 +2,6 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { createClawTypes } from "../../adapters/claws/claw-types.ts";
 import { keepConfigSchema } from "../../adapters/claws/openclaw/config-schemas.ts";
-import { runConfined } from "../../adapters/confinement/run-confined.ts";
 import { installSoftware } from "../../adapters/providers/clusterclaw/software.ts";
 
 /**
@@ -25,5 +24,5 @@ export async function prepareSoftware(dataDir: string, note: (detail: string) =>
     throw new Error("the OpenClaw type is missing");
   }
   note(`openclaw@${version}`);
-  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version }, keepConfigSchema(runConfined));
+  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version }, keepConfigSchema);
 }

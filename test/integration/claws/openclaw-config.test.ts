@@ -7,7 +7,6 @@ import fc from "fast-check";
 import { describe, it } from "vitest";
 import { installedSchemas, keepConfigSchema } from "../../../adapters/claws/openclaw/config-schemas.ts";
 import { openClawAdapter } from "../../../adapters/claws/openclaw/open-claw-adapter.ts";
-import { runConfined } from "../../../adapters/confinement/run-confined.ts";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
 import type { ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
 import { setAt } from "../../../service/domain/configs/config-path.ts";
@@ -15,7 +14,7 @@ import { resolveConfig } from "../../../service/domain/configs/resolve-config.ts
 import { configOf } from "../../support/claws/config-arbitrary.ts";
 import { OPENCLAW_VERSION, openClawDir, realValidator, softwareDir } from "../../support/claws/open-claw-software.ts";
 
-await keepConfigSchema(runConfined)({ package: "openclaw", cacheDir: softwareDir, dir: await openClawDir() });
+await keepConfigSchema({ package: "openclaw", dir: await openClawDir() });
 const schemaFor = installedSchemas(softwareDir);
 const adapter = openClawAdapter({ schemaFor });
 const program = join(await openClawDir(), "node_modules", "openclaw", "openclaw.mjs");
