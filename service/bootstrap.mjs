@@ -131,9 +131,13 @@ function takeAway(lock) {
   const aside = `${lock}-${randomUUID()}`;
   try {
     renameSync(lock, aside);
-    if (Date.now() - statSync(aside).mtimeMs < LOCK_STALE_MS) linkSync(aside, lock);
+    if (Date.now() - statSync(aside).mtimeMs < LOCK_STALE_MS) {
+      linkSync(aside, lock);
+    }
   } catch (error) {
-    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error;
+    if (error.code !== "ENOENT" && error.code !== "EEXIST") {
+      throw error;
+    }
   } finally {
     rmSync(aside, { force: true });
   }
@@ -149,13 +153,17 @@ async function withSetupLock(work) {
       writeFileSync(lock, String(process.pid), { flag: "wx" });
       break;
     } catch (error) {
-      if (error.code !== "EEXIST") throw error;
+      if (error.code !== "EEXIST") {
+        throw error;
+      }
     }
     const ageMs = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (ageMs > LOCK_STALE_MS) {
       takeAway(lock);
     } else {
-      if (!saidWaiting) say("Another setup is under way: waiting for it …");
+      if (!saidWaiting) {
+        say("Another setup is under way: waiting for it …");
+      }
       saidWaiting = true;
       await new Promise((done) => setTimeout(done, 250));
     }
@@ -185,7 +193,9 @@ function run(node, args) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) {
     process.on(signal, () => {
       // A terminal sends its own signals to the child as well: a second one would mean "at once".
-      if (signal === "SIGTERM" || !process.stdin.isTTY) child.kill(signal);
+      if (signal === "SIGTERM" || !process.stdin.isTTY) {
+        child.kill(signal);
+      }
     });
   }
   child.on("error", (error) => {
@@ -204,13 +214,17 @@ try {
   const node = fetched?.path ?? process.execPath;
   if (!existsSync(node) || !isMarkedInstalled()) {
     await withSetupLock(async () => {
-      if (fetched) await installNode(fetched);
+      if (fetched) {
+        await installNode(fetched);
+      }
       await installDependencies(node);
     });
   }
   run(node, [resolve(root, entry), ...args]);
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
+  if (!(error instanceof SetupError)) {
+    throw error;
+  }
   say(error.message);
   process.exitCode = 1;
 }

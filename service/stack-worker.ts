@@ -140,7 +140,9 @@ process.on("message", (message) => {
   );
   // After the answer, when nobody waits: otherwise the heap grows to several times what is in use.
   void current.then(() => {
-    if (++operations % OPERATIONS_PER_COLLECTION === 0) globalThis.gc?.();
+    if (++operations % OPERATIONS_PER_COLLECTION === 0) {
+      globalThis.gc?.();
+    }
   });
 });
 // The service is gone or wants no more: the operation under way ends first, so that nobody finds the stack half changed.

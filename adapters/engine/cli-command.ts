@@ -50,11 +50,15 @@ export type RunnableCommand = PulumiCommand & { readonly run: Run };
 /** The Pulumi CLI: of PATH, else the one installed here, else installed now. @throws {service.unavailable} when there is none, naming what to do */
 export async function findCli({ installDir, onProgress, version: wanted }: CliInstallation): Promise<PulumiCommand> {
   const onPath = await PulumiCommand.get().catch(() => undefined);
-  if (onPath) return onPath;
+  if (onPath) {
+    return onPath;
+  }
   const version = new SemVer(wanted ?? testedVersion);
   const root = join(installDir, `pulumi-${version}`);
   const installed = await PulumiCommand.get({ root }).catch(() => undefined);
-  if (installed) return installed;
+  if (installed) {
+    return installed;
+  }
   onProgress?.(`installing the Pulumi CLI ${version} in ${root}: none was found on PATH`);
   // Built aside and moved into place: another process never finds half of it.
   const staged = `${root}.${process.pid}`;
@@ -95,13 +99,17 @@ export function createCliCommand(options: CliCommandOptions): PulumiCommand {
       );
     const stack = writtenStack(args);
     const { leases } = options;
-    if (!leases || stack === undefined) return recovering(signal);
+    if (!leases || stack === undefined) {
+      return recovering(signal);
+    }
     const ref = { project: leases.project, stack };
     const settings = { ...leases, signal: signal ?? new AbortController().signal };
     await ensureRow(leases.store, ref);
     return withLease(settings, ref, async (lease, stop) => {
       const result = await recovering(stop, lease);
-      if (args[1] === "rm") await leases.store.removeStack(lease);
+      if (args[1] === "rm") {
+        await leases.store.removeStack(lease);
+      }
       return result;
     });
   };
@@ -114,7 +122,9 @@ const writing = ["up", "refresh", "destroy", "import", "stack import", "stack rm
 /** The stack that a command line writes to. */
 function writtenStack(args: readonly string[]): string | undefined {
   const name = args[0] === "stack" ? `stack ${args[1]}` : (args[0] ?? "");
-  if (!writing.includes(name) || args.includes("--preview-only")) return undefined;
+  if (!writing.includes(name) || args.includes("--preview-only")) {
+    return undefined;
+  }
   return args[1] === "rm" ? args.findLast((arg) => !arg.startsWith("-")) : flagOf(args, "--stack");
 }
 
@@ -125,7 +135,9 @@ function flagOf(args: readonly string[], flag: string): string | undefined {
 
 /** The CLI keeps the state; the row holds the lease, and says whose state it is. */
 async function ensureRow(store: StackStore, ref: StackRef): Promise<void> {
-  if (await store.findStack(ref)) return;
+  if (await store.findStack(ref)) {
+    return;
+  }
   await store.createStack(ref);
   await store.setTags(ref, { [engineTag]: "cli" });
 }
@@ -137,7 +149,9 @@ async function ensureRow(store: StackStore, ref: StackRef): Promise<void> {
 export function postgresBackend(databaseUrl: string, table: string): string {
   const url = new URL(databaseUrl);
   url.protocol = "postgres:";
-  if (!url.searchParams.has("sslmode")) url.searchParams.set("sslmode", "disable");
+  if (!url.searchParams.has("sslmode")) {
+    url.searchParams.set("sslmode", "disable");
+  }
   url.searchParams.set("table", table);
   // Settings that the CLI's driver hands on to the server.
   url.searchParams.set("role", "claw_cli");
@@ -158,9 +172,13 @@ async function recoverStaleLock<T>(
     return await run();
   } catch (error) {
     const stack = flagOf(args, "--stack");
-    if (!(error instanceof ConcurrentUpdateError) || !stack) throw error;
+    if (!(error instanceof ConcurrentUpdateError) || !stack) {
+      throw error;
+    }
     const locks = locksIn(error.message);
-    if (locks.length === 0 || !locks.every((lock) => isStale(lock, lease))) throw error;
+    if (locks.length === 0 || !locks.every((lock) => isStale(lock, lease))) {
+      throw error;
+    }
     onProgress?.(`removing the lock of an ended process on stack '${stack}'`);
     await (cli as RunnableCommand).run(["cancel", "--yes", "--stack", stack], cwd, env);
     return run();
@@ -197,7 +215,9 @@ function locksIn(message: string): Lock[] {
  * from a worker of that machine, which gave no sign of life until the lease ran out. A person's `pulumi up` elsewhere is left alone.
  */
 function isStale({ host, pid }: Lock, lease: StackLease | undefined): boolean {
-  if (host !== hostname()) return lease?.formerHolder?.startsWith(`${host}/`) ?? false;
+  if (host !== hostname()) {
+    return lease?.formerHolder?.startsWith(`${host}/`) ?? false;
+  }
   try {
     process.kill(pid, 0);
   } catch (error) {

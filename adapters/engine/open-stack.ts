@@ -42,7 +42,9 @@ export async function openStack(
   try {
     return { stack: await LocalWorkspace.selectStack(args, workspace), created: false };
   } catch (error) {
-    if (!(error instanceof StackNotFoundError)) throw error;
+    if (!(error instanceof StackNotFoundError)) {
+      throw error;
+    }
     return { stack: await LocalWorkspace.createStack(args, workspace), created: true };
   }
 }

@@ -25,7 +25,9 @@ export function createAdministration({ jobs, storeOf, projectName, cancelGraceMs
     unlock: (stack) =>
       known(stack, async () => {
         const holder = await storeOf(stack.tenantId).breakLease(refOf(stack));
-        if ((await engineOf(storeOf(stack.tenantId), refOf(stack))) === "cli") await jobs.releaseLock(stack);
+        if ((await engineOf(storeOf(stack.tenantId), refOf(stack))) === "cli") {
+          await jobs.releaseLock(stack);
+        }
         return { holder };
       }),
   };

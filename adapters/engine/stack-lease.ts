@@ -22,7 +22,9 @@ export async function withLease<T>(
   ref: StackRef,
   work: (lease: StackLease, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (settings.lease) return work(settings.lease, settings.signal);
+  if (settings.lease) {
+    return work(settings.lease, settings.signal);
+  }
   const { store, holder, leaseTtlSeconds, running } = settings;
   const lease = await store.acquireLease(ref, holder, leaseTtlSeconds);
   const controller = new AbortController();
@@ -30,15 +32,21 @@ export async function withLease<T>(
   let renewedAt = performance.now();
   let renewing = false;
   const heartbeat = setInterval(async () => {
-    if (renewing) return;
+    if (renewing) {
+      return;
+    }
     renewing = true;
     try {
       const { cancelRequested } = await store.renewLease(lease, leaseTtlSeconds);
       renewedAt = performance.now();
-      if (cancelRequested) controller.abort(new Error("the operation was cancelled"));
+      if (cancelRequested) {
+        controller.abort(new Error("the operation was cancelled"));
+      }
     } catch (error) {
       const expired = performance.now() - renewedAt > leaseTtlSeconds * 1000;
-      if (error instanceof LeaseLostError || expired) controller.abort(error);
+      if (error instanceof LeaseLostError || expired) {
+        controller.abort(error);
+      }
     } finally {
       renewing = false;
     }
@@ -75,6 +83,8 @@ export async function cancelHolder(
     await delay(pollMs);
     holder = await store.requestCancel(ref);
   }
-  if (holder !== undefined) await store.breakLease(ref);
+  if (holder !== undefined) {
+    await store.breakLease(ref);
+  }
   return { holder: first, stopped: holder === undefined };
 }

@@ -20,7 +20,9 @@ export function createStateJobs(access: StackAccess): StateJobs {
   const refOf = ({ stack }: TenantStack): StackRef => ({ project: access.projectName, stack });
   const engineOrThrow = async (stack: TenantStack): Promise<StackEngine> => {
     const engine = await engineOf(access.storeOf(stack), refOf(stack));
-    if (engine) return engine;
+    if (engine) {
+      return engine;
+    }
     throw noStack(stack);
   };
   const open = async (stack: TenantStack, command?: PulumiCommand) => (await openStack(stack, noProgram, access, command)).stack;
@@ -31,7 +33,9 @@ export function createStateJobs(access: StackAccess): StateJobs {
       // While an operation runs, what is under way is in the export as such.
       await settleInterrupted(stack, access).catch(ifLocked);
       const opened = await open(stack);
-      if (!showSecrets) return exportSealed(opened);
+      if (!showSecrets) {
+        return exportSealed(opened);
+      }
       const exported = (await opened.exportStack()) as unknown as StackExport;
       // For whoever imports it: a CLI takes no plaintext without a provider, and nobody else has the tenant's passphrase.
       const { salt } = await createPassphrase("");
@@ -62,7 +66,9 @@ export function createStateJobs(access: StackAccess): StateJobs {
         await settleInterrupted(stack, access, lease);
         const source = await exportSealed(await open(stack, await access.engineFor(stack, from, lease)));
         const resources = source.deployment.resources?.length ?? 0;
-        if (from === to) return { from, resources };
+        if (from === to) {
+          return { from, resources };
+        }
         const target = await open(stack, await access.engineFor(stack, to, lease));
         await importInto(target, source);
         const arrived = await exportSealed(target);
@@ -82,7 +88,9 @@ export function createStateJobs(access: StackAccess): StateJobs {
 }
 
 function ifLocked(error: unknown): void {
-  if (!(error instanceof ClawError && error.code === "stack.locked")) throw error;
+  if (!(error instanceof ClawError && error.code === "stack.locked")) {
+    throw error;
+  }
 }
 
 async function noProgram(): Promise<void> {}

@@ -27,7 +27,9 @@ export async function importInto({ name, workspace }: Stack, exported: StackExpo
   try {
     await pulumiCommand.run(["stack", "import", "--file", file, "--stack", name], workDir, envVars);
   } catch (error) {
-    if (!(error instanceof CommandError) || error instanceof ConcurrentUpdateError) throw error;
+    if (!(error instanceof CommandError) || error instanceof ConcurrentUpdateError) {
+      throw error;
+    }
     const problems = problemsIn(error.message);
     throw new ClawError("stack.invalid", `nothing was imported into stack '${name}': ${problems.join("; ")}`, {
       issues: problems.map((message) => ({ path: "deployment", message })),

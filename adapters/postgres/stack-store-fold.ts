@@ -26,10 +26,14 @@ export function foldEntries(entries: readonly JournalEntry[]): FoldedEntries {
         begun.set(entry.operationId, entry.operation);
         break;
       case "end":
-        if (!entry.keepPending) end(entry.operationId);
+        if (!entry.keepPending) {
+          end(entry.operationId);
+        }
         break;
       case "clearPending":
-        for (const operationId of entry.operationIds) end(operationId);
+        for (const operationId of entry.operationIds) {
+          end(operationId);
+        }
         break;
       case "put":
         puts.set(entry.key, entry);
@@ -65,11 +69,19 @@ export function foldResources(resources: readonly StoredResource[]): Pick<Folded
 function referencedUrns(state: ResourceState): Set<string> {
   const urns = new Set<string>([...(state.dependencies ?? []), ...(state.replaceWith ?? [])]);
   for (const dependencies of Object.values(state.propertyDependencies ?? {})) {
-    for (const urn of dependencies) urns.add(urn);
+    for (const urn of dependencies) {
+      urns.add(urn);
+    }
   }
-  if (state.parent) urns.add(state.parent);
-  if (state.deletedWith) urns.add(state.deletedWith);
+  if (state.parent) {
+    urns.add(state.parent);
+  }
+  if (state.deletedWith) {
+    urns.add(state.deletedWith);
+  }
   // A provider reference is `URN::ID`, and the URN's name may itself hold "::".
-  if (state.provider) urns.add(state.provider.slice(0, state.provider.lastIndexOf("::")));
+  if (state.provider) {
+    urns.add(state.provider.slice(0, state.provider.lastIndexOf("::")));
+  }
   return urns;
 }

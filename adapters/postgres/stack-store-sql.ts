@@ -63,7 +63,9 @@ export async function fence(client: PoolClient, lease: StackLease): Promise<{ st
     [lease.ref.project, lease.ref.stack, lease.fencingToken],
   );
   const row = fenced.rows[0];
-  if (!row) throw new LeaseLostError(lease.ref);
+  if (!row) {
+    throw new LeaseLostError(lease.ref);
+  }
   return { stackId: row.id, serial: Number(row.serial) };
 }
 
@@ -72,7 +74,9 @@ export async function stackIdOf(client: PoolClient, ref: StackRef): Promise<stri
     ref.project,
     ref.stack,
   ]);
-  if (!found.rows[0]) throw new StackMissingError(ref);
+  if (!found.rows[0]) {
+    throw new StackMissingError(ref);
+  }
   return found.rows[0].id;
 }
 
@@ -87,7 +91,9 @@ export async function setColumn(
     ref.stack,
     JSON.stringify(value),
   ]);
-  if (!updated.rowCount) throw new StackMissingError(ref);
+  if (!updated.rowCount) {
+    throw new StackMissingError(ref);
+  }
 }
 
 export async function writeDeployment(

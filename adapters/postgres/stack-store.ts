@@ -58,7 +58,9 @@ export class PostgresStackStore implements StackStore {
         [ref.project, ref.stack, secretsProvider === undefined ? null : JSON.stringify(secretsProvider)],
       );
       const row = created.rows[0];
-      if (!row) throw new StackExistsError(ref);
+      if (!row) {
+        throw new StackExistsError(ref);
+      }
       return toStack(ref, row);
     });
   }
@@ -111,7 +113,9 @@ export class PostgresStackStore implements StackStore {
     await this.#transaction(async (client) => {
       const { stackId } = await fence(client, lease);
       const taken = await client.query(`select from engine_stacks where project = $1 and stack = $2`, [to.project, to.stack]);
-      if (taken.rowCount) throw new StackExistsError(to);
+      if (taken.rowCount) {
+        throw new StackExistsError(to);
+      }
       await client.query(`update engine_stacks set project = $2, stack = $3 where id = $1`, [stackId, to.project, to.stack]);
       await writeDeployment(client, stackId, checkpoint.resources, checkpoint.pending);
     });
@@ -120,7 +124,9 @@ export class PostgresStackStore implements StackStore {
 
   async setSecretsProvider(target: StackLease | StackRef, provider: SecretsProvider): Promise<void> {
     await this.#transaction(async (client) => {
-      if ("fencingToken" in target) await fence(client, target);
+      if ("fencingToken" in target) {
+        await fence(client, target);
+      }
       await setColumn(client, "ref" in target ? target.ref : target, "secrets_provider", provider);
     });
   }
@@ -140,7 +146,9 @@ export class PostgresStackStore implements StackStore {
         [ref.project, ref.stack],
       );
       const row = stack.rows[0];
-      if (!row) throw new StackMissingError(ref);
+      if (!row) {
+        throw new StackMissingError(ref);
+      }
       const loaded = urns
         ? await client.query<ResourceRow>({ name: "claw-load-closure", text: loadClosureSql, values: [row.id, urns] })
         : await client.query<ResourceRow>(`select key, ord, state from engine_resources where stack_id = $1 order by ord`, [row.id]);
@@ -190,9 +198,13 @@ export class PostgresStackStore implements StackStore {
       const batch = queue.splice(0);
       try {
         const serial = await this.#commitNow(lease, foldEntries(batch.flatMap((queued) => queued.entries)));
-        for (const queued of batch) queued.resolve(serial);
+        for (const queued of batch) {
+          queued.resolve(serial);
+        }
       } catch (error) {
-        for (const queued of batch) queued.reject(error);
+        for (const queued of batch) {
+          queued.reject(error);
+        }
       }
     }
     this.#queues.delete(lease.fencingToken);
@@ -220,7 +232,9 @@ export class PostgresStackStore implements StackStore {
         ],
       });
       const row = written.rows[0];
-      if (!row) throw new LeaseLostError(lease.ref);
+      if (!row) {
+        throw new LeaseLostError(lease.ref);
+      }
       return Number(row.serial);
     });
   }
@@ -246,12 +260,16 @@ export class PostgresStackStore implements StackStore {
         [ref.project, ref.stack, holder, ttlSeconds],
       );
       const row = taken.rows[0];
-      if (row) return { ref, holder, fencingToken: Number(row.lease_token), ...(row.former_holder && { formerHolder: row.former_holder }) };
+      if (row) {
+        return { ref, holder, fencingToken: Number(row.lease_token), ...(row.former_holder && { formerHolder: row.former_holder }) };
+      }
       const held = await client.query<{ lease_holder: string | null }>(
         `select lease_holder from engine_stacks where project = $1 and stack = $2`,
         [ref.project, ref.stack],
       );
-      if (!held.rows[0]) throw new StackMissingError(ref);
+      if (!held.rows[0]) {
+        throw new StackMissingError(ref);
+      }
       throw new StackLockedError(ref, held.rows[0].lease_holder ?? "another worker");
     });
   }
@@ -263,7 +281,9 @@ export class PostgresStackStore implements StackStore {
          where project = $1 and stack = $2 and lease_token = $3 and lease_holder is not null returning cancel_requested`,
         [lease.ref.project, lease.ref.stack, lease.fencingToken, ttlSeconds],
       );
-      if (!renewed.rows[0]) throw new LeaseLostError(lease.ref);
+      if (!renewed.rows[0]) {
+        throw new LeaseLostError(lease.ref);
+      }
       return { cancelRequested: renewed.rows[0].cancel_requested };
     });
   }
@@ -298,8 +318,12 @@ export class PostgresStackStore implements StackStore {
         [ref.project, ref.stack],
       );
       const row = former.rows[0];
-      if (!row) throw new StackMissingError(ref);
-      if (row.lease_holder === null) return undefined;
+      if (!row) {
+        throw new StackMissingError(ref);
+      }
+      if (row.lease_holder === null) {
+        return undefined;
+      }
       await client.query(
         `update engine_stacks set lease_holder = null, lease_expires_at = null, cancel_requested = false,
                 lease_token = nextval('engine_fencing_tokens') where id = $1`,
@@ -317,7 +341,9 @@ export class PostgresStackStore implements StackStore {
         [ref.project, ref.stack, entry.endTime],
       );
       const row = numbered.rows[0];
-      if (!row) throw new StackMissingError(ref);
+      if (!row) {
+        throw new StackMissingError(ref);
+      }
       await client.query(`insert into engine_history (stack_id, version, entry) values ($1, $2, $3)`, [
         row.id,
         row.history_version,

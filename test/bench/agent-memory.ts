@@ -21,7 +21,9 @@ export async function agentMemory(): Promise<Figure[]> {
       const { metadata } = await claw.instances.create(anEcho(name));
       const isRunning = async () => (await claw.instances.get(name)).status.phase === "Running";
       for (const deadline = Date.now() + START_TIMEOUT_MS; !(await isRunning()); await delay(100)) {
-        if (Date.now() > deadline) throw new Error(`the claw '${name}' does not run`);
+        if (Date.now() > deadline) {
+          throw new Error(`the claw '${name}' does not run`);
+        }
       }
       // What a start leaves behind is collected by then.
       await delay(SETTLE_MS);

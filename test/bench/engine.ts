@@ -27,7 +27,9 @@ export async function bench(): Promise<Figure[]> {
     await engine.seed("warm", 10);
     await engine.preview("warm", range(10));
     const costs: Costs = new Map();
-    for (const size of FULL_SIZES) figures.push(...(await wholeStack(engine, size, costs)));
+    for (const size of FULL_SIZES) {
+      figures.push(...(await wholeStack(engine, size, costs)));
+    }
     figures.push(...(await atOnce(engine, database.url)));
     figures.push(...(await memory(database.url)));
     for (const size of CHANGE_SIZES) {
@@ -77,7 +79,9 @@ async function atOnce(engine: Engine, databaseUrl: string): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const size of FULL_SIZES) {
       const stackOf = (index: number) => `full-${size}-${index}`;
-      for (const index of workers.keys()) await engine.seed(stackOf(index), size);
+      for (const index of workers.keys()) {
+        await engine.seed(stackOf(index), size);
+      }
       for (const operation of operationNames) {
         const startedMs = performance.now();
         const costs = await Promise.all(workers.map((worker, index) => ask(worker, { operation, stack: stackOf(index), size })));
@@ -89,7 +93,9 @@ async function atOnce(engine: Engine, databaseUrl: string): Promise<Figure[]> {
     }
     return figures;
   } finally {
-    for (const worker of workers) worker.kill();
+    for (const worker of workers) {
+      worker.kill();
+    }
   }
 }
 
@@ -131,7 +137,9 @@ async function memory(databaseUrl: string): Promise<Figure[]> {
 /** Wall time alone: the CLI's processes are not ours to count. */
 async function besideCli(engine: Engine, costs: Costs): Promise<Figure[]> {
   const cli = await openCli(engine).catch(() => undefined);
-  if (!cli) return [];
+  if (!cli) {
+    return [];
+  }
   const times = (name: string, theirs: Cost, of: string) => theirs.wallMs / (costs.get(`${name} ${of}`)?.wallMs ?? 0);
   try {
     const figures: Figure[] = [];
@@ -166,7 +174,9 @@ async function besideCli(engine: Engine, costs: Costs): Promise<Figure[]> {
 /** The first of several rounds warms up. */
 async function median(rounds: number, work: (round: number) => Promise<unknown>): Promise<Cost> {
   const costs: Cost[] = [];
-  for (let round = 0; round <= rounds; round++) costs.push(await measure(() => work(round)));
+  for (let round = 0; round <= rounds; round++) {
+    costs.push(await measure(() => work(round)));
+  }
   const warm = rounds === 0 ? costs : costs.slice(1);
   return {
     wallMs: percentile(

@@ -81,7 +81,9 @@ async function costsOf(size: number): Promise<Readonly<Record<string, Cost>>> {
     const settled = async () => {
       for (const deadline = Date.now() + SETTLE_TIMEOUT_MS; Date.now() < deadline; await delay(50)) {
         const { rows: left } = await rows.query("select 1 from instances where generation > observed_generation limit 1");
-        if (left.length === 0) return;
+        if (left.length === 0) {
+          return;
+        }
       }
       throw new Error(`the fleet of ${size} has not settled`);
     };

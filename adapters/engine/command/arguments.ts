@@ -182,12 +182,18 @@ export function parseArguments(args: readonly string[]): ParsedCommand {
       positionals.push(word);
       continue;
     }
-    if (!word.startsWith("--")) throw new CommandFailure(ExitCode.Failed, `unknown shorthand flag in ${word}`);
+    if (!word.startsWith("--")) {
+      throw new CommandFailure(ExitCode.Failed, `unknown shorthand flag in ${word}`);
+    }
     const [flag, attached] = splitFlag(word);
     const kind = Object.hasOwn(kinds, flag) ? kinds[flag] : undefined;
-    if (kind === undefined) throw refusal(flag, refusals);
+    if (kind === undefined) {
+      throw refusal(flag, refusals);
+    }
     const value = attached ?? (kind === "bool" ? "true" : rest[++index]);
-    if (value === undefined) throw new CommandFailure(ExitCode.Failed, `flag needs an argument: --${flag}`);
+    if (value === undefined) {
+      throw new CommandFailure(ExitCode.Failed, `flag needs an argument: --${flag}`);
+    }
     if (kind === "bool" && value !== "true" && value !== "false") {
       throw new CommandFailure(ExitCode.Failed, `invalid argument "${value}" for "--${flag}" flag: true or false`);
     }
@@ -215,7 +221,9 @@ export function parseArguments(args: readonly string[]): ParsedCommand {
 function commandOf(args: readonly string[]): { name: CommandName; rest: readonly string[] } {
   for (const words of [3, 2, 1]) {
     const name = args.slice(0, words).join(" ");
-    if (args.length >= words && Object.hasOwn(specs, name)) return { name: name as CommandName, rest: args.slice(words) };
+    if (args.length >= words && Object.hasOwn(specs, name)) {
+      return { name: name as CommandName, rest: args.slice(words) };
+    }
   }
   const [first = "", second] = args;
   const isGroup = Object.keys(specs).some((name) => name.startsWith(`${first} `));

@@ -68,17 +68,25 @@ export function parseExport(text: string): Deployment {
     const list = unknown.join(", ");
     throw new CommandFailure(ExitCode.Failed, `this stack's deployment needs support for the following features: ${list}`);
   }
-  if (!exported.deployment) throw new CommandFailure(ExitCode.Failed, "the file holds no deployment");
+  if (!exported.deployment) {
+    throw new CommandFailure(ExitCode.Failed, "the file holds no deployment");
+  }
   for (const state of exported.deployment.resources ?? []) {
     const problem = formProblem(state);
-    if (problem) throw new CommandFailure(ExitCode.Failed, `could not deserialize deployment: ${problem}`);
+    if (problem) {
+      throw new CommandFailure(ExitCode.Failed, `could not deserialize deployment: ${problem}`);
+    }
   }
   return exported.deployment;
 }
 
 function formProblem({ urn, type, custom, id }: ResourceState): string | undefined {
-  if (!urn) return "resource missing required 'urn' field";
-  if (!type) return `resource '${urn}' missing required 'type' field`;
+  if (!urn) {
+    return "resource missing required 'urn' field";
+  }
+  if (!type) {
+    return `resource '${urn}' missing required 'type' field`;
+  }
   return !custom && id ? `resource '${urn}' has 'custom' false but non-empty ID` : undefined;
 }
 
@@ -116,14 +124,20 @@ export function renameState(state: ResourceState, from: { stack: string; project
   const old = `urn:pulumi:${from.stack}::${from.project}::`;
   const rootSuffix = `::pulumi:pulumi:Stack::${from.project}-${from.stack}`;
   const renameUrn = (urn: string): string => {
-    if (!urn.startsWith(old)) return urn;
+    if (!urn.startsWith(old)) {
+      return urn;
+    }
     const renamed = `urn:pulumi:${to}::${urn.slice(`urn:pulumi:${from.stack}::`.length)}`;
     return renamed.endsWith(rootSuffix) ? `${renamed.slice(0, -from.stack.length)}${to}` : renamed;
   };
   // In values only resource references are renamed: any other text that looks like a URN is the program's own.
   const renameValue = (value: PropertyValue): PropertyValue => {
-    if (Array.isArray(value)) return value.map(renameValue);
-    if (value === null || typeof value !== "object") return value;
+    if (Array.isArray(value)) {
+      return value.map(renameValue);
+    }
+    if (value === null || typeof value !== "object") {
+      return value;
+    }
     const entries = Object.entries(value).map(([key, item]) => [key, renameValue(item)] as const);
     const renamed = Object.fromEntries(entries);
     const { urn } = value;

@@ -21,12 +21,18 @@ export async function configList(ctx: CommandContext): Promise<void> {
   const shown = Object.entries(stack.config)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, stored]) => {
-      if (stored.secure && !secrets) return [key, { secret: true }] as const;
+      if (stored.secure && !secrets) {
+        return [key, { secret: true }] as const;
+      }
       const value = secrets ? revealConfigValue(stored, secrets) : stored.value;
       return [key, { value, ...(stored.object && { objectValue: JSON.parse(value) }), secret: stored.secure }] as const;
     });
-  if (ctx.command.bool("json")) return printJson(ctx, Object.fromEntries(shown));
-  for (const [key, entry] of shown) ctx.out(`${key}  ${"value" in entry ? entry.value : "[secret]"}\n`);
+  if (ctx.command.bool("json")) {
+    return printJson(ctx, Object.fromEntries(shown));
+  }
+  for (const [key, entry] of shown) {
+    ctx.out(`${key}  ${"value" in entry ? entry.value : "[secret]"}\n`);
+  }
 }
 
 export async function configGet(ctx: CommandContext): Promise<void> {
@@ -35,11 +41,15 @@ export async function configGet(ctx: CommandContext): Promise<void> {
   const { key, path } = targetOf(ctx, project.name, shownKey);
   const stored = Object.hasOwn(stack.config, key) ? stack.config[key] : undefined;
   const missing = new CommandFailure(ExitCode.Failed, `configuration key '${shownKey}' not found for stack '${ref.stack}'`);
-  if (!stored) throw missing;
+  if (!stored) {
+    throw missing;
+  }
   const plain = stored.secure ? revealConfigValue(stored, await openSecrets(ctx, stack)) : stored.value;
   const isWhole = path.length === 0;
   const found = isWhole ? { text: plain, object: stored.object ? JSON.parse(plain) : undefined } : stored.object && valueAt(plain, path);
-  if (!found) throw missing;
+  if (!found) {
+    throw missing;
+  }
   if (!ctx.command.bool("json")) {
     ctx.out(`${found.text}\n`);
     return;
@@ -81,7 +91,9 @@ export async function configSetAll(ctx: CommandContext): Promise<void> {
   for (const kind of ["plaintext", "secret"] as const) {
     for (const pair of command.list(kind)) {
       const equals = pair.indexOf("=");
-      if (equals < 1) throw new CommandFailure(ExitCode.Failed, `config value must be in the form 'key=value': ${pair}`);
+      if (equals < 1) {
+        throw new CommandFailure(ExitCode.Failed, `config value must be in the form 'key=value': ${pair}`);
+      }
       const target = targetOf(ctx, project.name, pair.slice(0, equals));
       config = withConfigValue(config, target, pair.slice(equals + 1), kind === "secret", secrets);
     }
@@ -111,7 +123,9 @@ export async function configRemove(ctx: CommandContext): Promise<void> {
 export async function configRefresh(ctx: CommandContext): Promise<void> {
   const { ref } = await existingStack(ctx);
   const [latest] = await ctx.store.listHistory(ref, 1);
-  if (!latest) throw new CommandFailure(ExitCode.Failed, "getting latest configuration: no previous deployment");
+  if (!latest) {
+    throw new CommandFailure(ExitCode.Failed, "getting latest configuration: no previous deployment");
+  }
   const config = Object.fromEntries(
     Object.entries(latest.config).map(([key, { value, secret, object }]) => [key, { value, secure: secret, ...(object && { object }) }]),
   );

@@ -16,7 +16,9 @@ export function qualifyKey(project: string, key: string): string {
 export function splitConfigPath(project: string, text: string): { key: string; path: PropertyPath } {
   const colon = text.indexOf(":");
   const [first, ...path] = findPath(colon < 0 ? text : text.slice(colon + 1)) ?? [];
-  if (typeof first !== "string") throw invalid(`invalid config key path "${text}"`);
+  if (typeof first !== "string") {
+    throw invalid(`invalid config key path "${text}"`);
+  }
   return { key: qualifyKey(project, colon < 0 ? first : `${text.slice(0, colon)}:${first}`), path };
 }
 
@@ -40,12 +42,16 @@ export function withConfigValue(
 
 export function withoutConfigValue(config: StoredConfig, target: { key: string; path: PropertyPath }): StoredConfig {
   const existing = config[target.key];
-  if (!existing) return config;
+  if (!existing) {
+    return config;
+  }
   if (target.path.length === 0) {
     const { [target.key]: _removed, ...others } = config;
     return others;
   }
-  if (!existing.object) return config;
+  if (!existing.object) {
+    return config;
+  }
   const root = JSON.parse(existing.value) as Json;
   removeAt(root, target.path);
   return { ...config, [target.key]: objectValue(root) };
@@ -53,8 +59,12 @@ export function withoutConfigValue(config: StoredConfig, target: { key: string; 
 
 /** The value in clear; objects as compact JSON with their secrets opened. */
 export function revealConfigValue(value: ConfigValue, secrets: SecretsManager): string {
-  if (!value.secure) return value.value;
-  if (!value.object) return secrets.decrypt(value.value);
+  if (!value.secure) {
+    return value.value;
+  }
+  if (!value.object) {
+    return secrets.decrypt(value.value);
+  }
   return JSON.stringify(mapSecure(JSON.parse(value.value), (ciphertext) => secrets.decrypt(ciphertext)));
 }
 
@@ -62,17 +72,26 @@ export function revealConfigValue(value: ConfigValue, secrets: SecretsManager): 
 export function valueAt(revealed: string, path: PropertyPath): { text: string; object?: Json } | undefined {
   let at: Json | undefined = JSON.parse(revealed) as Json;
   for (const step of path) {
-    if (Array.isArray(at)) at = typeof step === "number" ? at[step] : undefined;
-    else at = at !== null && typeof at === "object" ? at[String(step)] : undefined;
-    if (at === undefined) return undefined;
+    if (Array.isArray(at)) {
+      at = typeof step === "number" ? at[step] : undefined;
+    } else {
+      at = at !== null && typeof at === "object" ? at[String(step)] : undefined;
+    }
+    if (at === undefined) {
+      return undefined;
+    }
   }
-  if (at !== null && typeof at === "object") return { text: JSON.stringify(at), object: at };
+  if (at !== null && typeof at === "object") {
+    return { text: JSON.stringify(at), object: at };
+  }
   return { text: typeof at === "string" ? at : JSON.stringify(at) };
 }
 
 /** Whether the value at a path of a stored object is, or holds, a secret. */
 export function isSecureAt(value: ConfigValue, path: PropertyPath): boolean {
-  if (!value.object || path.length === 0) return value.secure;
+  if (!value.object || path.length === 0) {
+    return value.secure;
+  }
   const found = valueAt(value.value, path);
   return found?.object !== undefined && objectValue(found.object).secure;
 }
@@ -87,31 +106,49 @@ export function objectValue(root: Json): ConfigValue {
 }
 
 function mapSecure(value: Json, map: (ciphertext: string) => Json): Json {
-  if (Array.isArray(value)) return value.map((item) => mapSecure(item, map));
-  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) {
+    return value.map((item) => mapSecure(item, map));
+  }
+  if (value === null || typeof value !== "object") {
+    return value;
+  }
   const keys = Object.keys(value);
-  if (keys.length === 1 && typeof value["secure"] === "string") return map(value["secure"]);
+  if (keys.length === 1 && typeof value["secure"] === "string") {
+    return map(value["secure"]);
+  }
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapSecure(item, map)]));
 }
 
 /** Inside an object, text that is a whole number or a boolean becomes one, as Pulumi does. */
 function typedLeaf(text: string): Json {
-  if (text === "true" || text === "false") return text === "true";
-  if (/^(0|-?[1-9]\d*)$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  if (text === "true" || text === "false") {
+    return text === "true";
+  }
+  if (/^(0|-?[1-9]\d*)$/.test(text) && Number.isSafeInteger(Number(text))) {
+    return Number(text);
+  }
   return text;
 }
 
 function setAt(root: Json | undefined, path: PropertyPath, leaf: Json, shown: string): Json {
   const [step, ...rest] = path;
-  if (step === undefined) return leaf;
+  if (step === undefined) {
+    return leaf;
+  }
   if (typeof step === "number") {
     const list = root === undefined ? [] : root;
-    if (!Array.isArray(list)) throw invalid(`${shown}: expected an array`);
-    if (step > list.length) throw invalid(`${shown}: array index out of range`);
+    if (!Array.isArray(list)) {
+      throw invalid(`${shown}: expected an array`);
+    }
+    if (step > list.length) {
+      throw invalid(`${shown}: array index out of range`);
+    }
     return list.toSpliced(step, 1, setAt(list[step], rest, leaf, `${shown}[${step}]`));
   }
   const map = root === undefined ? {} : root;
-  if (map === null || typeof map !== "object" || Array.isArray(map)) throw invalid(`${shown}: expected a map`);
+  if (map === null || typeof map !== "object" || Array.isArray(map)) {
+    throw invalid(`${shown}: expected a map`);
+  }
   if (step === "secure" && rest.length === 0 && typeof leaf === "string" && Object.keys(map).length === 0) {
     throw invalid('maps with the single key "secure" are reserved');
   }
@@ -120,12 +157,17 @@ function setAt(root: Json | undefined, path: PropertyPath, leaf: Json, shown: st
 
 function removeAt(root: Json, path: PropertyPath): void {
   const parent = path.slice(0, -1).reduce<Json | undefined>((at, step) => {
-    if (Array.isArray(at)) return typeof step === "number" ? at[step] : undefined;
+    if (Array.isArray(at)) {
+      return typeof step === "number" ? at[step] : undefined;
+    }
     return at !== null && typeof at === "object" ? at[String(step)] : undefined;
   }, root);
   const last = path.at(-1);
-  if (Array.isArray(parent) && typeof last === "number") parent.splice(last, 1);
-  else if (parent !== null && typeof parent === "object" && !Array.isArray(parent)) delete parent[String(last)];
+  if (Array.isArray(parent) && typeof last === "number") {
+    parent.splice(last, 1);
+  } else if (parent !== null && typeof parent === "object" && !Array.isArray(parent)) {
+    delete parent[String(last)];
+  }
 }
 
 function invalid(message: string): CommandFailure {

@@ -30,7 +30,9 @@ export class SelectedStacks {
     this.#byDirectory.delete(directory);
     this.#byDirectory.set(directory, stack);
     const oldest = this.#byDirectory.keys().next().value;
-    if (this.#byDirectory.size > selectionsKept && oldest !== undefined) this.#byDirectory.delete(oldest);
+    if (this.#byDirectory.size > selectionsKept && oldest !== undefined) {
+      this.#byDirectory.delete(oldest);
+    }
   }
   get(directory: string): string | undefined {
     return this.#byDirectory.get(directory);
@@ -46,7 +48,9 @@ export interface StackContext {
 export async function stackRef(ctx: CommandContext, positional?: string): Promise<StackContext> {
   const project = await loadProject(ctx.cwd);
   const name = positional ?? ctx.command.value("stack") ?? ctx.selected.get(ctx.cwd);
-  if (name === undefined || name === "") throw new CommandFailure(ExitCode.Failed, "no stack selected; pass --stack");
+  if (name === undefined || name === "") {
+    throw new CommandFailure(ExitCode.Failed, "no stack selected; pass --stack");
+  }
   return { project, ref: toRef(project, name) };
 }
 
@@ -68,7 +72,9 @@ export function toRef(project: ProjectSettings, name: string): StackRef {
 
 export async function findStack(ctx: CommandContext, ref: StackRef): Promise<StoredStack> {
   const stack = await ctx.store.findStack(ref);
-  if (!stack) throw new CommandFailure(ExitCode.StackMissing, `no stack named '${ref.stack}' found`);
+  if (!stack) {
+    throw new CommandFailure(ExitCode.StackMissing, `no stack named '${ref.stack}' found`);
+  }
   return stack;
 }
 
@@ -79,7 +85,9 @@ export async function existingStack(ctx: CommandContext, positional?: string): P
 
 /** The stack's secrets manager; a stack that came without one gets the default. */
 export async function openSecrets(ctx: CommandContext, stack: StoredStack): Promise<StackSecrets> {
-  if (stack.secretsProvider) return ctx.secrets.open(stack.secretsProvider, ctx.env);
+  if (stack.secretsProvider) {
+    return ctx.secrets.open(stack.secretsProvider, ctx.env);
+  }
   const created = await ctx.secrets.create(undefined, ctx.env);
   await ctx.store.setSecretsProvider(stack.ref, created.provider);
   return created;

@@ -83,25 +83,39 @@ export class OperationDisplay {
 
   show(event: EngineEvent): void {
     const { resOutputsEvent, resOpFailedEvent, diagnosticEvent } = event as Record<string, { metadata: StepMetadata }>;
-    if (resOutputsEvent) this.#showStep(resOutputsEvent.metadata);
-    if (resOpFailedEvent) this.#line(resOpFailedEvent.metadata, `${resOpFailedEvent.metadata.op} failed`);
-    if (diagnosticEvent) this.#diagnostics.push(diagnosticEvent as unknown as Diagnostic);
+    if (resOutputsEvent) {
+      this.#showStep(resOutputsEvent.metadata);
+    }
+    if (resOpFailedEvent) {
+      this.#line(resOpFailedEvent.metadata, `${resOpFailedEvent.metadata.op} failed`);
+    }
+    if (diagnosticEvent) {
+      this.#diagnostics.push(diagnosticEvent as unknown as Diagnostic);
+    }
   }
 
   finish(result: OperationResult): void {
     this.#showDiagnostics();
     if (this.#outputs && !this.#ctx.command.bool("suppress-outputs") && Object.keys(this.#outputs).length > 0) {
       this.#ctx.out("Outputs:\n");
-      for (const [key, value] of Object.entries(this.#outputs)) this.#ctx.out(`    ${key}: ${shown(value)}\n`);
+      for (const [key, value] of Object.entries(this.#outputs)) {
+        this.#ctx.out(`    ${key}: ${shown(value)}\n`);
+      }
       this.#ctx.out("\n");
     }
     this.#ctx.out("Resources:\n");
     for (const [op, count] of Object.entries(result.changes)) {
-      if (op !== "same") this.#ctx.out(`    ${symbols[op] ?? "  "}${count} ${this.#dryRun ? `to ${op}` : (past[op] ?? op)}\n`);
+      if (op !== "same") {
+        this.#ctx.out(`    ${symbols[op] ?? "  "}${count} ${this.#dryRun ? `to ${op}` : (past[op] ?? op)}\n`);
+      }
     }
     const unchanged = result.changes["same"] ?? 0;
-    if (unchanged > 0) this.#ctx.out(`    ${unchanged} unchanged\n`);
-    if (this.#dryRun) return;
+    if (unchanged > 0) {
+      this.#ctx.out(`    ${unchanged} unchanged\n`);
+    }
+    if (this.#dryRun) {
+      return;
+    }
     this.#ctx.out(`\nDuration: ${Math.ceil((performance.now() - this.#startedAt) / 1000)}s\n`);
     if (this.#kind === "destroy" && result.result === "succeeded" && this.#ctx.command.list("target").length === 0) {
       this.#ctx.out(
@@ -112,15 +126,25 @@ export class OperationDisplay {
   }
 
   #showStep(metadata: StepMetadata): void {
-    if (metadata.type === "pulumi:pulumi:Stack" && metadata.new?.outputs) this.#outputs = metadata.new.outputs;
-    if (metadata.op === "same" || metadata.type.startsWith("pulumi:providers:")) return;
+    if (metadata.type === "pulumi:pulumi:Stack" && metadata.new?.outputs) {
+      this.#outputs = metadata.new.outputs;
+    }
+    if (metadata.op === "same" || metadata.type.startsWith("pulumi:providers:")) {
+      return;
+    }
     const step = `${metadata.op} ${metadata.urn}`;
-    if (this.#told.has(step)) return;
+    if (this.#told.has(step)) {
+      return;
+    }
     this.#told.add(step);
     this.#line(metadata, this.#dryRun ? metadata.op : (past[metadata.op] ?? metadata.op));
     const isCreate = metadata.op === "create" || metadata.op === "import";
-    if (isCreate && !this.#ctx.command.bool("diff")) return;
-    for (const line of propertyLines(metadata)) this.#ctx.out(`      ${line}\n`);
+    if (isCreate && !this.#ctx.command.bool("diff")) {
+      return;
+    }
+    for (const line of propertyLines(metadata)) {
+      this.#ctx.out(`      ${line}\n`);
+    }
   }
 
   #line(metadata: StepMetadata, verb: string): void {
@@ -131,7 +155,9 @@ export class OperationDisplay {
     const wanted = this.#diagnostics.filter(
       ({ severity, ephemeral }) => !ephemeral && (severity !== "debug" || this.#ctx.command.bool("debug")),
     );
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) {
+      return;
+    }
     this.#ctx.out("\nDiagnostics:\n");
     const byUrn = Map.groupBy(wanted, ({ urn }) => urn ?? "");
     for (const [urn, diagnostics] of byUrn) {
@@ -152,7 +178,9 @@ function propertyLines({ op, old, new: fresh, detailedDiff, diffs }: StepMetadat
   if (op === "create" || op === "import") {
     return Object.entries(fresh?.inputs ?? {}).map(([key, value]) => `+ ${key}: ${shown(value)}`);
   }
-  if (op !== "update" && op !== "replace" && op !== "refresh") return [];
+  if (op !== "update" && op !== "replace" && op !== "refresh") {
+    return [];
+  }
   const before = old?.inputs ?? {};
   const after = fresh?.inputs ?? {};
   const paths = Object.keys(detailedDiff ?? {});
@@ -162,22 +190,34 @@ function propertyLines({ op, old, new: fresh, detailedDiff, diffs }: StepMetadat
     const was = valueAt(isInput ? before : (old?.outputs ?? {}), path);
     const is = valueAt(after, path);
     const note = detailedDiff?.[path]?.diffKind.endsWith("-replace") ? " [replaces]" : "";
-    if (was === undefined) return `+ ${path}: ${shown(is)}${note}`;
-    if (is === undefined) return `- ${path}: ${shown(was)}${note}`;
+    if (was === undefined) {
+      return `+ ${path}: ${shown(is)}${note}`;
+    }
+    if (is === undefined) {
+      return `- ${path}: ${shown(was)}${note}`;
+    }
     return `~ ${path}: ${shown(was)} => ${shown(is)}${note}`;
   });
 }
 
 function shown(value: PropertyValue | undefined): string {
-  if (value === undefined) return "(none)";
+  if (value === undefined) {
+    return "(none)";
+  }
   return JSON.stringify(readable(maskSecrets(value)))
     .replaceAll('"[secret]"', "[secret]")
     .replaceAll('"[unknown]"', "[unknown]");
 }
 
 function readable(value: PropertyValue): PropertyValue {
-  if (typeof value === "string") return isUnknown(value) ? "[unknown]" : value;
-  if (Array.isArray(value)) return value.map(readable);
-  if (value === null || typeof value !== "object") return value;
+  if (typeof value === "string") {
+    return isUnknown(value) ? "[unknown]" : value;
+  }
+  if (Array.isArray(value)) {
+    return value.map(readable);
+  }
+  if (value === null || typeof value !== "object") {
+    return value;
+  }
   return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (key === signatureKey ? [] : [[key, readable(item)]])));
 }

@@ -168,8 +168,12 @@ export class EmbeddedCommand {
 }
 
 function toFailure(cause: unknown): CommandFailure {
-  if (cause instanceof CommandFailure) return cause;
-  if (cause instanceof StackMissingError) return new CommandFailure(ExitCode.StackMissing, cause.message);
+  if (cause instanceof CommandFailure) {
+    return cause;
+  }
+  if (cause instanceof StackMissingError) {
+    return new CommandFailure(ExitCode.StackMissing, cause.message);
+  }
   if (cause instanceof StackExistsError || cause instanceof StackLockedError) {
     return new CommandFailure(ExitCode.Failed, cause.message);
   }

@@ -28,7 +28,9 @@ export class EventStream {
   constructor(eventLog: string | undefined, options: EventStreamOptions) {
     this.#options = options;
     this.#received = Promise.resolve();
-    if (eventLog === undefined) return;
+    if (eventLog === undefined) {
+      return;
+    }
     if (!eventLog.startsWith("tcp://")) {
       throw new CommandFailure(ExitCode.Failed, `--event-log ${eventLog}: only tcp://host:port is supported`);
     }
@@ -41,12 +43,16 @@ export class EventStream {
   }
 
   emit(event: EngineEvent): void {
-    if (this.#ended) return;
+    if (this.#ended) {
+      return;
+    }
     // Consumers wait for the cancel event and read nothing behind it.
     this.#ended = "cancelEvent" in event;
     this.#options.display(event);
     const shown = this.#call && this.#options.shown(event);
-    if (!shown) return;
+    if (!shown) {
+      return;
+    }
     const request = new events.EventRequest();
     const timestamp = Math.floor(Date.now() / 1000);
     request.setEvent(JSON.stringify({ sequence: this.#sequence++, timestamp, ...shown }));

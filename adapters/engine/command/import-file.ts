@@ -28,7 +28,9 @@ export async function readImports(
   const file = command.value("file");
   const [type, name, id] = command.positionals;
   if (file === undefined) {
-    if (!type || !name || !id) throw new CommandFailure(ExitCode.Failed, "an import needs a file, or TYPE NAME ID");
+    if (!type || !name || !id) {
+      throw new CommandFailure(ExitCode.Failed, "an import needs a file, or TYPE NAME ID");
+    }
     return [{ type, name, id, protect }];
   }
   const { nameTable = {}, resources = [] } = JSON.parse(await read(file)) as ImportFile;
@@ -40,13 +42,19 @@ export async function readImports(
     }
     const field = (key: string): string => {
       const value = resource[key];
-      if (typeof value === "string" && value !== "") return value;
+      if (typeof value === "string" && value !== "") {
+        return value;
+      }
       throw new CommandFailure(ExitCode.Failed, `resource ${index} of the import file has no ${key}`);
     };
     const reference = (key: "parent" | "provider"): string | undefined => {
-      if (resource[key] === undefined) return undefined;
+      if (resource[key] === undefined) {
+        return undefined;
+      }
       const urn = urns.get(field(key));
-      if (urn !== undefined) return urn;
+      if (urn !== undefined) {
+        return urn;
+      }
       throw new CommandFailure(
         ExitCode.Failed,
         `the ${key} '${field(key)}' of resource '${field("name")}' has no entry in the nameTable and no resource before it`,

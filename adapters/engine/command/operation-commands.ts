@@ -83,7 +83,9 @@ export async function runDeployment(ctx: CommandContext): Promise<void> {
           return outcome;
         } catch (error) {
           // Who lost the lease writes nothing more: the operation's story is the next holder's to tell.
-          if (!(error instanceof LeaseLostError)) await record();
+          if (!(error instanceof LeaseLostError)) {
+            await record();
+          }
           throw error;
         }
       });
@@ -124,7 +126,9 @@ async function operationOptions(ctx: CommandContext, kind: Kind, stack: StackCon
 }
 
 function parallelism(text: string | undefined): number {
-  if (text === undefined) return 4 * availableParallelism();
+  if (text === undefined) {
+    return 4 * availableParallelism();
+  }
   const width = Number(text);
   if (!Number.isSafeInteger(width)) {
     throw new CommandFailure(ExitCode.Failed, `invalid argument "${text}" for "--parallel" flag: a whole number`);
@@ -134,7 +138,9 @@ function parallelism(text: string | undefined): number {
 
 function warnOfIdleFlags(ctx: CommandContext): void {
   for (const flag of ["verbose", "logtostderr", "logflow"]) {
-    if (ctx.command.has(flag)) ctx.err(`warning: --${flag} has no effect: the embedded engine logs with its process\n`);
+    if (ctx.command.has(flag)) {
+      ctx.err(`warning: --${flag} has no effect: the embedded engine logs with its process\n`);
+    }
   }
 }
 
@@ -170,7 +176,11 @@ function sealed(
   stored: StoredStack["config"][string] | undefined,
   secrets: StackSecrets,
 ): HistoryEntry["config"][string] {
-  if (stored) return { value: stored.value, secret: stored.secure, ...(stored.object && { object: true }) };
-  if (secret) return { value: secrets.encrypt(value), secret };
+  if (stored) {
+    return { value: stored.value, secret: stored.secure, ...(stored.object && { object: true }) };
+  }
+  if (secret) {
+    return { value: secrets.encrypt(value), secret };
+  }
   return { value, secret, ...(object && { object }) };
 }

@@ -28,7 +28,9 @@ export async function loadProject(root: string): Promise<ProjectSettings> {
   const plugins = asRecord(asRecord(settings)["plugins"])["providers"];
   const providerPaths = (Array.isArray(plugins) ? plugins : []).flatMap((plugin: unknown) => {
     const { name: pluginName, path, version } = asRecord(plugin);
-    if (typeof pluginName !== "string" || typeof path !== "string") return [];
+    if (typeof pluginName !== "string" || typeof path !== "string") {
+      return [];
+    }
     return [{ name: pluginName, path, ...(typeof version === "string" && { version }) }];
   });
   const config = new Map<string, { value: string; secret: boolean; object?: boolean }>();
@@ -36,7 +38,9 @@ export async function loadProject(root: string): Promise<ProjectSettings> {
     const isDeclaration = declared !== null && typeof declared === "object" && !Array.isArray(declared);
     const { value = undefined, default: fallback = undefined } = isDeclaration ? asRecord(declared) : { value: declared };
     const plain = value ?? fallback;
-    if (plain !== undefined) config.set(qualifyKey(name, key), plainValue(plain));
+    if (plain !== undefined) {
+      config.set(qualifyKey(name, key), plainValue(plain));
+    }
   }
   return { name, root, providerPaths, config };
 }
@@ -50,7 +54,9 @@ export async function loadStackFile(
 ): Promise<PlainConfig> {
   const candidates = file ? [file] : extensions.map((extension) => join(project.root, `Pulumi.${stack}${extension}`));
   const settings = await readFirst(candidates);
-  if (!settings && file) throw new CommandFailure(ExitCode.Failed, `config file ${file} does not exist`);
+  if (!settings && file) {
+    throw new CommandFailure(ExitCode.Failed, `config file ${file} does not exist`);
+  }
   const config = new Map<string, { value: string; secret: boolean; object?: boolean }>();
   const salt = settings?.["encryptionsalt"];
   const passphrase = env["PULUMI_CONFIG_PASSPHRASE"];
@@ -85,17 +91,23 @@ export function plainConfigOf(config: StoredConfig, secrets: Parameters<typeof r
 }
 
 function plainValue(value: unknown): { value: string; secret: boolean; object?: boolean } {
-  if (value !== null && typeof value === "object") return { value: JSON.stringify(value), secret: false, object: true };
+  if (value !== null && typeof value === "object") {
+    return { value: JSON.stringify(value), secret: false, object: true };
+  }
   return { value: String(value), secret: false };
 }
 
 async function readFirst(paths: readonly string[]): Promise<Record<string, unknown> | undefined> {
   for (const path of paths) {
     const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
+      if (error.code === "ENOENT") {
+        return undefined;
+      }
       throw error;
     });
-    if (text !== undefined) return asRecord(parse(text));
+    if (text !== undefined) {
+      return asRecord(parse(text));
+    }
   }
   return undefined;
 }

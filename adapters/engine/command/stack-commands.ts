@@ -19,7 +19,9 @@ export async function stackInit(ctx: CommandContext): Promise<void> {
   }
   const secrets = await ctx.secrets.create(ctx.command.value("secrets-provider"), ctx.env);
   await ctx.store.createStack(ref, secrets.provider);
-  if (!ctx.command.has("no-select")) ctx.selected.set(ctx.cwd, ref.stack);
+  if (!ctx.command.has("no-select")) {
+    ctx.selected.set(ctx.cwd, ref.stack);
+  }
   ctx.err(`Created stack '${ref.stack}'\n`);
 }
 
@@ -38,7 +40,9 @@ export async function stackList(ctx: CommandContext): Promise<void> {
     ...(updateInProgress && { updateInProgress }),
     resourceCount,
   }));
-  if (ctx.command.bool("json")) return printJson(ctx, listed);
+  if (ctx.command.bool("json")) {
+    return printJson(ctx, listed);
+  }
   for (const { name, current, resourceCount, lastUpdate } of listed) {
     ctx.out(`${name}${current ? "*" : ""}  ${lastUpdate ?? "n/a"}  ${resourceCount}\n`);
   }
@@ -65,8 +69,12 @@ export async function stackRemove(ctx: CommandContext): Promise<void> {
 export async function stackRename(ctx: CommandContext): Promise<void> {
   const { project, ref } = await existingStack(ctx);
   const to = toRef(project, ctx.command.positionals[0] ?? "");
-  if (to.project !== ref.project) throw new CommandFailure(ExitCode.Failed, "a stack can't be renamed into another project");
-  if (await ctx.store.findStack(to)) throw new CommandFailure(ExitCode.Failed, `stack '${to.stack}' already exists`);
+  if (to.project !== ref.project) {
+    throw new CommandFailure(ExitCode.Failed, "a stack can't be renamed into another project");
+  }
+  if (await ctx.store.findStack(to)) {
+    throw new CommandFailure(ExitCode.Failed, `stack '${to.stack}' already exists`);
+  }
   await withLease(ctx, ref, async (lease) => {
     const { resources } = await ctx.store.loadResources(ref);
     const pending = await ctx.store.loadPending(ref);
@@ -95,11 +103,15 @@ export async function stackOutput(ctx: CommandContext): Promise<void> {
       throw new CommandFailure(ExitCode.Failed, `current stack does not have output property '${name}'`);
     }
     const value = shown[name];
-    if (ctx.command.bool("json")) return printJson(ctx, value);
+    if (ctx.command.bool("json")) {
+      return printJson(ctx, value);
+    }
     ctx.out(`${typeof value === "string" ? value : JSON.stringify(value)}\n`);
     return;
   }
-  if (ctx.command.bool("json")) return printJson(ctx, shown);
+  if (ctx.command.bool("json")) {
+    return printJson(ctx, shown);
+  }
   const rows = Object.entries(shown).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]);
   const width = Math.max("OUTPUT".length, ...rows.map(([key]) => key?.length ?? 0));
   ctx.out(`Current stack outputs (${rows.length}):\n`);
@@ -137,8 +149,11 @@ export async function stackExport(ctx: CommandContext): Promise<void> {
   const provider = sealer?.provider ?? (shows && isEnvelope ? undefined : stack.secretsProvider);
   const text = JSON.stringify(exportCheckpoint(states, operations, provider), undefined, 4);
   const file = ctx.command.value("file");
-  if (file === undefined) ctx.out(`${text}\n`);
-  else await writeFile(file, text);
+  if (file === undefined) {
+    ctx.out(`${text}\n`);
+  } else {
+    await writeFile(file, text);
+  }
 }
 
 /**
@@ -153,11 +168,17 @@ async function exportSealer(ctx: CommandContext, provider: StackSecrets["provide
 export async function stackImport(ctx: CommandContext): Promise<void> {
   const { ref, stack } = await existingStack(ctx);
   const file = ctx.command.value("file");
-  if (file === undefined) throw new CommandFailure(ExitCode.Failed, "no file to import: pass --file");
+  if (file === undefined) {
+    throw new CommandFailure(ExitCode.Failed, "no file to import: pass --file");
+  }
   const deployment = parseExport(await readFile(file, "utf8"));
   const problems = importProblems(deployment, ref.stack);
-  if (problems.length > 0 && !ctx.command.bool("force")) throw importRefused(problems);
-  for (const problem of problems) ctx.err(`warning: ${problem}\n`);
+  if (problems.length > 0 && !ctx.command.bool("force")) {
+    throw importRefused(problems);
+  }
+  for (const problem of problems) {
+    ctx.err(`warning: ${problem}\n`);
+  }
   for (const { type, resource } of deployment.pending_operations ?? []) {
     ctx.err(`warning: removing pending operation '${type}' on '${resource.urn}' from snapshot\n`);
   }
@@ -180,7 +201,9 @@ async function sourceSecrets(
   provider: StackSecrets["provider"] | undefined,
   own: StackSecrets,
 ): Promise<StackSecrets> {
-  if (!provider || JSON.stringify(provider) === JSON.stringify(own.provider)) return own;
+  if (!provider || JSON.stringify(provider) === JSON.stringify(own.provider)) {
+    return own;
+  }
   try {
     return await ctx.secrets.open(provider, ctx.env);
   } catch (cause) {
@@ -212,7 +235,9 @@ export async function stackHistory(ctx: CommandContext): Promise<void> {
 function shownConfig(config: HistoryEntry["config"], secrets: StackSecrets | undefined) {
   return Object.fromEntries(
     Object.entries(config).map(([key, { value, secret, object }]) => {
-      if (secret && !secrets) return [key, { value: "[secret]", secret }];
+      if (secret && !secrets) {
+        return [key, { value: "[secret]", secret }];
+      }
       const stored = { value, secure: secret, ...(object && { object }) };
       const plain = secrets ? revealConfigValue(stored, secrets) : value;
       return [key, { value: plain, ...(object && { objectValue: JSON.parse(plain) }), secret }];
@@ -222,7 +247,9 @@ function shownConfig(config: HistoryEntry["config"], secrets: StackSecrets | und
 
 function positive(flag: string, text: string): number {
   const number = Number(text);
-  if (Number.isSafeInteger(number) && number > 0) return number;
+  if (Number.isSafeInteger(number) && number > 0) {
+    return number;
+  }
   throw new CommandFailure(ExitCode.Failed, `invalid argument "${text}" for "--${flag}" flag: a positive number`);
 }
 
@@ -243,8 +270,12 @@ export async function stackTagGet(ctx: CommandContext): Promise<void> {
 
 export async function stackTagList(ctx: CommandContext): Promise<void> {
   const { stack } = await existingStack(ctx);
-  if (ctx.command.bool("json")) return printJson(ctx, stack.tags);
-  for (const [name, value] of Object.entries(stack.tags)) ctx.out(`${name}  ${value}\n`);
+  if (ctx.command.bool("json")) {
+    return printJson(ctx, stack.tags);
+  }
+  for (const [name, value] of Object.entries(stack.tags)) {
+    ctx.out(`${name}  ${value}\n`);
+  }
 }
 
 export async function stackTagRemove(ctx: CommandContext): Promise<void> {
@@ -266,7 +297,9 @@ export async function cancel(ctx: CommandContext): Promise<void> {
   await findStack(ctx, ref);
   for (const { ref: running, controller } of ctx.running.values()) {
     const isSame = running.project === ref.project && running.stack === ref.stack;
-    if (isSame) controller.abort(new Error("the operation was cancelled"));
+    if (isSame) {
+      controller.abort(new Error("the operation was cancelled"));
+    }
   }
   await cancelHolder(ctx.store, ref, ctx.cancelGraceMs);
   ctx.out(`The currently running update for '${ref.stack}' has been canceled!\n`);

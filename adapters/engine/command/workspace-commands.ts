@@ -7,13 +7,18 @@ const engineUrl = "claw://embedded";
 
 export function whoami(ctx: CommandContext): void {
   const user = userInfo().username;
-  if (ctx.command.bool("json")) printJson(ctx, { user, url: engineUrl });
-  else ctx.out(`${user}\n`);
+  if (ctx.command.bool("json")) {
+    printJson(ctx, { user, url: engineUrl });
+  } else {
+    ctx.out(`${user}\n`);
+  }
 }
 
 /** Providers run in process or are found on PATH and in PULUMI_HOME; nothing is installed here. */
 export function pluginList(ctx: CommandContext): void {
-  if (ctx.command.bool("json")) printJson(ctx, []);
+  if (ctx.command.bool("json")) {
+    printJson(ctx, []);
+  }
 }
 
 export async function pluginInstall(ctx: CommandContext): Promise<void> {

@@ -7,11 +7,15 @@ export type PropertyPath = readonly (string | number)[];
 export function parsePath(text: string): PropertyPath {
   const path: (string | number)[] = [];
   let rest = text;
-  if (rest.startsWith(".")) throw new Error("expected property path to start with a name or index");
+  if (rest.startsWith(".")) {
+    throw new Error("expected property path to start with a name or index");
+  }
   while (rest.length > 0) {
     if (rest.startsWith(".")) {
       rest = rest.slice(1);
-      if (rest.length === 0) throw new Error("expected property path to end with a name or index");
+      if (rest.length === 0) {
+        throw new Error("expected property path to end with a name or index");
+      }
       continue;
     }
     if (!rest.startsWith("[")) {
@@ -22,9 +26,13 @@ export function parsePath(text: string): PropertyPath {
     }
     const quoted = /^\["((?:\\"|[^"])*)"\]/.exec(rest);
     const indexed = /^\[(\*|\d+)\]/.exec(rest);
-    if (quoted) path.push((quoted[1] ?? "").replaceAll('\\"', '"'));
-    else if (indexed) path.push(indexed[1] === "*" ? "*" : Number(indexed[1]));
-    else throw new Error("missing closing bracket in property access");
+    if (quoted) {
+      path.push((quoted[1] ?? "").replaceAll('\\"', '"'));
+    } else if (indexed) {
+      path.push(indexed[1] === "*" ? "*" : Number(indexed[1]));
+    } else {
+      throw new Error("missing closing bracket in property access");
+    }
     rest = rest.slice((quoted ?? indexed)?.[0].length);
   }
   return path;
@@ -33,8 +41,12 @@ export function parsePath(text: string): PropertyPath {
 export function formatPath(path: PropertyPath): string {
   return path
     .map((key, index) => {
-      if (typeof key === "number") return `[${key}]`;
-      if (!/^[A-Za-z0-9_]*$/.test(key)) return `["${key.replaceAll('"', '\\"')}"]`;
+      if (typeof key === "number") {
+        return `[${key}]`;
+      }
+      if (!/^[A-Za-z0-9_]*$/.test(key)) {
+        return `["${key.replaceAll('"', '\\"')}"]`;
+      }
       return index === 0 ? key : `.${key}`;
     })
     .join("");
@@ -44,10 +56,16 @@ export function formatPath(path: PropertyPath): string {
 export function valueAt(root: PropertyValue, text: string): PropertyValue | undefined {
   let value: PropertyValue | undefined = root;
   const path = findPath(text);
-  if (!path) return undefined;
+  if (!path) {
+    return undefined;
+  }
   for (const key of path) {
-    if (isSecret(value)) return value;
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    if (isSecret(value)) {
+      return value;
+    }
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) {
+      return undefined;
+    }
     value = Array.isArray(value) ? value[Number(key)] : value[key];
   }
   return value;
@@ -76,7 +94,9 @@ export function resetIgnored(
   oldInputs: PropertyMap,
   ignoreChanges: readonly string[],
 ): { inputs: PropertyMap; invalid: string[] } {
-  if (ignoreChanges.length === 0) return { inputs, invalid: [] };
+  if (ignoreChanges.length === 0) {
+    return { inputs, invalid: [] };
+  }
   const copy = structuredClone(inputs);
   const invalid = ignoreChanges.filter((text) => {
     const path = findPath(text);
@@ -108,32 +128,55 @@ function reset(
       newSecret,
     );
 
-  if (key === undefined) return false;
+  if (key === undefined) {
+    return false;
+  }
   if (typeof key === "number") {
     const oldArray = Array.isArray(old) ? old : undefined;
     const newArray = Array.isArray(now) ? now : undefined;
-    if (!oldArray || !newArray) return !oldArray && !newArray;
-    if (rest.length > 0) return key < oldArray.length && key < newArray.length && deeper(key);
-    if (key >= oldArray.length && key >= newArray.length) return true;
-    if (key >= oldArray.length || key >= newArray.length) return false;
+    if (!oldArray || !newArray) {
+      return !oldArray && !newArray;
+    }
+    if (rest.length > 0) {
+      return key < oldArray.length && key < newArray.length && deeper(key);
+    }
+    if (key >= oldArray.length && key >= newArray.length) {
+      return true;
+    }
+    if (key >= oldArray.length || key >= newArray.length) {
+      return false;
+    }
     newArray[key] = keep(oldArray[key] as PropertyValue);
     return true;
   }
   if (key === "*") {
     if (isPlainObject(now)) {
       if (rest.length === 0) {
-        if (!isPlainObject(old)) return true;
-        for (const name of Object.keys(now)) if (!(name in old)) delete now[name];
-        for (const [name, value] of Object.entries(old)) now[name] = keep(value);
+        if (!isPlainObject(old)) {
+          return true;
+        }
+        for (const name of Object.keys(now)) {
+          if (!(name in old)) {
+            delete now[name];
+          }
+        }
+        for (const [name, value] of Object.entries(old)) {
+          now[name] = keep(value);
+        }
         return true;
       }
       return isPlainObject(old) && Object.keys(old).every((name) => name in now && deeper(name));
     }
     if (Array.isArray(now)) {
-      if (!Array.isArray(old)) return rest.length === 0;
+      if (!Array.isArray(old)) {
+        return rest.length === 0;
+      }
       for (let index = 0; index < Math.min(old.length, now.length); index++) {
-        if (rest.length === 0) now[index] = keep(old[index] as PropertyValue);
-        else if (!deeper(index)) return false;
+        if (rest.length === 0) {
+          now[index] = keep(old[index] as PropertyValue);
+        } else if (!deeper(index)) {
+          return false;
+        }
       }
       return old.length === now.length;
     }
@@ -142,15 +185,23 @@ function reset(
   if (rest.length === 0) {
     const before = isPlainObject(old) ? old[key] : undefined;
     if (before !== undefined) {
-      if (!isPlainObject(now)) return false;
+      if (!isPlainObject(now)) {
+        return false;
+      }
       now[key] = keep(before);
     } else if (isPlainObject(now)) {
       delete now[key];
     }
     return true;
   }
-  if (!isPlainObject(old) || !isPlainObject(now)) return !isPlainObject(old) && !isPlainObject(now);
-  if (key in old && !(key in now)) return false;
-  if (!(key in old) && !(key in now)) return true;
+  if (!isPlainObject(old) || !isPlainObject(now)) {
+    return !isPlainObject(old) && !isPlainObject(now);
+  }
+  if (key in old && !(key in now)) {
+    return false;
+  }
+  if (!(key in old) && !(key in now)) {
+    return true;
+  }
   return deeper(key);
 }

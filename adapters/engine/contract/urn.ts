@@ -16,9 +16,13 @@ const parsedLimit = 50_000;
 
 export function parseUrn(urn: string): UrnParts {
   const known = parsed.get(urn);
-  if (known) return known;
+  if (known) {
+    return known;
+  }
   const [head = "", project = "", qualifiedType = "", ...name] = urn.split("::");
-  if (!head.startsWith("urn:pulumi:") || name.length === 0) throw new Error(`invalid URN '${urn}'`);
+  if (!head.startsWith("urn:pulumi:") || name.length === 0) {
+    throw new Error(`invalid URN '${urn}'`);
+  }
   const parts: UrnParts = {
     stack: head.slice("urn:pulumi:".length),
     project,
@@ -26,7 +30,9 @@ export function parseUrn(urn: string): UrnParts {
     type: qualifiedType.slice(qualifiedType.lastIndexOf("$") + 1),
     name: name.join("::"),
   };
-  if (parsed.size >= parsedLimit) parsed.clear();
+  if (parsed.size >= parsedLimit) {
+    parsed.clear();
+  }
   parsed.set(urn, parts);
   return parts;
 }

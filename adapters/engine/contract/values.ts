@@ -46,11 +46,23 @@ export function unwrapSecret(value: PropertyValue): PropertyValue {
 
 /** Whether `predicate` holds anywhere inside the value. */
 export function someValue(value: PropertyValue | undefined, predicate: (value: PropertyValue) => boolean): boolean {
-  if (value === undefined) return false;
-  if (predicate(value)) return true;
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.some((element) => someValue(element, predicate));
-  for (const key in value) if (someValue(value[key], predicate)) return true;
+  if (value === undefined) {
+    return false;
+  }
+  if (predicate(value)) {
+    return true;
+  }
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  if (Array.isArray(value)) {
+    return value.some((element) => someValue(element, predicate));
+  }
+  for (const key in value) {
+    if (someValue(value[key], predicate)) {
+      return true;
+    }
+  }
   return false;
 }
 export function hasUnknowns(value: PropertyValue | undefined): boolean {
@@ -74,7 +86,9 @@ export function mapValue(value: PropertyValue, change: (value: PropertyValue) =>
     }
     return change(copy ?? value);
   }
-  if (typeof value === "object" && value !== null) return change(mapEntries(value, (part) => mapValue(part, change)));
+  if (typeof value === "object" && value !== null) {
+    return change(mapEntries(value, (part) => mapValue(part, change)));
+  }
   return change(value);
 }
 export function mapEntries(map: PropertyMap, change: (value: PropertyValue) => PropertyValue): PropertyMap {

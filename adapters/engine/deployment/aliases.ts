@@ -30,7 +30,9 @@ export class Aliases {
   ): Promise<{ old: ResourceState | undefined; invalid: boolean }> {
     const { base, request, events } = this.#execution;
     const candidates = [urn, ...aliasUrns(goal, request.ref, (parent) => this.#formerly.get(parent))];
-    if (base.partial) await base.ensure(candidates);
+    if (base.partial) {
+      await base.ensure(candidates);
+    }
     let invalid = false;
     const report = (message: string) => {
       invalid = true;
@@ -42,7 +44,9 @@ export class Aliases {
     }
     const found = firstOf(candidates, base);
     // What refers to a renamed resource is written with its new name.
-    if (found && found !== urn) await base.ensureDependents([found]);
+    if (found && found !== urn) {
+      await base.ensureDependents([found]);
+    }
     if (found && found !== urn) {
       const holder = isSeen(found) ? urn : this.#taken.get(found);
       if (holder) {
@@ -66,7 +70,9 @@ function aliasUrns(
 ): string[] {
   const urns = new Set<string>();
   const own = goal.aliases.map((alias) => aliasUrn(alias, goal, ref, formerly));
-  for (const urn of own) urns.add(urn);
+  for (const urn of own) {
+    urns.add(urn);
+  }
   const formerParent = goal.parent && formerly(goal.parent);
   if (goal.parent && formerParent) {
     const parentName = parseUrn(goal.parent).name;
@@ -85,9 +91,13 @@ function aliasUrn(
   ref: StackRef,
   formerly: (urn: string) => string | undefined,
 ): string {
-  if ("urn" in alias) return alias.urn;
+  if ("urn" in alias) {
+    return alias.urn;
+  }
   let parent = alias.parent ? (formerly(alias.parent) ?? alias.parent) : goal.parent;
-  if (alias.noParent || (parent && isRootUrn(parent))) parent = undefined;
+  if (alias.noParent || (parent && isRootUrn(parent))) {
+    parent = undefined;
+  }
   return makeUrn(alias.stack || ref.stack, alias.project || ref.project, parent, alias.type || goal.type, alias.name || goal.name);
 }
 

@@ -63,7 +63,9 @@ export async function applyStep(step: Step, execution: Execution): Promise<Resou
 /** Whether a real run calls a provider for this step, so that something may exist which the checkpoint does not know. */
 export function callsProvider(step: Step, execution: Execution): boolean {
   const state = step.new ?? step.old;
-  if (execution.dryRun || !state?.custom) return false;
+  if (execution.dryRun || !state?.custom) {
+    return false;
+  }
   switch (step.op) {
     case "create":
     case "create-replacement":
@@ -83,12 +85,20 @@ export function callsProvider(step: Step, execution: Execution): boolean {
 
 function applySame(step: Step, execution: Execution): undefined | Promise<undefined> {
   const { old, new: now } = pair(step);
-  if (old.id !== undefined) now.id = old.id;
-  if (old.outputs) now.outputs = old.outputs;
-  if (!isProviderType(now.type) || step.skippedCreate || step.untargeted) return undefined;
+  if (old.id !== undefined) {
+    now.id = old.id;
+  }
+  if (old.outputs) {
+    now.outputs = old.outputs;
+  }
+  if (!isProviderType(now.type) || step.skippedCreate || step.untargeted) {
+    return undefined;
+  }
   // Old inputs: a provider that calls a change of its configuration no change goes on with what it had.
   return execution.providers.same({ ...now, ...(old.inputs && { inputs: old.inputs }) }).then(() => {
-    if (old.urn !== now.urn) execution.providers.alias(`${now.urn}::${now.id}`, `${old.urn}::${old.id}`);
+    if (old.urn !== now.urn) {
+      execution.providers.alias(`${now.urn}::${now.id}`, `${old.urn}::${old.id}`);
+    }
     return undefined;
   });
 }
@@ -113,19 +123,29 @@ async function applyCreate(step: Step, execution: Execution): Promise<ResourceIn
     if (!created.id && !execution.dryRun && !failure) {
       throw Object.assign(new Error(`plugin returned empty resource.ID from create '${now.urn}'`), { code: dataLoss });
     }
-    if (created.id) now.id = created.id;
+    if (created.id) {
+      now.id = created.id;
+    }
     now.outputs = created.outputs;
   }
-  if (failure) now.initErrors = [...failure.reasons];
+  if (failure) {
+    now.initErrors = [...failure.reasons];
+  }
   now.created = now.modified = new Date().toISOString();
-  if (step.pendingDelete) requireState(step.old).delete = true;
+  if (step.pendingDelete) {
+    requireState(step.old).delete = true;
+  }
   return failure;
 }
 
 async function applyUpdate(step: Step, execution: Execution): Promise<ResourceInitError | undefined> {
   const { old, new: now } = pair(step);
-  if (old.id !== undefined) now.id = old.id;
-  if (!now.custom) return undefined;
+  if (old.id !== undefined) {
+    now.id = old.id;
+  }
+  if (!now.custom) {
+    return undefined;
+  }
   const inputs = now.inputs ?? {};
   let failure: ResourceInitError | undefined;
   now.outputs = isProviderType(now.type)
@@ -148,19 +168,25 @@ async function applyUpdate(step: Step, execution: Execution): Promise<ResourceIn
         },
       );
   now.modified = new Date().toISOString();
-  if (failure) now.initErrors = [...failure.reasons];
+  if (failure) {
+    now.initErrors = [...failure.reasons];
+  }
   return failure;
 }
 
 async function applyDelete(step: Step, execution: Execution): Promise<void> {
   const old = requireState(step.old);
-  if (isProtected(step)) throw new DeleteProtectedError(old.urn);
+  if (isProtected(step)) {
+    throw new DeleteProtectedError(old.urn);
+  }
   if (!execution.dryRun && old.custom && !isProviderType(old.type) && deletesForReal(old, execution)) {
     const from = await provider(old, execution);
     const timeout = old.customTimeouts?.delete ?? 0;
     await from.delete(identify(old, execution), old.id ?? "", old.inputs ?? {}, old.outputs ?? {}, timeout);
   }
-  if (step.pendingReplacement) old.pendingReplacement = true;
+  if (step.pendingReplacement) {
+    old.pendingReplacement = true;
+  }
 }
 function isProtected(step: Step): boolean {
   return step.op === "delete" && step.old?.protect === true;
@@ -186,15 +212,25 @@ async function applyRead(step: Step, execution: Execution): Promise<ResourceInit
         return { id: error.id, inputs: undefined, outputs: error.outputs };
       },
     );
-    if (!read.outputs || !read.id) throw notFoundError(id);
+    if (!read.outputs || !read.id) {
+      throw notFoundError(id);
+    }
     now.outputs = read.outputs;
     now.id = read.id;
-    if (failure) now.initErrors = [...failure.reasons];
+    if (failure) {
+      now.initErrors = [...failure.reasons];
+    }
   }
   const { old } = step;
-  if (step.op === "read-replacement" && old) old.delete = true;
-  if (old?.created) now.created = old.created;
-  if (old?.modified) now.modified = old.modified;
+  if (step.op === "read-replacement" && old) {
+    old.delete = true;
+  }
+  if (old?.created) {
+    now.created = old.created;
+  }
+  if (old?.modified) {
+    now.modified = old.modified;
+  }
   if (old && !(deepEqual(old.inputs ?? {}, inputs) && deepEqual(old.outputs ?? {}, now.outputs))) {
     now.modified = new Date().toISOString();
   }
@@ -229,10 +265,15 @@ async function applyRefresh(step: Step, execution: Execution): Promise<void> {
     return;
   }
   const now: ResourceState = { ...wanted, id: read.id, inputs: read.inputs ?? oldInputs, outputs: read.outputs };
-  if (initErrors.length > 0) now.initErrors = [...initErrors];
-  else delete now.initErrors;
+  if (initErrors.length > 0) {
+    now.initErrors = [...initErrors];
+  } else {
+    delete now.initErrors;
+  }
   const changed = !deepEqual(now.inputs ?? {}, oldInputs) || !deepEqual(read.outputs, oldOutputs);
-  if (changed) now.modified = new Date().toISOString();
+  if (changed) {
+    now.modified = new Date().toISOString();
+  }
   step.new = now;
   if (old.external) {
     step.resultOp = deepEqual(oldOutputs, read.outputs) ? "same" : "update";
@@ -247,7 +288,9 @@ async function applyRefresh(step: Step, execution: Execution): Promise<void> {
 async function applyImport(step: Step, execution: Execution): Promise<void> {
   const now = requireState(step.new);
   const importId = now.importID ?? "";
-  if (step.planned && execution.base.find(now.urn)) throw new Error(`resource '${now.urn}' already exists`);
+  if (step.planned && execution.base.find(now.urn)) {
+    throw new Error(`resource '${now.urn}' already exists`);
+  }
   const from = await provider(now, execution);
   const identity = identify(now, execution);
   let initErrors: readonly string[] = [];
@@ -258,7 +301,9 @@ async function applyImport(step: Step, execution: Execution): Promise<void> {
       return { id: error.id, inputs: error.inputs, outputs: error.outputs };
     },
   );
-  if (!read.outputs || !read.id) throw notFoundError(importId);
+  if (!read.outputs || !read.id) {
+    throw notFoundError(importId);
+  }
   if (!read.inputs) {
     const packageName = packageOf(now.type);
     throw new Error(`provider does not support importing resources; please try updating the '${packageName}' plugin`);
@@ -267,7 +312,9 @@ async function applyImport(step: Step, execution: Execution): Promise<void> {
   now.inputs = read.inputs;
   now.outputs = read.outputs;
   now.created = now.modified = new Date().toISOString();
-  if (initErrors.length > 0) now.initErrors = [...initErrors];
+  if (initErrors.length > 0) {
+    now.initErrors = [...initErrors];
+  }
   step.old = { ...now };
   if (step.planned) {
     delete now.importID;
@@ -276,7 +323,9 @@ async function applyImport(step: Step, execution: Execution): Promise<void> {
   }
   const ignored = resetIgnored(read.inputs, read.inputs, step.ignoreChanges ?? []);
   now.inputs = ignored.inputs;
-  if (step.op === "import-replacement" && step.original) step.original.delete = true;
+  if (step.op === "import-replacement" && step.original) {
+    step.original.delete = true;
+  }
 }
 async function warnOfInvalidImport(
   state: ResourceState,
@@ -286,7 +335,9 @@ async function warnOfInvalidImport(
 ): Promise<void> {
   const inputs = state.inputs ?? {};
   const { failures } = await from.check(identity, inputs, inputs, new Uint8Array(32));
-  if (failures.length === 0) return;
+  if (failures.length === 0) {
+    return;
+  }
   execution.events.diagnostic(
     "warning",
     `One or more imported inputs failed to validate. This is almost certainly a bug in the \`${packageOf(state.type)}\` provider. ` +
@@ -314,7 +365,9 @@ export function reportCheckFailures(
 }
 export function shown(inputs: PropertyMap | undefined, property: string): string {
   const value = inputs?.[property];
-  if (value == null) return "{<nil>}";
+  if (value == null) {
+    return "{<nil>}";
+  }
   return typeof value === "object" ? "{[...]}" : `{${value}}`;
 }
 
@@ -333,7 +386,9 @@ export function identify(state: ResourceState, execution: Execution): ResourceId
 }
 
 async function provider(state: ResourceState, execution: Execution): Promise<ConfiguredProvider> {
-  if (!state.provider) throw new Error(`resource ${state.urn} has no provider`);
+  if (!state.provider) {
+    throw new Error(`resource ${state.urn} has no provider`);
+  }
   return execution.providers.get(state.provider);
 }
 
@@ -346,13 +401,17 @@ async function keepPartial<T>(call: () => Promise<T>, partial: (error: ResourceI
   try {
     return await call();
   } catch (error) {
-    if (error instanceof ResourceInitError) return partial(error);
+    if (error instanceof ResourceInitError) {
+      return partial(error);
+    }
     throw error;
   }
 }
 
 function requireState(state: ResourceState | undefined): ResourceState {
-  if (!state) throw new Error("a step misses its state");
+  if (!state) {
+    throw new Error("a step misses its state");
+  }
   return state;
 }
 function pair(step: Step): { old: ResourceState; new: ResourceState } {

@@ -47,7 +47,9 @@ export class BaseState {
     const base = new BaseState(store, ref, secrets, urns !== undefined, onLoad);
     const { resources } = await store.loadResources(ref, urns);
     base.#add(resources);
-    for (const urn of urns ?? []) base.#askedFor.add(urn);
+    for (const urn of urns ?? []) {
+      base.#askedFor.add(urn);
+    }
     return base;
   }
 
@@ -75,11 +77,15 @@ export class BaseState {
 
   /** Makes sure that the states of these URNs are loaded. Requests of the same tick share one query. */
   async ensure(urns: readonly string[]): Promise<void> {
-    if (!this.partial) return;
+    if (!this.partial) {
+      return;
+    }
     const missing = urns.filter((urn) => !this.#askedFor.has(urn) && !this.#all.has(urn));
     if (missing.length > 0) {
       this.#waiting ??= this.#collect();
-      for (const urn of missing) this.#waiting.urns.add(urn);
+      for (const urn of missing) {
+        this.#waiting.urns.add(urn);
+      }
     }
     await this.#waiting?.loaded;
   }
@@ -90,7 +96,9 @@ export class BaseState {
         this.#waiting = undefined;
         this.#store.loadResources(this.#ref, [...urns]).then(({ resources }) => {
           this.#add(resources);
-          for (const urn of urns) this.#askedFor.add(urn);
+          for (const urn of urns) {
+            this.#askedFor.add(urn);
+          }
           resolve();
         }, reject);
       });
@@ -100,15 +108,21 @@ export class BaseState {
 
   /** Makes sure that everything which depends on these URNs, transitively, is loaded with what it needs itself. */
   async ensureDependents(urns: Iterable<string>): Promise<void> {
-    if (!this.partial) return;
+    if (!this.partial) {
+      return;
+    }
     let frontier = [...urns].filter((urn) => !this.#askedForDependents.has(urn));
     while (frontier.length > 0) {
-      for (const urn of frontier) this.#askedForDependents.add(urn);
+      for (const urn of frontier) {
+        this.#askedForDependents.add(urn);
+      }
       const dependents = [...new Set((await this.#store.findDependents(this.#ref, frontier)).map((row) => row.state.urn))];
       const missing = dependents.filter((urn) => !this.#askedFor.has(urn) && !this.#all.has(urn));
       if (missing.length > 0) {
         this.#add((await this.#store.loadResources(this.#ref, missing)).resources);
-        for (const urn of missing) this.#askedFor.add(urn);
+        for (const urn of missing) {
+          this.#askedFor.add(urn);
+        }
       }
       frontier = dependents.filter((urn) => !this.#askedForDependents.has(urn));
     }
@@ -119,19 +133,25 @@ export class BaseState {
     const entries: Entry[] = [];
     for (const entry of [...this.#entries].sort((left, right) => left.order - right.order)) {
       const state = change(entry.state);
-      if (state) entries.push({ order: entry.order, state });
+      if (state) {
+        entries.push({ order: entry.order, state });
+      }
     }
     this.#entries = entries;
     this.#list = undefined;
     this.#live.clear();
     this.#all.clear();
     this.#followers.clear();
-    for (const entry of entries) this.#index(entry);
+    for (const entry of entries) {
+      this.#index(entry);
+    }
   }
 
   #add(rows: readonly StoredResource[]): void {
     for (const row of rows) {
-      if (this.#keys.has(row.key)) continue;
+      if (this.#keys.has(row.key)) {
+        continue;
+      }
       this.#keys.add(row.key);
       const state = decryptState(row.state, this.#secrets);
       const entry = { order: row.order, state };
@@ -139,20 +159,31 @@ export class BaseState {
       this.#index(entry);
       this.#onLoad({ key: row.key, order: row.order, state });
     }
-    if (rows.length > 0) this.#list = undefined;
+    if (rows.length > 0) {
+      this.#list = undefined;
+    }
   }
   #index(entry: Entry): void {
     const { state } = entry;
-    if (!state.delete) this.#live.set(state.urn, state);
+    if (!state.delete) {
+      this.#live.set(state.urn, state);
+    }
     push(this.#all, state.urn, state);
     const leaders = new Set(state.replaceWith);
-    if (state.deletedWith) leaders.add(state.deletedWith);
-    for (const urn of leaders) push(this.#followers, urn, entry);
+    if (state.deletedWith) {
+      leaders.add(state.deletedWith);
+    }
+    for (const urn of leaders) {
+      push(this.#followers, urn, entry);
+    }
   }
 }
 
 function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
   const list = lists.get(key);
-  if (list) list.push(item);
-  else lists.set(key, [item]);
+  if (list) {
+    list.push(item);
+  } else {
+    lists.set(key, [item]);
+  }
 }

@@ -25,7 +25,9 @@ export function builtinProvider(context: {
   const openStack = async (name: string): Promise<{ ref: StackRef; secrets: SecretsManager }> => {
     const ref = parseStackName(name, context.ref);
     const stack = await store.findStack(ref);
-    if (!stack) throw new Error(`unknown stack "${name}"`);
+    if (!stack) {
+      throw new Error(`unknown stack "${name}"`);
+    }
     const isOwn = ref.project === context.ref.project && ref.stack === context.ref.stack;
     return { ref, secrets: (!isOwn && (await context.secretsOf?.(stack))) || context.secrets };
   };
@@ -46,7 +48,9 @@ export function builtinProvider(context: {
   };
   const stackOutputs = async (inputs: PropertyMap): Promise<PropertyMap> => {
     const name = inputs["name"];
-    if (typeof name !== "string") throw new Error("missing required property 'name'");
+    if (typeof name !== "string") {
+      throw new Error("missing required property 'name'");
+    }
     const outputs = await readStack(name);
     const secretOutputNames = Object.keys(outputs)
       .filter((key) => hasSecrets(outputs[key]))
@@ -55,12 +59,16 @@ export function builtinProvider(context: {
   };
   const stackResources = async (inputs: PropertyMap): Promise<PropertyMap> => {
     const name = inputs["stackName"];
-    if (typeof name !== "string") throw new Error("missing required property 'stackName'");
+    if (typeof name !== "string") {
+      throw new Error("missing required property 'stackName'");
+    }
     const { ref, secrets } = await openStack(name);
     const { resources } = await store.loadResources(ref);
     const outputs: PropertyMap = {};
     for (const { state } of resources) {
-      if (!state.delete) outputs[state.urn] = { type: state.type, outputs: readOutputs(name, state, secrets) };
+      if (!state.delete) {
+        outputs[state.urn] = { type: state.type, outputs: readOutputs(name, state, secrets) };
+      }
     }
     return { name, outputs };
   };
@@ -73,7 +81,9 @@ export function builtinProvider(context: {
     configure: async () => {},
     check: async ({ type, news }) => {
       const property = type === stackReferenceType ? "name" : type === stashType ? "input" : undefined;
-      if (!property) throw new Error(`unrecognized resource type '${type}'`);
+      if (!property) {
+        throw new Error(`unrecognized resource type '${type}'`);
+      }
       const unknownKey = Object.keys(news).find((key) => key !== property);
       if (unknownKey) {
         return { inputs: {}, failures: [{ property: unknownKey, reason: `unknown property "${unknownKey}"` }] };
@@ -85,7 +95,9 @@ export function builtinProvider(context: {
     },
     diff: async ({ type, oldInputs, news }) => {
       const property = type === stackReferenceType ? "name" : "input";
-      if (deepEqual(oldInputs[property], news[property])) return { changes: "none" };
+      if (deepEqual(oldInputs[property], news[property])) {
+        return { changes: "none" };
+      }
       return { changes: "some", diffs: [property], ...(type === stackReferenceType && { replaces: [property] }) };
     },
     create: async ({ type, inputs, preview }) => {
@@ -98,8 +110,12 @@ export function builtinProvider(context: {
     }),
     delete: async () => {},
     read: async ({ type, id, inputs, outputs }) => {
-      if (type !== stackReferenceType) return { id, inputs, outputs };
-      if (!("name" in inputs)) throw new Error("stack reference can not be imported");
+      if (type !== stackReferenceType) {
+        return { id, inputs, outputs };
+      }
+      if (!("name" in inputs)) {
+        throw new Error("stack reference can not be imported");
+      }
       return { id, inputs, outputs: await stackOutputs(inputs) };
     },
     invoke: async (token, args) => {
@@ -111,7 +127,9 @@ export function builtinProvider(context: {
         case "pulumi:pulumi:getResource": {
           const urn = String(args["urn"]);
           const state = context.findResource(urn);
-          if (!state) throw new Error(`unknown resource ${urn}`);
+          if (!state) {
+            throw new Error(`unknown resource ${urn}`);
+          }
           const { id = "", provider = "", outputs = {} } = state;
           return { outputs: { urn, id, provider, state: outputs }, failures: [] };
         }

@@ -63,7 +63,9 @@ export class Comparison {
       : provider
         ? await provider.check(identify(now, this.#execution), olds, news, randomSeed)
         : { inputs: goal.custom ? news : goal.inputs, failures: [] };
-    if (reportCheckFailures("error", now, checked.failures, this.#execution)) return false;
+    if (reportCheckFailures("error", now, checked.failures, this.#execution)) {
+      return false;
+    }
     now.inputs = checked.inputs;
     return true;
   }
@@ -74,12 +76,22 @@ export class Comparison {
     if (hasUnknowns(now.replacementTrigger) && !dryRun) {
       this.#execution.bail(`replacement trigger contains unknowns for ${urn}`, urn);
     }
-    if (isTriggered(now.replacementTrigger, old.replacementTrigger)) return replaceDiff("replacementTrigger");
-    if (this.isReplaceTarget(urn, old)) return replaceDiff("id");
+    if (isTriggered(now.replacementTrigger, old.replacementTrigger)) {
+      return replaceDiff("replacementTrigger");
+    }
+    if (this.isReplaceTarget(urn, old)) {
+      return replaceDiff("id");
+    }
     const replaced = this.#replaced;
-    if (now.replaceWith?.some((other) => replaced.has(other))) return replaceDiff("replaceWith");
-    if (now.deletedWith && replaced.has(now.deletedWith)) return replaceDiff("deletedWith");
-    if (await this.#providerForcesReplace(old, now)) return replaceDiff("provider");
+    if (now.replaceWith?.some((other) => replaced.has(other))) {
+      return replaceDiff("replaceWith");
+    }
+    if (now.deletedWith && replaced.has(now.deletedWith)) {
+      return replaceDiff("deletedWith");
+    }
+    if (await this.#providerForcesReplace(old, now)) {
+      return replaceDiff("provider");
+    }
 
     const oldInputs = old.inputs ?? {};
     const inputs = now.inputs ?? {};
@@ -87,28 +99,42 @@ export class Comparison {
     if (isProviderType(goal.type)) {
       return providers.diff(urn, id, oldInputs, old.outputs ?? {}, inputs, goal.ignoreChanges);
     }
-    if (!provider) return deepEqual(oldInputs, inputs) ? noDiff : someDiff;
+    if (!provider) {
+      return deepEqual(oldInputs, inputs) ? noDiff : someDiff;
+    }
     try {
       const identity = identify(now, this.#execution);
       return await provider.diff(identity, id, oldInputs, old.outputs ?? {}, inputs, goal.ignoreChanges);
     } catch (error) {
-      if (!(error instanceof DiffUnavailableError)) throw error;
+      if (!(error instanceof DiffUnavailableError)) {
+        throw error;
+      }
       events.diagnostic("warning", error.message, urn);
       return someDiff;
     }
   }
 
   async #providerForcesReplace(old: ResourceState, now: ResourceState): Promise<boolean> {
-    if ((old.provider ?? "") === (now.provider ?? "")) return false;
-    if (!old.provider || !now.provider) return true;
+    if ((old.provider ?? "") === (now.provider ?? "")) {
+      return false;
+    }
+    if (!old.provider || !now.provider) {
+      return true;
+    }
     const oldReference = parseReference(old.provider);
     const newReference = parseReference(now.provider);
-    if (this.#aliases.successorOf(oldReference.urn) === newReference.urn) return false;
+    if (this.#aliases.successorOf(oldReference.urn) === newReference.urn) {
+      return false;
+    }
     const { base, providers } = this.#execution;
-    if (base.partial) await base.ensure([oldReference.urn]);
+    if (base.partial) {
+      await base.ensure([oldReference.urn]);
+    }
     const oldProvider = base.find(oldReference.urn) ?? base.findAll(oldReference.urn)[0];
     const newProvider = this.#newProviders.get(newReference.urn) ?? base.find(newReference.urn);
-    if (!oldProvider || !newProvider) return true;
+    if (!oldProvider || !newProvider) {
+      return true;
+    }
     return providers.movesReplace(oldProvider, newProvider, now.provider);
   }
 

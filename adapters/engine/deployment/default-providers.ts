@@ -84,15 +84,21 @@ function packageConfig(config: OperationRequest["config"], packageName: string):
   const inputs: PropertyMap = {};
   for (const [key, { value, secret }] of config) {
     const [namespace, ...name] = key.split(":");
-    if (namespace === packageName) inputs[name.join(":")] = secret ? makeSecret(value) : value;
+    if (namespace === packageName) {
+      inputs[name.join(":")] = secret ? makeSecret(value) : value;
+    }
   }
   return inputs;
 }
 
 function isDenied(config: OperationRequest["config"], packageName: string): boolean {
   const denied = config.get("pulumi:disable-default-providers")?.value;
-  if (packageName === "pulumi" || !denied) return false;
+  if (packageName === "pulumi" || !denied) {
+    return false;
+  }
   const list: unknown = JSON.parse(denied);
-  if (!Array.isArray(list)) throw new Error(`Failed to parse ${denied}`);
+  if (!Array.isArray(list)) {
+    throw new Error(`Failed to parse ${denied}`);
+  }
   return list.some((entry) => typeof entry === "string" && ["*", packageName].includes(entry.trim()));
 }

@@ -49,7 +49,9 @@ async function planDeletes(
         sames.push(untargetedSame(old));
       }
     } else if (old.delete) {
-      if (generator.replacements.deletedAhead.has(old)) continue;
+      if (generator.replacements.deletedAhead.has(old)) {
+        continue;
+      }
       deletes.push({ op: deleteOp(old), urn, old, new: undefined });
     } else if (!generator.isDecided(urn)) {
       execution.deletes.add(urn);
@@ -62,7 +64,9 @@ async function planDeletes(
     }
   }
   for (const old of generator.toDelete) {
-    if (!isTargeted(old)) continue;
+    if (!isTargeted(old)) {
+      continue;
+    }
     execution.deletes.add(old.urn);
     deletes.push({ op: old.external ? "discard" : "delete", urn: old.urn, old, new: undefined });
   }
@@ -72,10 +76,14 @@ async function planDeletes(
 
 /** A target can't be deleted while others depend on it, unless those are targeted too. */
 function refuseUntargeted(execution: Execution, targets: Targets, deletes: readonly Step[]): void {
-  if (!targets.targets.isConstrained || targets.withTargetDependents) return;
+  if (!targets.targets.isConstrained || targets.withTargetDependents) {
+    return;
+  }
   let refused = false;
   for (const { urn } of deletes) {
-    if (targets.targets.matches(urn)) continue;
+    if (targets.targets.matches(urn)) {
+      continue;
+    }
     refused = true;
     execution.sawError = true;
     execution.events.diagnostic(
@@ -85,7 +93,9 @@ function refuseUntargeted(execution: Execution, targets: Targets, deletes: reado
       urn,
     );
   }
-  if (refused && !execution.dryRun) execution.stop.abort();
+  if (refused && !execution.dryRun) {
+    execution.stop.abort();
+  }
 }
 
 async function deletionFilter(
@@ -100,7 +110,9 @@ async function deletionFilter(
     await base.ensureDependents(targets.targets.literals);
     const allowed = withDependents(base.list().filter((state) => targets.targets.matches(state.urn)));
     for (const urn of [...allowed]) {
-      for (const state of generator.replacements.cascadesOf(urn)) allowed.add(state.urn);
+      for (const state of generator.replacements.cascadesOf(urn)) {
+        allowed.add(state.urn);
+      }
     }
     return (state) => allowed.has(state.urn);
   }

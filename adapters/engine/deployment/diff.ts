@@ -35,8 +35,14 @@ export function replaceDiff(key: string): Diff {
 }
 
 export function isReplace(diff: Diff): boolean {
-  if (diff.replaceKeys.length > 0) return true;
-  for (const path in diff.detailedDiff) if (diff.detailedDiff[path]?.kind.endsWith("-replace")) return true;
+  if (diff.replaceKeys.length > 0) {
+    return true;
+  }
+  for (const path in diff.detailedDiff) {
+    if (diff.detailedDiff[path]?.kind.endsWith("-replace")) {
+      return true;
+    }
+  }
   return false;
 }
 
@@ -52,7 +58,9 @@ export function resolveDiff(diff: DiffResult, oldInputs: PropertyMap, newInputs:
     };
   }
   const structural = diffInputs(mapProperties(oldInputs, unwrapSecret), mapProperties(newInputs, unwrapSecret));
-  if (!structural) return { ...noDiff, replaceKeys: diff.replaces ?? [] };
+  if (!structural) {
+    return { ...noDiff, replaceKeys: diff.replaces ?? [] };
+  }
   return {
     changes: "some",
     replaceKeys: diff.replaces ?? [],
@@ -68,7 +76,9 @@ export function diffInputs(old: PropertyMap, now: PropertyMap): { changedKeys: s
   for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
     const before = Object.keys(detailedDiff).length;
     diffValues([key], old[key], now[key], detailedDiff);
-    if (Object.keys(detailedDiff).length > before) changedKeys.push(key);
+    if (Object.keys(detailedDiff).length > before) {
+      changedKeys.push(key);
+    }
   }
   return changedKeys.length > 0 ? { changedKeys: changedKeys.sort(), detailedDiff } : undefined;
 }
@@ -79,13 +89,17 @@ function diffValues(
   now: PropertyValue | undefined,
   into: Record<string, { kind: DiffKind; inputDiff: boolean }>,
 ): void {
-  if (deepEqual(old ?? null, now ?? null)) return;
+  if (deepEqual(old ?? null, now ?? null)) {
+    return;
+  }
   const add = (kind: DiffKind) => {
     into[formatPath(path)] = { kind, inputDiff: true };
   };
-  if (old == null) add("add");
-  else if (now == null) add("delete");
-  else if (Array.isArray(old) && Array.isArray(now)) {
+  if (old == null) {
+    add("add");
+  } else if (now == null) {
+    add("delete");
+  } else if (Array.isArray(old) && Array.isArray(now)) {
     for (let index = 0; index < Math.max(old.length, now.length); index++) {
       diffValues([...path, index], old[index], now[index], into);
     }
@@ -93,14 +107,18 @@ function diffValues(
     for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
       diffValues([...path, key], old[key], now[key], into);
     }
-  } else add("update");
+  } else {
+    add("update");
+  }
 }
 
 const initErrorKey = "#initerror";
 
 /** Turns changes under the user's `replaceOnChanges` paths into replacements. */
 export function applyReplaceOnChanges(diff: Diff, replaceOnChanges: readonly string[], hasInitErrors: boolean): Diff {
-  if (replaceOnChanges.length === 0 || (diff.changes === "none" && !hasInitErrors)) return diff;
+  if (replaceOnChanges.length === 0 || (diff.changes === "none" && !hasInitErrors)) {
+    return diff;
+  }
   const paths = replaceOnChanges.map(parsePath);
   const forces = (path: string) => {
     const parsed = parsePath(path);
@@ -149,8 +167,12 @@ export function invertDiff(diff: Diff): Diff {
 
 /** Null means that there is no trigger; unknowns count as changed. */
 export function isTriggered(now: PropertyValue | undefined, old: PropertyValue | undefined): boolean {
-  if (hasUnknowns(now) || hasUnknowns(old)) return true;
-  if (now == null || old == null) return false;
+  if (hasUnknowns(now) || hasUnknowns(old)) {
+    return true;
+  }
+  if (now == null || old == null) {
+    return false;
+  }
   const plainNow = mapValue(now, unwrapSecret);
   const plainOld = mapValue(old, unwrapSecret);
   return plainNow !== null && plainOld !== null && !deepEqual(plainNow, plainOld);

@@ -23,7 +23,9 @@ export function serveDirectly(address: string, services: readonly (readonly [def
   for (const [definition, implementation] of services) {
     for (const [name, { path }] of Object.entries(definition as Readonly<Record<string, { path: string }>>)) {
       const handler = (implementation as Readonly<Record<string, UntypedHandleCall>>)[name];
-      if (handler) handlers.set(path, handler as unknown as Handler);
+      if (handler) {
+        handlers.set(path, handler as unknown as Handler);
+      }
     }
   }
   servers.set(address, handlers);
@@ -38,7 +40,9 @@ const { grpcClientOptions } = settings as unknown as { grpcClientOptions: { call
 
 grpcClientOptions.callInvocationTransformer = (call: CallProperties): CallProperties => {
   const handler = servers.get(call.channel.getTarget().replace(/^dns:/, ""))?.get(call.methodDefinition.path);
-  if (!handler) return call;
+  if (!handler) {
+    return call;
+  }
   return { ...call, callOptions: { ...call.callOptions, interceptors: [() => new DirectCall(handler) as unknown as DirectedCall] } };
 };
 
@@ -66,10 +70,13 @@ class DirectCall {
   halfClose(): void {
     setImmediate(() =>
       this.#handler({ request: this.#message }, (error, response) => {
-        if (this.#isOver) return;
+        if (this.#isOver) {
+          return;
+        }
         this.#isOver = true;
-        if (error) this.#end(error.code ?? status.UNKNOWN, error.details ?? error.message ?? "", error.metadata);
-        else {
+        if (error) {
+          this.#end(error.code ?? status.UNKNOWN, error.details ?? error.message ?? "", error.metadata);
+        } else {
           this.#listener?.onReceiveMessage?.(response);
           this.#listener?.onReceiveStatus?.(ok as never);
         }
@@ -77,7 +84,9 @@ class DirectCall {
     );
   }
   cancelWithStatus(code: status, details: string): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.#isOver = true;
     this.#end(code, details);
   }

@@ -35,7 +35,9 @@ export class Events {
       .filter(({ value, secret }) => secret && value.length >= secretLengthMin)
       .map(({ value }) => value);
     const shown: Record<string, string> = {};
-    for (const [key, { value, secret }] of request.config) shown[key] = secret ? "[secret]" : value;
+    for (const [key, { value, secret }] of request.config) {
+      shown[key] = secret ? "[secret]" : value;
+    }
     this.#emit({ preludeEvent: { config: shown } });
   }
 
@@ -73,7 +75,9 @@ export class Events {
 
   diagnostic(severity: Severity, text: string, urn?: string, details: { streamID?: number; ephemeral?: boolean } = {}): void {
     const message = this.#secrets.reduce((masked, secret) => masked.replaceAll(secret, "[secret]"), text);
-    if (severity === "error") this.errors.push(message);
+    if (severity === "error") {
+      this.errors.push(message);
+    }
     this.#emit({
       diagnosticEvent: {
         ...(urn && { urn }),
@@ -111,7 +115,9 @@ export class Events {
 
 /** Steps of default providers are in the stream, but neither counted nor named in errors. */
 function isInternal(step: Step): boolean {
-  if (step.internal || step.op === "remove-pending-replace") return true;
+  if (step.internal || step.op === "remove-pending-replace") {
+    return true;
+  }
   const { type, name } = parseUrn(step.urn);
   return isProviderType(type) && name.startsWith("default");
 }
@@ -143,7 +149,9 @@ function metadataOf(step: Step, op: StepOp): Record<string, unknown> {
 }
 
 function stateOf(state: ResourceState | undefined): Record<string, unknown> | null {
-  if (!state) return null;
+  if (!state) {
+    return null;
+  }
   return {
     type: state.type,
     urn: state.urn,

@@ -51,7 +51,9 @@ export class Execution {
   /** Reports an error unless that was done, and stops the operation. */
   fail(error: unknown, urn?: string): void {
     this.sawError = true;
-    if (!this.stopped) this.bailed = true;
+    if (!this.stopped) {
+      this.bailed = true;
+    }
     if (!(error instanceof BailError) && !this.snapshot.failure) {
       this.events.diagnostic("error", error instanceof Error ? error.message : String(error), urn);
     }
@@ -76,15 +78,21 @@ export class Limiter {
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#width) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
+    if (this.#running >= this.#width) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else {
+      this.#running++;
+    }
     try {
       return await task();
     } finally {
       // The slot goes to the next one directly, so nobody overtakes.
       const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running--;
+      if (next) {
+        next();
+      } else {
+        this.#running--;
+      }
     }
   }
 }

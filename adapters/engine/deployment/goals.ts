@@ -62,7 +62,9 @@ function propertyDependencies(
   const given = request.getPropertydependenciesMap();
   const found: Record<string, ReadonlySet<string>> = {};
   if (given.getLength() === 0) {
-    for (const property in inputs) found[property] = new Set(dependencies);
+    for (const property in inputs) {
+      found[property] = new Set(dependencies);
+    }
   } else {
     given.forEach((urns, property) => {
       found[property] = new Set(urns.getUrnsList());
@@ -77,7 +79,9 @@ function propertyDependencies(
 type AliasMessage = ReturnType<resourcePb.RegisterResourceRequest["getAliasesList"]>[number];
 function decodeAlias(alias: AliasMessage): Alias {
   const spec = alias.getSpec();
-  if (!spec) return { urn: alias.getUrn() };
+  if (!spec) {
+    return { urn: alias.getUrn() };
+  }
   return {
     name: spec.getName(),
     type: spec.getType(),
@@ -90,12 +94,22 @@ function decodeAlias(alias: AliasMessage): Alias {
 
 type TimeoutsMessage = ReturnType<resourcePb.RegisterResourceRequest["getCustomtimeouts"]>;
 function decodeTimeouts(timeouts: TimeoutsMessage): Goal["customTimeouts"] {
-  if (!timeouts) return undefined;
+  if (!timeouts) {
+    return undefined;
+  }
   const seconds: NonNullable<Goal["customTimeouts"]> = {};
-  if (timeouts.getCreate()) seconds.create = toSeconds(timeouts.getCreate());
-  if (timeouts.getUpdate()) seconds.update = toSeconds(timeouts.getUpdate());
-  if (timeouts.getDelete()) seconds.delete = toSeconds(timeouts.getDelete());
-  if (timeouts.getRead()) seconds.read = toSeconds(timeouts.getRead());
+  if (timeouts.getCreate()) {
+    seconds.create = toSeconds(timeouts.getCreate());
+  }
+  if (timeouts.getUpdate()) {
+    seconds.update = toSeconds(timeouts.getUpdate());
+  }
+  if (timeouts.getDelete()) {
+    seconds.delete = toSeconds(timeouts.getDelete());
+  }
+  if (timeouts.getRead()) {
+    seconds.read = toSeconds(timeouts.getRead());
+  }
   return Object.keys(seconds).length > 0 ? seconds : undefined;
 }
 

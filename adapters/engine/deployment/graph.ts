@@ -11,16 +11,26 @@ export interface Edge {
 /** What a state refers to, its provider last. */
 export function edgesOf(state: ResourceState): Edge[] {
   const edges: Edge[] = [];
-  if (state.parent) edges.push({ kind: "parent", urn: state.parent });
-  for (const urn of state.dependencies ?? []) edges.push({ kind: "dependency", urn });
+  if (state.parent) {
+    edges.push({ kind: "parent", urn: state.parent });
+  }
+  for (const urn of state.dependencies ?? []) {
+    edges.push({ kind: "dependency", urn });
+  }
   for (const property in state.propertyDependencies) {
     for (const urn of state.propertyDependencies[property] ?? []) {
       edges.push({ kind: "propertyDependency", urn, property });
     }
   }
-  if (state.deletedWith) edges.push({ kind: "deletedWith", urn: state.deletedWith });
-  for (const urn of state.replaceWith ?? []) edges.push({ kind: "replaceWith", urn });
-  if (state.provider) edges.push({ kind: "provider", urn: parseReference(state.provider).urn });
+  if (state.deletedWith) {
+    edges.push({ kind: "deletedWith", urn: state.deletedWith });
+  }
+  for (const urn of state.replaceWith ?? []) {
+    edges.push({ kind: "replaceWith", urn });
+  }
+  if (state.provider) {
+    edges.push({ kind: "provider", urn: parseReference(state.provider).urn });
+  }
   return edges;
 }
 
@@ -64,8 +74,12 @@ export function dependentsOf(
   const waiting = new Set(roots);
   const reached = new Set<string>();
   for (const candidate of list) {
-    if (waiting.has(candidate)) reached.add(candidate.urn);
-    if (reached.size === 0 || waiting.has(candidate) || options.ignore?.(candidate.urn)) continue;
+    if (waiting.has(candidate)) {
+      reached.add(candidate.urn);
+    }
+    if (reached.size === 0 || waiting.has(candidate) || options.ignore?.(candidate.urn)) {
+      continue;
+    }
     const depends = edgesOf(candidate).some((edge) => reached.has(edge.urn) && (options.withChildren || edge.kind !== "parent"));
     if (depends) {
       dependents.push(candidate);
@@ -80,9 +94,13 @@ export function dependencyClosure(roots: Iterable<ResourceState>, find: (urn: st
   const closure = new Set<ResourceState>();
   const open = [...roots];
   for (let state = open.pop(); state; state = open.pop()) {
-    if (closure.has(state)) continue;
+    if (closure.has(state)) {
+      continue;
+    }
     closure.add(state);
-    for (const edge of edgesOf(state)) open.push(...find(edge.urn));
+    for (const edge of edgesOf(state)) {
+      open.push(...find(edge.urn));
+    }
   }
   return closure;
 }
@@ -102,18 +120,29 @@ export function deletionAntichains(list: readonly ResourceState[], condemned: Re
   };
   for (const state of list) {
     parentOf.set(state.urn, state.parent);
-    if (!state.custom) components.add(state.urn);
-    if (!condemned.has(state)) continue;
+    if (!state.custom) {
+      components.add(state.urn);
+    }
+    if (!condemned.has(state)) {
+      continue;
+    }
     let level = 0;
     for (const { kind, urn } of edgesOf(state)) {
       level = Math.max(level, (levelOf.get(urn) ?? -1) + 1);
-      if (kind !== "parent" && components.has(urn)) level = Math.max(level, (levelBelow.get(urn) ?? -1) + 1);
+      if (kind !== "parent" && components.has(urn)) {
+        level = Math.max(level, (levelBelow.get(urn) ?? -1) + 1);
+      }
     }
     const antichain = levels[level];
-    if (antichain) antichain.push(state);
-    else levels[level] = [state];
+    if (antichain) {
+      antichain.push(state);
+    } else {
+      levels[level] = [state];
+    }
     raise(levelOf, state.urn, level);
-    for (let ancestor = state.parent; ancestor; ancestor = parentOf.get(ancestor)) raise(levelBelow, ancestor, level);
+    for (let ancestor = state.parent; ancestor; ancestor = parentOf.get(ancestor)) {
+      raise(levelBelow, ancestor, level);
+    }
   }
   return levels.reverse();
 }

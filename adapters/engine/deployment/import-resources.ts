@@ -17,12 +17,18 @@ export async function importResources(execution: Execution, generator: StepGener
   for (const wanted of request.options.imports) {
     const parent = wanted.parent ?? root;
     const urn = makeUrn(request.ref.stack, request.ref.project, parent, wanted.type, wanted.name);
-    if (seen.has(urn)) throw new Error(`duplicate import '${wanted.name}' of type '${wanted.type}'`);
+    if (seen.has(urn)) {
+      throw new Error(`duplicate import '${wanted.name}' of type '${wanted.type}'`);
+    }
     seen.add(urn);
     const existing = base.find(urn);
-    if (existing && (existing.importID || existing.id) === wanted.id) continue;
+    if (existing && (existing.importID || existing.id) === wanted.id) {
+      continue;
+    }
     const now: ResourceState = { urn, custom: true, type: wanted.type, inputs: {}, parent, importID: wanted.id };
-    if (wanted.protect) now.protect = true;
+    if (wanted.protect) {
+      now.protect = true;
+    }
     now.provider = await providerFor(wanted, execution, generator, providers);
     steps.push({ op: "import", urn, old: undefined, new: now, planned: true });
   }
@@ -31,7 +37,9 @@ export async function importResources(execution: Execution, generator: StepGener
   while (waiting.length > 0 && !execution.stopped) {
     const urns = new Set(waiting.map((step) => step.urn));
     const ready = waiting.filter((step) => !urns.has(step.new?.parent ?? ""));
-    if (ready.length === 0) throw new Error("imports have each other as parents");
+    if (ready.length === 0) {
+      throw new Error("imports have each other as parents");
+    }
     await executor.runParallel(ready);
     waiting = waiting.filter((step) => !ready.includes(step));
   }
@@ -40,7 +48,9 @@ export async function importResources(execution: Execution, generator: StepGener
 async function ensureRoot(execution: Execution, executor: StepExecutor): Promise<string> {
   const { base, request } = execution;
   const existing = base.list().find((state) => state.type === rootStackType && !state.parent);
-  if (existing) return existing.urn;
+  if (existing) {
+    return existing.urn;
+  }
   const { project, stack } = request.ref;
   const urn = makeUrn(stack, project, undefined, rootStackType, `${project}-${stack}`);
   const now: ResourceState = { urn, custom: false, type: rootStackType };
@@ -58,7 +68,9 @@ async function providerFor(
   const { base, request } = execution;
   if (wanted.provider) {
     const provider = base.find(wanted.provider);
-    if (!provider) throw new Error(`unknown provider '${wanted.provider}' for import '${wanted.name}'`);
+    if (!provider) {
+      throw new Error(`unknown provider '${wanted.provider}' for import '${wanted.name}'`);
+    }
     return makeReference(provider.urn, provider.id ?? "");
   }
   const packageName = packageOf(wanted.type);

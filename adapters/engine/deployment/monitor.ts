@@ -109,15 +109,20 @@ export class Monitor {
       [resourceGrpc.ResourceMonitorService, monitor],
       [engineGrpc.EngineService, engine],
     ];
-    for (const [definition, handlers] of this.#services) this.#server.addService(definition as never, handlers as never);
+    for (const [definition, handlers] of this.#services) {
+      this.#server.addService(definition as never, handlers as never);
+    }
     execution.stop.signal.addEventListener("abort", () => this.#refuseRest(), { once: true });
   }
 
   async listen(): Promise<void> {
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
-        if (error) reject(error);
-        else resolve(bound);
+        if (error) {
+          reject(error);
+        } else {
+          resolve(bound);
+        }
       });
     });
     this.address = `127.0.0.1:${port}`;
@@ -130,7 +135,9 @@ export class Monitor {
   }
   /** Resolves when no request of the program is being worked on. */
   async idle(): Promise<void> {
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    }
   }
   /** Lets the program go that waits for the end of the operation. */
   release(): void {
@@ -156,16 +163,24 @@ export class Monitor {
       }
       this.#pending.add(terminate);
       const answer = (error: Partial<ServiceError> | null, response?: Response) => {
-        if (this.#pending.delete(terminate)) callback(error, response);
+        if (this.#pending.delete(terminate)) {
+          callback(error, response);
+        }
       };
       const refuse = (error: unknown) => {
-        if (error instanceof RequestError) answer({ code: error.code, details: error.message });
-        else this.#execution.fail(error);
+        if (error instanceof RequestError) {
+          answer({ code: error.code, details: error.message });
+        } else {
+          this.#execution.fail(error);
+        }
       };
       try {
         const response = work(call.request);
-        if (response instanceof Promise) response.then((value) => answer(null, value), refuse);
-        else answer(null, response);
+        if (response instanceof Promise) {
+          response.then((value) => answer(null, value), refuse);
+        } else {
+          answer(null, response);
+        }
       } catch (error) {
         refuse(error);
       }
@@ -173,7 +188,9 @@ export class Monitor {
   }
   /** The program sees that the operation is over, and ends quietly. */
   #refuseRest(): void {
-    for (const terminate of [...this.#pending]) terminate();
+    for (const terminate of [...this.#pending]) {
+      terminate();
+    }
     this.#programEnded.resolve();
     this.#shutdown.resolve();
   }
@@ -182,7 +199,9 @@ export class Monitor {
     try {
       return await work();
     } finally {
-      if (--this.#inFlight === 0) this.#whenIdle?.();
+      if (--this.#inFlight === 0) {
+        this.#whenIdle?.();
+      }
     }
   }
 
@@ -218,8 +237,12 @@ export class Monitor {
   #registerResource(request: resourcePb.RegisterResourceRequest): Promise<resourcePb.RegisterResourceResponse> {
     return this.#track(async () => {
       const registration = decodeRegistration(request);
-      if (registration.remote) refuse("remote components");
-      if (registration.packageRef) refuse("parameterised packages");
+      if (registration.remote) {
+        refuse("remote components");
+      }
+      if (registration.packageRef) {
+        refuse("parameterised packages");
+      }
       const leave = this.#tree.enter(registration.parent);
       try {
         const { goal, providers } = await this.#settle(registration);
@@ -245,7 +268,9 @@ export class Monitor {
     let { provider } = registration;
     if (!provider && above?.goal.provider) {
       const inherited = providerPackage(parseUrn(parseReference(above.goal.provider).urn).type);
-      if (custom && inherited === packageName) provider = above.goal.provider;
+      if (custom && inherited === packageName) {
+        provider = above.goal.provider;
+      }
     }
     let { inputs } = registration;
     if (custom && isProviderType(type)) {

@@ -15,12 +15,19 @@ export async function runProgram(request: OperationRequest, address: string, mon
   try {
     const response = await new Promise<languagePb.RunResponse>((resolve, reject) => {
       client.run(runRequest(request, monitorAddress), (error: ServiceError | null, ran: languagePb.RunResponse) => {
-        if (error) reject(new Error(error.details || error.message));
-        else resolve(ran);
+        if (error) {
+          reject(new Error(error.details || error.message));
+        } else {
+          resolve(ran);
+        }
       });
     });
-    if (response.getBail()) throw new ProgramBailedError();
-    if (response.getError()) throw new Error(`an unhandled error occurred: ${response.getError()}`);
+    if (response.getBail()) {
+      throw new ProgramBailedError();
+    }
+    if (response.getError()) {
+      throw new Error(`an unhandled error occurred: ${response.getError()}`);
+    }
   } finally {
     client.close();
   }
@@ -51,7 +58,9 @@ function runRequest(request: OperationRequest, monitorAddress: string): language
   const secretKeys: string[] = [];
   for (const [key, { value, secret }] of request.config) {
     config.set(key, value);
-    if (secret) secretKeys.push(key);
+    if (secret) {
+      secretKeys.push(key);
+    }
   }
   return message.setConfigsecretkeysList(secretKeys);
 }

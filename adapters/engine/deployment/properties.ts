@@ -31,26 +31,44 @@ export function stripSecrets(map: PropertyMap): PropertyMap {
 /** Marks as secret what has the name of a secret in `known`: for providers that are not given the secret marks. */
 export function remarkSecrets(values: PropertyMap, known: PropertyMap): PropertyMap {
   const remark = (value: PropertyValue, like: PropertyValue | undefined): PropertyValue => {
-    if (isSecret(like)) return makeSecret(value);
-    if (isPlainObject(value) && isPlainObject(like)) return remarkSecrets(value, like);
-    if (Array.isArray(value) && Array.isArray(like)) return value.map((element, index) => remark(element, like[index]));
+    if (isSecret(like)) {
+      return makeSecret(value);
+    }
+    if (isPlainObject(value) && isPlainObject(like)) {
+      return remarkSecrets(value, like);
+    }
+    if (Array.isArray(value) && Array.isArray(like)) {
+      return value.map((element, index) => remark(element, like[index]));
+    }
     return value;
   };
-  if (!hasSecrets(known)) return values;
+  if (!hasSecrets(known)) {
+    return values;
+  }
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, remark(value, known[key])]));
 }
 
 /** Pulumi's DeepEquals: null counts as absent, any two unknowns are equal, hashed assets are equal when their hashes are. */
 export function deepEqual(left: PropertyValue | undefined, right: PropertyValue | undefined): boolean {
-  if (left === right || (Number.isNaN(left) && Number.isNaN(right))) return true;
-  if (isUnknown(left)) return isUnknown(right);
-  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+  if (left === right || (Number.isNaN(left) && Number.isNaN(right))) {
+    return true;
+  }
+  if (isUnknown(left)) {
+    return isUnknown(right);
+  }
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) {
+    return false;
+  }
   if (Array.isArray(left)) {
     return Array.isArray(right) && left.length === right.length && left.every((element, index) => deepEqual(element, right[index]));
   }
-  if (Array.isArray(right)) return false;
+  if (Array.isArray(right)) {
+    return false;
+  }
   const signature = left[signatureKey];
-  if (signature !== right[signatureKey]) return false;
+  if (signature !== right[signatureKey]) {
+    return false;
+  }
   if ((signature === assetSignature || signature === archiveSignature) && left["hash"] && right["hash"]) {
     return left["hash"] === right["hash"];
   }
@@ -58,10 +76,14 @@ export function deepEqual(left: PropertyValue | undefined, right: PropertyValue 
     return left["urn"] === right["urn"] && deepEqual(left["id"], right["id"]);
   }
   for (const key in left) {
-    if (!deepEqual(left[key] ?? null, right[key] ?? null)) return false;
+    if (!deepEqual(left[key] ?? null, right[key] ?? null)) {
+      return false;
+    }
   }
   for (const key in right) {
-    if (!(key in left) && right[key] != null) return false;
+    if (!(key in left) && right[key] != null) {
+      return false;
+    }
   }
   return true;
 }
@@ -99,7 +121,9 @@ export function fromValue(value: Value, dependencies?: (urns: string[]) => void)
   }
 }
 function lowerOutputValue(output: PropertyMap, dependencies?: (urns: string[]) => void): PropertyValue {
-  if (Array.isArray(output["dependencies"])) dependencies?.(output["dependencies"] as string[]);
+  if (Array.isArray(output["dependencies"])) {
+    dependencies?.(output["dependencies"] as string[]);
+  }
   const value = output["value"] === undefined ? unknownValue : output["value"];
   return output["secret"] === true ? makeSecret(value) : value;
 }
@@ -109,7 +133,9 @@ export function toStruct(map: PropertyMap): Struct {
   const fields = struct.getFieldsMap();
   for (const key in map) {
     const value = map[key];
-    if (value !== undefined) fields.set(key, toValue(value));
+    if (value !== undefined) {
+      fields.set(key, toValue(value));
+    }
   }
   return struct;
 }
@@ -144,7 +170,9 @@ const masked = new WeakMap<PropertyMap, PropertyMap>();
 
 /** What may leave the engine in an event: no secret values, no contents of text assets. */
 export function maskProperties(map: PropertyMap | undefined): PropertyMap {
-  if (!map) return {};
+  if (!map) {
+    return {};
+  }
   let result = masked.get(map);
   if (!result) {
     result = mapEntries(map, maskValue);
@@ -153,12 +181,22 @@ export function maskProperties(map: PropertyMap | undefined): PropertyMap {
   return result;
 }
 function maskValue(value: PropertyValue): PropertyValue {
-  if (typeof value !== "object" || value === null) return value;
-  if (isSecret(value)) return maskedSecret;
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  if (isSecret(value)) {
+    return maskedSecret;
+  }
   return mapValue(value, (part) => {
-    if (!isObject(part)) return part;
-    if (part[signatureKey] === secretSignature) return maskedSecret;
-    if (part[signatureKey] === assetSignature && part["text"]) return { ...part, text: "<contents elided>" };
+    if (!isObject(part)) {
+      return part;
+    }
+    if (part[signatureKey] === secretSignature) {
+      return maskedSecret;
+    }
+    if (part[signatureKey] === assetSignature && part["text"]) {
+      return { ...part, text: "<contents elided>" };
+    }
     return part;
   });
 }
@@ -179,7 +217,9 @@ function changeStateValues(state: ResourceState, change: (value: PropertyValue) 
   const inputs = state.inputs && mapEntries(state.inputs, change);
   const outputs = state.outputs && mapEntries(state.outputs, change);
   const trigger = state.replacementTrigger === undefined ? undefined : change(state.replacementTrigger);
-  if (inputs === state.inputs && outputs === state.outputs && trigger === state.replacementTrigger) return state;
+  if (inputs === state.inputs && outputs === state.outputs && trigger === state.replacementTrigger) {
+    return state;
+  }
   return {
     ...state,
     ...(inputs && { inputs }),
@@ -189,25 +229,37 @@ function changeStateValues(state: ResourceState, change: (value: PropertyValue) 
 }
 
 function encodeValue(value: PropertyValue, secrets: SecretsManager): PropertyValue {
-  if (typeof value === "number") return Number.isFinite(value) ? value : encodeFloat(value);
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value === "number") {
+    return Number.isFinite(value) ? value : encodeFloat(value);
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   if (isSecret(value)) {
     const known = ciphertexts.get(value);
-    if (known?.manager === secrets) return { [signatureKey]: secretSignature, ciphertext: known.ciphertext };
+    if (known?.manager === secrets) {
+      return { [signatureKey]: secretSignature, ciphertext: known.ciphertext };
+    }
     const ciphertext = secrets.encrypt(JSON.stringify(encodeValue(value["value"] ?? null, secrets)));
     ciphertexts.set(value, { manager: secrets, ciphertext });
     return { [signatureKey]: secretSignature, ciphertext };
   }
-  if (Array.isArray(value)) return value.map((element) => encodeValue(element, secrets));
+  if (Array.isArray(value)) {
+    return value.map((element) => encodeValue(element, secrets));
+  }
   return mapEntries(value, (part) => encodeValue(part, secrets));
 }
 
 function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyValue {
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const before = value[index] as PropertyValue;
-      if (typeof before === "object" && before !== null) return value.map((element) => decodeValue(element, secrets));
+      if (typeof before === "object" && before !== null) {
+        return value.map((element) => decodeValue(element, secrets));
+      }
     }
     return value;
   }
@@ -217,7 +269,9 @@ function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
     ciphertexts.set(secret, { manager: secrets, ciphertext: value["ciphertext"] });
     return secret;
   }
-  if (value[signatureKey] === floatSignature && typeof value["value"] === "string") return decodeFloat(value["value"]);
+  if (value[signatureKey] === floatSignature && typeof value["value"] === "string") {
+    return decodeFloat(value["value"]);
+  }
   if (value[signatureKey] === resourceReferenceSignature && value["packageVersion"] === "") {
     // The real CLI stores an empty version with a reference that has none; no SDK sends it.
     const { packageVersion: _none, ...reference } = value;

@@ -47,7 +47,9 @@ export class ConfiguredProvider {
   }
 
   async check(identity: ResourceIdentity, olds: PropertyMap, news: PropertyMap, randomSeed: Uint8Array): Promise<CheckResult> {
-    if (!this.isKnown) return { inputs: news, failures: [] };
+    if (!this.isKnown) {
+      return { inputs: news, failures: [] };
+    }
     const result = await this.plugin.check({ ...identity, olds: this.#give(olds), news: this.#give(news), randomSeed });
     return { inputs: this.#take(result.inputs, news), failures: result.failures };
   }
@@ -60,7 +62,9 @@ export class ConfiguredProvider {
     news: PropertyMap,
     ignoreChanges: readonly string[],
   ): Promise<Diff> {
-    if (!this.isKnown) throw new DiffUnavailableError();
+    if (!this.isKnown) {
+      throw new DiffUnavailableError();
+    }
     const diff = await this.plugin.diff({
       ...identity,
       id,
@@ -78,8 +82,12 @@ export class ConfiguredProvider {
     preview: boolean,
     timeoutSeconds: number,
   ): Promise<{ id: string; outputs: PropertyMap }> {
-    if (!this.isKnown) return { id: "", outputs: {} };
-    if (preview && !this.plugin.supportsPreview) return { id: "", outputs: inputs };
+    if (!this.isKnown) {
+      return { id: "", outputs: {} };
+    }
+    if (preview && !this.plugin.supportsPreview) {
+      return { id: "", outputs: inputs };
+    }
     const request = { ...identity, inputs: this.#give(inputs), preview, timeoutSeconds };
     const { id, outputs } = await this.#partial(inputs, () => this.plugin.create(request));
     return { id, outputs: this.#take(outputs, inputs) };
@@ -91,7 +99,9 @@ export class ConfiguredProvider {
     inputs: PropertyMap,
     outputs: PropertyMap,
   ): Promise<{ id: string; inputs: PropertyMap | undefined; outputs: PropertyMap | undefined }> {
-    if (!this.isKnown) return { id, inputs: undefined, outputs: {} };
+    if (!this.isKnown) {
+      return { id, inputs: undefined, outputs: {} };
+    }
     const request = { ...identity, id, inputs: this.#give(inputs), outputs: this.#give(outputs) };
     const read = await this.#partial(inputs, () => this.plugin.read(request));
     return {
@@ -109,8 +119,12 @@ export class ConfiguredProvider {
     preview: boolean,
     timeoutSeconds: number,
   ): Promise<PropertyMap> {
-    if (!this.isKnown) return {};
-    if (preview && !this.plugin.supportsPreview) return news;
+    if (!this.isKnown) {
+      return {};
+    }
+    if (preview && !this.plugin.supportsPreview) {
+      return news;
+    }
     const request = {
       ...identity,
       id: old.id,
@@ -136,7 +150,9 @@ export class ConfiguredProvider {
   }
 
   async invoke(token: string, args: PropertyMap): Promise<{ outputs: PropertyMap; failures: CheckFailure[] }> {
-    if (!this.plugin.invoke) throw new Error(`the ${this.plugin.packageName} provider has no functions`);
+    if (!this.plugin.invoke) {
+      throw new Error(`the ${this.plugin.packageName} provider has no functions`);
+    }
     return this.plugin.invoke(token, this.#give(args));
   }
 
@@ -145,7 +161,9 @@ export class ConfiguredProvider {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof ResourceInitError) || this.plugin.acceptsSecrets) throw error;
+      if (!(error instanceof ResourceInitError) || this.plugin.acceptsSecrets) {
+        throw error;
+      }
       throw new ResourceInitError(error.id, remarkSecrets(error.outputs, known), error.reasons, error.inputs);
     }
   }
@@ -161,7 +179,9 @@ export class ConfiguredProvider {
 const internalKey = "__internal";
 
 export function providerInputs(config: PropertyMap, version: string | undefined, pluginDownloadUrl: string | undefined): PropertyMap {
-  if (!version && !pluginDownloadUrl) return config;
+  if (!version && !pluginDownloadUrl) {
+    return config;
+  }
   const internal = isObject(config[internalKey]) ? config[internalKey] : {};
   return {
     ...config,
@@ -170,7 +190,9 @@ export function providerInputs(config: PropertyMap, version: string | undefined,
   };
 }
 function withoutInternal(inputs: PropertyMap): PropertyMap {
-  if (!(internalKey in inputs)) return inputs;
+  if (!(internalKey in inputs)) {
+    return inputs;
+  }
   const { [internalKey]: _, ...rest } = inputs;
   return rest;
 }
@@ -207,18 +229,24 @@ export class ProviderRegistry {
   /** The provider of a reference; one that only the old state knows is configured from there. */
   async get(reference: string): Promise<ConfiguredProvider> {
     const known = this.#configured.get(reference);
-    if (known) return known;
+    if (known) {
+      return known;
+    }
     const { urn, id } = parseReference(reference);
     let loading = this.#loading.get(reference);
     if (!loading) {
       const old = this.#findOld(urn, id);
-      if (!old) throw new Error(`unknown provider '${reference}'`);
+      if (!old) {
+        throw new Error(`unknown provider '${reference}'`);
+      }
       loading = this.same(old);
       this.#loading.set(reference, loading);
     }
     await loading;
     const loaded = this.#configured.get(reference);
-    if (!loaded) throw new Error(`unknown provider '${reference}'`);
+    if (!loaded) {
+      throw new Error(`unknown provider '${reference}'`);
+    }
     return loaded;
   }
 
@@ -229,7 +257,9 @@ export class ProviderRegistry {
   async check(urn: string, olds: PropertyMap, news: PropertyMap, signal: AbortSignal): Promise<CheckResult> {
     const plugin = await this.#load(urn, news);
     this.#checked.set(urn, plugin);
-    if (!plugin.checkConfig) return { inputs: news, failures: [] };
+    if (!plugin.checkConfig) {
+      return { inputs: news, failures: [] };
+    }
     const { type, name } = parseUrn(urn);
     const given = withoutInternal(news);
     const result = await plugin.checkConfig({
@@ -241,7 +271,9 @@ export class ProviderRegistry {
       news: stripSecrets(given),
       randomSeed: new Uint8Array(32),
     });
-    if (result.failures.length > 0) return result;
+    if (result.failures.length > 0) {
+      return result;
+    }
     const inputs = remarkSecrets(result.inputs, given);
     if ("version" in news) {
       if ("version" in inputs && !deepEqual(inputs["version"], news["version"])) {
@@ -249,7 +281,9 @@ export class ProviderRegistry {
       }
       inputs["version"] = news["version"] ?? null;
     }
-    if (internalKey in news) inputs[internalKey] = news[internalKey] ?? null;
+    if (internalKey in news) {
+      inputs[internalKey] = news[internalKey] ?? null;
+    }
     return { inputs, failures: [] };
   }
 
@@ -264,7 +298,9 @@ export class ProviderRegistry {
     const plugin = this.#checked.get(urn) ?? (await this.get(makeReference(urn, id))).plugin;
     const given = withoutInternal(news);
     const diff = await diffConfig(plugin, urn, id, withoutInternal(oldInputs), oldOutputs, given, ignoreChanges);
-    if (diff.changes !== "unknown") return resolveDiff(diff, oldInputs, news);
+    if (diff.changes !== "unknown") {
+      return resolveDiff(diff, oldInputs, news);
+    }
     return deepEqual(oldOutputs, given) ? noDiff : someDiff;
   }
 
@@ -296,7 +332,9 @@ export class ProviderRegistry {
   /** A provider that stays as it is. */
   async same(state: ResourceState): Promise<void> {
     const reference = makeReference(state.urn, state.id ?? "");
-    if (this.#configured.has(reference)) return;
+    if (this.#configured.has(reference)) {
+      return;
+    }
     const inputs = state.inputs ?? {};
     const plugin = this.#takeChecked(state.urn) ?? (await this.#load(state.urn, inputs));
     await this.#configure(reference, plugin, withoutInternal(inputs));
@@ -305,7 +343,9 @@ export class ProviderRegistry {
   /** The provider goes by another name now: states that still refer to the old one find it too. */
   alias(reference: string, other: string): void {
     const provider = this.#configured.get(reference);
-    if (provider) this.#configured.set(other, provider);
+    if (provider) {
+      this.#configured.set(other, provider);
+    }
   }
 
   #takeChecked(urn: string): ResourceProvider | undefined {
@@ -316,7 +356,9 @@ export class ProviderRegistry {
 
   async #load(urn: string, inputs: PropertyMap): Promise<ResourceProvider> {
     const packageName = providerPackage(parseUrn(urn).type);
-    if (packageName === "pulumi") return this.#builtin;
+    if (packageName === "pulumi") {
+      return this.#builtin;
+    }
     const internal = isObject(inputs[internalKey]) ? inputs[internalKey] : {};
     const version = text(inputs["version"]);
     const plugin = await this.#host.load(packageName, version, text(internal["pluginDownloadURL"]));
@@ -348,7 +390,9 @@ async function diffConfig(
   news: PropertyMap,
   ignoreChanges: readonly string[],
 ): Promise<DiffResult> {
-  if (!plugin.diffConfig) return { changes: "unknown" };
+  if (!plugin.diffConfig) {
+    return { changes: "unknown" };
+  }
   const { type, name } = parseUrn(urn);
   return plugin.diffConfig({ urn, type, name, id, oldInputs, oldOutputs, news, ignoreChanges });
 }

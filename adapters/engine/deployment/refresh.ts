@@ -17,19 +17,25 @@ export async function refreshStates(
   already: ReadonlyMap<ResourceState, ResourceState | undefined> = new Map(),
 ): Promise<void> {
   const { base, snapshot } = execution;
-  if (targets.withTargetDependents) await base.ensureDependents(targets.targets.literals);
+  if (targets.withTargetDependents) {
+    await base.ensureDependents(targets.targets.literals);
+  }
   const steps: Step[] = base
     .list()
     .filter((state) => filter(state) && targets.includes(state))
     .map((old) => ({ op: "refresh", urn: old.urn, old, new: old }));
   await executor.runParallel(steps);
-  if (snapshot.failure) throw snapshot.failure;
+  if (snapshot.failure) {
+    throw snapshot.failure;
+  }
   const refreshed = new Map([...already, ...steps.map((step) => [step.old as ResourceState, step.new] as const)]);
   const gone = [...refreshed].flatMap(([old, now]) => (now ? [] : [old.urn]));
   // What refers to a resource that is gone must forget it.
   await base.ensureDependents(gone);
   await rebuildBase(execution, refreshed);
-  if (executor.failedUrns.size > 0) execution.stop.abort();
+  if (executor.failedUrns.size > 0) {
+    execution.stop.abort();
+  }
 }
 
 /** Puts the read states in place of the old ones; nothing may refer to those that are gone. */
@@ -48,14 +54,21 @@ async function rebuildBase(execution: Execution, refreshed: ReadonlyMap<Resource
     const isRegistered = !refreshed.has(old) && execution.news.has(old.urn);
     const now = isRegistered ? old : withoutDangling(read, referable, parentOf);
     referable.add(now.urn);
-    if (now !== old) changed.push({ old, now });
+    if (now !== old) {
+      changed.push({ old, now });
+    }
     return now;
   });
-  if (changed.length === 0) return;
+  if (changed.length === 0) {
+    return;
+  }
   await execution.snapshot.change((change) => {
     for (const { old, now } of changed) {
-      if (now) change.put(now, { takesOver: old });
-      else change.remove(old);
+      if (now) {
+        change.put(now, { takesOver: old });
+      } else {
+        change.remove(old);
+      }
     }
   });
 }
@@ -65,11 +78,18 @@ function withoutDangling(
   referable: ReadonlySet<string>,
   parentOf: ReadonlyMap<string, string | undefined>,
 ): ResourceState {
-  if (edgesOf(state).every((edge) => edge.kind === "provider" || referable.has(edge.urn))) return state;
+  if (edgesOf(state).every((edge) => edge.kind === "provider" || referable.has(edge.urn))) {
+    return state;
+  }
   const now = mapReferences(state, (urn, kind) => (kind === "provider" || kind === "parent" || referable.has(urn) ? urn : undefined));
   let parent = now.parent;
-  while (parent && !referable.has(parent)) parent = parentOf.get(parent);
-  if (parent) now.parent = parent;
-  else delete now.parent;
+  while (parent && !referable.has(parent)) {
+    parent = parentOf.get(parent);
+  }
+  if (parent) {
+    now.parent = parent;
+  } else {
+    delete now.parent;
+  }
   return now;
 }

@@ -43,7 +43,9 @@ export class Replacements {
     ];
     const steps: Step[] = [];
     for (const { state, keys } of dependents.reverse()) {
-      if (this.deletedAhead.has(state) || this.#isDecided(state.urn)) continue;
+      if (this.deletedAhead.has(state) || this.#isDecided(state.urn)) {
+        continue;
+      }
       this.#keys.set(state.urn, keys);
       if (state.protect && !state.delete) {
         const message =
@@ -76,7 +78,9 @@ export class Replacements {
     const ignore = (urn: string) => this.#isDecided(urn) || this.#execution.deletes.has(urn);
     for (const state of dependentsOf(base.list(), [root], { ignore, withChildren: false })) {
       const keys = await this.#keysIfReplaced(state, going);
-      if (!keys) continue;
+      if (!keys) {
+        continue;
+      }
       found.push({ state, keys });
       going.add(state.urn);
     }
@@ -84,17 +88,27 @@ export class Replacements {
   }
 
   async #keysIfReplaced(state: ResourceState, going: ReadonlySet<string>): Promise<readonly string[] | undefined> {
-    if (!state.custom || state.external) return undefined;
-    if (state.provider && going.has(parseReference(state.provider).urn)) return [];
-    if (state.deletedWith && going.has(state.deletedWith)) return [];
+    if (!state.custom || state.external) {
+      return undefined;
+    }
+    if (state.provider && going.has(parseReference(state.provider).urn)) {
+      return [];
+    }
+    if (state.deletedWith && going.has(state.deletedWith)) {
+      return [];
+    }
     const inputs: PropertyMap = { ...state.inputs };
     let depends = false;
     for (const [property, urns] of Object.entries(state.propertyDependencies ?? {})) {
-      if (!(property in inputs) || !urns.some((urn) => going.has(urn))) continue;
+      if (!(property in inputs) || !urns.some((urn) => going.has(urn))) {
+        continue;
+      }
       depends = true;
       inputs[property] = unknownValue;
     }
-    if (!depends) return undefined;
+    if (!depends) {
+      return undefined;
+    }
     const { providers } = this.#execution;
     const old = { id: state.id ?? "", inputs: state.inputs ?? {}, outputs: state.outputs ?? {} };
     const ignoreChanges = state.ignoreChanges ?? [];
@@ -112,7 +126,9 @@ export class Replacements {
       const effective = applyReplaceOnChanges(diff, state.replaceOnChanges ?? [], false);
       return isReplace(effective) ? effective.replaceKeys : undefined;
     } catch (error) {
-      if (error instanceof DiffUnavailableError) return undefined;
+      if (error instanceof DiffUnavailableError) {
+        return undefined;
+      }
       throw error;
     }
   }

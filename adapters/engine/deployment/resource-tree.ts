@@ -7,7 +7,9 @@ export class ResourceTree {
 
   /** A registration under `parent` begins; the returned function ends it. */
   enter(parent: string | undefined): () => void {
-    if (!parent) return () => {};
+    if (!parent) {
+      return () => {};
+    }
     this.#entering.set(parent, (this.#entering.get(parent) ?? 0) + 1);
     return () => {
       this.#entering.set(parent, (this.#entering.get(parent) ?? 1) - 1);
@@ -17,10 +19,15 @@ export class ResourceTree {
   }
   add(urn: string, parent: string | undefined, custom: boolean, made: boolean): void {
     this.#nodes.set(urn, { custom, made });
-    if (!parent) return;
+    if (!parent) {
+      return;
+    }
     const siblings = this.#children.get(parent);
-    if (siblings) siblings.push(urn);
-    else this.#children.set(parent, [urn]);
+    if (siblings) {
+      siblings.push(urn);
+    } else {
+      this.#children.set(parent, [urn]);
+    }
   }
   async hasUnmade(roots: readonly string[]): Promise<boolean> {
     for (;;) {
@@ -29,14 +36,22 @@ export class ResourceTree {
       const visited = new Set<string>();
       for (let urn = open.pop(); urn; urn = open.pop()) {
         const node = this.#nodes.get(urn);
-        if (!node || visited.has(urn)) continue;
+        if (!node || visited.has(urn)) {
+          continue;
+        }
         visited.add(urn);
-        if (node.custom && !node.made) return true;
-        if (node.custom) continue;
+        if (node.custom && !node.made) {
+          return true;
+        }
+        if (node.custom) {
+          continue;
+        }
         isGrowing ||= (this.#entering.get(urn) ?? 0) > 0;
         open.push(...(this.#children.get(urn) ?? []));
       }
-      if (!isGrowing) return false;
+      if (!isGrowing) {
+        return false;
+      }
       await this.#changed.promise;
     }
   }

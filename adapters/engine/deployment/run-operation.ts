@@ -34,19 +34,26 @@ export async function runOperation(request: OperationRequest): Promise<Operation
     execution = await open(request, events);
     await run(execution);
   } catch (error) {
-    if (execution) execution.fail(error);
-    else events.diagnostic("error", error instanceof Error ? error.message : String(error));
+    if (execution) {
+      execution.fail(error);
+    } else {
+      events.diagnostic("error", error instanceof Error ? error.message : String(error));
+    }
   }
   const failure = execution?.snapshot.failure;
   if (failure) {
     events.diagnostic("error", failure.message);
-    if (failure instanceof LeaseLostError) leaseLost = failure;
+    if (failure instanceof LeaseLostError) {
+      leaseLost = failure;
+    }
   }
   const failed = !execution || execution.sawError || failure !== undefined;
   const canceled = request.signal.aborted && !leaseLost;
   const result = canceled ? "canceled" : failed ? "failed" : "succeeded";
   const kind = request.dryRun ? "preview" : "update";
-  if (result !== "succeeded" && !execution?.bailed) events.diagnostic("error", `${kind} ${result}`);
+  if (result !== "succeeded" && !execution?.bailed) {
+    events.diagnostic("error", `${kind} ${result}`);
+  }
   events.summary(result, startedAt, execution?.maybeCorrupt ?? false);
 
   if (result === "succeeded" && request.options.expectNoChanges && hasChanges(events.changes)) {
@@ -100,8 +107,11 @@ async function run(execution: Execution): Promise<void> {
     execution.stop.abort();
     void providers.cancel();
   };
-  if (request.signal.aborted) cancel();
-  else request.signal.addEventListener("abort", cancel, { once: true });
+  if (request.signal.aborted) {
+    cancel();
+  } else {
+    request.signal.addEventListener("abort", cancel, { once: true });
+  }
   const executor = new StepExecutor(execution);
   try {
     const options = request.options.excludeProtected
@@ -109,14 +119,19 @@ async function run(execution: Execution): Promise<void> {
       : request.options;
     const targets = new Targets(options);
     await settlePendingOperations(execution);
-    if (request.kind === "refresh" || request.kind === "destroy") requireTargets(execution, targets);
+    if (request.kind === "refresh" || request.kind === "destroy") {
+      requireTargets(execution, targets);
+    }
     const refreshesWithProgram = request.kind === "refresh" && request.options.runProgram;
     const readsFirst = request.kind === "refresh" || request.options.refresh;
-    if (readsFirst && !refreshesWithProgram) await refreshStates(execution, executor, new Targets(options));
-    else if (execution.base.list().some((state) => state.refreshBeforeUpdate) && !refreshesWithProgram) {
+    if (readsFirst && !refreshesWithProgram) {
+      await refreshStates(execution, executor, new Targets(options));
+    } else if (execution.base.list().some((state) => state.refreshBeforeUpdate) && !refreshesWithProgram) {
       await refreshStates(execution, executor, new Targets(options), (state) => state.refreshBeforeUpdate === true);
     }
-    if ((request.kind === "refresh" && !refreshesWithProgram) || execution.stopped) return;
+    if ((request.kind === "refresh" && !refreshesWithProgram) || execution.stopped) {
+      return;
+    }
     await deploy(execution, executor, targets);
   } catch (error) {
     execution.fail(error);
@@ -124,7 +139,9 @@ async function run(execution: Execution): Promise<void> {
     request.signal.removeEventListener("abort", cancel);
     await executor.idle();
     await snapshot.close().catch((error: unknown) => {
-      if (!snapshot.failure) events.diagnostic("error", error instanceof Error ? error.message : String(error));
+      if (!snapshot.failure) {
+        events.diagnostic("error", error instanceof Error ? error.message : String(error));
+      }
       execution.sawError = true;
     });
   }
@@ -155,7 +172,9 @@ async function deploy(execution: Execution, executor: StepExecutor, targets: Tar
       });
       const failing = program.catch((error: unknown) => {
         // A program that told its end and then fails does so for a failure that is known: a step's.
-        if (hasEnded && execution.sawError) return;
+        if (hasEnded && execution.sawError) {
+          return;
+        }
         execution.fail(error instanceof ProgramBailedError ? new BailError(error.message) : error);
       });
       await Promise.race([monitor.programEnded, failing]);
@@ -171,7 +190,9 @@ async function deploy(execution: Execution, executor: StepExecutor, targets: Tar
       }
     }
     await executor.idle();
-    if (!execution.snapshot.failure) await executor.finishRootOutputs(execution.sawError || execution.stopped);
+    if (!execution.snapshot.failure) {
+      await executor.finishRootOutputs(execution.sawError || execution.stopped);
+    }
   } finally {
     monitor.release();
     await settled(program, execution.stopped ? programGraceMs : undefined);
@@ -182,7 +203,9 @@ async function deploy(execution: Execution, executor: StepExecutor, targets: Tar
 /** Waits for a promise whatever comes of it, for a stopped program only a while. */
 async function settled(program: Promise<void>, withinMs: number | undefined): Promise<void> {
   const ended = program.catch(() => {});
-  if (withinMs === undefined) return ended;
+  if (withinMs === undefined) {
+    return ended;
+  }
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, withinMs);
@@ -195,10 +218,14 @@ async function settled(program: Promise<void>, withinMs: number | undefined): Pr
 async function settlePendingOperations(execution: Execution): Promise<void> {
   const { request, snapshot, events } = execution;
   const pending = await request.store.loadPending(request.ref);
-  if (pending.length === 0) return;
+  if (pending.length === 0) {
+    return;
+  }
   const forgets = request.options.clearPendingCreates;
   snapshot.clearPending(pending.filter(({ operation }) => forgets || operation.type !== "creating").map(({ operationId }) => operationId));
-  if (request.kind === "refresh" || request.options.refresh || request.dryRun) return;
+  if (request.kind === "refresh" || request.options.refresh || request.dryRun) {
+    return;
+  }
   events.diagnostic(
     "warning",
     `Attempting to deploy or update resources with ${pending.length} pending operations from previous deployment.\n` +
@@ -217,7 +244,9 @@ async function settlePendingOperations(execution: Execution): Promise<void> {
 /** A refresh or destroy has only the old state to find its targets in. */
 function requireTargets(execution: Execution, targets: Targets): void {
   for (const urn of [...targets.targets.literals, ...targets.excludes.literals]) {
-    if (execution.base.findAll(urn).length === 0) throw new Error(`no resource named '${urn}' found`);
+    if (execution.base.findAll(urn).length === 0) {
+      throw new Error(`no resource named '${urn}' found`);
+    }
   }
 }
 function requireKnown(execution: Execution, urns: ReadonlySet<string>, registered: ReadonlySet<string>): void {
@@ -226,7 +255,9 @@ function requireKnown(execution: Execution, urns: ReadonlySet<string>, registere
     const hint = urn.includes("$") ? "" : " Did you forget to escape $ in your shell?";
     execution.events.diagnostic("error", `Target '${urn}' could not be found in the stack.${hint}`);
   }
-  if (unknown.length === 0) return;
+  if (unknown.length === 0) {
+    return;
+  }
   execution.sawError = true;
   throw new BailError("one or more targets could not be found in the stack");
 }

@@ -22,17 +22,25 @@ export function verify(states: readonly Placed[]): void {
   const byUrn = Map.groupBy(states, ({ state }) => state.urn);
   const find = (urn: string) => byUrn.get(urn) ?? [];
   for (const [index, placed] of states.entries()) {
-    if (!placed.state.urn) throw new SnapshotIntegrityError(`resource at index ${index} missing required 'urn' field`);
+    if (!placed.state.urn) {
+      throw new SnapshotIntegrityError(`resource at index ${index} missing required 'urn' field`);
+    }
     verifyState(placed, find);
   }
-  for (const urn of byUrn.keys()) verifyUnique(urn, find);
+  for (const urn of byUrn.keys()) {
+    verifyUnique(urn, find);
+  }
 }
 
 /** The rules for one state, and that everything it refers to comes before it. @throws {SnapshotIntegrityError} */
 export function verifyState(placed: Placed, find: (urn: string) => readonly Placed[]): void {
   const { urn, type, custom, id } = placed.state;
-  if (!type) throw new SnapshotIntegrityError(`resource '${urn}' missing required 'type' field`);
-  if (!custom && id) throw new SnapshotIntegrityError(`resource '${urn}' has 'custom false but non-empty ID`);
+  if (!type) {
+    throw new SnapshotIntegrityError(`resource '${urn}' missing required 'type' field`);
+  }
+  if (!custom && id) {
+    throw new SnapshotIntegrityError(`resource '${urn}' has 'custom false but non-empty ID`);
+  }
   verifyReferences(placed, find);
 }
 
@@ -43,15 +51,21 @@ export function verifyReferences({ order, state }: Placed, find: (urn: string) =
   for (const edge of [...provider, ...edges]) {
     const isProvider = (other: Placed) => makeReference(edge.urn, other.state.id ?? "") === state.provider;
     const candidates = edge.kind === "provider" ? find(edge.urn).filter(isProvider) : find(edge.urn);
-    if (candidates.some((other) => other.order < order)) continue;
-    if (edge.kind === "provider" && state.pendingReplacement) continue;
+    if (candidates.some((other) => other.order < order)) {
+      continue;
+    }
+    if (edge.kind === "provider" && state.pendingReplacement) {
+      continue;
+    }
     throw new SnapshotIntegrityError(problemOf(state, edge, candidates.length > 0));
   }
 }
 
 /** All states of a URN but one wait for their deletion. @throws {SnapshotIntegrityError} */
 export function verifyUnique(urn: string, find: (urn: string) => readonly Placed[]): void {
-  if (find(urn).filter(({ state }) => !state.delete).length <= 1) return;
+  if (find(urn).filter(({ state }) => !state.delete).length <= 1) {
+    return;
+  }
   throw new SnapshotIntegrityError(`duplicate resource ${urn} (not marked for deletion)`);
 }
 

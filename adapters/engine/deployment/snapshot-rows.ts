@@ -38,13 +38,17 @@ export class SnapshotRows {
     this.#rows.set(row.key, row);
     this.#rowOf.set(row.state, row);
     this.#lastOrder = Math.max(this.#lastOrder, row.order);
-    if (this.#byUrn) this.#link(row);
+    if (this.#byUrn) {
+      this.#link(row);
+    }
   }
 
   /** `state` stands for the same row as `known` from now on; what is stored stays as it is. */
   adopt(state: ResourceState, known: ResourceState): void {
     const row = this.#rowOf.get(known);
-    if (row) this.#rowOf.set(state, row);
+    if (row) {
+      this.#rowOf.set(state, row);
+    }
   }
 
   verify(): void {
@@ -55,24 +59,34 @@ export class SnapshotRows {
   apply(edits: readonly Edit[]): { touched: Row[]; removed: Row[] } {
     if (!this.#byUrn) {
       this.#byUrn = new Map();
-      for (const row of this.#rows.values()) this.#link(row);
+      for (const row of this.#rows.values()) {
+        this.#link(row);
+      }
     }
     const touched = new Set<Row>();
     const removed: Row[] = [];
     for (const edit of edits) {
       if (edit.kind === "put") {
-        for (const row of this.#put(edit)) touched.add(row);
+        for (const row of this.#put(edit)) {
+          touched.add(row);
+        }
         continue;
       }
       const row = this.#rowOf.get(edit.state);
-      if (!row) continue;
+      if (!row) {
+        continue;
+      }
       this.#unlink(row);
       this.#rows.delete(row.key);
       touched.delete(row);
       removed.push(row);
     }
-    for (const row of touched) this.#verify(row);
-    for (const { state } of removed) this.#verifyReferrers(state.urn);
+    for (const row of touched) {
+      this.#verify(row);
+    }
+    for (const { state } of removed) {
+      this.#verifyReferrers(state.urn);
+    }
     return { touched: [...touched].sort(byOrder), removed };
   }
 
@@ -82,7 +96,9 @@ export class SnapshotRows {
     const row = known ?? { key: randomUUID(), order: Number.NaN, state };
     const predecessor = beside && this.#rowOf.get(beside);
     const formerly = known?.state.delete ? state.urn : (known ?? predecessor ?? row).state.urn;
-    if (known) this.#unlink(known);
+    if (known) {
+      this.#unlink(known);
+    }
     // What a step holds since the operation began may refer to names that aliases changed since.
     row.state = this.#renamed.size > 0 ? this.#withNewNames(state) : state;
     this.#rows.set(row.key, row);
@@ -110,21 +126,30 @@ export class SnapshotRows {
     const open = [row];
     for (let next = open.pop(); next; next = open.pop()) {
       for (const dependency of this.#dependencies(next)) {
-        if (dependency === row) throw new SnapshotIntegrityError(`resource ${row.state.urn} depends on itself`);
-        if (dependency.order < preferred) floor = Math.max(floor, dependency.order);
-        else if (!later.has(dependency)) {
+        if (dependency === row) {
+          throw new SnapshotIntegrityError(`resource ${row.state.urn} depends on itself`);
+        }
+        if (dependency.order < preferred) {
+          floor = Math.max(floor, dependency.order);
+        } else if (!later.has(dependency)) {
           later.add(dependency);
           open.push(dependency);
         }
       }
     }
-    if (later.size === 0) return [];
+    if (later.size === 0) {
+      return [];
+    }
     const moved = [...later].sort(byOrder);
     const from = floor === Number.NEGATIVE_INFINITY ? preferred - moved.length - 1 : floor;
     const step = (preferred - from) / (moved.length + 1);
-    for (const [index, dependency] of moved.entries()) dependency.order = from + step * (index + 1);
+    for (const [index, dependency] of moved.entries()) {
+      dependency.order = from + step * (index + 1);
+    }
     const inOrder = moved.every((dependency, index) => dependency.order > (moved[index - 1]?.order ?? from));
-    if (inOrder && (moved.at(-1)?.order ?? from) < preferred) return moved;
+    if (inOrder && (moved.at(-1)?.order ?? from) < preferred) {
+      return moved;
+    }
     // No numbers are left between the two: everything that is loaded gets whole numbers again.
     return this.#renumber(moved, row);
   }
@@ -135,7 +160,9 @@ export class SnapshotRows {
     const rest = [...this.#rows.values()].filter((other) => other !== row && !before.includes(other)).sort(byOrder);
     const at = rest.findIndex((other) => other.order >= row.order);
     const all = [...rest.slice(0, at < 0 ? rest.length : at), ...before, row, ...(at < 0 ? [] : rest.slice(at))];
-    for (const [index, other] of all.entries()) other.order = index + 1;
+    for (const [index, other] of all.entries()) {
+      other.order = index + 1;
+    }
     this.#lastOrder = all.length;
     return all;
   }
@@ -147,11 +174,15 @@ export class SnapshotRows {
       const rows = this.#find(edge.urn);
       if (edge.kind === "provider") {
         const provider = rows.find((other) => makeReference(edge.urn, other.state.id ?? "") === row.state.provider);
-        if (provider) found.push(provider);
+        if (provider) {
+          found.push(provider);
+        }
         continue;
       }
       const live = rows.find((other) => !other.state.delete) ?? rows[0];
-      if (live) found.push(live);
+      if (live) {
+        found.push(live);
+      }
     }
     return found;
   }
@@ -162,7 +193,9 @@ export class SnapshotRows {
   #rename(from: string, to: string): Row[] {
     this.#renamed.set(from, to);
     const former = this.#find(from);
-    if (former.some((row) => !row.state.delete)) return [];
+    if (former.some((row) => !row.state.delete)) {
+      return [];
+    }
     const touched: Row[] = [];
     // What waits for its deletion has the new name too.
     for (const row of [...former, ...(this.#referrers.get(from) ?? [])]) {
@@ -171,20 +204,30 @@ export class SnapshotRows {
       row.state = this.#withNewNames(before);
       this.#link(row);
       touched.push(row);
-      if (row.state.urn !== before.urn && !before.delete) touched.push(...this.#rename(before.urn, row.state.urn));
+      if (row.state.urn !== before.urn && !before.delete) {
+        touched.push(...this.#rename(before.urn, row.state.urn));
+      }
     }
     return touched;
   }
   #withNewNames(state: ResourceState): ResourceState {
     const newName = (urn: string) => this.#renamed.get(urn) ?? urn;
     const isFormer = state.delete === true && this.#renamed.has(state.urn);
-    if (!isFormer && !edgesOf(state).some((edge) => this.#renamed.has(edge.urn))) return state;
+    if (!isFormer && !edgesOf(state).some((edge) => this.#renamed.has(edge.urn))) {
+      return state;
+    }
     const renamed = mapReferences(state, newName);
-    if (isFormer) return { ...renamed, urn: newName(state.urn) };
-    if (!renamed.parent || renamed.parent === state.parent || isRootUrn(renamed.parent)) return renamed;
+    if (isFormer) {
+      return { ...renamed, urn: newName(state.urn) };
+    }
+    if (!renamed.parent || renamed.parent === state.parent || isRootUrn(renamed.parent)) {
+      return renamed;
+    }
     const { stack, project, type, name } = parseUrn(state.urn);
     const urn = makeUrn(stack, project, renamed.parent, type, name);
-    if (urn !== state.urn && !this.#byUrn?.has(urn)) renamed.urn = urn;
+    if (urn !== state.urn && !this.#byUrn?.has(urn)) {
+      renamed.urn = urn;
+    }
     return renamed;
   }
 
@@ -193,13 +236,19 @@ export class SnapshotRows {
   readonly #find = (urn: string): Row[] => [...(this.#byUrn?.get(urn) ?? [])];
 
   #link(row: Row): void {
-    if (!this.#byUrn) return;
+    if (!this.#byUrn) {
+      return;
+    }
     addTo(this.#byUrn, row.state.urn, row);
-    for (const edge of edgesOf(row.state)) addTo(this.#referrers, edge.urn, row);
+    for (const edge of edgesOf(row.state)) {
+      addTo(this.#referrers, edge.urn, row);
+    }
   }
   #unlink(row: Row): void {
     this.#byUrn?.get(row.state.urn)?.delete(row);
-    for (const edge of edgesOf(row.state)) this.#referrers.get(edge.urn)?.delete(row);
+    for (const edge of edgesOf(row.state)) {
+      this.#referrers.get(edge.urn)?.delete(row);
+    }
   }
 
   #verify(row: Row): void {
@@ -208,7 +257,9 @@ export class SnapshotRows {
     this.#verifyReferrers(row.state.urn);
   }
   #verifyReferrers(urn: string): void {
-    for (const referrer of this.#referrers.get(urn) ?? []) verifyReferences(referrer, this.#find);
+    for (const referrer of this.#referrers.get(urn) ?? []) {
+      verifyReferences(referrer, this.#find);
+    }
   }
 }
 
@@ -218,6 +269,9 @@ function byOrder(left: Row, right: Row): number {
 
 function addTo(map: Map<string, Set<Row>>, urn: string, row: Row): void {
   const rows = map.get(urn);
-  if (rows) rows.add(row);
-  else map.set(urn, new Set([row]));
+  if (rows) {
+    rows.add(row);
+  } else {
+    map.set(urn, new Set([row]));
+  }
 }

@@ -48,8 +48,12 @@ export class Snapshot {
 
   /** Collects the changes of one step and writes them as one. */
   async change(edit: (change: SnapshotChange) => void): Promise<void> {
-    if (!this.#lease) return;
-    if (this.#failure) throw this.#failure;
+    if (!this.#lease) {
+      return;
+    }
+    if (this.#failure) {
+      throw this.#failure;
+    }
     const change = new SnapshotChange();
     edit(change);
     const { touched, removed } = this.#checked(() => this.#rows.apply(change.edits));
@@ -66,19 +70,30 @@ export class Snapshot {
   }
 
   clearPending(operationIds: readonly string[]): void {
-    if (this.#lease && operationIds.length > 0) this.#queue.push({ kind: "clearPending", operationIds });
+    if (this.#lease && operationIds.length > 0) {
+      this.#queue.push({ kind: "clearPending", operationIds });
+    }
   }
 
   /** Writes what is left and checks the whole checkpoint (of a targeted operation: what was loaded of it). */
   async close(): Promise<void> {
-    if (this.#written && !this.#failure) this.#checked(() => this.#rows.verify());
-    if (this.#queue.length > 0) await this.#write([]);
-    else await this.#flushing;
+    if (this.#written && !this.#failure) {
+      this.#checked(() => this.#rows.verify());
+    }
+    if (this.#queue.length > 0) {
+      await this.#write([]);
+    } else {
+      await this.#flushing;
+    }
   }
 
   async #write(entries: readonly JournalEntry[]): Promise<void> {
-    if (!this.#lease) return;
-    if (this.#failure) throw this.#failure;
+    if (!this.#lease) {
+      return;
+    }
+    if (this.#failure) {
+      throw this.#failure;
+    }
     this.#queue.push(...entries);
     this.#written = true;
     // Entries that arrive while a commit is on its way share the next one.
@@ -87,12 +102,16 @@ export class Snapshot {
       await previous.catch(() => {});
       if (this.#queue.length === 0) {
         await this.#flushing;
-        if (this.#failure) throw this.#failure;
+        if (this.#failure) {
+          throw this.#failure;
+        }
         return;
       }
     }
     await (this.#flushing ?? this.#flush(this.#lease));
-    if (this.#failure) throw this.#failure;
+    if (this.#failure) {
+      throw this.#failure;
+    }
   }
   #flush(lease: StackLease): Promise<void> {
     const batch = this.#queue.splice(0);
@@ -127,7 +146,9 @@ export class SnapshotChange {
   readonly edits: Edit[] = [];
 
   end(operationId: string | undefined, keepPending = false): void {
-    if (operationId) this.entries.push({ kind: "end", operationId, ...(keepPending && { keepPending }) });
+    if (operationId) {
+      this.entries.push({ kind: "end", operationId, ...(keepPending && { keepPending }) });
+    }
   }
   /** Writes a state: in the row of `takesOver`, or in a new one (at the place of `beside`, when that one stays for a while). */
   put(state: ResourceState, where: { takesOver?: ResourceState | undefined; beside?: ResourceState | undefined } = {}): void {

@@ -64,12 +64,16 @@ export class StepExecutor {
   }
   /** Waits for everything that was started. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    while (this.#running.size > 0) {
+      await Promise.allSettled([...this.#running]);
+    }
   }
 
   async #chain(steps: readonly Step[]): Promise<ChainResult> {
     for (const step of steps) {
-      if (this.#execution.stopped) return "stopped";
+      if (this.#execution.stopped) {
+        return "stopped";
+      }
       if (this.failedUrns.size > 0 && this.#dependsOnFailed(step)) {
         this.failedUrns.add(step.urn);
         return "skipped";
@@ -84,7 +88,9 @@ export class StepExecutor {
   }
   #dependsOnFailed(step: Step): boolean {
     const state = step.new ?? step.old;
-    if (!state || step.new === undefined) return false;
+    if (!state || step.new === undefined) {
+      return false;
+    }
     return edgesOf(state).some((edge) => edge.kind !== "provider" && this.failedUrns.has(edge.urn));
   }
 
@@ -95,7 +101,9 @@ export class StepExecutor {
       execution.stop.abort();
       return "failed";
     }
-    if (!(error instanceof StepError)) execution.fail(error, step.urn);
+    if (!(error instanceof StepError)) {
+      execution.fail(error, step.urn);
+    }
     // Nothing was attempted for a protected resource, so the others may still be reported or deleted.
     const goesOn =
       execution.request.options.continueOnError ||
@@ -106,7 +114,11 @@ export class StepExecutor {
       return "failed";
     }
     this.failedUrns.add(step.urn);
-    for (const state of [step.old, step.new]) if (state) this.failedStates.add(state);
+    for (const state of [step.old, step.new]) {
+      if (state) {
+        this.failedStates.add(state);
+      }
+    }
     return "failed";
   }
 
@@ -121,20 +133,30 @@ export class StepExecutor {
       failure = await applyStep(step, this.#execution);
     } catch (error) {
       this.#reportFailure(step, error);
-      if (operationId) await snapshot.change((change) => change.end(operationId));
+      if (operationId) {
+        await snapshot.change((change) => change.end(operationId));
+      }
       throw new StepError(error);
     }
     this.#settle(step);
     if (failure) {
       this.#reportFailure(step, failure);
       // The resource was not made with the new inputs: the next update must see them as a change again.
-      if (step.op === "update" && step.new) step.new.inputs = step.old?.inputs ?? {};
-    } else events.stepSucceeded(step);
+      if (step.op === "update" && step.new) {
+        step.new.inputs = step.old?.inputs ?? {};
+      }
+    } else {
+      events.stepSucceeded(step);
+    }
     if (!dryRun) {
       const recording = recordStep(step, snapshot, operationId);
-      if (recording) await recording;
+      if (recording) {
+        await recording;
+      }
     }
-    if (failure) throw new StepError(failure);
+    if (failure) {
+      throw new StepError(failure);
+    }
   }
 
   #reportFailure(step: Step, error: unknown): void {
@@ -145,17 +167,27 @@ export class StepExecutor {
       (callsProvider(step, this.#execution) || (step.op === "refresh" && !this.#execution.dryRun)) &&
       (typeof code !== "number" || unknownCodes.has(code));
     const status = error instanceof ResourceInitError ? 1 : lost ? 2 : 0;
-    if (status === 2) this.#execution.maybeCorrupt = true;
-    if (error instanceof BailError) return;
+    if (status === 2) {
+      this.#execution.maybeCorrupt = true;
+    }
+    if (error instanceof BailError) {
+      return;
+    }
     this.#execution.events.stepFailed(step, status, errorText(error));
   }
 
   /** Marks secret outputs and makes the state known to those who look resources up. */
   #settle(step: Step): void {
-    if (isLogical(step) && step.new) this.#registered.set(step.urn, step);
+    if (isLogical(step) && step.new) {
+      this.#registered.set(step.urn, step);
+    }
     const state = step.new;
-    if (!state || step.op === "replace") return;
-    if (state.outputs) state.outputs = withSecretOutputs(state, this.#execution);
+    if (!state || step.op === "replace") {
+      return;
+    }
+    if (state.outputs) {
+      state.outputs = withSecretOutputs(state, this.#execution);
+    }
     (step.op === "read" || step.op === "read-replacement" ? this.#execution.reads : this.#execution.news).set(state.urn, state);
   }
 
@@ -171,7 +203,9 @@ export class StepExecutor {
   }
   async finishRootOutputs(failed: boolean): Promise<void> {
     const root = this.#rootOutputs;
-    if (!root || !this.#registered.has(root.urn)) return;
+    if (!root || !this.#registered.has(root.urn)) {
+      return;
+    }
     const old = this.#execution.base.find(root.urn)?.outputs ?? {};
     // After a failure an absent output may only be not computed yet.
     await this.#registerOutputs(root.urn, failed ? { ...old, ...root.outputs } : root.outputs);
@@ -183,11 +217,15 @@ export class StepExecutor {
       this.#execution.bail(`cannot complete a resource '${urn}' whose registration isn't pending`, urn);
     }
     this.#registered.delete(urn);
-    if (step.skippedCreate) return;
+    if (step.skippedCreate) {
+      return;
+    }
     const before = state.outputs ?? {};
     state.outputs = outputs;
     this.#execution.events.outputsRegistered(step);
-    if (this.#execution.dryRun || step.untargeted || deepEqual(before, outputs)) return;
+    if (this.#execution.dryRun || step.untargeted || deepEqual(before, outputs)) {
+      return;
+    }
     await this.#execution.snapshot.change((change) => change.put(state));
   }
 }
@@ -206,7 +244,9 @@ function errorText(error: unknown): string {
     const count = `${reasons.length} error${reasons.length === 1 ? "" : "s"} occurred:`;
     return `${count}\n${reasons.map((reason) => `\t* ${reason}`).join("\n")}\n\n`;
   }
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
   // grpc-js puts the code in front of the message; Pulumi shows the message alone.
   const { details } = error as { details?: unknown };
   return typeof details === "string" && details !== "" ? details : error.message;
@@ -216,17 +256,27 @@ function withSecretOutputs(state: ResourceState, execution: Execution): Property
   let outputs = state.outputs ?? {};
   const mark = (key: string) => {
     const value = outputs[key];
-    if (value === undefined || isSecret(value)) return;
-    if (outputs === state.outputs) outputs = { ...outputs };
+    if (value === undefined || isSecret(value)) {
+      return;
+    }
+    if (outputs === state.outputs) {
+      outputs = { ...outputs };
+    }
     outputs[key] = makeSecret(value);
   };
   for (const key of state.additionalSecretOutputs ?? []) {
     if (key === "id") {
       const message = "The 'id' property cannot be made secret. See pulumi/pulumi#2717 for more details.";
       execution.events.diagnostic("warning", message, state.urn);
-    } else mark(key);
+    } else {
+      mark(key);
+    }
   }
-  for (const key in state.inputs) if (isSecret(state.inputs[key])) mark(key);
+  for (const key in state.inputs) {
+    if (isSecret(state.inputs[key])) {
+      mark(key);
+    }
+  }
   return outputs;
 }
 
@@ -235,9 +285,13 @@ function recordStep(step: Step, snapshot: Snapshot, operationId: string | undefi
   const { old, new: now } = step;
   switch (step.op) {
     case "same":
-      if (!old || !now || step.skippedCreate) return undefined;
+      if (!old || !now || step.skippedCreate) {
+        return undefined;
+      }
       snapshot.adopt(now, old);
-      if (step.untargeted || isSameState(old, now)) return undefined;
+      if (step.untargeted || isSameState(old, now)) {
+        return undefined;
+      }
       return snapshot.change((change) => change.put(now, { takesOver: old }));
     case "replace":
     case "refresh":
@@ -250,20 +304,29 @@ function recordStep(step: Step, snapshot: Snapshot, operationId: string | undefi
     case "discard-replaced":
       return snapshot.change((change) => {
         change.end(operationId);
-        if (!old) return;
-        if (step.pendingReplacement) change.put(old);
-        else change.remove(old);
+        if (!old) {
+          return;
+        }
+        if (step.pendingReplacement) {
+          change.put(old);
+        } else {
+          change.remove(old);
+        }
       });
     default:
       return snapshot.change((change) => {
         change.end(operationId);
-        if (!now) return;
+        if (!now) {
+          return;
+        }
         const isImport = step.op === "import" || step.op === "import-replacement";
         const predecessor = isImport ? step.original : old;
         if (predecessor?.delete) {
           change.put(predecessor);
           change.put(now, { beside: predecessor });
-        } else change.put(now, { takesOver: predecessor });
+        } else {
+          change.put(now, { takesOver: predecessor });
+        }
       });
   }
 }
@@ -273,19 +336,31 @@ const volatile = new Set(["created", "modified", "sourcePosition", "aliases"]);
 
 function isSameState(old: ResourceState, now: ResourceState): boolean {
   for (const key of new Set([...Object.keys(old), ...Object.keys(now)]) as Set<keyof ResourceState>) {
-    if (volatile.has(key)) continue;
+    if (volatile.has(key)) {
+      continue;
+    }
     const before = old[key];
     const after = now[key];
-    if (before === after) continue;
-    if (key === "dependencies" && isSameSet(old.dependencies ?? [], now.dependencies ?? [])) continue;
+    if (before === after) {
+      continue;
+    }
+    if (key === "dependencies" && isSameSet(old.dependencies ?? [], now.dependencies ?? [])) {
+      continue;
+    }
     // Absent is Pulumi's way of writing false and empty.
-    if (!deepEqual(emptyAsNull(before), emptyAsNull(after))) return false;
+    if (!deepEqual(emptyAsNull(before), emptyAsNull(after))) {
+      return false;
+    }
   }
   return true;
 }
 function emptyAsNull(value: unknown): PropertyMap[string] {
-  if (value === undefined || value === false || value === "") return null;
-  if (typeof value === "object" && value !== null && Object.keys(value).length === 0) return null;
+  if (value === undefined || value === false || value === "") {
+    return null;
+  }
+  if (typeof value === "object" && value !== null && Object.keys(value).length === 0) {
+    return null;
+  }
   return value as PropertyMap[string];
 }
 function isSameSet(left: readonly string[], right: readonly string[]): boolean {

@@ -77,19 +77,27 @@ export class StepGenerator {
     const urn = this.#claimUrn(goal.parent, goal.type, goal.name);
     const { old, invalid } = await this.#aliases.findOld(urn, goal, (other) => this.#seen.has(other));
     const now = stateOfGoal(urn, goal, old);
-    if (isProviderType(goal.type)) this.#comparison.addProvider(now);
+    if (isProviderType(goal.type)) {
+      this.#comparison.addProvider(now);
+    }
 
     if (this.#mode === "refresh" && old && this.#targets.includes(old)) {
-      if (isManaged(goal)) return this.#refresh(now, old);
+      if (isManaged(goal)) {
+        return this.#refresh(now, old);
+      }
       await this.#finish([{ op: "refresh", urn, old, new: now, internal: true }], now);
     }
     const settled = this.#mode === "update" ? undefined : this.#settleUnmade(goal, now, old);
-    if (settled) return this.#finish(settled, now);
+    if (settled) {
+      return this.#finish(settled, now);
+    }
 
     const provider = isManaged(goal) ? await this.#providerOf(now) : undefined;
     const randomSeed = randomBytes(32);
     const registration = { urn, goal, now, provider, randomSeed, isImported: false };
-    if (isImport(goal, old)) return this.#import(registration, old, invalid);
+    if (isImport(goal, old)) {
+      return this.#import(registration, old, invalid);
+    }
     return this.#finish(await this.#limiter.run(() => this.#decide(registration, old, invalid)), now);
   }
 
@@ -97,11 +105,19 @@ export class StepGenerator {
     const urn = this.#claimUrn(goal.parent, goal.type, goal.name);
     const { old } = await this.#aliases.findOld(urn, { ...goal, aliases: [] }, (other) => this.#seen.has(other));
     const now: ResourceState = { urn, custom: true, id: goal.id, type: goal.type, inputs: goal.inputs, external: true };
-    if (goal.parent) now.parent = goal.parent;
-    if (goal.dependencies.length > 0) now.dependencies = [...goal.dependencies];
+    if (goal.parent) {
+      now.parent = goal.parent;
+    }
+    if (goal.dependencies.length > 0) {
+      now.dependencies = [...goal.dependencies];
+    }
     now.provider = goal.provider;
-    if (goal.additionalSecretOutputs.length > 0) now.additionalSecretOutputs = [...goal.additionalSecretOutputs];
-    if (!goal.id) throw new Error(`Expected an ID for ${urn}`);
+    if (goal.additionalSecretOutputs.length > 0) {
+      now.additionalSecretOutputs = [...goal.additionalSecretOutputs];
+    }
+    if (!goal.id) {
+      throw new Error(`Expected an ID for ${urn}`);
+    }
     this.#decided.add(urn);
     if (old && !old.external && old.id !== goal.id) {
       this.#replacements.replaced.add(urn);
@@ -113,12 +129,16 @@ export class StepGenerator {
         now,
       );
     }
-    if (this.#mode === "destroy") this.toDelete.push(now);
+    if (this.#mode === "destroy") {
+      this.toDelete.push(now);
+    }
     return this.#finish([{ op: "read", urn, old, new: now }], now);
   }
 
   #claimUrn(parent: string | undefined, type: string, name: string): string {
-    if (parent && !this.#seen.has(parent)) throw new Error(`could not find parent resource ${parent}`);
+    if (parent && !this.#seen.has(parent)) {
+      throw new Error(`could not find parent resource ${parent}`);
+    }
     const { stack, project } = this.#execution.request.ref;
     const urn = makeUrn(stack, project, parent, type, name);
     if (this.#seen.has(urn)) {
@@ -132,7 +152,9 @@ export class StepGenerator {
     this.#refuseMissingTargets(steps);
     const own = steps.at(-1);
     const result = await this.#executor.runChain(steps);
-    if (result === "stopped" || this.#execution.stopped) throw new BailError("the operation was stopped");
+    if (result === "stopped" || this.#execution.stopped) {
+      throw new BailError("the operation was stopped");
+    }
     return {
       state: own?.new ?? fallback,
       result: result === "done" ? "success" : result === "skipped" ? "skip" : "fail",
@@ -143,11 +165,17 @@ export class StepGenerator {
   async #providerOf(state: ResourceState): Promise<ConfiguredProvider> {
     const { provider = "", urn } = state;
     const known = this.#execution.providers.find(provider);
-    if (known) return known;
+    if (known) {
+      return known;
+    }
     const reference = parseReference(provider);
-    if (this.#execution.base.partial) await this.#execution.base.ensure([reference.urn]);
+    if (this.#execution.base.partial) {
+      await this.#execution.base.ensure([reference.urn]);
+    }
     const old = this.#execution.base.findAll(reference.urn).find((candidate) => candidate.id === reference.id);
-    if (!old) this.#execution.bail(`unknown provider '${provider}' for resource '${urn}'`, urn);
+    if (!old) {
+      this.#execution.bail(`unknown provider '${provider}' for resource '${urn}'`, urn);
+    }
     return this.#execution.providers.get(provider);
   }
 
@@ -157,7 +185,9 @@ export class StepGenerator {
     this.#decided.add(now.urn);
     const result = await this.#finish([step], old);
     this.refreshed.set(old, step.new);
-    if (step.new) return { ...result, state: step.new };
+    if (step.new) {
+      return { ...result, state: step.new };
+    }
     this.#skippedCreates.add(now.urn);
     return this.#finish([{ op: "same", urn: now.urn, old: { ...now }, new: now, skippedCreate: true }], now);
   }
@@ -168,15 +198,27 @@ export class StepGenerator {
     const needsSkipped = edgesOf(now).some((edge) => this.#skippedCreates.has(edge.urn));
     if ((isManaged(goal) && !old) || (needsSkipped && (this.#mode === "destroy" || !old))) {
       this.#skippedCreates.add(urn);
-      if (this.#mode === "refresh") this.#decided.add(urn);
-      if (old?.outputs) now.outputs = old.outputs;
+      if (this.#mode === "refresh") {
+        this.#decided.add(urn);
+      }
+      if (old?.outputs) {
+        now.outputs = old.outputs;
+      }
       return [{ op: "same", urn, old: old ?? { ...now }, new: now, skippedCreate: true }];
     }
-    if (this.#mode === "destroy" && !isManaged(goal)) this.toDelete.push(now);
-    if (!old || !(isManaged(goal) || needsSkipped)) return undefined;
+    if (this.#mode === "destroy" && !isManaged(goal)) {
+      this.toDelete.push(now);
+    }
+    if (!old || !(isManaged(goal) || needsSkipped)) {
+      return undefined;
+    }
     this.#decided.add(urn);
-    if (this.#mode === "destroy") this.toDelete.push(now);
-    if (old.inputs) now.inputs = old.inputs;
+    if (this.#mode === "destroy") {
+      this.toDelete.push(now);
+    }
+    if (old.inputs) {
+      now.inputs = old.inputs;
+    }
     return [{ op: "same", urn, old, new: now }];
   }
 
@@ -196,7 +238,9 @@ export class StepGenerator {
     };
     this.#decided.add(urn);
     const imported = await this.#finish([read, ...replaced], now);
-    if (imported.result !== "success") return imported;
+    if (imported.result !== "success") {
+      return imported;
+    }
     const next = stateOfGoal(urn, goal, now);
     const after = await this.#limiter.run(() => this.#decide({ ...registration, now: next, isImported: true }, now, invalid));
     return after.length === 0 ? imported : this.#finish(after, next);
@@ -210,7 +254,9 @@ export class StepGenerator {
     const isTargeted = isAlwaysIncluded(urn) || this.#targets.includes(now);
     if (!isTargeted) {
       this.#decided.add(urn);
-      if (old) return this.#carryOver(old);
+      if (old) {
+        return this.#carryOver(old);
+      }
       this.#skippedCreates.add(urn);
       delete now.inputs;
       return [{ op: "same", urn, old: { ...now }, new: now, skippedCreate: true }];
@@ -223,11 +269,15 @@ export class StepGenerator {
     }
 
     let diff: Diff | undefined;
-    if (old && !old.external && !recreating && !deletes.has(urn)) diff = await this.#comparison.diff(registration, old);
+    if (old && !old.external && !recreating && !deletes.has(urn)) {
+      diff = await this.#comparison.diff(registration, old);
+    }
     // While the provider was asked, a replacement elsewhere may have deleted the old state.
     if (!recreating && deletes.has(urn)) {
       recreating = true;
-      if (!(await this.#comparison.check(registration, undefined))) throw new BailError(`resource ${urn} is invalid`);
+      if (!(await this.#comparison.check(registration, undefined))) {
+        throw new BailError(`resource ${urn} is invalid`);
+      }
     }
 
     if (recreating && old) {
@@ -275,7 +325,9 @@ export class StepGenerator {
       const message =
         `unable to replace resource "${urn}"\nas it is currently marked for protection. To unprotect the resource, ` +
         "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`";
-      if (!dryRun) this.#execution.bail(message, urn);
+      if (!dryRun) {
+        this.#execution.bail(message, urn);
+      }
       // The preview goes on, to show what would be replaced and why.
       this.#execution.sawError = true;
       events.diagnostic("error", message, urn);
@@ -286,7 +338,9 @@ export class StepGenerator {
         `please remove the \`import\` declaration from your program;\n${keys
           .map((key) => `${key}: ${shown(old.inputs, key)} => ${shown(now.inputs, key)}`)
           .join("\n")}`;
-      if (!dryRun) throw new Error(message);
+      if (!dryRun) {
+        throw new Error(message);
+      }
       events.diagnostic("warning", message, urn);
     }
     this.#replacements.replaced.add(urn);
@@ -317,12 +371,16 @@ export class StepGenerator {
   #carryOver(old: ResourceState): Step[] {
     const steps: Step[] = [];
     const carry = (state: ResourceState) => {
-      if (state.delete) return;
+      if (state.delete) {
+        return;
+      }
       this.#seen.add(state.urn);
       this.#decided.add(state.urn);
       for (const edge of [...edgesOf(state)].reverse()) {
         const needed = this.isDecided(edge.urn) ? undefined : this.#execution.base.find(edge.urn);
-        if (needed) carry(needed);
+        if (needed) {
+          carry(needed);
+        }
       }
       steps.push(untargetedSame(state));
     };
@@ -332,13 +390,21 @@ export class StepGenerator {
 
   /** A targeted resource can't be made when what it needs is not, for want of being targeted. */
   #refuseMissingTargets(steps: readonly Step[]): void {
-    if (this.#skippedCreates.size === 0 || this.#mode !== "update") return;
+    if (this.#skippedCreates.size === 0 || this.#mode !== "update") {
+      return;
+    }
     for (const step of steps) {
-      if (!step.new || step.skippedCreate) continue;
+      if (!step.new || step.skippedCreate) {
+        continue;
+      }
       for (const edge of edgesOf(step.new)) {
-        if (!this.#skippedCreates.has(edge.urn)) continue;
+        if (!this.#skippedCreates.has(edge.urn)) {
+          continue;
+        }
         const message = `Resource '${step.urn}' depends on '${edge.urn}' which was was not specified in --target list.`;
-        if (!this.#execution.dryRun) this.#execution.bail(message, step.urn);
+        if (!this.#execution.dryRun) {
+          this.#execution.bail(message, step.urn);
+        }
         this.#execution.sawError = true;
         this.#execution.events.diagnostic("error", message, step.urn);
         this.#skippedCreates.delete(edge.urn);
@@ -357,6 +423,8 @@ export function deleteOp(old: ResourceState): "delete-replaced" | "discard-repla
 }
 
 function isImport(goal: Goal, old: ResourceState | undefined): boolean {
-  if (!goal.custom || !goal.importId) return false;
+  if (!goal.custom || !goal.importId) {
+    return false;
+  }
   return !old || old.external === true || (old.importID || old.id) !== goal.importId;
 }

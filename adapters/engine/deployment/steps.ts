@@ -120,33 +120,69 @@ export function isLogical(step: Step): boolean {
 /** The state that the step is about: what will be, or what was when nothing will be. */
 export function subjectOf(step: Step): ResourceState {
   const state = step.op === "refresh" ? (step.old ?? step.new) : (step.new ?? step.old);
-  if (!state) throw new Error(`step ${step.op} of ${step.urn} has no state`);
+  if (!state) {
+    throw new Error(`step ${step.op} of ${step.urn} has no state`);
+  }
   return state;
 }
 
 /** Leaves out what Pulumi's checkpoint leaves out: absent rather than empty. */
 export function stateOfGoal(urn: string, goal: Goal, old: ResourceState | undefined): ResourceState {
   const state: ResourceState = { urn, custom: goal.custom, type: goal.type, inputs: goal.inputs };
-  if (goal.parent) state.parent = goal.parent;
-  if (goal.protect) state.protect = true;
-  if (goal.dependencies.length > 0) state.dependencies = [...goal.dependencies];
-  if (goal.provider) state.provider = goal.provider;
+  if (goal.parent) {
+    state.parent = goal.parent;
+  }
+  if (goal.protect) {
+    state.protect = true;
+  }
+  if (goal.dependencies.length > 0) {
+    state.dependencies = [...goal.dependencies];
+  }
+  if (goal.provider) {
+    state.provider = goal.provider;
+  }
   if (Object.keys(goal.propertyDependencies).length > 0) {
     state.propertyDependencies = goal.propertyDependencies as Record<string, string[]>;
   }
-  if (goal.additionalSecretOutputs.length > 0) state.additionalSecretOutputs = [...goal.additionalSecretOutputs];
-  if (goal.customTimeouts) state.customTimeouts = goal.customTimeouts;
-  if (goal.importId) state.importID = goal.importId;
-  if (goal.retainOnDelete) state.retainOnDelete = true;
-  if (goal.deletedWith) state.deletedWith = goal.deletedWith;
-  if (goal.replaceWith.length > 0) state.replaceWith = [...goal.replaceWith];
-  if (goal.replacementTrigger != null) state.replacementTrigger = goal.replacementTrigger;
-  if (goal.ignoreChanges.length > 0) state.ignoreChanges = [...goal.ignoreChanges];
-  if (goal.replaceOnChanges.length > 0) state.replaceOnChanges = [...goal.replaceOnChanges];
-  if (goal.hideDiffs.length > 0) state.hideDiff = [...goal.hideDiffs];
-  if (old?.refreshBeforeUpdate) state.refreshBeforeUpdate = true;
-  if (old?.created) state.created = old.created;
-  if (old?.modified) state.modified = old.modified;
+  if (goal.additionalSecretOutputs.length > 0) {
+    state.additionalSecretOutputs = [...goal.additionalSecretOutputs];
+  }
+  if (goal.customTimeouts) {
+    state.customTimeouts = goal.customTimeouts;
+  }
+  if (goal.importId) {
+    state.importID = goal.importId;
+  }
+  if (goal.retainOnDelete) {
+    state.retainOnDelete = true;
+  }
+  if (goal.deletedWith) {
+    state.deletedWith = goal.deletedWith;
+  }
+  if (goal.replaceWith.length > 0) {
+    state.replaceWith = [...goal.replaceWith];
+  }
+  if (goal.replacementTrigger != null) {
+    state.replacementTrigger = goal.replacementTrigger;
+  }
+  if (goal.ignoreChanges.length > 0) {
+    state.ignoreChanges = [...goal.ignoreChanges];
+  }
+  if (goal.replaceOnChanges.length > 0) {
+    state.replaceOnChanges = [...goal.replaceOnChanges];
+  }
+  if (goal.hideDiffs.length > 0) {
+    state.hideDiff = [...goal.hideDiffs];
+  }
+  if (old?.refreshBeforeUpdate) {
+    state.refreshBeforeUpdate = true;
+  }
+  if (old?.created) {
+    state.created = old.created;
+  }
+  if (old?.modified) {
+    state.modified = old.modified;
+  }
   return state;
 }
 

@@ -16,7 +16,9 @@ export function tarDigest(members: readonly TarMember[]): string {
   const hash = createHash("sha256");
   for (const { name, content } of members) {
     const split = splitName(name);
-    if (!split) addMember(hash, paxHeader(name), paxRecord("path", name));
+    if (!split) {
+      addMember(hash, paxHeader(name), paxRecord("path", name));
+    }
     addMember(hash, header(split ?? { name: ascii(name).subarray(0, 100), prefix: Buffer.alloc(0) }, 0o600, content.length, "0"), content);
   }
   hash.update(Buffer.alloc(2 * blockBytes));
@@ -40,17 +42,25 @@ function paxHeader(name: string): Uint8Array {
 function paxRecord(key: string, value: string): Buffer {
   const rest = Buffer.from(` ${key}=${value}\n`);
   let length = rest.length;
-  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+  while (String(length).length + rest.length !== length) {
+    length = String(length).length + rest.length;
+  }
   return Buffer.concat([Buffer.from(String(length)), rest]);
 }
 
 function splitName(name: string): { name: Buffer; prefix: Buffer } | undefined {
   const bytes = Buffer.from(name);
-  if (bytes.length !== name.length) return undefined;
-  if (bytes.length <= 100) return { name: bytes, prefix: Buffer.alloc(0) };
+  if (bytes.length !== name.length) {
+    return undefined;
+  }
+  if (bytes.length <= 100) {
+    return { name: bytes, prefix: Buffer.alloc(0) };
+  }
   const slash = bytes.subarray(0, Math.min(bytes.length, 156)).lastIndexOf("/");
   const rest = bytes.length - slash - 1;
-  if (slash <= 0 || rest > 100 || rest === 0 || slash > 155) return undefined;
+  if (slash <= 0 || rest > 100 || rest === 0 || slash > 155) {
+    return undefined;
+  }
   return { name: bytes.subarray(slash + 1), prefix: bytes.subarray(0, slash) };
 }
 

@@ -61,12 +61,18 @@ export class Targets {
   includes(state: ResourceState): boolean {
     if (this.targets.isConstrained) {
       const targeted = this.targets.matches(state.urn) || (this.withTargetDependents && refersTo(state, this.#targeted));
-      if (targeted) this.#targeted.add(state.urn);
+      if (targeted) {
+        this.#targeted.add(state.urn);
+      }
       return targeted;
     }
-    if (!this.excludes.isConstrained) return true;
+    if (!this.excludes.isConstrained) {
+      return true;
+    }
     const excluded = this.excludes.matches(state.urn) || (this.withExcludeDependents && refersTo(state, this.#excluded));
-    if (excluded) this.#excluded.add(state.urn);
+    if (excluded) {
+      this.#excluded.add(state.urn);
+    }
     return !excluded;
   }
 }

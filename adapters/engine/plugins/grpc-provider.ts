@@ -235,8 +235,11 @@ export class GrpcProvider implements ResourceProvider {
         }, limitMs);
       }
       send((error, response) => {
-        if (error) void this.#toError(error).then(reject);
-        else resolve(response);
+        if (error) {
+          void this.#toError(error).then(reject);
+        } else {
+          resolve(response);
+        }
       });
     }).finally(() => {
       clearTimeout(timer);
@@ -269,8 +272,12 @@ export class GrpcProvider implements ResourceProvider {
 /** A provider that knows no references gets a resource's ID, or its URN when it is a component. */
 function flattenReferences(map: PropertyMap): PropertyMap {
   return mapProperties(map, (value) => {
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-    if (value[signatureKey] !== resourceReferenceSignature) return value;
+    if (value === null || typeof value !== "object" || Array.isArray(value)) {
+      return value;
+    }
+    if (value[signatureKey] !== resourceReferenceSignature) {
+      return value;
+    }
     const { id, urn = null } = value;
     return id === undefined || isUnknown(id) ? (id ?? urn) : id;
   });
@@ -306,7 +313,9 @@ function toDiffResult(response: proto.DiffResponse): DiffResult {
 
 function initFailedDetail(metadata: Metadata): proto.ErrorResourceInitFailed | undefined {
   const [details] = metadata.get("grpc-status-details-bin");
-  if (!(details instanceof Uint8Array)) return undefined;
+  if (!(details instanceof Uint8Array)) {
+    return undefined;
+  }
   const failed = statuses.Status.deserializeBinary(details)
     .getDetailsList()
     .find((detail) => detail.getTypeUrl() === initFailedType);
@@ -316,7 +325,9 @@ function initFailedDetail(metadata: Metadata): proto.ErrorResourceInitFailed | u
 /** Undefined when the provider does not implement the call. */
 async function optional<T>(call: Promise<T>): Promise<T | undefined> {
   return call.catch((error: { code?: unknown }) => {
-    if (error.code === status.UNIMPLEMENTED) return undefined;
+    if (error.code === status.UNIMPLEMENTED) {
+      return undefined;
+    }
     throw error;
   });
 }

@@ -25,11 +25,15 @@ export async function locatePlugin(search: PluginSearch, name: string, version?:
   const binary = `pulumi-resource-${name}`;
   const looked: string[] = [];
   for (const plugin of search.project?.providerPaths ?? []) {
-    if (plugin.name !== name) continue;
+    if (plugin.name !== name) {
+      continue;
+    }
     const path = isAbsolute(plugin.path) ? plugin.path : resolve(search.project?.root ?? "", plugin.path);
     looked.push(path);
     const launch = await launchIn(path, binary, plugin.version ?? "");
-    if (launch) return launch;
+    if (launch) {
+      return launch;
+    }
   }
   if (search.env["PULUMI_IGNORE_AMBIENT_PLUGINS"] !== "true") {
     looked.push("PATH");
@@ -44,7 +48,9 @@ export async function locatePlugin(search: PluginSearch, name: string, version?:
   looked.push(plugins);
   for (const installed of await installedVersions(plugins, name, version)) {
     const launch = await launchIn(join(plugins, `resource-${name}-v${installed}`), binary, installed);
-    if (launch) return launch;
+    if (launch) {
+      return launch;
+    }
   }
   const wanted = version ? `${binary} of version ${version} or newer` : binary;
   throw new Error(`no provider for package '${name}': ${wanted} was looked for in ${looked.join(", ")}`);
@@ -62,13 +68,21 @@ async function installedVersions(folder: string, name: string, wanted: string | 
 
 async function launchIn(path: string, binary: string, version: string): Promise<PluginLaunch | undefined> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return { command: path, args: [], version };
-  if (await isExecutable(join(path, binary))) return { command: join(path, binary), args: [], version };
+  if (found?.isFile()) {
+    return { command: path, args: [], version };
+  }
+  if (await isExecutable(join(path, binary))) {
+    return { command: join(path, binary), args: [], version };
+  }
   const manifest = await readFile(join(path, "PulumiPlugin.yaml"), "utf8").catch(() => undefined);
-  if (manifest === undefined) return undefined;
+  if (manifest === undefined) {
+    return undefined;
+  }
   const { runtime } = parse(manifest) as { runtime?: string | { name?: string } };
   const runtimeName = typeof runtime === "string" ? runtime : runtime?.name;
-  if (runtimeName !== "nodejs") throw new Error(`the plugin in ${path} needs the '${runtimeName}' language runtime`);
+  if (runtimeName !== "nodejs") {
+    throw new Error(`the plugin in ${path} needs the '${runtimeName}' language runtime`);
+  }
   return { command: process.execPath, args: [path], version };
 }
 

@@ -35,7 +35,9 @@ export class PluginProcess {
     const lastLines: string[] = [];
     const keep = (line: string) => {
       lastLines.push(line);
-      if (lastLines.length > linesKept) lastLines.shift();
+      if (lastLines.length > linesKept) {
+        lastLines.shift();
+      }
     };
     const { promise: firstLine, resolve, reject } = Promise.withResolvers<string>();
     const stdout = createInterface({ input: child.stdout });
@@ -49,7 +51,9 @@ export class PluginProcess {
     try {
       const line = await firstLine;
       const port = Number(line.trim());
-      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`its first line is no port: ${line}`);
+      if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+        throw new Error(`its first line is no port: ${line}`);
+      }
       return new PluginProcess(child, port, lastLines);
     } catch (cause) {
       killGroup(child, "SIGKILL");
@@ -70,7 +74,9 @@ export class PluginProcess {
   }
 
   async endsWithin(ms: number): Promise<boolean> {
-    if (!this.isAlive) return true;
+    if (!this.isAlive) {
+      return true;
+    }
     const timeout = AbortSignal.timeout(ms);
     return once(this.#child, "exit", { signal: timeout }).then(
       () => true,
@@ -80,7 +86,9 @@ export class PluginProcess {
 
   /** Asks it to end, and makes it after five seconds. */
   async stop(): Promise<void> {
-    if (!this.isAlive) return;
+    if (!this.isAlive) {
+      return;
+    }
     const exited = once(this.#child, "exit");
     killGroup(this.#child, "SIGINT");
     const timer = setTimeout(() => this.kill(), stopTimeoutMs);
@@ -94,7 +102,9 @@ export class PluginProcess {
 }
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
+  if (child.pid === undefined) {
+    return;
+  }
   try {
     process.kill(-child.pid, signal);
   } catch {

@@ -69,7 +69,9 @@ export class WarmProviderHost implements ProviderHost {
 
   #pool(id: string, start: Start): ProviderPool {
     const existing = this.#shared.pools.get(id);
-    if (existing) return existing;
+    if (existing) {
+      return existing;
+    }
     const pool = new ProviderPool(start, this.#options.cancelGraceMs ?? 60_000);
     this.#shared.pools.set(id, pool);
     return pool;
@@ -100,11 +102,15 @@ class ProviderPool {
 
   async spare(): Promise<ResourceProvider> {
     const known = await this.#spare;
-    if (known && isUsable(known)) return known;
+    if (known && isUsable(known)) {
+      return known;
+    }
     const started = this.#start();
     this.#spare = started;
     started.catch(() => {
-      if (this.#spare === started) this.#spare = undefined;
+      if (this.#spare === started) {
+        this.#spare = undefined;
+      }
     });
     return started;
   }
@@ -120,7 +126,9 @@ class ProviderPool {
         this.#configured.set(key, known);
         return provider;
       }
-      if (this.#configured.get(key) === known) this.#forget(key);
+      if (this.#configured.get(key) === known) {
+        this.#forget(key);
+      }
       return this.configured(config);
     }
     const taken = this.#spare ?? this.#start();
@@ -133,7 +141,9 @@ class ProviderPool {
     });
     this.#configured.set(key, configuring);
     configuring.catch(() => {
-      if (this.#configured.get(key) === configuring) this.#forget(key);
+      if (this.#configured.get(key) === configuring) {
+        this.#forget(key);
+      }
     });
     void this.#closeUnused();
     return configuring;
@@ -147,8 +157,11 @@ class ProviderPool {
       await provider?.cancel?.();
       return;
     }
-    if (key === undefined) this.#spare = undefined;
-    else this.#forget(key);
+    if (key === undefined) {
+      this.#spare = undefined;
+    } else {
+      this.#forget(key);
+    }
     const kill = setTimeout(() => provider.kill(), this.#cancelGraceMs);
     kill.unref();
     void whenIdle(provider).then(async () => {
@@ -173,9 +186,13 @@ class ProviderPool {
 
   async #closeUnused(): Promise<void> {
     for (const [key, configured] of this.#configured) {
-      if (this.#configured.size <= configurationsKept) return;
+      if (this.#configured.size <= configurationsKept) {
+        return;
+      }
       const provider = await configured.catch(() => undefined);
-      if (!provider || (provider instanceof GrpcProvider && provider.isBusy)) continue;
+      if (!provider || (provider instanceof GrpcProvider && provider.isBusy)) {
+        continue;
+      }
       this.#forget(key);
       await provider.close?.();
     }
@@ -191,7 +208,9 @@ function isUsable(provider: ResourceProvider): boolean {
 }
 
 async function whenIdle(provider: GrpcProvider): Promise<void> {
-  while (provider.isBusy) await new Promise((resolve) => setTimeout(resolve, 50).unref());
+  while (provider.isBusy) {
+    await new Promise((resolve) => setTimeout(resolve, 50).unref());
+  }
 }
 
 /** What an operation holds of a provider: the shared instance of its configuration, started anew when it died. */
@@ -255,7 +274,9 @@ class PooledProvider implements ResourceProvider {
   }
   async invoke(...[token, args]: Parameters<NonNullable<ResourceProvider["invoke"]>>) {
     const provider = await this.#current();
-    if (!provider.invoke) throw new Error(`the ${this.packageName} provider has no functions`);
+    if (!provider.invoke) {
+      throw new Error(`the ${this.packageName} provider has no functions`);
+    }
     return provider.invoke(token, args);
   }
   async cancel(): Promise<void> {

@@ -31,15 +31,21 @@ export async function serveProvider(provider: ResourceProvider): Promise<void> {
   process.stdout.write(`${port}\n`);
   const parent = process.ppid;
   setInterval(() => {
-    if (process.ppid !== parent) process.exit(0);
+    if (process.ppid !== parent) {
+      process.exit(0);
+    }
   }, parentCheckMs).unref();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(0));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => process.exit(0));
+  }
 }
 
 /** The same in a process that does other things too: the CLI finds it by `PULUMI_DEBUG_PROVIDERS=<package>:<port>`. */
 export async function listenAsPlugin(provider: ResourceProvider, engineAddress?: string): Promise<{ port: number; close(): void }> {
   const log = new EngineLog();
-  if (engineAddress) log.connect(engineAddress);
+  if (engineAddress) {
+    log.connect(engineAddress);
+  }
   const server = new Server({
     "grpc.max_receive_message_length": messageBytesMax,
     "grpc.max_send_message_length": messageBytesMax,
@@ -113,8 +119,12 @@ function handlersOf(provider: ResourceProvider, log: EngineLog) {
         outputs: fromStruct(request.getProperties()),
       });
       const response = new proto.ReadResponse().setId(id);
-      if (inputs) response.setInputs(toStruct(inputs));
-      if (outputs) response.setProperties(toStruct(outputs));
+      if (inputs) {
+        response.setInputs(toStruct(inputs));
+      }
+      if (outputs) {
+        response.setProperties(toStruct(outputs));
+      }
       return response;
     }),
     update: unary<proto.UpdateRequest, proto.UpdateResponse>(async (request) => {
@@ -141,7 +151,9 @@ function handlersOf(provider: ResourceProvider, log: EngineLog) {
       return new empty.Empty();
     }),
     invoke: unary<proto.InvokeRequest, proto.InvokeResponse>(async (request) => {
-      if (!provider.invoke) throw Object.assign(new Error("no functions"), { code: status.UNIMPLEMENTED });
+      if (!provider.invoke) {
+        throw Object.assign(new Error("no functions"), { code: status.UNIMPLEMENTED });
+      }
       const { outputs, failures } = await provider.invoke(request.getTok(), fromStruct(request.getArgs()));
       return new proto.InvokeResponse().setReturn(toStruct(outputs)).setFailuresList(fromFailures(failures));
     }),
@@ -160,13 +172,17 @@ function unary<Request, Response>(handle: (request: Request) => Promise<Response
 function toStatus(error: unknown): { code: number; details: string; metadata?: Metadata } {
   const details = error instanceof Error ? error.message : String(error);
   const code = (error as { code?: unknown }).code;
-  if (!(error instanceof ResourceInitError)) return { code: typeof code === "number" ? code : status.UNKNOWN, details };
+  if (!(error instanceof ResourceInitError)) {
+    return { code: typeof code === "number" ? code : status.UNKNOWN, details };
+  }
   const failed = new proto.ErrorResourceInitFailed();
   failed
     .setId(error.id)
     .setProperties(toStruct(error.outputs))
     .setReasonsList([...error.reasons]);
-  if (error.inputs) failed.setInputs(toStruct(error.inputs));
+  if (error.inputs) {
+    failed.setInputs(toStruct(error.inputs));
+  }
   const detail = new any.Any();
   detail.setTypeUrl(initFailedType);
   detail.setValue(failed.serializeBinary());

@@ -20,7 +20,9 @@ export class LocalKeyWrapper implements KeyWrapper {
 
   constructor(key: Uint8Array, earlierKeys: readonly Uint8Array[] = []) {
     for (const given of [key, ...earlierKeys]) {
-      if (given.length !== 32) throw new Error(`a wrapping key has 32 bytes, this one has ${given.length}`);
+      if (given.length !== 32) {
+        throw new Error(`a wrapping key has 32 bytes, this one has ${given.length}`);
+      }
     }
     this.#current = keyId(key);
     this.#keys = new Map([...earlierKeys, key].map((given) => [keyId(given), given]));
@@ -35,7 +37,9 @@ export class LocalKeyWrapper implements KeyWrapper {
 
   async unwrap(wrapped: string): Promise<Uint8Array> {
     const [kind, id, sealed] = wrapped.split(":");
-    if (kind !== "local" || id === undefined || sealed === undefined) throw new Error("malformed wrapped key");
+    if (kind !== "local" || id === undefined || sealed === undefined) {
+      throw new Error("malformed wrapped key");
+    }
     const bytes = Buffer.from(sealed, "base64");
     const decipher = createDecipheriv("aes-256-gcm", this.#keyOf(id), bytes.subarray(0, nonceBytes), {
       authTagLength: tagBytes,
@@ -46,7 +50,9 @@ export class LocalKeyWrapper implements KeyWrapper {
 
   #keyOf(id: string): Uint8Array {
     const key = this.#keys.get(id);
-    if (!key) throw new Error(`the stack's data key was wrapped with key ${id}, which this service does not have`);
+    if (!key) {
+      throw new Error(`the stack's data key was wrapped with key ${id}, which this service does not have`);
+    }
     return key;
   }
 }
@@ -64,11 +70,15 @@ export async function createEnvelope(wrapper: KeyWrapper): Promise<{ wrappedKey:
 
 export async function openEnvelope(wrapper: KeyWrapper, wrappedKey: string): Promise<SecretsManager> {
   const known = ciphers.get(wrappedKey);
-  if (known) return known;
+  if (known) {
+    return known;
+  }
   const cipher = wrapper.unwrap(wrappedKey).then(createCipher);
   ciphers.set(wrappedKey, cipher);
   cipher.catch(() => ciphers.delete(wrappedKey));
   const oldest = ciphers.keys().next().value;
-  if (ciphers.size > dataKeysCached && oldest !== undefined) ciphers.delete(oldest);
+  if (ciphers.size > dataKeysCached && oldest !== undefined) {
+    ciphers.delete(oldest);
+  }
   return cipher;
 }

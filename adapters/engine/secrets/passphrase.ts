@@ -17,7 +17,9 @@ async function keyFor(passphrase: string, salt: Buffer): Promise<Buffer> {
     key = deriveKey(passphrase, salt, iterations, 32, "sha256");
     keys.set(id, key);
     const oldest = keys.keys().next().value;
-    if (keys.size > keysCached && oldest !== undefined) keys.delete(oldest);
+    if (keys.size > keysCached && oldest !== undefined) {
+      keys.delete(oldest);
+    }
   }
   return key;
 }
@@ -32,7 +34,9 @@ export async function createPassphrase(passphrase: string): Promise<{ salt: stri
 /** @throws when the passphrase is not the one that made the state. */
 export async function openPassphrase(passphrase: string, state: string): Promise<SecretsManager> {
   const [version, salt, ...probe] = state.split(":");
-  if (version !== "v1" || salt === undefined || probe.length !== 3) throw new Error("malformed state value");
+  if (version !== "v1" || salt === undefined || probe.length !== 3) {
+    throw new Error("malformed state value");
+  }
   const cipher = createCipher(await keyFor(passphrase, Buffer.from(salt, "base64")));
   let opened: string | undefined;
   try {
@@ -40,6 +44,8 @@ export async function openPassphrase(passphrase: string, state: string): Promise
   } catch {
     // A wrong key fails the authentication tag: the same answer as a wrong probe.
   }
-  if (opened !== "pulumi") throw new Error("incorrect passphrase");
+  if (opened !== "pulumi") {
+    throw new Error("incorrect passphrase");
+  }
   return cipher;
 }

@@ -6,18 +6,30 @@ import type { SecretsManager } from "../operation.ts";
 type StoredSecret = { ciphertext: string } | { plaintext: string };
 
 function storedSecret(value: { [key: string]: PropertyValue }): StoredSecret | undefined {
-  if (value[signatureKey] !== secretSignature) return undefined;
+  if (value[signatureKey] !== secretSignature) {
+    return undefined;
+  }
   const { ciphertext, plaintext } = value;
-  if (typeof ciphertext === "string") return { ciphertext };
-  if (typeof plaintext === "string") return { plaintext };
+  if (typeof ciphertext === "string") {
+    return { ciphertext };
+  }
+  if (typeof plaintext === "string") {
+    return { plaintext };
+  }
   throw new Error("malformed secret: it has neither a ciphertext nor a plaintext");
 }
 
 function mapSecrets(value: PropertyValue, map: (secret: StoredSecret) => PropertyValue): PropertyValue {
-  if (Array.isArray(value)) return value.map((item) => mapSecrets(item, map));
-  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) {
+    return value.map((item) => mapSecrets(item, map));
+  }
+  if (value === null || typeof value !== "object") {
+    return value;
+  }
   const secret = storedSecret(value);
-  if (secret) return map(secret);
+  if (secret) {
+    return map(secret);
+  }
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapSecrets(item, map)]));
 }
 

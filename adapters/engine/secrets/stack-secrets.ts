@@ -52,8 +52,12 @@ export class SecretsOpener {
 
 async function passphraseOf(env: CommandEnvironment): Promise<string> {
   const passphrase = env["PULUMI_CONFIG_PASSPHRASE"];
-  if (passphrase !== undefined) return passphrase;
+  if (passphrase !== undefined) {
+    return passphrase;
+  }
   const file = env["PULUMI_CONFIG_PASSPHRASE_FILE"];
-  if (file) return (await readFile(file, "utf8")).trim();
+  if (file) {
+    return (await readFile(file, "utf8")).trim();
+  }
   throw new Error("passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables");
 }

@@ -99,7 +99,9 @@ export class CreateStacks1700000000002 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    for (const table of [...tables].reverse()) await queryRunner.query(`drop table ${table}`);
+    for (const table of [...tables].reverse()) {
+      await queryRunner.query(`drop table ${table}`);
+    }
     await queryRunner.query(`drop sequence engine_fencing_tokens`);
   }
 }

@@ -43,7 +43,9 @@ function start(dir: string, args: readonly string[] = [], env: NodeJS.ProcessEnv
 
 async function run(dir: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
   const child = start(dir, args, env);
-  if (!child.stdout || !child.stderr) throw new Error("the child has no pipes");
+  if (!child.stdout || !child.stderr) {
+    throw new Error("the child has no pipes");
+  }
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { stdout, stderr, code };
 }
@@ -101,7 +103,9 @@ describe("service/bootstrap.mjs", () => {
     const dir = await aCheckout();
     const child = start(dir, ["wait"]);
     const { stdout } = child;
-    if (!stdout) throw new Error("the child has no pipe");
+    if (!stdout) {
+      throw new Error("the child has no pipe");
+    }
     await once(stdout, "data");
     child.kill("SIGTERM");
     expect(await once(child, "exit")).toEqual([7, null]);

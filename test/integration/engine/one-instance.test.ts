@@ -66,7 +66,9 @@ describe.each([
     await until(() => existsSync(join(runDir, "process.json")), "the agent has its specification", 120_000);
     // The worker, and with the real CLI that and its plugins.
     for (const pid of descendantsOf(process.pid).filter((candidate) => !processesIn(runDir).includes(candidate))) {
-      if (/stack-worker|pulumi|provider-plugin/.test(commandOf(pid))) sendSignal(pid, "SIGKILL");
+      if (/stack-worker|pulumi|provider-plugin/.test(commandOf(pid))) {
+        sendSignal(pid, "SIGKILL");
+      }
     }
     expect(await killed).toMatchObject({ code: "engine.failed" });
     const { failures } = await pool.up(anOperation(tenantId, host, [], ["gone"]));

@@ -55,7 +55,9 @@ async function aTenant(tenantId: string) {
 }
 
 function expectNoFailures({ failures }: { failures: readonly unknown[] }): void {
-  if (failures.length > 0) throw new Error(JSON.stringify(failures));
+  if (failures.length > 0) {
+    throw new Error(JSON.stringify(failures));
+  }
 }
 
 /** What an export says beside the time it was made and the salt it was sealed with. */
@@ -269,7 +271,9 @@ describe("a stack that moves between the engines", () => {
       throw new Error("no worker runs the CLI");
     }
     const killed = [...childrenOf(worker, "pulumi"), worker];
-    for (const pid of killed) process.kill(pid, "SIGKILL");
+    for (const pid of killed) {
+      process.kill(pid, "SIGKILL");
+    }
     await expect(running).rejects.toMatchObject({ code: "engine.failed" });
     await until(() => killed.every((pid) => startTimeOf(pid) === undefined), "they have ended");
     expectNoFailures(await workers.pool.up(anOperation(stack.tenantId, host, [aFixtureInstance(host, "c", { running: false })])));

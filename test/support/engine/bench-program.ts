@@ -33,7 +33,9 @@ class Instance extends pulumi.ComponentResource {
 /** The program of a whole stack, in which the instances of `changed` have another version. */
 export function program(instances: Iterable<number>, changed: ReadonlyMap<number, number> = new Map()): () => Promise<void> {
   return async () => {
-    for (const index of instances) new Instance(`i${index}`, changed.get(index) ?? 1);
+    for (const index of instances) {
+      new Instance(`i${index}`, changed.get(index) ?? 1);
+    }
   };
 }
 

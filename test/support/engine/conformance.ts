@@ -150,12 +150,16 @@ export class ConformanceStack {
   }
 
   async close(): Promise<void> {
-    for (const other of this.#others) await other.close();
+    for (const other of this.#others) {
+      await other.close();
+    }
     await this.#close();
   }
 
   async #operate(program: Program | undefined, run: (onEvent: (event: EngineEvent) => void) => Promise<unknown>): Promise<Outcome> {
-    if (program) this.#program = program;
+    if (program) {
+      this.#program = program;
+    }
     const events: EngineEvent[] = [];
     let failure: Error | undefined;
     await run((event) => events.push(event)).catch((error: Error) => {
@@ -171,7 +175,9 @@ export class ConformanceStack {
       message,
       changes: { ...summary?.resourceChanges },
       steps: events.flatMap(({ resourcePreEvent }) => {
-        if (!resourcePreEvent || isInternal(resourcePreEvent.metadata.urn)) return [];
+        if (!resourcePreEvent || isInternal(resourcePreEvent.metadata.urn)) {
+          return [];
+        }
         return [`${resourcePreEvent.metadata.op} ${nameOf(resourcePreEvent.metadata.urn)}`];
       }),
       diagnostics: diagnosticsOf(events),
@@ -197,10 +203,14 @@ export function nameOf(urn: string): string {
 }
 function diagnosticsOf(events: readonly EngineEvent[]): string[] {
   return events.flatMap(({ diagnosticEvent }) => {
-    if (!diagnosticEvent || diagnosticEvent.ephemeral) return [];
+    if (!diagnosticEvent || diagnosticEvent.ephemeral) {
+      return [];
+    }
     const { severity, message } = diagnosticEvent;
     const text = message.replaceAll(/<\{%.*?%\}>/g, "").trim();
-    if ((severity as string) === "debug" || /^(update|preview|refresh|destroy) (failed|canceled)$/.test(text)) return [];
+    if ((severity as string) === "debug" || /^(update|preview|refresh|destroy) (failed|canceled)$/.test(text)) {
+      return [];
+    }
     return [`${severity}: ${text}`];
   });
 }
@@ -276,8 +286,12 @@ async function cliBackend(others: Providers): Promise<Backend> {
         version: cli.version,
         run: async (args: string[], ...rest: unknown[]) => {
           const [group, verb] = args;
-          if (!allCommands && group === "stack" && verb === "output") return { stdout: "{}", stderr: "", code: 0 };
-          if (!allCommands && group === "stack" && verb === "history") return { stdout: "[]", stderr: "", code: 0 };
+          if (!allCommands && group === "stack" && verb === "output") {
+            return { stdout: "{}", stderr: "", code: 0 };
+          }
+          if (!allCommands && group === "stack" && verb === "history") {
+            return { stdout: "[]", stderr: "", code: 0 };
+          }
           return run.run(args, ...rest);
         },
       };
@@ -292,21 +306,27 @@ async function cliBackend(others: Providers): Promise<Backend> {
           PULUMI_DEBUG_PROVIDERS: servers.map(({ name, port }) => `${name}:${port}`).join(","),
         },
         close: async () => {
-          for (const server of servers) server.close();
+          for (const server of servers) {
+            server.close();
+          }
         },
       };
     },
     async interrupt(stack, operations) {
       const file = stateFile(stack);
       const state = JSON.parse(readFileSync(file, "utf8")) as StateFile;
-      if (state.checkpoint.latest) state.checkpoint.latest = { ...state.checkpoint.latest, pending_operations: [...operations] };
+      if (state.checkpoint.latest) {
+        state.checkpoint.latest = { ...state.checkpoint.latest, pending_operations: [...operations] };
+      }
       writeFileSync(file, JSON.stringify(state));
     },
     async deployment(stack) {
       const { checkpoint } = JSON.parse(readFileSync(stateFile(stack), "utf8")) as StateFile;
       const latest = checkpoint.latest ?? { manifest: { time: "", magic: "", version: "" } };
       const salt = latest.secrets_providers?.state?.["salt"];
-      if (typeof salt !== "string") return latest;
+      if (typeof salt !== "string") {
+        return latest;
+      }
       const secrets = await openPassphrase(passphrase, salt);
       const reveal = (state: ResourceState) => mapStateValues(state, (value) => revealSecrets(value, secrets));
       return {
@@ -365,7 +385,9 @@ export function conformanceSuite(
     body: (context: CaseContext) => Promise<void>,
   ): Promise<unknown[]> => {
     embedded ??= openBackend("embedded", others);
-    if (engine === "cli") cli ??= openBackend("cli", others);
+    if (engine === "cli") {
+      cli ??= openBackend("cli", others);
+    }
     const backend = (await (engine === "cli" ? cli : embedded)) as Backend;
     const stack = await ConformanceStack.open(backend, stackName);
     try {
@@ -389,7 +411,9 @@ export function conformanceSuite(
       skip(!hasCli, noCli);
       skip(options.cliNeeds !== undefined && !isOnPath(options.cliNeeds), `not on PATH beside pulumi: ${options.cliNeeds}`);
       const reference = await runOn("cli", stackName, expect, body);
-      if (record && !options.recordsDiffer) expect(record).toEqual(reference);
+      if (record && !options.recordsDiffer) {
+        expect(record).toEqual(reference);
+      }
     });
   };
 }

@@ -48,14 +48,18 @@ let dieAt = Number.POSITIVE_INFINITY;
 let dieAfter: string | undefined;
 /** A message is on its way: the process may die of it. */
 function message(): void {
-  if (++messages === dieAt) process.kill(process.pid, "SIGKILL");
+  if (++messages === dieAt) {
+    process.kill(process.pid, "SIGKILL");
+  }
 }
 
 // What the program says and hears: each request that arrives, each answer that leaves.
 for (const service of [resourceGrpc.ResourceMonitorService, engineGrpc.EngineService, languageGrpc.LanguageRuntimeService]) {
   for (const [name, method] of Object.entries(service) as unknown as [string, MethodDefinition<unknown, unknown>][]) {
     // Debug messages, which nothing depends on.
-    if (name === "log") continue;
+    if (name === "log") {
+      continue;
+    }
     const { requestDeserialize, responseSerialize } = method;
     method.requestDeserialize = (bytes) => {
       message();
@@ -73,12 +77,18 @@ function withMessages<T extends object>(target: T, calls: readonly string[]): T 
   return new Proxy(target, {
     get(inner, property) {
       const value: unknown = Reflect.get(inner, property);
-      if (typeof value !== "function") return value;
-      if (!calls.includes(String(property))) return value.bind(inner);
+      if (typeof value !== "function") {
+        return value;
+      }
+      if (!calls.includes(String(property))) {
+        return value.bind(inner);
+      }
       return async (...args: unknown[]) => {
         message();
         const result: unknown = await value.apply(inner, args);
-        if (property === dieAfter) process.kill(process.pid, "SIGKILL");
+        if (property === dieAfter) {
+          process.kill(process.pid, "SIGKILL");
+        }
         message();
         return result;
       };
@@ -97,7 +107,9 @@ async function operate({ stack: stackName, world, wanted, settleOnly, ...dies }:
   const command = (lease?: StackLease) =>
     new EmbeddedCommand({ store: watched, providers, holder, keyWrapper, ...(lease && { lease }) }) as unknown as PulumiCommand;
   const program = async () => {
-    if (!wanted) return {};
+    if (!wanted) {
+      return {};
+    }
     const { value, replaceKey, dbrKey } = wanted;
     const a = new Thing("a", { label: "a", value, replaceKey, dbrKey }, { parent: new Component("c") });
     new Thing("b", { label: "b", replaceFrom: a.id, value });
@@ -121,7 +133,9 @@ async function operate({ stack: stackName, world, wanted, settleOnly, ...dies }:
   dieAfter = dies.dieAfter;
   try {
     await settleInterrupted(tenantStack, access);
-    if (settleOnly) return { changes: {}, messages };
+    if (settleOnly) {
+      return { changes: {}, messages };
+    }
     const { summary } = wanted ? await stack.up() : await stack.destroy();
     return { changes: { ...summary.resourceChanges }, messages };
   } catch (error) {

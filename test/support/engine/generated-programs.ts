@@ -117,17 +117,28 @@ export function programOf(graph: Graph, make: Making, inOrder = false): () => Pr
       let host: pulumi.CustomResource | undefined;
       for (const [position, { index, how }] of node.uses.entries()) {
         const used = made.get(`n${index}`);
-        if (!used) continue;
-        if (how === "value") inputs[`use${position}`] = used.id;
-        else if (how === "replace") inputs[`replaceUse${position}`] = used.id;
-        else if (how === "dependsOn") dependsOn.push(used);
-        else if (how === "parent" && !node.inGroup) parent = used;
-        else if (how === "deletedWith") host = used;
-        else if (how === "replaceWith") replaceWith.push(used);
+        if (!used) {
+          continue;
+        }
+        if (how === "value") {
+          inputs[`use${position}`] = used.id;
+        } else if (how === "replace") {
+          inputs[`replaceUse${position}`] = used.id;
+        } else if (how === "dependsOn") {
+          dependsOn.push(used);
+        } else if (how === "parent" && !node.inGroup) {
+          parent = used;
+        } else if (how === "deletedWith") {
+          host = used;
+        } else if (how === "replaceWith") {
+          replaceWith.push(used);
+        }
       }
       // Children go with their parents' hosts.
       const effective = host ?? (parent && hosts.get(parent));
-      if (effective) inputs["host"] = effective.id;
+      if (effective) {
+        inputs["host"] = effective.id;
+      }
       const names = namesOf(node.tag);
       const thing = make.thing(node.type, names[node.renamed ? 1 : 0], inputs, {
         ...node.options,
@@ -138,7 +149,9 @@ export function programOf(graph: Graph, make: Making, inOrder = false): () => Pr
         ...(host && { deletedWith: host }),
         ...(node.ownProvider && { provider: own }),
       } as pulumi.CustomResourceOptions);
-      if (effective) hosts.set(thing, effective);
+      if (effective) {
+        hosts.set(thing, effective);
+      }
       made.set(node.tag, thing);
     }
   };

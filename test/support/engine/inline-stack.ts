@@ -101,7 +101,9 @@ export class InlineStack {
   }
   async resource(name: string): Promise<ResourceState> {
     const found = (await this.resources()).filter((state) => state.urn.endsWith(`::${name}`));
-    if (found.length !== 1) throw new Error(`${found.length} resources are named ${name}`);
+    if (found.length !== 1) {
+      throw new Error(`${found.length} resources are named ${name}`);
+    }
     return found[0] as ResourceState;
   }
   async pending(): Promise<unknown[]> {
@@ -119,7 +121,9 @@ export class InlineStack {
 export function stepsOf(outcome: Outcome): string[] {
   return outcome.events.flatMap((event) => {
     const metadata = event.resOutputsEvent?.metadata;
-    if (!metadata || metadata.type.startsWith("pulumi:")) return [];
+    if (!metadata || metadata.type.startsWith("pulumi:")) {
+      return [];
+    }
     return [`${metadata.op} ${metadata.urn.split("::").at(-1)}`];
   });
 }

@@ -15,8 +15,12 @@ const varying = new Set(["created", "modified", "sourcePosition", "stackTrace", 
 
 /** Sorted keys, no varying fields; outside of property values, what is empty is as good as absent. */
 function plain(value: unknown, isProperty = false): unknown {
-  if (Array.isArray(value)) return value.map((item) => plain(item, isProperty));
-  if (value === null || typeof value !== "object") return typeof value === "string" ? anonymous(value) : value;
+  if (Array.isArray(value)) {
+    return value.map((item) => plain(item, isProperty));
+  }
+  if (value === null || typeof value !== "object") {
+    return typeof value === "string" ? anonymous(value) : value;
+  }
   const entries = Object.entries(value)
     .filter(([key, item]) => (isProperty ? !(key === "packageVersion" && item === "") : !varying.has(key)))
     .map(([key, item]) => [anonymous(key), plain(item, isProperty || key === "inputs" || key === "outputs")] as const)
@@ -25,7 +29,9 @@ function plain(value: unknown, isProperty = false): unknown {
 }
 
 function isEmpty(value: unknown): boolean {
-  if (value === null || value === undefined || value === "" || value === false) return true;
+  if (value === null || value === undefined || value === "" || value === false) {
+    return true;
+  }
   return typeof value === "object" && Object.keys(value).length === 0;
 }
 
@@ -37,7 +43,9 @@ export function normaliseEvents(events: readonly EngineEvent[]): unknown {
   const hasFailed = events.some((event) => event.summaryEvent && isFailed(event.summaryEvent));
   for (const event of events) {
     // Whether a failing program still gets to register its outputs is a race in both engines.
-    if (hasFailed && event.resOutputsEvent?.metadata.type === "pulumi:pulumi:Stack") continue;
+    if (hasFailed && event.resOutputsEvent?.metadata.type === "pulumi:pulumi:Stack") {
+      continue;
+    }
     const step = event.resourcePreEvent ?? event.resOutputsEvent ?? event.resOpFailedEvent;
     if (step) {
       const kind = event.resourcePreEvent ? "pre" : event.resOutputsEvent ? "outputs" : "failed";
@@ -47,7 +55,9 @@ export function normaliseEvents(events: readonly EngineEvent[]): unknown {
       byResource.set(urn, of);
     } else if (event.diagnosticEvent) {
       const { severity, message, urn, ephemeral } = event.diagnosticEvent;
-      if ((severity as string) === "debug" || ephemeral) continue;
+      if ((severity as string) === "debug" || ephemeral) {
+        continue;
+      }
       diagnostics.push(anonymous(`${severity} ${urn ?? ""} ${message.replaceAll(/<\{%.*?%\}>/g, "").trim()}`));
     } else if (event.summaryEvent || event.preludeEvent || event.cancelEvent) {
       operation.push(plain(event));

@@ -62,7 +62,9 @@ export class TestProvider implements ResourceProvider {
   async check(req: CheckRequest): Promise<CheckResult> {
     this.#act("check", req.name);
     const failures = failuresOf(req.news);
-    if (typeOf(req.type) !== "Named" || req.news["name"] !== undefined) return { inputs: req.news, failures };
+    if (typeOf(req.type) !== "Named" || req.news["name"] !== undefined) {
+      return { inputs: req.news, failures };
+    }
     const name = req.olds["name"] ?? `${req.name}-${Buffer.from(req.randomSeed.subarray(0, 4)).toString("hex")}`;
     return { inputs: { ...req.news, name }, failures };
   }
@@ -82,14 +84,20 @@ export class TestProvider implements ResourceProvider {
   }
   async create(req: CreateRequest): Promise<{ id: string; outputs: PropertyMap }> {
     this.#world.record({ op: "create", name: req.name, preview: req.preview });
-    if (req.preview) return { id: "", outputs: req.inputs };
+    if (req.preview) {
+      return { id: "", outputs: req.inputs };
+    }
     await this.#passes(req.name, req.inputs);
     const { partial, emptyId } = this.#act("create", req.name);
-    if (emptyId) return { id: "", outputs: req.inputs };
+    if (emptyId) {
+      return { id: "", outputs: req.inputs };
+    }
     const id = this.#knowsIds ? knownId(req.inputs) : this.#world.newId(req.name);
     const outputs = { ...req.inputs, revision: 1 };
     this.#world.set(id, { type: req.type, inputs: req.inputs, outputs });
-    if (partial) throw new ResourceInitError(id, outputs, partial, req.inputs);
+    if (partial) {
+      throw new ResourceInitError(id, outputs, partial, req.inputs);
+    }
     return { id, outputs };
   }
   idOf(_type: string, inputs: PropertyMap): string | undefined {
@@ -99,19 +107,27 @@ export class TestProvider implements ResourceProvider {
     this.#world.record({ op: "read", name: req.name, id: req.id });
     const { partial } = this.#act("read", req.name);
     const found = this.#world.get(req.id);
-    if (!found) return { id: "" };
-    if (partial) throw new ResourceInitError(req.id, found.outputs, partial, found.inputs);
+    if (!found) {
+      return { id: "" };
+    }
+    if (partial) {
+      throw new ResourceInitError(req.id, found.outputs, partial, found.inputs);
+    }
     return { id: req.id, inputs: found.inputs, outputs: found.outputs };
   }
   async update(req: UpdateRequest): Promise<{ outputs: PropertyMap }> {
     this.#world.record({ op: "update", name: req.name, id: req.id, preview: req.preview });
     const revision = Number(req.oldOutputs["revision"] ?? 0) + 1;
-    if (req.preview) return { outputs: { ...req.news, revision } };
+    if (req.preview) {
+      return { outputs: { ...req.news, revision } };
+    }
     await this.#passes(req.name, req.news);
     const { partial } = this.#act("update", req.name);
     const outputs = { ...req.news, revision };
     this.#world.set(req.id, { type: req.type, inputs: req.news, outputs });
-    if (partial) throw new ResourceInitError(req.id, outputs, partial, req.news);
+    if (partial) {
+      throw new ResourceInitError(req.id, outputs, partial, req.news);
+    }
     return { outputs };
   }
   async delete(req: DeleteRequest): Promise<void> {
@@ -129,13 +145,19 @@ export class TestProvider implements ResourceProvider {
   }
 
   async #passes(name: string, { delayMs }: PropertyMap): Promise<void> {
-    if (typeof delayMs === "number") await sleep(delayMs);
+    if (typeof delayMs === "number") {
+      await sleep(delayMs);
+    }
     await this.#world.letGo(name);
   }
   #act(op: string, name: string): Pick<Misbehaviour, "partial" | "emptyId"> {
     const misbehaviour = this.#world.takeMisbehaviour(op, name);
-    if (misbehaviour?.exit) process.exit(1);
-    if (misbehaviour?.error !== undefined) throw new Error(misbehaviour.error);
+    if (misbehaviour?.exit) {
+      process.exit(1);
+    }
+    if (misbehaviour?.error !== undefined) {
+      throw new Error(misbehaviour.error);
+    }
     return misbehaviour ?? {};
   }
 }
@@ -156,7 +178,9 @@ function failuresOf(inputs: PropertyMap): CheckFailure[] {
 
 function detailedDiff(olds: PropertyMap, news: PropertyMap): DiffResult {
   const changed = [...new Set([...Object.keys(olds), ...Object.keys(news)])].filter((key) => stable(olds[key]) !== stable(news[key]));
-  if (changed.length === 0) return { changes: "none" };
+  if (changed.length === 0) {
+    return { changes: "none" };
+  }
   const replaces = changed.filter((key) => key.startsWith("replace") || key.startsWith("dbr"));
   const kindOf = (key: string): DiffKind => {
     const kind = olds[key] === undefined ? "add" : news[key] === undefined ? "delete" : "update";
@@ -172,7 +196,9 @@ function detailedDiff(olds: PropertyMap, news: PropertyMap): DiffResult {
 }
 
 function stable(value: PropertyValue | undefined): string {
-  if (value === undefined) return "undefined";
+  if (value === undefined) {
+    return "undefined";
+  }
   return JSON.stringify(value, (_key, inner) =>
     inner !== null && typeof inner === "object" && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

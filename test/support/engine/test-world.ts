@@ -78,7 +78,9 @@ export class MemoryWorld implements World {
   }
   takeMisbehaviour(op: string, name: string): Misbehaviour | undefined {
     const found = this.#misbehaviours.find((rule) => rule.op === op && rule.name === name);
-    if (found && !found.always) this.#misbehaviours = this.#misbehaviours.filter((rule) => rule !== found);
+    if (found && !found.always) {
+      this.#misbehaviours = this.#misbehaviours.filter((rule) => rule !== found);
+    }
     return found;
   }
   /** Writes of this name go on only when what it returns is called. */
@@ -143,8 +145,12 @@ export class DirectoryWorld implements World {
   takeMisbehaviour(op: string, name: string): Misbehaviour | undefined {
     const rules = this.#read<Misbehaviour[]>("misbehaviours.json", []);
     const index = rules.findIndex((rule) => rule.op === op && rule.name === name);
-    if (index < 0) return undefined;
-    if (!rules[index]?.always) this.#write("misbehaviours.json", rules.toSpliced(index, 1));
+    if (index < 0) {
+      return undefined;
+    }
+    if (!rules[index]?.always) {
+      this.#write("misbehaviours.json", rules.toSpliced(index, 1));
+    }
     return rules[index];
   }
   async letGo(): Promise<void> {}
@@ -153,7 +159,9 @@ export class DirectoryWorld implements World {
   }
   calls(): WorldCall[] {
     const path = join(this.#folder, "calls.jsonl");
-    if (!existsSync(path)) return [];
+    if (!existsSync(path)) {
+      return [];
+    }
     return readFileSync(path, "utf8")
       .split("\n")
       .filter((line) => line !== "")

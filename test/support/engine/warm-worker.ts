@@ -7,7 +7,9 @@ const pool = new Pool({ connectionString: databaseUrl, max: 4 });
 const engine = openEmbedded(pool);
 for (let version = 0; version < 50; version++) {
   await engine.change(stack, version, 100 + version);
-  if (version % 10 === 9) globalThis.gc?.();
+  if (version % 10 === 9) {
+    globalThis.gc?.();
+  }
 }
 const afterChanges = process.memoryUsage.rss();
 await engine.preview(

@@ -10,7 +10,9 @@ const conformance = conformanceSuite();
 function story(events: readonly EngineEvent[], name: string): string[] {
   return events.flatMap(({ resourcePreEvent, resOutputsEvent, resOpFailedEvent }) => {
     const metadata = (resourcePreEvent ?? resOutputsEvent ?? resOpFailedEvent)?.metadata;
-    if (!metadata?.urn.endsWith(`::${name}`)) return [];
+    if (!metadata?.urn.endsWith(`::${name}`)) {
+      return [];
+    }
     return [`${resourcePreEvent ? "pre" : resOutputsEvent ? "outputs" : "failed"} ${metadata.op}`];
   });
 }

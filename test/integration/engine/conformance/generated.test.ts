@@ -85,10 +85,16 @@ describe("generated programs", () => {
     const drift = `n${nodes} and n${gone} changed outside`;
     conformance(`after ${drift} change from ${shownGraph(first)} to ${shownGraph(second)}`, async ({ stack, world }) => {
       await stack.up(program(first));
-      for (const node of nodes) changeOutside(world, `n${node}`);
-      for (const name of namesOf(`n${gone}`)) world.delete(`${name}-1`);
+      for (const node of nodes) {
+        changeOutside(world, `n${node}`);
+      }
+      for (const name of namesOf(`n${gone}`)) {
+        world.delete(`${name}-1`);
+      }
       await stack.previewRefresh();
-      if (!withUp) await stack.refresh();
+      if (!withUp) {
+        await stack.refresh();
+      }
       await stack.up(program(second), { refresh: withUp });
     });
   }
@@ -106,6 +112,8 @@ function changeOutside(world: MemoryWorld, tag: string): void {
   for (const name of namesOf(tag)) {
     const id = `${name}-1`;
     const found = world.get(id);
-    if (found) world.set(id, { ...found, inputs: { ...found.inputs, value: 9 }, outputs: { ...found.outputs, value: 9 } });
+    if (found) {
+      world.set(id, { ...found, inputs: { ...found.inputs, value: 9 }, outputs: { ...found.outputs, value: 9 } });
+    }
   }
 }

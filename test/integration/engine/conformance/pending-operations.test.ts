@@ -10,7 +10,9 @@ const program = () => void new Thing("a", { size: 1 });
 async function interrupted(stack: ConformanceStack): Promise<void> {
   await stack.up(program);
   const a = await stack.resource("a");
-  if (!a) throw new Error("there is no a");
+  if (!a) {
+    throw new Error("there is no a");
+  }
   const { id: _unknown, outputs: _none, ...created } = a;
   await stack.interrupt(
     { resource: a, type: "updating" },

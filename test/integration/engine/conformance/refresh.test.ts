@@ -6,7 +6,9 @@ const conformance = conformanceSuite();
 
 function drift({ world }: CaseContext, id: string, properties: Record<string, number>): void {
   const found = world.get(id);
-  if (!found) throw new Error(`there is no ${id}`);
+  if (!found) {
+    throw new Error(`there is no ${id}`);
+  }
   world.set(id, { ...found, inputs: { ...found.inputs, ...properties }, outputs: { ...found.outputs, ...properties } });
 }
 
@@ -163,7 +165,9 @@ describe("with the program", () => {
   conformance("a refresh reads with the provider that the program configures, and makes nothing new", async ({ stack, world, expect }) => {
     await stack.up(() => void new Thing("a", { size: 1 }, { provider: new Provider("p", { region: "north" }) }));
     const a = world.get("a-1");
-    if (a) world.set("a-1", { ...a, outputs: { ...a.outputs, size: 7 } });
+    if (a) {
+      world.set("a-1", { ...a, outputs: { ...a.outputs, size: 7 } });
+    }
     const refresh = await stack.refresh({ runProgram: true }, program("south"));
     expect(refresh.ok).toBe(true);
     expect(world.ids()).toEqual(["a-1"]);
@@ -217,7 +221,9 @@ describe("excluding", () => {
       new Thing("a", { size: 1 });
       new Thing("b", { size: 1 });
     });
-    for (const id of world.ids()) world.set(id, { type: "testing:index:Thing", inputs: { size: 2 }, outputs: { size: 2 } });
+    for (const id of world.ids()) {
+      world.set(id, { type: "testing:index:Thing", inputs: { size: 2 }, outputs: { size: 2 } });
+    }
     const exclude = [(await stack.resource("b"))?.urn ?? ""];
     expect(await stack.refresh({ exclude })).toMatchObject({ ok: true });
     expect(await stack.resource("a")).toMatchObject({ inputs: { size: 2 } });

@@ -279,7 +279,9 @@ describe("a bulk import", () => {
   conformance(
     "takes over resources without a program",
     async ({ stack, world, expect }) => {
-      for (const id of ["one", "two"]) world.set(id, { type: "testing:index:Thing", inputs: { size: 1 }, outputs: { size: 1 } });
+      for (const id of ["one", "two"]) {
+        world.set(id, { type: "testing:index:Thing", inputs: { size: 1 }, outputs: { size: 1 } });
+      }
       await stack.asking(() =>
         stack.api.import({
           generateCode: false,
@@ -324,7 +326,9 @@ function isCalled({ world }: ConformanceStack, op: string): boolean {
 }
 
 async function waitUntil(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!isTrue()) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** The settings file's own keys: the SDK reads them under other names. */

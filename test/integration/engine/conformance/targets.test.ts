@@ -6,7 +6,9 @@ const conformance = conformanceSuite();
 
 async function urnOf(stack: ConformanceStack, name: string): Promise<string> {
   const urn = (await stack.resource(name))?.urn;
-  if (!urn) throw new Error(`there is no ${name}`);
+  if (!urn) {
+    throw new Error(`there is no ${name}`);
+  }
   return urn;
 }
 const two = (size: number) => () => {
@@ -61,7 +63,9 @@ describe("a target", () => {
 
   conformance("takes a pattern", async ({ stack, world, expect }) => {
     const program = (size: number) => () => {
-      for (const name of ["x-1", "x-2", "y-1"]) new Thing(name, { size });
+      for (const name of ["x-1", "x-2", "y-1"]) {
+        new Thing(name, { size });
+      }
     };
     await stack.up(program(1));
     expect((await stack.up(program(2), { target: ["**::x-*"] })).ok).toBe(true);
@@ -161,7 +165,9 @@ describe("an exclude", () => {
   conformance("and its dependents keep what depends on what they need, too", async ({ stack, world, expect }) => {
     const program = (names: readonly string[]) => () => {
       const provider = new Provider("p");
-      for (const name of names) new Thing(name, {}, { provider });
+      for (const name of names) {
+        new Thing(name, {}, { provider });
+      }
     };
     await stack.up(program(["a", "b"]));
     const up = await stack.up(program(["a"]), { exclude: [await urnOf(stack, "a")], excludeDependents: true });

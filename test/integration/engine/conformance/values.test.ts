@@ -18,7 +18,9 @@ describe("a secret", () => {
         }),
     );
     // The real CLI passes the SDK's debug messages on, and they hold secrets.
-    if (engine === "embedded") expect(JSON.stringify(up.events)).not.toContain("hush");
+    if (engine === "embedded") {
+      expect(JSON.stringify(up.events)).not.toContain("hush");
+    }
     expect(await stack.resource("a")).toMatchObject({
       inputs: { top: { [sig]: secretSig, plaintext: '"hush-1"' }, list: [1, { plaintext: '{"x":"hush-3"}' }] },
     });
@@ -31,7 +33,9 @@ describe("a secret", () => {
     await stack.up(program("hush-old"));
     const up = await stack.up(program("hush-new"));
     expect(up.changes).toEqual({ same: 1, update: 1 });
-    if (engine === "embedded") expect(JSON.stringify(up.events)).not.toMatch(/hush-(old|new)/);
+    if (engine === "embedded") {
+      expect(JSON.stringify(up.events)).not.toMatch(/hush-(old|new)/);
+    }
   });
 
   conformance("spreads to what is made of it", async ({ stack, expect }) => {

@@ -36,7 +36,9 @@ class Worker {
   /** @returns nothing when the process died of it. */
   async run(request: CrashRequest): Promise<CrashReply | undefined> {
     const died = once(this.#process, "exit").then(([, signal]) => {
-      if (signal !== "SIGKILL") throw new Error("the worker ended by itself");
+      if (signal !== "SIGKILL") {
+        throw new Error("the worker ended by itself");
+      }
       return undefined;
     });
     const replied = once(this.#process, "message").then(([reply]) => reply as CrashReply);
@@ -50,7 +52,9 @@ class Worker {
     await until(async () => (await sessions()) === 0, "the sessions of the killed worker have ended");
   }
   async end(): Promise<void> {
-    if (!this.#process.connected) return;
+    if (!this.#process.connected) {
+      return;
+    }
     this.#process.disconnect();
     await once(this.#process, "exit");
   }
@@ -95,7 +99,9 @@ describe("a worker that is killed", () => {
           const stack = `${what}-${index}-${dieAt}`;
           const at = { stack, world: join(folder, stack) };
           const world = new DirectoryWorld(at.world);
-          if (from) expect(await worker.run({ ...at, wanted: from })).toMatchObject({ messages: expect.any(Number) });
+          if (from) {
+            expect(await worker.run({ ...at, wanted: from })).toMatchObject({ messages: expect.any(Number) });
+          }
           const outlived = await worker.run({ ...at, ...(to && { wanted: to }), dieAt });
           if (outlived) {
             expect(outlived.error).toBeUndefined();
@@ -132,7 +138,9 @@ describe("a worker that is killed", () => {
       const stack = `exact-${exact++}`;
       const at = { stack, world: join(folder, stack) };
       const world = new DirectoryWorld(at.world);
-      if (from) expect((await worker.run({ ...at, wanted: from }))?.error).toBeUndefined();
+      if (from) {
+        expect((await worker.run({ ...at, wanted: from }))?.error).toBeUndefined();
+      }
       expect(await worker.run({ ...at, ...(to && { wanted: to }), dieAfter: after })).toBeUndefined();
       await isAtRest(worker, stack);
       const wanted = wished === "an export" ? undefined : wished;
@@ -142,7 +150,9 @@ describe("a worker that is killed", () => {
       expect({ known, doubts }).toEqual({ known: there, doubts: 0 });
       // What is to be deleted goes: then too, everything comes after what it depends on.
       verify((await store().loadResources(ref(stack))).resources.filter(({ state }) => !state.delete));
-      if (wished !== "an export") expect(there).toEqual(declared(wanted).there);
+      if (wished !== "an export") {
+        expect(there).toEqual(declared(wanted).there);
+      }
       await next.end();
     },
   );

@@ -91,7 +91,9 @@ describe("failures", () => {
   it("serialises with a width of one and overlaps with more", async ({ expect }) => {
     const stack = await aStack();
     const program = (prefix: string) => async () => {
-      for (let index = 0; index < 4; index++) new Thing(`${prefix}${index}`, { delayMs: 200 });
+      for (let index = 0; index < 4; index++) {
+        new Thing(`${prefix}${index}`, { delayMs: 200 });
+      }
     };
     const mostAtOnce = async (prefix: string, parallel: number) => {
       const { error, events } = await stack.up(program(prefix), { parallel });
@@ -99,8 +101,12 @@ describe("failures", () => {
       const things = new Set<string>();
       let most = 0;
       for (const { resourcePreEvent, resOutputsEvent } of events) {
-        if (resourcePreEvent?.metadata.urn.includes(`Thing::${prefix}`)) things.add(resourcePreEvent.metadata.urn);
-        if (resOutputsEvent) things.delete(resOutputsEvent.metadata.urn);
+        if (resourcePreEvent?.metadata.urn.includes(`Thing::${prefix}`)) {
+          things.add(resourcePreEvent.metadata.urn);
+        }
+        if (resOutputsEvent) {
+          things.delete(resOutputsEvent.metadata.urn);
+        }
         most = Math.max(most, things.size);
       }
       return most;
@@ -161,7 +167,9 @@ describe("failures", () => {
         const value = Reflect.get(target, property);
         if (property === "commit") {
           return async (...args: Parameters<StackStore["commit"]>) => {
-            if (++commits > 3) throw new LeaseLostError(args[0].ref);
+            if (++commits > 3) {
+              throw new LeaseLostError(args[0].ref);
+            }
             return target.commit(...args);
           };
         }
@@ -171,7 +179,9 @@ describe("failures", () => {
     const stack = await aStack({ store: losing });
     const up = await stack.up(async () => {
       let previous: pulumi.Input<unknown> = "start";
-      for (let index = 0; index < 5; index++) previous = new Thing(`t${index}`, { value: previous }).revision;
+      for (let index = 0; index < 5; index++) {
+        previous = new Thing(`t${index}`, { value: previous }).revision;
+      }
     });
     expect(up.error?.message).toMatch(/lease on stack .* was lost to another worker/);
     expect(stack.world.ids().length).toBeLessThan(3);

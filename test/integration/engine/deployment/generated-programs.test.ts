@@ -40,12 +40,18 @@ class CrashingStore {
     this.store = new Proxy(inner, {
       get: (target, property) => {
         const value = Reflect.get(target, property);
-        if (property !== "commit") return typeof value === "function" ? value.bind(target) : value;
+        if (property !== "commit") {
+          return typeof value === "function" ? value.bind(target) : value;
+        }
         return async (...args: Parameters<StackStore["commit"]>) => {
           const number = ++this.commits;
-          if (number > this.crashAt || (number === this.crashAt && !this.tookEffect)) throw new Error("crashed");
+          if (number > this.crashAt || (number === this.crashAt && !this.tookEffect)) {
+            throw new Error("crashed");
+          }
           const serial = await target.commit(...args);
-          if (number === this.crashAt) throw new Error("crashed");
+          if (number === this.crashAt) {
+            throw new Error("crashed");
+          }
           return serial;
         };
       },
@@ -60,7 +66,11 @@ async function aCloud(options: Parameters<typeof aStack>[0] = {}): Promise<Inlin
   const remove = world.delete.bind(world);
   world.delete = (id) => {
     remove(id);
-    for (const guest of world.ids()) if (world.get(guest)?.inputs["host"] === id) world.delete(guest);
+    for (const guest of world.ids()) {
+      if (world.get(guest)?.inputs["host"] === id) {
+        world.delete(guest);
+      }
+    }
   };
   return stack;
 }

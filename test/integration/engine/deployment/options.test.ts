@@ -83,7 +83,9 @@ describe("resource options", () => {
     await stack.up(async () => void new Thing("thing", { token: pulumi.secret("hush"), nested: { deep: pulumi.secret("x") } }));
     expect(stack.world.get("thing-1")?.inputs).toEqual({ token: "hush", nested: { deep: "x" } });
     const { inputs, outputs } = await stack.resource("thing");
-    for (const map of [inputs, outputs]) expect(JSON.stringify(map).split(secretSig).length).toBe(3);
+    for (const map of [inputs, outputs]) {
+      expect(JSON.stringify(map).split(secretSig).length).toBe(3);
+    }
   });
 
   it("takes over a renamed resource, and its children with it", async ({ expect }) => {

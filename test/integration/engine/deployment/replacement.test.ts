@@ -122,7 +122,9 @@ describe("replacement", () => {
   it("does not call the provider for what goes with another resource", async ({ expect }) => {
     const stack = await aStack();
     const program = (key?: string) => async () => {
-      if (key === undefined) return;
+      if (key === undefined) {
+        return;
+      }
       const host = new Thing("host", { replaceKey: key });
       new Thing("guest", {}, { deletedWith: host });
     };
@@ -153,7 +155,11 @@ describe("replacement", () => {
     const program = async () => void new Thing("thing", { value: "v" });
     await stack.up(program);
     const exported = await stack.stack.exportStack();
-    for (const resource of exported.deployment.resources) if (resource.urn.endsWith("::thing")) resource.taint = true;
+    for (const resource of exported.deployment.resources) {
+      if (resource.urn.endsWith("::thing")) {
+        resource.taint = true;
+      }
+    }
     await stack.stack.importStack(exported);
     expect((await stack.up(program)).changes).toEqual({ same: 1, replace: 1 });
     expect((await stack.resource("thing")).taint).toBeUndefined();
@@ -190,7 +196,9 @@ describe("replacement", () => {
   it("resumes a delete-before-replace that ended between the two halves", async ({ expect }) => {
     const stack = await aStack();
     const program = (key: string | undefined) => async () => {
-      if (key) new Thing("thing", { dbrKey: key });
+      if (key) {
+        new Thing("thing", { dbrKey: key });
+      }
     };
     await stack.up(program("1"));
     stack.world.misbehave({ op: "create", name: "thing", error: "no room" });

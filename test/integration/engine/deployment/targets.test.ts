@@ -38,7 +38,9 @@ describe("targeted updates", () => {
   it("gives the same checkpoint as a full evaluation, whether the program registers all or only its part", async ({ expect }) => {
     const before = { a: "1", b: "1", c: "1" };
     const stacks = await Promise.all([aStack(), aStack(), aStack()]);
-    for (const stack of stacks) await stack.up(instances(before));
+    for (const stack of stacks) {
+      await stack.up(instances(before));
+    }
     const [full, targeted, part] = stacks as [InlineStack, InlineStack, InlineStack];
     await full.up(instances({ ...before, b: "2" }));
     expect((await targeted.up(instances({ ...before, b: "2" }), { target: urnsOf(targeted, "b") })).error).toBeUndefined();
@@ -127,7 +129,9 @@ describe("targeted updates", () => {
     const program = (name: string, others: boolean) => async () => {
       const group = new Group(name, {}, name === "new" ? { aliases: [{ name: "old" }] } : {});
       const inner = new Thing(`${name}-inner`, {}, { parent: group });
-      if (!others) return;
+      if (!others) {
+        return;
+      }
       new Thing("user", { value: inner.id }, { dependsOn: [group] });
       new Thing("child", {}, { parent: inner });
     };
@@ -183,12 +187,20 @@ function spy(inner: StackStore, onLoad: (urns: string[]) => void, onCommit: (ent
   return new Proxy(inner, {
     get(target, property) {
       const value = Reflect.get(target, property);
-      if (typeof value !== "function") return value;
+      if (typeof value !== "function") {
+        return value;
+      }
       return async (...args: unknown[]) => {
-        if (property === "commit") onCommit(args[1] as JournalEntry[]);
+        if (property === "commit") {
+          onCommit(args[1] as JournalEntry[]);
+        }
         const result = await value.apply(target, args);
-        if (property === "loadResources") onLoad(result.resources.map((row: { state: { urn: string } }) => row.state.urn));
-        if (property === "findDependents") onLoad(result.map((row: { state: { urn: string } }) => row.state.urn));
+        if (property === "loadResources") {
+          onLoad(result.resources.map((row: { state: { urn: string } }) => row.state.urn));
+        }
+        if (property === "findDependents") {
+          onLoad(result.map((row: { state: { urn: string } }) => row.state.urn));
+        }
         return result;
       };
     },

@@ -147,7 +147,9 @@ describe("parseArguments", () => {
       const parsed = parseArguments(typeof args === "string" ? args.split(" ") : args);
       expect(parsed.name).toBe(command);
       expect(parsed.positionals).toEqual(positionals);
-      for (const [flag, values] of Object.entries(flags)) expect(parsed.list(flag)).toEqual(values);
+      for (const [flag, values] of Object.entries(flags)) {
+        expect(parsed.list(flag)).toEqual(values);
+      }
     });
   }
 

@@ -42,7 +42,9 @@ describe("what goes with a resource", () => {
     const names = () => replacements.cascadesOf(urnOf("leader-1")).map(({ urn }) => urn.split("::").at(-1));
     expect(names()).toEqual(["goes-1", "anew-1"]);
     const goes = states.find(({ urn }) => urn === urnOf("goes-1"));
-    if (goes) news.set(goes.urn, goes);
+    if (goes) {
+      news.set(goes.urn, goes);
+    }
     expect(names()).toEqual(["anew-1"]);
     expect(replacements.cascadesOf(urnOf("alone-1"))).toEqual([]);
   });
@@ -51,7 +53,9 @@ describe("what goes with a resource", () => {
     const visits = [];
     for (const size of [50, 200]) {
       const { states, replacements, news } = await stackOf(size);
-      for (const { urn } of states) replacements.cascadesOf(urn);
+      for (const { urn } of states) {
+        replacements.cascadesOf(urn);
+      }
       visits.push(news.visits / size);
     }
     expect(visits).toEqual([2, 2]);

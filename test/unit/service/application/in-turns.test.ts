@@ -7,7 +7,9 @@ describe("inTurns", () => {
     let isOver = false;
     const next = () => {
       others++;
-      if (!isOver) setImmediate(next);
+      if (!isOver) {
+        setImmediate(next);
+      }
     };
     setImmediate(next);
     const items = Array.from({ length: 1000 }, (_, index) => index);

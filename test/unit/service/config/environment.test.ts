@@ -70,7 +70,9 @@ function catchError(run: () => unknown): EnvironmentError {
   try {
     run();
   } catch (error) {
-    if (error instanceof EnvironmentError) return error;
+    if (error instanceof EnvironmentError) {
+      return error;
+    }
     throw error;
   }
   throw new Error("nothing was refused");
