@@ -16,7 +16,7 @@ import { useLeanRuntime } from "../adapters/engine/deployment/lean-runtime.ts";
 import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
 import { engineOf } from "../adapters/engine/stack-engine.ts";
-import { leaseTtlSeconds } from "../adapters/engine/stack-lease.ts";
+import { LEASE_TTL_SECONDS } from "../adapters/engine/stack-lease.ts";
 import { collectedOf, runStackOperation } from "../adapters/engine/stack-runner.ts";
 import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
 import { createStateJobs } from "../adapters/engine/stack-state.ts";
@@ -82,7 +82,7 @@ async function cliEngine(stack: TenantStack, lease?: StackLease): Promise<Pulumi
     // A table for each tenant: what a stack's program could list is its own.
     backendUrl: process.env["PULUMI_BACKEND_URL"] ?? postgresBackend(databaseUrl, cliStateTable(stack.tenantId)),
     pluginFolders: [fileURLToPath(new URL("../stacks/tenant/plugin", import.meta.url))],
-    leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds, running: new Map(), lease },
+    leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds: LEASE_TTL_SECONDS, running: new Map(), lease },
     onProgress: log,
   });
 }

@@ -7,7 +7,7 @@ import { ConcurrentUpdateError, PulumiCommand } from "@pulumi/pulumi/automation/
 import { SemVer } from "semver";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { StackLease, StackRef, StackStore } from "./contract/store.ts";
-import { engineTag } from "./stack-engine.ts";
+import { ENGINE_TAG } from "./stack-engine.ts";
 import { type LeaseSettings, withLease } from "./stack-lease.ts";
 
 export interface CliInstallation {
@@ -34,7 +34,7 @@ export interface CliCommandOptions {
   readonly leases?: Omit<LeaseSettings, "signal"> & { readonly project: string };
 }
 
-const testedVersion = "3.260.0";
+const TESTED_VERSION = "3.260.0";
 
 type Run = (
   args: string[],
@@ -53,7 +53,7 @@ export async function findCli({ installDir, onProgress, version: wanted }: CliIn
   if (onPath) {
     return onPath;
   }
-  const version = new SemVer(wanted ?? testedVersion);
+  const version = new SemVer(wanted ?? TESTED_VERSION);
   const root = join(installDir, `pulumi-${version}`);
   const installed = await PulumiCommand.get({ root }).catch(() => undefined);
   if (installed) {
@@ -139,7 +139,7 @@ async function ensureRow(store: StackStore, ref: StackRef): Promise<void> {
     return;
   }
   await store.createStack(ref);
-  await store.setTags(ref, { [engineTag]: "cli" });
+  await store.setTags(ref, { [ENGINE_TAG]: "cli" });
 }
 
 /**

@@ -3,11 +3,11 @@ import { ClawError } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/operations.ts";
 import type { Deployment, PendingOperation, ResourceState } from "./contract/checkpoint.ts";
 import { type StackLease, StackLockedError } from "./contract/store.ts";
-import { type PropertyMap, type PropertyValue, signatureKey } from "./contract/values.ts";
+import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "./contract/values.ts";
 import { edgesOf } from "./deployment/graph.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { engineOf } from "./stack-engine.ts";
-import { leaseTtlSeconds, withLease } from "./stack-lease.ts";
+import { LEASE_TTL_SECONDS, withLease } from "./stack-lease.ts";
 import { exportSealed, importInto } from "./state-file.ts";
 
 /**
@@ -28,7 +28,13 @@ export async function settleInterrupted(stack: TenantStack, access: StackAccess,
   if (engine === undefined || !(await isInterrupted())) {
     return;
   }
-  const settings = { store, holder: access.holder, leaseTtlSeconds, running: new Map(), signal: new AbortController().signal };
+  const settings = {
+    store,
+    holder: access.holder,
+    leaseTtlSeconds: LEASE_TTL_SECONDS,
+    running: new Map(),
+    signal: new AbortController().signal,
+  };
   await withLease({ ...settings, lease: held }, ref, async (lease, signal) => {
     const opened = await open(lease);
     // Only with the lease is it sure that nobody is at it still.
@@ -137,5 +143,5 @@ function eitherOf(old: PropertyMap, now: PropertyMap): PropertyMap {
 }
 
 function isPlainMap(value: PropertyValue | undefined): value is PropertyMap {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(signatureKey in value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(SIGNATURE_KEY in value);
 }

@@ -4,7 +4,7 @@ import { LeaseLostError, type StackLease, type StackRef, type StackStore } from 
 /** Operations of this process, by fencing token: `cancel` stops them without waiting for a heartbeat. */
 export type RunningOperations = Map<number, { ref: StackRef; controller: AbortController }>;
 
-export const leaseTtlSeconds = 30;
+export const LEASE_TTL_SECONDS = 30;
 
 export interface LeaseSettings {
   readonly store: StackStore;
@@ -65,7 +65,7 @@ function heartbeatMs(leaseTtlSeconds: number): number {
   return Math.min(1000, (leaseTtlSeconds * 1000) / 3);
 }
 
-const pollMs = 50;
+const POLL_MS = 50;
 
 /**
  * Asks the holder of the stack's lease to stop, gives it time to end its running steps, then takes the lease from it.
@@ -80,7 +80,7 @@ export async function cancelHolder(
   const first = await store.requestCancel(ref);
   let holder = first;
   while (holder !== undefined && performance.now() < deadline) {
-    await delay(pollMs);
+    await delay(POLL_MS);
     holder = await store.requestCancel(ref);
   }
   if (holder !== undefined) {

@@ -11,7 +11,7 @@ import type { StackFailure, StackOperation, StackResult } from "../../service/ap
 import type { ShownEvents } from "./command/event-stream.ts";
 import { valueAt } from "./contract/property-path.ts";
 import { parseUrn } from "./contract/urn.ts";
-import { type PropertyMap, signatureKey } from "./contract/values.ts";
+import { type PropertyMap, SIGNATURE_KEY } from "./contract/values.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import type { OperationKind } from "./worker-messages.ts";
@@ -262,7 +262,7 @@ function diffsOf(metadata: StepMetadata): PropertyDiff[] {
 function showValue(value: unknown): string {
   return (
     JSON.stringify(value, (_key, item: unknown) =>
-      typeof item === "object" && item !== null && signatureKey in item ? "[secret]" : item,
+      typeof item === "object" && item !== null && SIGNATURE_KEY in item ? "[secret]" : item,
     ) ?? ""
   );
 }

@@ -5,8 +5,8 @@ import type { StackRef } from "./contract/store.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { createPassphrase } from "./secrets/passphrase.ts";
-import { engineOf, engineTag, noStack } from "./stack-engine.ts";
-import { leaseTtlSeconds, withLease } from "./stack-lease.ts";
+import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
+import { LEASE_TTL_SECONDS, withLease } from "./stack-lease.ts";
 import { exportSealed, importInto } from "./state-file.ts";
 
 /** What needs an engine, and so runs in a worker. */
@@ -61,7 +61,13 @@ export function createStateJobs(access: StackAccess): StateJobs {
     async migrate(stack, to) {
       const from = await engineOrThrow(stack);
       const store = access.storeOf(stack);
-      const settings = { store, holder: access.holder, leaseTtlSeconds, running: new Map(), signal: new AbortController().signal };
+      const settings = {
+        store,
+        holder: access.holder,
+        leaseTtlSeconds: LEASE_TTL_SECONDS,
+        running: new Map(),
+        signal: new AbortController().signal,
+      };
       return withLease(settings, refOf(stack), async (lease) => {
         await settleInterrupted(stack, access, lease);
         const source = await exportSealed(await open(stack, await access.engineFor(stack, from, lease)));
@@ -77,7 +83,7 @@ export function createStateJobs(access: StackAccess): StateJobs {
         }
         // From here on the other engine's copy is the stack; the one that stays behind is overwritten when it moves back.
         const tags = (await store.findStack(lease.ref))?.tags;
-        await store.setTags(lease.ref, { ...tags, [engineTag]: to });
+        await store.setTags(lease.ref, { ...tags, [ENGINE_TAG]: to });
         return { from, resources };
       });
     },

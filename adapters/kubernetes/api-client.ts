@@ -26,14 +26,14 @@ export interface WatchEvent {
   readonly object: KubeObject;
 }
 
-const requestsAtOnce = 16;
-const requestMs = 60_000;
+const REQUESTS_AT_ONCE = 16;
+const REQUEST_MS = 60_000;
 /** A watch gets a bookmark about every minute: one that is silent for longer has lost its server. */
-const silenceMs = 150_000;
-const retriesMax = 4;
+const SILENCE_MS = 150_000;
+const RETRIES_MAX = 4;
 /** An answer holds a whole collection, a line one object or a part of a log. */
-const answerBytesMax = 256 * 2 ** 20;
-const lineCharsMax = 8 * 2 ** 20;
+const ANSWER_BYTES_MAX = 256 * 2 ** 20;
+const LINE_CHARS_MAX = 8 * 2 ** 20;
 
 const WatchEventSchema = z.object({ type: z.string(), object: z.record(z.string(), z.unknown()) });
 
@@ -46,7 +46,7 @@ export class ApiClient {
   constructor(connection: Connection) {
     this.#connection = connection;
     const Kind = connection.server.startsWith("http:") ? (HttpAgent as unknown as typeof Agent) : Agent;
-    this.#agent = new Kind({ keepAlive: true, maxSockets: requestsAtOnce });
+    this.#agent = new Kind({ keepAlive: true, maxSockets: REQUESTS_AT_ONCE });
     this.#uncountedAgent = new Kind({ keepAlive: false });
   }
 
@@ -57,7 +57,7 @@ export class ApiClient {
   /** @throws {ApiError} when it is refused. @throws {UnreachableError} when there is no answer. */
   async request(call: Call): Promise<PropertyMap> {
     for (let attempt = 0; ; attempt++) {
-      const response = await this.#send(call, call.apart ? this.#uncountedAgent : this.#agent, call.timeoutMs ?? requestMs);
+      const response = await this.#send(call, call.apart ? this.#uncountedAgent : this.#agent, call.timeoutMs ?? REQUEST_MS);
       const text = await readAll(response).catch((error: Error) => Promise.reject(new UnreachableError(error.message)));
       const code = response.statusCode ?? 0;
       const isDone = code >= 200 && code < 300;
@@ -68,7 +68,7 @@ export class ApiClient {
       }
       // The server asks for patience (429), or is between two of its replicas: what is sent here may be sent again.
       const retryAfter = Number(response.headers["retry-after"]);
-      if ((code === 429 || code === 503 || isEmpty) && attempt < retriesMax) {
+      if ((code === 429 || code === 503 || isEmpty) && attempt < RETRIES_MAX) {
         await delay(retryAfter > 0 ? Math.min(retryAfter, 10) * 1000 : 200 * 2 ** attempt, undefined, { signal: call.signal });
         continue;
       }
@@ -84,7 +84,7 @@ export class ApiClient {
   /** The events of one watch, until the server or the signal ends it. */
   async *watch(call: Call & { readonly signal: AbortSignal }): AsyncGenerator<WatchEvent> {
     const query = { ...call.query, watch: "true", allowWatchBookmarks: "true" };
-    for await (const line of this.lines({ timeoutMs: silenceMs, ...call, query })) {
+    for await (const line of this.lines({ timeoutMs: SILENCE_MS, ...call, query })) {
       const event = WatchEventSchema.safeParse(parseObject(line, call.path));
       if (!event.success) {
         throw new UnreachableError(`what ${call.path} answers is no event of a watch`);
@@ -157,8 +157,8 @@ async function readAll(response: IncomingMessage): Promise<string> {
   for await (const chunk of response) {
     chunks.push(chunk as Buffer);
     bytes += (chunk as Buffer).length;
-    if (bytes > answerBytesMax) {
-      throw new Error(`an answer is longer than ${answerBytesMax} bytes`);
+    if (bytes > ANSWER_BYTES_MAX) {
+      throw new Error(`an answer is longer than ${ANSWER_BYTES_MAX} bytes`);
     }
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -180,8 +180,8 @@ async function* splitLines(response: IncomingMessage, path: string): AsyncGenera
     const lines = `${rest}${next.value}`.split("\n");
     rest = lines.pop() ?? "";
     yield* lines.map((line) => line.replace(/\r$/, ""));
-    if (rest.length > lineCharsMax) {
-      throw new UnreachableError(`a line of ${path} is longer than ${lineCharsMax} characters`);
+    if (rest.length > LINE_CHARS_MAX) {
+      throw new UnreachableError(`a line of ${path} is longer than ${LINE_CHARS_MAX} characters`);
     }
   }
   if (rest !== "") {

@@ -1,7 +1,7 @@
 import type { PropertyDiff } from "../../sdk/contract/index.ts";
 import type { DeclaredResource, Deviation, SeenObject } from "../../service/application/ports/clusters.ts";
 import { diffValues } from "../../service/domain/diff.ts";
-import { type PropertyMap, type PropertyValue, signatureKey } from "../engine/contract/values.ts";
+import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../engine/contract/values.ts";
 import { at, listAt, mapAt, textAt } from "./objects.ts";
 
 /** Pulumi's provider and ours own what they declare under names with this prefix. */
@@ -83,7 +83,7 @@ function withoutSecrets(value: PropertyValue): PropertyValue | undefined {
   if (typeof value !== "object" || value === null) {
     return value;
   }
-  if (signatureKey in value) {
+  if (SIGNATURE_KEY in value) {
     return undefined;
   }
   const kept = Object.entries(value).map(([key, item]) => [key, withoutSecrets(item)] as const);

@@ -9,7 +9,7 @@ export interface Followed {
   readonly labelSelector?: string;
 }
 
-const againMs = 500;
+const AGAIN_MS = 500;
 
 /**
  * What is there and every change of it: a list, then a watch from where the list ended, and again when the server ends the watch or has
@@ -46,7 +46,7 @@ export async function* follow(client: ApiClient, target: Followed, signal: Abort
         throw error;
       }
       version = undefined;
-      await delay(againMs, undefined, { signal }).catch(() => undefined);
+      await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 }

@@ -24,7 +24,7 @@ export interface ConnectionOptions {
   readonly cluster: string;
 }
 
-const serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount";
+const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** @throws when the kubeconfig can't be read, or names something that is not in it. */
 export function openConnection({ kubeconfig, context, cluster }: ConnectionOptions): Connection {
@@ -146,7 +146,7 @@ export function inCluster(): Connection {
   if (!host || !port) {
     throw new Error("no kubeconfig is configured, and this is no pod of a cluster");
   }
-  const read = (name: string) => readFileSync(`${serviceAccountDir}/${name}`, "utf8");
+  const read = (name: string) => readFileSync(`${SERVICE_ACCOUNT_DIR}/${name}`, "utf8");
   return {
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     namespace: read("namespace"),

@@ -11,12 +11,12 @@ export interface FieldTerm {
   readonly value: string;
 }
 
-const key = "[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?";
-const value = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?";
-const equality = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})$`);
-const membership = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^()]*)\\)$`);
-const existence = new RegExp(`^(!?)\\s*(${key})$`);
-const labelValue = new RegExp(`^${value}$`);
+const KEY = "[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?";
+const VALUE = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?";
+const equality = new RegExp(`^(${KEY})\\s*(==|=|!=)\\s*(${VALUE})$`);
+const membership = new RegExp(`^(${KEY})\\s+(in|notin)\\s*\\(([^()]*)\\)$`);
+const existence = new RegExp(`^(!?)\\s*(${KEY})$`);
+const labelValue = new RegExp(`^${VALUE}$`);
 
 /** Parses `team=red,env!=prod,tier in (a,b),gpu,!spot`. @throws {ClawError} `request.invalid` */
 export function parseLabelSelector(selector: string): LabelTerm[] {

@@ -3,10 +3,10 @@ import type { PendingOperation } from "../engine/contract/checkpoint.ts";
 import { LeaseLostError, type StackLease, StackMissingError, type StackRef, type StoredResource } from "../engine/contract/store.ts";
 import { foldResources } from "./stack-store-fold.ts";
 
-const rowsPerStatement = 2000;
+const ROWS_PER_STATEMENT = 2000;
 
 /** One statement: its first part is the fence, and every other part writes nothing when the fence finds no row. */
-export const commitSql = `
+export const COMMIT_SQL = `
   with fence as (
     update engine_stacks set serial = serial + 1
     where project = $1 and stack = $2 and lease_token = $3 and lease_holder is not null
@@ -41,7 +41,7 @@ export const commitSql = `
  * States with all that they depend on. The planner takes a closure for a tenth of the stack and would read all of it: `offset 0` keeps
  * it to one index look-up per URN.
  */
-export const loadClosureSql = `
+export const LOAD_CLOSURE_SQL = `
   with recursive closure (urn) as (
     select unnest($2::text[])
     union
@@ -105,8 +105,8 @@ export async function writeDeployment(
   for (const table of ["engine_resources", "engine_edges", "engine_pending_operations"]) {
     await client.query(`delete from ${table} where stack_id = $1`, [stackId]);
   }
-  for (let start = 0; start < resources.length; start += rowsPerStatement) {
-    const { puts, edges } = foldResources(resources.slice(start, start + rowsPerStatement));
+  for (let start = 0; start < resources.length; start += ROWS_PER_STATEMENT) {
+    const { puts, edges } = foldResources(resources.slice(start, start + ROWS_PER_STATEMENT));
     await client.query(
       `insert into engine_resources (stack_id, key, urn, ord, state)
        select $1, * from unnest($2::text[], $3::text[], $4::float8[], $5::json[])`,

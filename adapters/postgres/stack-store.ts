@@ -17,9 +17,9 @@ import {
 } from "../engine/contract/store.ts";
 import type { FoldedEntries } from "./stack-store-fold.ts";
 import { foldEntries } from "./stack-store-fold.ts";
-import { commitSql, fence, loadClosureSql, setColumn, stackIdOf, writeDeployment } from "./stack-store-sql.ts";
+import { COMMIT_SQL, fence, LOAD_CLOSURE_SQL, setColumn, stackIdOf, writeDeployment } from "./stack-store-sql.ts";
 
-const historyEntriesKept = 500;
+const HISTORY_ENTRIES_KEPT = 500;
 
 interface StackRow {
   serial: string;
@@ -150,7 +150,7 @@ export class PostgresStackStore implements StackStore {
         throw new StackMissingError(ref);
       }
       const loaded = urns
-        ? await client.query<ResourceRow>({ name: "claw-load-closure", text: loadClosureSql, values: [row.id, urns] })
+        ? await client.query<ResourceRow>({ name: "claw-load-closure", text: LOAD_CLOSURE_SQL, values: [row.id, urns] })
         : await client.query<ResourceRow>(`select key, ord, state from engine_resources where stack_id = $1 order by ord`, [row.id]);
       return { serial: Number(row.serial), resources: loaded.rows.map(toResource) };
     }, "begin isolation level repeatable read read only");
@@ -214,7 +214,7 @@ export class PostgresStackStore implements StackStore {
     return this.#transaction(async (client) => {
       const written = await client.query<{ serial: string }>({
         name: "claw-commit",
-        text: commitSql,
+        text: COMMIT_SQL,
         values: [
           lease.ref.project,
           lease.ref.stack,
@@ -351,7 +351,7 @@ export class PostgresStackStore implements StackStore {
       ]);
       await client.query(`delete from engine_history where stack_id = $1 and version <= $2`, [
         row.id,
-        Number(row.history_version) - historyEntriesKept,
+        Number(row.history_version) - HISTORY_ENTRIES_KEPT,
       ]);
     });
   }

@@ -8,7 +8,7 @@ import { aResolvedInstance } from "../support/builders/resolved-instance.ts";
 const { spec } = anEcho("web");
 const pod = { tenant: "acme", target: aTarget("kubernetes"), instances: [aResolvedInstance("web")] };
 const host = { tenant: "acme", target: aTarget("process"), instances: [aResolvedInstance("web")] };
-const container = "spec.template.spec.containers[claw]";
+const CONTAINER = "spec.template.spec.containers[claw]";
 
 function aTarget(runtime: "kubernetes" | "process") {
   // Only what names resources is looked at.
@@ -25,8 +25,8 @@ function aDrift(suffix: string, changes: Readonly<Record<string, unknown>>, stac
 
 describe("what somebody changed, as a specification", () => {
   const both = (resource: string, value: string) => ({
-    [`${container}.resources.requests.${resource}`]: value,
-    [`${container}.resources.limits.${resource}`]: value,
+    [`${CONTAINER}.resources.requests.${resource}`]: value,
+    [`${CONTAINER}.resources.limits.${resource}`]: value,
   });
   it.for([
     {
@@ -55,8 +55,8 @@ describe("what somebody changed, as a specification", () => {
 
   it.for([
     { what: "more pods than one", drift: aDrift("claw", { "spec.replicas": 3 }), reason: /one pod or none, not 3/ },
-    { what: "a limit alone", drift: aDrift("claw", { [`${container}.resources.limits.cpu`]: "2" }), reason: /change both alike/ },
-    { what: "an image", drift: aDrift("claw", { [`${container}.image`]: "other" }), reason: /containers\[claw\]\.image: .*no place/ },
+    { what: "a limit alone", drift: aDrift("claw", { [`${CONTAINER}.resources.limits.cpu`]: "2" }), reason: /change both alike/ },
+    { what: "an image", drift: aDrift("claw", { [`${CONTAINER}.image`]: "other" }), reason: /containers\[claw\]\.image: .*no place/ },
     { what: "the size of its config", drift: aDrift("config", { "spec.resources.requests.storage": "1Gi" }), reason: /no place/ },
     { what: "a Service", drift: aDrift("service", { "spec.type": "NodePort" }), reason: /spec\.type: .*no place/ },
     { what: "a deletion", drift: { ...aDrift("service", {}), op: "deleted" as const }, reason: /destroy the instance/ },

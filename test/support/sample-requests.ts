@@ -19,7 +19,7 @@ export interface SampleRequest {
   readonly body?: unknown;
 }
 
-const apiVersion = "clusterclaw.io/v1";
+const API_VERSION = "clusterclaw.io/v1";
 
 /** A request of every route that succeeds in a populated tenant. A route without one does not compile. */
 export function sampleRequests({
@@ -31,7 +31,7 @@ export function sampleRequests({
   plan,
   state,
 }: Populated): Readonly<Record<OperationId, SampleRequest>> {
-  const aProject = (name: string) => ({ apiVersion, kind: "Project", metadata: { name } });
+  const aProject = (name: string) => ({ apiVersion: API_VERSION, kind: "Project", metadata: { name } });
   const changed = anEcho(instance, { resources: { cpu: "200m", memory: "64Mi" } });
   return {
     "instances.list": {},

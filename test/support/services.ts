@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startEmbeddedPostgres } from "../../adapters/postgres/embedded-postgres.ts";
-import { brokerVariable, serveSharedCluster } from "./kubernetes/shared-cluster.ts";
+import { BROKER_VARIABLE, serveSharedCluster } from "./kubernetes/shared-cluster.ts";
 import { startNatsServer } from "./nats-server.ts";
 
 /**
@@ -33,7 +33,7 @@ export async function setup(): Promise<() => Promise<void>> {
       closers.push(nats.stop);
     }
   }
-  if (!process.env[brokerVariable]) {
+  if (!process.env[BROKER_VARIABLE]) {
     closers.push(await serveSharedCluster());
   }
   return async () => {

@@ -20,9 +20,9 @@ export interface ParsedCommand {
   bool(flag: string): boolean | undefined;
 }
 
-const policyPacks = "policy packs run on the real Pulumi CLI only";
-const updatePlans = "update plans are Pulumi's own format; a preview here is bound to the stack's serial instead";
-const remote = "remote operations need Pulumi Cloud";
+const POLICY_PACKS = "policy packs run on the real Pulumi CLI only";
+const UPDATE_PLANS = "update plans are Pulumi's own format; a preview here is bound to the stack's serial instead";
+const REMOTE = "remote operations need Pulumi Cloud";
 
 const globalFlags = {
   color: "value",
@@ -55,13 +55,13 @@ const operationFlags = {
   refresh: "bool",
 } as const;
 const operationRefusals = {
-  "policy-pack": policyPacks,
-  "policy-pack-config": policyPacks,
-  plan: updatePlans,
-  "save-plan": updatePlans,
+  "policy-pack": POLICY_PACKS,
+  "policy-pack-config": POLICY_PACKS,
+  plan: UPDATE_PLANS,
+  "save-plan": UPDATE_PLANS,
   "import-file": "import files are not written by a preview",
   "attach-debugger": "a debugger attaches to the Node process that runs the program",
-  remote,
+  remote: REMOTE,
 };
 
 const commands = {

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
 import type { Deployment, PendingOperation, ResourceState, SecretsProvider } from "../contract/checkpoint.ts";
 import type { StoredResource } from "../contract/store.ts";
-import { type PropertyValue, signatureKey } from "../contract/values.ts";
+import { type PropertyValue, RESOURCE_REFERENCE_SIGNATURE, SIGNATURE_KEY } from "../contract/values.ts";
 import { mapReferences } from "../deployment/graph.ts";
 import { verify } from "../deployment/snapshot-integrity.ts";
 import { mapStateValues } from "../secrets/secret-values.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 /** The Pulumi release whose formats and answers this engine keeps to. */
-export const engineVersion = "3.260.0";
+export const ENGINE_VERSION = "3.260.0";
 
-const referenceSignature = "5cf8f73096256a8f31e491e813e4eb8e";
 const supportedFeatures = ["refreshBeforeUpdate", "taint", "replaceWith"] as const;
 
 /** What `stack export` prints. */
@@ -25,7 +24,7 @@ export function exportCheckpoint(
   pending: readonly PendingOperation[],
   secretsProvider: SecretsProvider | undefined,
 ): ExportedStack {
-  const version = `v${engineVersion}`;
+  const version = `v${ENGINE_VERSION}`;
   const features = featuresOf(resources);
   return {
     version: features.length > 0 ? 4 : 3,
@@ -141,7 +140,7 @@ export function renameState(state: ResourceState, from: { stack: string; project
     const entries = Object.entries(value).map(([key, item]) => [key, renameValue(item)] as const);
     const renamed = Object.fromEntries(entries);
     const { urn } = value;
-    return value[signatureKey] === referenceSignature && typeof urn === "string" ? { ...renamed, urn: renameUrn(urn) } : renamed;
+    return value[SIGNATURE_KEY] === RESOURCE_REFERENCE_SIGNATURE && typeof urn === "string" ? { ...renamed, urn: renameUrn(urn) } : renamed;
   };
   const { aliases } = state;
   return mapStateValues(

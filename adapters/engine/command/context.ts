@@ -21,7 +21,7 @@ export interface CommandContext extends LeaseSettings {
   err(text: string): void;
 }
 
-const selectionsKept = 256;
+const SELECTIONS_KEPT = 256;
 
 /** The stack each work directory selected last. Nothing depends on it but the `current` mark of `stack ls`. */
 export class SelectedStacks {
@@ -30,7 +30,7 @@ export class SelectedStacks {
     this.#byDirectory.delete(directory);
     this.#byDirectory.set(directory, stack);
     const oldest = this.#byDirectory.keys().next().value;
-    if (this.#byDirectory.size > selectionsKept && oldest !== undefined) {
+    if (this.#byDirectory.size > SELECTIONS_KEPT && oldest !== undefined) {
       this.#byDirectory.delete(oldest);
     }
   }

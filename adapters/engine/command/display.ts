@@ -1,6 +1,6 @@
 import { valueAt } from "../contract/property-path.ts";
 import { parseUrn } from "../contract/urn.ts";
-import { isUnknown, type PropertyMap, type PropertyValue, signatureKey } from "../contract/values.ts";
+import { isUnknown, type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../contract/values.ts";
 import type { EngineEvent, OperationRequest, OperationResult } from "../operation.ts";
 import { maskSecrets } from "../secrets/secret-values.ts";
 import type { CommandContext } from "./context.ts";
@@ -219,5 +219,5 @@ function readable(value: PropertyValue): PropertyValue {
   if (value === null || typeof value !== "object") {
     return value;
   }
-  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (key === signatureKey ? [] : [[key, readable(item)]])));
+  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (key === SIGNATURE_KEY ? [] : [[key, readable(item)]])));
 }

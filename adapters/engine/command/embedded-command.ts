@@ -7,7 +7,7 @@ import type { KeyWrapper } from "../secrets/envelope.ts";
 import { SecretsOpener } from "../secrets/stack-secrets.ts";
 import type { RunningOperations } from "../stack-lease.ts";
 import { type CommandName, parseArguments } from "./arguments.ts";
-import { engineVersion } from "./checkpoint.ts";
+import { ENGINE_VERSION } from "./checkpoint.ts";
 import { configGet, configList, configRefresh, configRemove, configSet, configSetAll } from "./config-commands.ts";
 import { type CommandContext, SelectedStacks } from "./context.ts";
 import type { ShownEvents } from "./event-stream.ts";
@@ -51,7 +51,7 @@ const { CommandResult } = cmd as unknown as CommandInternals;
 const { createCommandError, CommandError } = errors as unknown as ErrorInternals;
 
 /** The Automation API gives every command that ran and failed this code; the true one is in the text only. */
-const failedProcessCode = -2;
+const FAILED_PROCESS_CODE = -2;
 
 const handlers: Readonly<Record<CommandName, (ctx: CommandContext) => Promise<void> | void>> = {
   "stack init": stack.stackInit,
@@ -102,7 +102,7 @@ const handlers: Readonly<Record<CommandName, (ctx: CommandContext) => Promise<vo
  */
 export class EmbeddedCommand {
   readonly command = "pulumi";
-  readonly version = new SemVer(engineVersion);
+  readonly version = new SemVer(ENGINE_VERSION);
   readonly #options: EmbeddedCommandOptions;
   readonly #secrets: SecretsOpener;
   readonly #running: RunningOperations = new Map();
@@ -161,7 +161,7 @@ export class EmbeddedCommand {
         stdout.join("").trimEnd(),
       ];
       const error = new Error(text.filter((part) => part !== "").join("\n"), { cause });
-      const result = new CommandResult("", error.message, failedProcessCode, error);
+      const result = new CommandResult("", error.message, FAILED_PROCESS_CODE, error);
       throw failure.classified ? createCommandError(result) : new CommandError(result);
     }
   }

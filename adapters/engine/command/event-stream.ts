@@ -5,7 +5,7 @@ import type { EngineEvent, OperationRequest } from "../operation.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 /** For a consumer that hangs: one that is gone is told at once. */
-const deadlineMs = 60_000;
+const DEADLINE_MS = 60_000;
 
 /** An event as the event stream is to have it; undefined for one that is to be left out. */
 export type ShownEvents = (event: EngineEvent, kind: OperationRequest["kind"]) => EngineEvent | undefined;
@@ -64,7 +64,7 @@ export class EventStream {
     this.emit({ cancelEvent: {} });
     this.#call?.end();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, deadlineMs);
+    const timer = setTimeout(resolve, DEADLINE_MS);
     await Promise.race([this.#received, promise]);
     clearTimeout(timer);
     this.#client?.close();

@@ -5,7 +5,7 @@ import { runOperation } from "../deployment/run-operation.ts";
 import type { OperationOptions, OperationRequest, OperationResult } from "../operation.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
 import { withLease } from "../stack-lease.ts";
-import { engineVersion } from "./checkpoint.ts";
+import { ENGINE_VERSION } from "./checkpoint.ts";
 import { type CommandContext, existingStack, openSecrets, type StackContext } from "./context.ts";
 import { OperationDisplay } from "./display.ts";
 import { EventStream } from "./event-stream.ts";
@@ -162,7 +162,7 @@ function historyEntry(
     environment: {
       "exec.kind": ctx.command.value("exec-kind") ?? "cli",
       ...(agent !== undefined && { "exec.agent": agent }),
-      "pulumi.version": `v${engineVersion}`,
+      "pulumi.version": `v${ENGINE_VERSION}`,
     },
     config: Object.fromEntries([...config].map(([key, plain]) => [key, sealed(plain, stack.config[key], secrets)])),
     result: outcome?.result === "succeeded" ? "succeeded" : "failed",

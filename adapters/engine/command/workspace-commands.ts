@@ -3,12 +3,12 @@ import type { CommandContext } from "./context.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { printJson } from "./stack-commands.ts";
 
-const engineUrl = "claw://embedded";
+const ENGINE_URL = "claw://embedded";
 
 export function whoami(ctx: CommandContext): void {
   const user = userInfo().username;
   if (ctx.command.bool("json")) {
-    printJson(ctx, { user, url: engineUrl });
+    printJson(ctx, { user, url: ENGINE_URL });
   } else {
     ctx.out(`${user}\n`);
   }

@@ -1,5 +1,5 @@
-export const rootStackType = "pulumi:pulumi:Stack";
-const providerTypePrefix = "pulumi:providers:";
+export const ROOT_STACK_TYPE = "pulumi:pulumi:Stack";
+const PROVIDER_TYPE_PREFIX = "pulumi:providers:";
 
 export interface UrnParts {
   readonly stack: string;
@@ -12,7 +12,7 @@ export interface UrnParts {
 }
 
 const parsed = new Map<string, UrnParts>();
-const parsedLimit = 50_000;
+const PARSED_LIMIT = 50_000;
 
 export function parseUrn(urn: string): UrnParts {
   const known = parsed.get(urn);
@@ -30,7 +30,7 @@ export function parseUrn(urn: string): UrnParts {
     type: qualifiedType.slice(qualifiedType.lastIndexOf("$") + 1),
     name: name.join("::"),
   };
-  if (parsed.size >= parsedLimit) {
+  if (parsed.size >= PARSED_LIMIT) {
     parsed.clear();
   }
   parsed.set(urn, parts);
@@ -38,7 +38,7 @@ export function parseUrn(urn: string): UrnParts {
 }
 
 export function isRootUrn(urn: string): boolean {
-  return parseUrn(urn).qualifiedType === rootStackType;
+  return parseUrn(urn).qualifiedType === ROOT_STACK_TYPE;
 }
 
 export function makeUrn(stack: string, project: string, parent: string | undefined, type: string, name: string): string {
@@ -47,16 +47,16 @@ export function makeUrn(stack: string, project: string, parent: string | undefin
 }
 
 export function isProviderType(type: string): boolean {
-  return type.startsWith(providerTypePrefix);
+  return type.startsWith(PROVIDER_TYPE_PREFIX);
 }
 
 export function providerType(packageName: string): string {
-  return providerTypePrefix + packageName;
+  return PROVIDER_TYPE_PREFIX + packageName;
 }
 
 /** The package of a provider's type token (`pulumi:providers:aws` → `aws`). */
 export function providerPackage(type: string): string {
-  return type.slice(providerTypePrefix.length);
+  return type.slice(PROVIDER_TYPE_PREFIX.length);
 }
 
 /** The package of a resource's type token or a function's token (`aws:s3/bucket:Bucket` → `aws`). */

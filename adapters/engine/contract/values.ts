@@ -1,21 +1,21 @@
 /**
  * A property value in Pulumi's wire form: JSON, where secrets, assets, resource references and output values are objects
- * signed with the key {@link signatureKey}, and unknowns are Pulumi's sentinel strings.
+ * signed with the key {@link SIGNATURE_KEY}, and unknowns are Pulumi's sentinel strings.
  */
 export type PropertyValue = null | boolean | number | string | PropertyValue[] | { [key: string]: PropertyValue };
 export type PropertyMap = { [key: string]: PropertyValue };
 
-export const signatureKey = "4dabf18193072939515e22adb298388d";
-export const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
-export const assetSignature = "c44067f5952c0a294b673a41bacd8c17";
-export const archiveSignature = "0def7320c3a5731c473e5ecbe6d01bc7";
-export const resourceReferenceSignature = "5cf8f73096256a8f31e491e813e4eb8e";
-export const outputValueSignature = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
-export const floatSignature = "8ad145fe-0d11-4827-bfd7-1abcbf086f5c";
+export const SIGNATURE_KEY = "4dabf18193072939515e22adb298388d";
+export const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
+export const ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17";
+export const ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7";
+export const RESOURCE_REFERENCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e";
+export const OUTPUT_VALUE_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+export const FLOAT_SIGNATURE = "8ad145fe-0d11-4827-bfd7-1abcbf086f5c";
 
-export const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+export const UNKNOWN_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const unknownValues = new Set([
-  unknownValue,
+  UNKNOWN_VALUE,
   "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
   "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
   "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
@@ -31,14 +31,14 @@ export function isUnknown(value: PropertyValue | undefined): boolean {
   return typeof value === "string" && value.length === 36 && unknownValues.has(value);
 }
 export function isSecret(value: PropertyValue | undefined): value is PropertyMap {
-  return isObject(value) && value[signatureKey] === secretSignature;
+  return isObject(value) && value[SIGNATURE_KEY] === SECRET_SIGNATURE;
 }
 /** Plain objects of the program, not the signed ones. */
 export function isPlainObject(value: PropertyValue | undefined): value is PropertyMap {
-  return isObject(value) && value[signatureKey] === undefined;
+  return isObject(value) && value[SIGNATURE_KEY] === undefined;
 }
 export function makeSecret(value: PropertyValue): PropertyValue {
-  return isSecret(value) ? value : { [signatureKey]: secretSignature, value };
+  return isSecret(value) ? value : { [SIGNATURE_KEY]: SECRET_SIGNATURE, value };
 }
 export function unwrapSecret(value: PropertyValue): PropertyValue {
   return isSecret(value) ? unwrapSecret(value["value"] ?? null) : value;

@@ -10,8 +10,8 @@ import type { ConfiguredProvider, ResourceIdentity } from "./providers.ts";
 import type { Step } from "./steps.ts";
 
 /** Codes of gRPC, in which errors say what they leave unknown. */
-const notFound = 5;
-export const dataLoss = 15;
+const NOT_FOUND = 5;
+export const DATA_LOSS = 15;
 
 export class DeleteProtectedError extends Error {
   constructor(urn: string) {
@@ -121,7 +121,7 @@ async function applyCreate(step: Step, execution: Execution): Promise<ResourceIn
           },
         );
     if (!created.id && !execution.dryRun && !failure) {
-      throw Object.assign(new Error(`plugin returned empty resource.ID from create '${now.urn}'`), { code: dataLoss });
+      throw Object.assign(new Error(`plugin returned empty resource.ID from create '${now.urn}'`), { code: DATA_LOSS });
     }
     if (created.id) {
       now.id = created.id;
@@ -394,7 +394,7 @@ async function provider(state: ResourceState, execution: Execution): Promise<Con
 
 /** The answer leaves nothing unknown. */
 function notFoundError(id: string): Error {
-  return Object.assign(new Error(`resource '${id}' does not exist`), { code: notFound });
+  return Object.assign(new Error(`resource '${id}' does not exist`), { code: NOT_FOUND });
 }
 
 async function keepPartial<T>(call: () => Promise<T>, partial: (error: ResourceInitError) => T): Promise<T> {

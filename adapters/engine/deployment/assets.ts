@@ -3,12 +3,12 @@ import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  archiveSignature,
-  assetSignature,
+  ARCHIVE_SIGNATURE,
+  ASSET_SIGNATURE,
   isObject,
   type PropertyMap,
   type PropertyValue,
-  signatureKey,
+  SIGNATURE_KEY,
   someValue,
 } from "../contract/values.ts";
 import { type TarMember, tarDigest } from "./tar-digest.ts";
@@ -22,7 +22,7 @@ export async function hashAssets(map: PropertyMap): Promise<PropertyMap> {
 }
 
 function isUnhashed(value: PropertyValue): boolean {
-  return isObject(value) && (value[signatureKey] === assetSignature || value[signatureKey] === archiveSignature) && !value["hash"];
+  return isObject(value) && (value[SIGNATURE_KEY] === ASSET_SIGNATURE || value[SIGNATURE_KEY] === ARCHIVE_SIGNATURE) && !value["hash"];
 }
 
 async function hashValue(value: PropertyValue): Promise<PropertyValue> {
@@ -40,7 +40,7 @@ async function hashValue(value: PropertyValue): Promise<PropertyValue> {
   // The SDK's own mark, not part of Pulumi's stored form.
   delete copy["__pulumiAsset"];
   delete copy["__pulumiArchive"];
-  copy["hash"] = copy[signatureKey] === assetSignature ? await assetHash(copy) : await archiveHash(copy);
+  copy["hash"] = copy[SIGNATURE_KEY] === ASSET_SIGNATURE ? await assetHash(copy) : await archiveHash(copy);
   return copy;
 }
 
@@ -88,7 +88,7 @@ async function membersOf(archive: PropertyMap): Promise<TarMember[] | undefined>
 }
 
 async function flatten(name: string, member: PropertyMap): Promise<TarMember[]> {
-  if (member[signatureKey] === assetSignature) {
+  if (member[SIGNATURE_KEY] === ASSET_SIGNATURE) {
     return [{ name, content: await contentOf(member) }];
   }
   const inner = await membersOf(member);

@@ -2,14 +2,14 @@ import { randomUUID } from "node:crypto";
 import type { ResourceState } from "../contract/checkpoint.ts";
 import type { ResourceProvider } from "../contract/provider.ts";
 import type { StackRef, StackStore } from "../contract/store.ts";
-import { makeUrn, rootStackType } from "../contract/urn.ts";
+import { makeUrn, ROOT_STACK_TYPE } from "../contract/urn.ts";
 import { hasSecrets, type PropertyMap } from "../contract/values.ts";
 import type { OperationRequest, SecretsManager } from "../operation.ts";
 import type { Events } from "./events.ts";
 import { decryptState, deepEqual } from "./properties.ts";
 
-const stackReferenceType = "pulumi:pulumi:StackReference";
-const stashType = "pulumi:index:Stash";
+const STACK_REFERENCE_TYPE = "pulumi:pulumi:StackReference";
+const STASH_TYPE = "pulumi:index:Stash";
 
 /** The package `pulumi` itself: stack references, stashes and the functions of Pulumi's own runtime. */
 export function builtinProvider(context: {
@@ -41,7 +41,7 @@ export function builtinProvider(context: {
   };
   const readStack = async (name: string): Promise<PropertyMap> => {
     const { ref, secrets } = await openStack(name);
-    const root = makeUrn(ref.stack, ref.project, undefined, rootStackType, `${ref.project}-${ref.stack}`);
+    const root = makeUrn(ref.stack, ref.project, undefined, ROOT_STACK_TYPE, `${ref.project}-${ref.stack}`);
     const { resources } = await store.loadResources(ref, [root]);
     const stored = resources.find((resource) => resource.state.urn === root)?.state;
     return stored ? readOutputs(name, stored, secrets) : {};
@@ -80,7 +80,7 @@ export function builtinProvider(context: {
     supportsPreview: true,
     configure: async () => {},
     check: async ({ type, news }) => {
-      const property = type === stackReferenceType ? "name" : type === stashType ? "input" : undefined;
+      const property = type === STACK_REFERENCE_TYPE ? "name" : type === STASH_TYPE ? "input" : undefined;
       if (!property) {
         throw new Error(`unrecognized resource type '${type}'`);
       }
@@ -94,15 +94,15 @@ export function builtinProvider(context: {
       return { inputs: news, failures: [] };
     },
     diff: async ({ type, oldInputs, news }) => {
-      const property = type === stackReferenceType ? "name" : "input";
+      const property = type === STACK_REFERENCE_TYPE ? "name" : "input";
       if (deepEqual(oldInputs[property], news[property])) {
         return { changes: "none" };
       }
-      return { changes: "some", diffs: [property], ...(type === stackReferenceType && { replaces: [property] }) };
+      return { changes: "some", diffs: [property], ...(type === STACK_REFERENCE_TYPE && { replaces: [property] }) };
     },
     create: async ({ type, inputs, preview }) => {
       const outputs =
-        type === stackReferenceType ? await stackOutputs(inputs) : { input: inputs["input"] ?? null, output: inputs["input"] ?? null };
+        type === STACK_REFERENCE_TYPE ? await stackOutputs(inputs) : { input: inputs["input"] ?? null, output: inputs["input"] ?? null };
       return { id: preview ? "" : randomUUID(), outputs };
     },
     update: async ({ news, oldOutputs }) => ({
@@ -110,7 +110,7 @@ export function builtinProvider(context: {
     }),
     delete: async () => {},
     read: async ({ type, id, inputs, outputs }) => {
-      if (type !== stackReferenceType) {
+      if (type !== STACK_REFERENCE_TYPE) {
         return { id, inputs, outputs };
       }
       if (!("name" in inputs)) {

@@ -112,7 +112,7 @@ function diffValues(
   }
 }
 
-const initErrorKey = "#initerror";
+const INIT_ERROR_KEY = "#initerror";
 
 /** Turns changes under the user's `replaceOnChanges` paths into replacements. */
 export function applyReplaceOnChanges(diff: Diff, replaceOnChanges: readonly string[], hasInitErrors: boolean): Diff {
@@ -130,10 +130,10 @@ export function applyReplaceOnChanges(diff: Diff, replaceOnChanges: readonly str
     Object.fromEntries(
       Object.entries(diff.detailedDiff).map(([path, entry]) => [path, forces(path) ? { ...entry, kind: toReplace(entry.kind) } : entry]),
     );
-  const replacesOnInitError = hasInitErrors && forces(initErrorKey);
+  const replacesOnInitError = hasInitErrors && forces(INIT_ERROR_KEY);
   if (replacesOnInitError) {
-    replaceKeys.add(initErrorKey);
-    detailedDiff = detailedDiff && { ...detailedDiff, [initErrorKey]: { kind: "update-replace", inputDiff: false } };
+    replaceKeys.add(INIT_ERROR_KEY);
+    detailedDiff = detailedDiff && { ...detailedDiff, [INIT_ERROR_KEY]: { kind: "update-replace", inputDiff: false } };
   }
   return {
     ...diff,

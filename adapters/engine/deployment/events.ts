@@ -15,7 +15,7 @@ const diagnosticKinds: Readonly<Record<Severity, string>> = {
 };
 
 /** Shorter secrets of the configuration are not searched for in messages: they would match anything. */
-const secretLengthMin = 3;
+const SECRET_LENGTH_MIN = 3;
 
 /** Turns steps and messages into Pulumi's engine events and counts what was done. */
 export class Events {
@@ -32,7 +32,7 @@ export class Events {
     this.#planning = request.dryRun;
     this.#refreshOnly = request.kind === "refresh";
     this.#secrets = [...request.config.values()]
-      .filter(({ value, secret }) => secret && value.length >= secretLengthMin)
+      .filter(({ value, secret }) => secret && value.length >= SECRET_LENGTH_MIN)
       .map(({ value }) => value);
     const shown: Record<string, string> = {};
     for (const [key, { value, secret }] of request.config) {

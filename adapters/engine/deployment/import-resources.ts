@@ -1,5 +1,5 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
-import { makeReference, makeUrn, packageOf, rootStackType } from "../contract/urn.ts";
+import { makeReference, makeUrn, packageOf, ROOT_STACK_TYPE } from "../contract/urn.ts";
 import type { OperationRequest } from "../operation.ts";
 import { defaultProviderGoal } from "./default-providers.ts";
 import type { Execution } from "./execution.ts";
@@ -47,13 +47,13 @@ export async function importResources(execution: Execution, generator: StepGener
 
 async function ensureRoot(execution: Execution, executor: StepExecutor): Promise<string> {
   const { base, request } = execution;
-  const existing = base.list().find((state) => state.type === rootStackType && !state.parent);
+  const existing = base.list().find((state) => state.type === ROOT_STACK_TYPE && !state.parent);
   if (existing) {
     return existing.urn;
   }
   const { project, stack } = request.ref;
-  const urn = makeUrn(stack, project, undefined, rootStackType, `${project}-${stack}`);
-  const now: ResourceState = { urn, custom: false, type: rootStackType };
+  const urn = makeUrn(stack, project, undefined, ROOT_STACK_TYPE, `${project}-${stack}`);
+  const now: ResourceState = { urn, custom: false, type: ROOT_STACK_TYPE };
   await executor.runChain([{ op: "create", urn, old: undefined, new: now }]);
   await executor.registerOutputs(urn, {});
   return urn;

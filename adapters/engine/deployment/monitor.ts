@@ -23,7 +23,7 @@ import type { StepExecutor } from "./step-executor.ts";
 import type { StepGenerator } from "./step-generator.ts";
 import type { Goal, RegisterResult } from "./steps.ts";
 
-const messageBytesMax = 400 * 1024 * 1024;
+const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
 
 /** Secrets, references, output values, alias specs, replacementTrigger, deletedWith, replaceWith, dependsOn and parent of invokes. */
 const features: resourcePb.ResourceMonitorFeature[] = [0, 1, 2, 3, 4, 5, 6, 14, 15];
@@ -75,8 +75,8 @@ export class Monitor {
     this.#executor = executor;
     this.#defaultProviders = new DefaultProviders(execution.request.config, (goal) => generator.register(goal));
     this.#server = new Server({
-      "grpc.max_receive_message_length": messageBytesMax,
-      "grpc.max_send_message_length": messageBytesMax,
+      "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+      "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
     });
     const monitor = {
       getDeploymentInfo: this.#serve(() => this.#deploymentInfo()),

@@ -4,13 +4,13 @@ import languageGrpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import languagePb from "@pulumi/pulumi/proto/language_pb.js";
 import type { OperationRequest } from "../operation.ts";
 
-const messageBytesMax = 400 * 1024 * 1024;
+const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
 
 /** Runs the inline program behind `address`. @throws what the program threw; nothing when it failed after reporting the error itself. */
 export async function runProgram(request: OperationRequest, address: string, monitorAddress: string): Promise<void> {
   const client = new languageGrpc.LanguageRuntimeClient(address, credentials.createInsecure(), {
-    "grpc.max_receive_message_length": messageBytesMax,
-    "grpc.max_send_message_length": messageBytesMax,
+    "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+    "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
   });
   try {
     const response = await new Promise<languagePb.RunResponse>((resolve, reject) => {

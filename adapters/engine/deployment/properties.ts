@@ -1,9 +1,9 @@
 import structPb from "google-protobuf/google/protobuf/struct_pb.js";
 import type { ResourceState } from "../contract/checkpoint.ts";
 import {
-  archiveSignature,
-  assetSignature,
-  floatSignature,
+  ARCHIVE_SIGNATURE,
+  ASSET_SIGNATURE,
+  FLOAT_SIGNATURE,
   hasSecrets,
   isObject,
   isPlainObject,
@@ -13,13 +13,13 @@ import {
   mapEntries,
   mapProperties,
   mapValue,
-  outputValueSignature,
+  OUTPUT_VALUE_SIGNATURE,
   type PropertyMap,
   type PropertyValue,
-  resourceReferenceSignature,
-  secretSignature,
-  signatureKey,
-  unknownValue,
+  RESOURCE_REFERENCE_SIGNATURE,
+  SECRET_SIGNATURE,
+  SIGNATURE_KEY,
+  UNKNOWN_VALUE,
   unwrapSecret,
 } from "../contract/values.ts";
 import type { SecretsManager } from "../operation.ts";
@@ -65,14 +65,14 @@ export function deepEqual(left: PropertyValue | undefined, right: PropertyValue 
   if (Array.isArray(right)) {
     return false;
   }
-  const signature = left[signatureKey];
-  if (signature !== right[signatureKey]) {
+  const signature = left[SIGNATURE_KEY];
+  if (signature !== right[SIGNATURE_KEY]) {
     return false;
   }
-  if ((signature === assetSignature || signature === archiveSignature) && left["hash"] && right["hash"]) {
+  if ((signature === ASSET_SIGNATURE || signature === ARCHIVE_SIGNATURE) && left["hash"] && right["hash"]) {
     return left["hash"] === right["hash"];
   }
-  if (signature === resourceReferenceSignature) {
+  if (signature === RESOURCE_REFERENCE_SIGNATURE) {
     return left["urn"] === right["urn"] && deepEqual(left["id"], right["id"]);
   }
   for (const key in left) {
@@ -114,7 +114,7 @@ export function fromValue(value: Value, dependencies?: (urns: string[]) => void)
       return (value.getListValue()?.getValuesList() ?? []).map((element) => fromValue(element, dependencies));
     case KindCase.STRUCT_VALUE: {
       const map = fromStruct(value.getStructValue(), dependencies && ((_, urns) => dependencies(urns)));
-      return map[signatureKey] === outputValueSignature ? lowerOutputValue(map, dependencies) : map;
+      return map[SIGNATURE_KEY] === OUTPUT_VALUE_SIGNATURE ? lowerOutputValue(map, dependencies) : map;
     }
     default:
       return null;
@@ -124,7 +124,7 @@ function lowerOutputValue(output: PropertyMap, dependencies?: (urns: string[]) =
   if (Array.isArray(output["dependencies"])) {
     dependencies?.(output["dependencies"] as string[]);
   }
-  const value = output["value"] === undefined ? unknownValue : output["value"];
+  const value = output["value"] === undefined ? UNKNOWN_VALUE : output["value"];
   return output["secret"] === true ? makeSecret(value) : value;
 }
 
@@ -165,7 +165,7 @@ function toValue(value: PropertyValue): Value {
 
 // --- events -------------------------------------------------------------------------------------------------------
 
-const maskedSecret: PropertyValue = { [signatureKey]: secretSignature, ciphertext: "[secret]" };
+const maskedSecret: PropertyValue = { [SIGNATURE_KEY]: SECRET_SIGNATURE, ciphertext: "[secret]" };
 const masked = new WeakMap<PropertyMap, PropertyMap>();
 
 /** What may leave the engine in an event: no secret values, no contents of text assets. */
@@ -191,10 +191,10 @@ function maskValue(value: PropertyValue): PropertyValue {
     if (!isObject(part)) {
       return part;
     }
-    if (part[signatureKey] === secretSignature) {
+    if (part[SIGNATURE_KEY] === SECRET_SIGNATURE) {
       return maskedSecret;
     }
-    if (part[signatureKey] === assetSignature && part["text"]) {
+    if (part[SIGNATURE_KEY] === ASSET_SIGNATURE && part["text"]) {
       return { ...part, text: "<contents elided>" };
     }
     return part;
@@ -238,11 +238,11 @@ function encodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
   if (isSecret(value)) {
     const known = ciphertexts.get(value);
     if (known?.manager === secrets) {
-      return { [signatureKey]: secretSignature, ciphertext: known.ciphertext };
+      return { [SIGNATURE_KEY]: SECRET_SIGNATURE, ciphertext: known.ciphertext };
     }
     const ciphertext = secrets.encrypt(JSON.stringify(encodeValue(value["value"] ?? null, secrets)));
     ciphertexts.set(value, { manager: secrets, ciphertext });
-    return { [signatureKey]: secretSignature, ciphertext };
+    return { [SIGNATURE_KEY]: SECRET_SIGNATURE, ciphertext };
   }
   if (Array.isArray(value)) {
     return value.map((element) => encodeValue(element, secrets));
@@ -263,16 +263,16 @@ function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
     }
     return value;
   }
-  if (value[signatureKey] === secretSignature && typeof value["ciphertext"] === "string") {
+  if (value[SIGNATURE_KEY] === SECRET_SIGNATURE && typeof value["ciphertext"] === "string") {
     const plaintext = JSON.parse(secrets.decrypt(value["ciphertext"])) as PropertyValue;
-    const secret = { [signatureKey]: secretSignature, value: decodeValue(plaintext, secrets) };
+    const secret = { [SIGNATURE_KEY]: SECRET_SIGNATURE, value: decodeValue(plaintext, secrets) };
     ciphertexts.set(secret, { manager: secrets, ciphertext: value["ciphertext"] });
     return secret;
   }
-  if (value[signatureKey] === floatSignature && typeof value["value"] === "string") {
+  if (value[SIGNATURE_KEY] === FLOAT_SIGNATURE && typeof value["value"] === "string") {
     return decodeFloat(value["value"]);
   }
-  if (value[signatureKey] === resourceReferenceSignature && value["packageVersion"] === "") {
+  if (value[SIGNATURE_KEY] === RESOURCE_REFERENCE_SIGNATURE && value["packageVersion"] === "") {
     // The real CLI stores an empty version with a reference that has none; no SDK sends it.
     const { packageVersion: _none, ...reference } = value;
     return reference;
@@ -284,7 +284,7 @@ function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
 function encodeFloat(value: number): PropertyValue {
   const bits = Buffer.alloc(8);
   bits.writeDoubleBE(value);
-  return { [signatureKey]: floatSignature, value: bits.toString("hex") };
+  return { [SIGNATURE_KEY]: FLOAT_SIGNATURE, value: bits.toString("hex") };
 }
 function decodeFloat(hex: string): number {
   return Buffer.from(hex.padStart(16, "0"), "hex").readDoubleBE();

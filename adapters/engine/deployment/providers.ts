@@ -10,7 +10,7 @@ import {
   type ResourceProvider,
 } from "../contract/provider.ts";
 import { makeReference, parseReference, parseUrn, providerPackage } from "../contract/urn.ts";
-import { hasUnknowns, isObject, type PropertyMap, unknownValue, unwrapSecret } from "../contract/values.ts";
+import { hasUnknowns, isObject, type PropertyMap, UNKNOWN_VALUE, unwrapSecret } from "../contract/values.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { Diff } from "./diff.ts";
 import { isReplace, noDiff, resolveDiff, someDiff } from "./diff.ts";
@@ -176,24 +176,24 @@ export class ConfiguredProvider {
 }
 
 /** Part of a provider resource's inputs that belongs to the engine: the provider never sees it. */
-const internalKey = "__internal";
+const INTERNAL_KEY = "__internal";
 
 export function providerInputs(config: PropertyMap, version: string | undefined, pluginDownloadUrl: string | undefined): PropertyMap {
   if (!version && !pluginDownloadUrl) {
     return config;
   }
-  const internal = isObject(config[internalKey]) ? config[internalKey] : {};
+  const internal = isObject(config[INTERNAL_KEY]) ? config[INTERNAL_KEY] : {};
   return {
     ...config,
     ...(version && { version }),
-    [internalKey]: { ...internal, ...(pluginDownloadUrl && { pluginDownloadURL: pluginDownloadUrl }) },
+    [INTERNAL_KEY]: { ...internal, ...(pluginDownloadUrl && { pluginDownloadURL: pluginDownloadUrl }) },
   };
 }
 function withoutInternal(inputs: PropertyMap): PropertyMap {
-  if (!(internalKey in inputs)) {
+  if (!(INTERNAL_KEY in inputs)) {
     return inputs;
   }
-  const { [internalKey]: _, ...rest } = inputs;
+  const { [INTERNAL_KEY]: _, ...rest } = inputs;
   return rest;
 }
 
@@ -281,8 +281,8 @@ export class ProviderRegistry {
       }
       inputs["version"] = news["version"] ?? null;
     }
-    if (internalKey in news) {
-      inputs[internalKey] = news[internalKey] ?? null;
+    if (INTERNAL_KEY in news) {
+      inputs[INTERNAL_KEY] = news[INTERNAL_KEY] ?? null;
     }
     return { inputs, failures: [] };
   }
@@ -316,7 +316,7 @@ export class ProviderRegistry {
 
   async create(urn: string, inputs: PropertyMap, preview: boolean): Promise<{ id: string; outputs: PropertyMap }> {
     const plugin = this.#takeChecked(urn) ?? (await this.#load(urn, inputs));
-    const id = preview ? unknownValue : randomUUID();
+    const id = preview ? UNKNOWN_VALUE : randomUUID();
     const outputs = withoutInternal(inputs);
     await this.#configure(makeReference(urn, id), plugin, outputs);
     return { id, outputs };
@@ -359,7 +359,7 @@ export class ProviderRegistry {
     if (packageName === "pulumi") {
       return this.#builtin;
     }
-    const internal = isObject(inputs[internalKey]) ? inputs[internalKey] : {};
+    const internal = isObject(inputs[INTERNAL_KEY]) ? inputs[INTERNAL_KEY] : {};
     const version = text(inputs["version"]);
     const plugin = await this.#host.load(packageName, version, text(internal["pluginDownloadURL"]));
     if (version && !(valid(plugin.version) && gte(plugin.version, version))) {

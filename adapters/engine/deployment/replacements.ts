@@ -1,6 +1,6 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
 import { isProviderType, parseReference } from "../contract/urn.ts";
-import { type PropertyMap, unknownValue } from "../contract/values.ts";
+import { type PropertyMap, UNKNOWN_VALUE } from "../contract/values.ts";
 import { identify } from "./apply-step.ts";
 import { applyReplaceOnChanges, isReplace } from "./diff.ts";
 import type { Execution } from "./execution.ts";
@@ -104,7 +104,7 @@ export class Replacements {
         continue;
       }
       depends = true;
-      inputs[property] = unknownValue;
+      inputs[property] = UNKNOWN_VALUE;
     }
     if (!depends) {
       return undefined;

@@ -18,10 +18,10 @@ import { StepGenerator } from "./step-generator.ts";
 import { Targets } from "./targets.ts";
 
 /** How long a stopped program may take to notice; what waits for a resource that never came does not end at all. */
-const programGraceMs = 250;
+const PROGRAM_GRACE_MS = 250;
 
 const exitCodes = { succeeded: 0, failed: 1, canceled: 8 } as const;
-const exitCodeUnexpectedChanges = 7;
+const EXIT_CODE_UNEXPECTED_CHANGES = 7;
 const unchanging = new Set(["same", "read", "discard", "read-replacement"]);
 
 /** Runs one deployment operation and tells its whole story as engine events, summary and cancel last. */
@@ -61,7 +61,7 @@ export async function runOperation(request: OperationRequest): Promise<Operation
       result: "failed",
       changes: events.changes,
       error: `no changes were expected for ${request.kind === "update" ? kind : request.kind} but changes were proposed`,
-      exitCode: exitCodeUnexpectedChanges,
+      exitCode: EXIT_CODE_UNEXPECTED_CHANGES,
     };
   }
   return {
@@ -195,7 +195,7 @@ async function deploy(execution: Execution, executor: StepExecutor, targets: Tar
     }
   } finally {
     monitor.release();
-    await settled(program, execution.stopped ? programGraceMs : undefined);
+    await settled(program, execution.stopped ? PROGRAM_GRACE_MS : undefined);
     monitor.close();
   }
 }

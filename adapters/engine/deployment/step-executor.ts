@@ -2,7 +2,7 @@ import type { PendingOperationType, ResourceState } from "../contract/checkpoint
 import { ResourceInitError } from "../contract/provider.ts";
 import { isRootUrn } from "../contract/urn.ts";
 import { isSecret, makeSecret, type PropertyMap } from "../contract/values.ts";
-import { applyStep, callsProvider, DeleteProtectedError, dataLoss } from "./apply-step.ts";
+import { applyStep, callsProvider, DATA_LOSS, DeleteProtectedError } from "./apply-step.ts";
 import type { Execution } from "./execution.ts";
 import { BailError, Limiter } from "./execution.ts";
 import { edgesOf } from "./graph.ts";
@@ -163,7 +163,7 @@ export class StepExecutor {
     const code = (error as { code?: unknown }).code;
     const lost =
       !(error instanceof DeleteProtectedError) &&
-      (!harmlessOps.has(step.op) || code === dataLoss) &&
+      (!harmlessOps.has(step.op) || code === DATA_LOSS) &&
       (callsProvider(step, this.#execution) || (step.op === "refresh" && !this.#execution.dryRun)) &&
       (typeof code !== "number" || unknownCodes.has(code));
     const status = error instanceof ResourceInitError ? 1 : lost ? 2 : 0;

@@ -6,7 +6,7 @@ export interface TarMember {
   readonly content: Uint8Array;
 }
 
-const blockBytes = 512;
+const BLOCK_BYTES = 512;
 
 /**
  * The SHA-256 of the tar file that Pulumi's own engine would write of these members, in this order. It must be byte for byte the same:
@@ -21,13 +21,13 @@ export function tarDigest(members: readonly TarMember[]): string {
     }
     addMember(hash, header(split ?? { name: ascii(name).subarray(0, 100), prefix: Buffer.alloc(0) }, 0o600, content.length, "0"), content);
   }
-  hash.update(Buffer.alloc(2 * blockBytes));
+  hash.update(Buffer.alloc(2 * BLOCK_BYTES));
   return hash.digest("hex");
 }
 
 function addMember(hash: Hash, head: Uint8Array, content: Uint8Array): void {
   hash.update(head).update(content);
-  hash.update(Buffer.alloc((blockBytes - (content.length % blockBytes)) % blockBytes));
+  hash.update(Buffer.alloc((BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES));
 }
 
 /** A name that fits no header gets a record of its own before it. */
@@ -69,7 +69,7 @@ function ascii(text: string): Buffer {
 }
 
 function header(path: { name: Uint8Array; prefix: Uint8Array }, mode: number, size: number, type: string): Uint8Array {
-  const block = Buffer.alloc(blockBytes);
+  const block = Buffer.alloc(BLOCK_BYTES);
   const octal = (value: number, at: number, width: number) => block.write(`${value.toString(8).padStart(width - 1, "0")}\0`, at);
   block.set(path.name, 0);
   octal(mode, 100, 8);

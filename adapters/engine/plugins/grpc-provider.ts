@@ -18,14 +18,14 @@ import {
   type ResourceProvider,
   type UpdateRequest,
 } from "../contract/provider.ts";
-import { isUnknown, mapProperties, type PropertyMap, resourceReferenceSignature, signatureKey } from "../contract/values.ts";
+import { isUnknown, mapProperties, type PropertyMap, RESOURCE_REFERENCE_SIGNATURE, SIGNATURE_KEY } from "../contract/values.ts";
 import { fromStruct, toStruct } from "../deployment/properties.ts";
 import type { PluginProcess } from "./plugin-process.ts";
 
-const handshakeTimeoutMs = 60_000;
-const exitNoticeMs = 5_000;
-const messageBytesMax = 400 * 1024 * 1024;
-export const initFailedType = "type.googleapis.com/pulumirpc.ErrorResourceInitFailed";
+const HANDSHAKE_TIMEOUT_MS = 60_000;
+const EXIT_NOTICE_MS = 5_000;
+const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
+export const INIT_FAILED_TYPE = "type.googleapis.com/pulumirpc.ErrorResourceInitFailed";
 /** In the order of the protocol's `PropertyDiff.Kind`. */
 export const diffKinds: readonly DiffKind[] = ["add", "add-replace", "delete", "delete-replace", "update", "update-replace"];
 export const diffChanges = ["unknown", "none", "some"] as const;
@@ -49,8 +49,8 @@ export class GrpcProvider implements ResourceProvider {
     this.#process = process;
     this.#answerWithinMs = answerWithinMs;
     this.#client = new ResourceProviderClient(`127.0.0.1:${process.port}`, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": messageBytesMax,
-      "grpc.max_send_message_length": messageBytesMax,
+      "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+      "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
     });
   }
 
@@ -75,7 +75,7 @@ export class GrpcProvider implements ResourceProvider {
   async #handshake(engineAddress: string): Promise<void> {
     const request = new proto.ProviderHandshakeRequest();
     request.setEngineAddress(engineAddress).setConfigureWithUrn(true).setInvokeWithPreview(false);
-    const deadline = new Date(Date.now() + handshakeTimeoutMs);
+    const deadline = new Date(Date.now() + HANDSHAKE_TIMEOUT_MS);
     const response = await optional(
       this.#call<proto.ProviderHandshakeResponse>((callback) => this.#client.handshake(request, new Metadata(), { deadline }, callback)),
     );
@@ -260,7 +260,7 @@ export class GrpcProvider implements ResourceProvider {
       );
     }
     // A connection that drops is told before the end of the process is.
-    if (error.code === status.UNAVAILABLE && (await this.#process.endsWithin(exitNoticeMs))) {
+    if (error.code === status.UNAVAILABLE && (await this.#process.endsWithin(EXIT_NOTICE_MS))) {
       const printed = this.#process.lastLines;
       const message = `the provider's process ended${printed === "" ? "" : `; it printed:\n${printed}`}`;
       return Object.assign(new Error(message, { cause: error }), { code: status.UNKNOWN });
@@ -275,7 +275,7 @@ function flattenReferences(map: PropertyMap): PropertyMap {
     if (value === null || typeof value !== "object" || Array.isArray(value)) {
       return value;
     }
-    if (value[signatureKey] !== resourceReferenceSignature) {
+    if (value[SIGNATURE_KEY] !== RESOURCE_REFERENCE_SIGNATURE) {
       return value;
     }
     const { id, urn = null } = value;
@@ -318,7 +318,7 @@ function initFailedDetail(metadata: Metadata): proto.ErrorResourceInitFailed | u
   }
   const failed = statuses.Status.deserializeBinary(details)
     .getDetailsList()
-    .find((detail) => detail.getTypeUrl() === initFailedType);
+    .find((detail) => detail.getTypeUrl() === INIT_FAILED_TYPE);
   return failed && proto.ErrorResourceInitFailed.deserializeBinary(failed.getValue_asU8());
 }
 

@@ -4,9 +4,9 @@ import { createInterface } from "node:readline";
 import type { PluginLaunch } from "./locate-plugin.ts";
 
 /** Only one that hangs takes so long: a host that has much else to do slows a start down many times over. */
-const startTimeoutMs = 60_000;
-const stopTimeoutMs = 5_000;
-const linesKept = 20;
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 5_000;
+const LINES_KEPT = 20;
 
 /** A running plugin: a process that printed the port it serves on. */
 export class PluginProcess {
@@ -35,7 +35,7 @@ export class PluginProcess {
     const lastLines: string[] = [];
     const keep = (line: string) => {
       lastLines.push(line);
-      if (lastLines.length > linesKept) {
+      if (lastLines.length > LINES_KEPT) {
         lastLines.shift();
       }
     };
@@ -47,7 +47,7 @@ export class PluginProcess {
     child.once("error", reject);
     // When it has closed, what it printed is known, too.
     child.once("close", (code, signal) => reject(new Error(`it ended with ${signal ?? `exit code ${code}`}`)));
-    const timer = setTimeout(() => reject(new Error(`it printed no port in ${startTimeoutMs / 1000} seconds`)), startTimeoutMs);
+    const timer = setTimeout(() => reject(new Error(`it printed no port in ${START_TIMEOUT_MS / 1000} seconds`)), START_TIMEOUT_MS);
     try {
       const line = await firstLine;
       const port = Number(line.trim());
@@ -91,7 +91,7 @@ export class PluginProcess {
     }
     const exited = once(this.#child, "exit");
     killGroup(this.#child, "SIGINT");
-    const timer = setTimeout(() => this.kill(), stopTimeoutMs);
+    const timer = setTimeout(() => this.kill(), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(timer);
   }

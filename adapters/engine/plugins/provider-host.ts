@@ -24,7 +24,7 @@ export interface WarmProviderHostOptions {
 }
 
 /** Configurations of one provider that are kept warm; those beyond it are closed, the longest unused first. */
-const configurationsKept = 16;
+const CONFIGURATIONS_KEPT = 16;
 
 type Start = () => Promise<ResourceProvider>;
 
@@ -186,7 +186,7 @@ class ProviderPool {
 
   async #closeUnused(): Promise<void> {
     for (const [key, configured] of this.#configured) {
-      if (this.#configured.size <= configurationsKept) {
+      if (this.#configured.size <= CONFIGURATIONS_KEPT) {
         return;
       }
       const provider = await configured.catch(() => undefined);

@@ -17,10 +17,10 @@ import {
 import { parseUrn } from "../contract/urn.ts";
 import { fromStruct, toStruct } from "../deployment/properties.ts";
 import { EngineLog } from "./engine-log.ts";
-import { diffChanges, diffKinds, initFailedType } from "./grpc-provider.ts";
+import { diffChanges, diffKinds, INIT_FAILED_TYPE } from "./grpc-provider.ts";
 
-const parentCheckMs = 2000;
-const messageBytesMax = 400 * 1024 * 1024;
+const PARENT_CHECK_MS = 2000;
+const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
 
 /**
  * Serves an in-process provider as a Pulumi plugin: prints the port and stays until the engine ends it, or is gone.
@@ -34,7 +34,7 @@ export async function serveProvider(provider: ResourceProvider): Promise<void> {
     if (process.ppid !== parent) {
       process.exit(0);
     }
-  }, parentCheckMs).unref();
+  }, PARENT_CHECK_MS).unref();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => process.exit(0));
   }
@@ -47,8 +47,8 @@ export async function listenAsPlugin(provider: ResourceProvider, engineAddress?:
     log.connect(engineAddress);
   }
   const server = new Server({
-    "grpc.max_receive_message_length": messageBytesMax,
-    "grpc.max_send_message_length": messageBytesMax,
+    "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+    "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
   });
   server.addService(ResourceProviderService, handlersOf(provider, log));
   const port = await new Promise<number>((resolve, reject) => {
@@ -184,7 +184,7 @@ function toStatus(error: unknown): { code: number; details: string; metadata?: M
     failed.setInputs(toStruct(error.inputs));
   }
   const detail = new any.Any();
-  detail.setTypeUrl(initFailedType);
+  detail.setTypeUrl(INIT_FAILED_TYPE);
   detail.setValue(failed.serializeBinary());
   const rich = new statuses.Status().setCode(status.UNKNOWN).setMessage(details).setDetailsList([detail]);
   const metadata = new Metadata();

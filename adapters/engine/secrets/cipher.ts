@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { SecretsManager } from "../operation.ts";
 
-const tagBytes = 16;
+const TAG_BYTES = 16;
 
 /** Pulumi's symmetric form: `v1:<base64 nonce>:<base64 ciphertext and tag>` under AES-256-GCM. */
 export function createCipher(key: Uint8Array): SecretsManager {
@@ -18,9 +18,9 @@ export function createCipher(key: Uint8Array): SecretsManager {
         throw new Error("bad value: not a v1 ciphertext");
       }
       const bytes = Buffer.from(sealed, "base64");
-      const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64"), { authTagLength: tagBytes });
-      decipher.setAuthTag(bytes.subarray(-tagBytes));
-      return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]).toString("utf8");
+      const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64"), { authTagLength: TAG_BYTES });
+      decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+      return Buffer.concat([decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()]).toString("utf8");
     },
   };
 }

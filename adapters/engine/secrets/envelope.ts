@@ -9,9 +9,9 @@ export interface KeyWrapper {
   unwrap(wrapped: string): Promise<Uint8Array>;
 }
 
-const dataKeysCached = 256;
-const nonceBytes = 12;
-const tagBytes = 16;
+const DATA_KEYS_CACHED = 256;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
 
 /** Wraps with a 32-byte key of this service. Data keys that an earlier key wrapped stay readable while it is given too. */
 export class LocalKeyWrapper implements KeyWrapper {
@@ -29,7 +29,7 @@ export class LocalKeyWrapper implements KeyWrapper {
   }
 
   async wrap(dataKey: Uint8Array): Promise<string> {
-    const nonce = randomBytes(nonceBytes);
+    const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#keyOf(this.#current), nonce);
     const sealed = Buffer.concat([nonce, cipher.update(dataKey), cipher.final(), cipher.getAuthTag()]);
     return `local:${this.#current}:${sealed.toString("base64")}`;
@@ -41,11 +41,11 @@ export class LocalKeyWrapper implements KeyWrapper {
       throw new Error("malformed wrapped key");
     }
     const bytes = Buffer.from(sealed, "base64");
-    const decipher = createDecipheriv("aes-256-gcm", this.#keyOf(id), bytes.subarray(0, nonceBytes), {
-      authTagLength: tagBytes,
+    const decipher = createDecipheriv("aes-256-gcm", this.#keyOf(id), bytes.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
     });
-    decipher.setAuthTag(bytes.subarray(-tagBytes));
-    return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+    decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
   }
 
   #keyOf(id: string): Uint8Array {
@@ -77,7 +77,7 @@ export async function openEnvelope(wrapper: KeyWrapper, wrappedKey: string): Pro
   ciphers.set(wrappedKey, cipher);
   cipher.catch(() => ciphers.delete(wrappedKey));
   const oldest = ciphers.keys().next().value;
-  if (ciphers.size > dataKeysCached && oldest !== undefined) {
+  if (ciphers.size > DATA_KEYS_CACHED && oldest !== undefined) {
     ciphers.delete(oldest);
   }
   return cipher;

@@ -3,8 +3,8 @@ import { promisify } from "node:util";
 import type { SecretsManager } from "../operation.ts";
 import { createCipher } from "./cipher.ts";
 
-const iterations = 1_000_000;
-const keysCached = 256;
+const ITERATIONS = 1_000_000;
+const KEYS_CACHED = 256;
 const deriveKey = promisify(pbkdf2);
 
 // One derivation is 0.2 to 0.3 CPU-seconds, and an operation of the Automation API is several commands.
@@ -14,10 +14,10 @@ async function keyFor(passphrase: string, salt: Buffer): Promise<Buffer> {
   const id = createHash("sha256").update(salt).update(passphrase).digest("base64");
   let key = keys.get(id);
   if (!key) {
-    key = deriveKey(passphrase, salt, iterations, 32, "sha256");
+    key = deriveKey(passphrase, salt, ITERATIONS, 32, "sha256");
     keys.set(id, key);
     const oldest = keys.keys().next().value;
-    if (keys.size > keysCached && oldest !== undefined) {
+    if (keys.size > KEYS_CACHED && oldest !== undefined) {
       keys.delete(oldest);
     }
   }

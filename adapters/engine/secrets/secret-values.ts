@@ -1,12 +1,12 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
-import { type PropertyMap, type PropertyValue, secretSignature, signatureKey } from "../contract/values.ts";
+import { type PropertyMap, type PropertyValue, SECRET_SIGNATURE, SIGNATURE_KEY } from "../contract/values.ts";
 import type { SecretsManager } from "../operation.ts";
 
 /** A secret as a checkpoint holds it: sealed, or in clear as `stack export --show-secrets` prints it (JSON text both). */
 type StoredSecret = { ciphertext: string } | { plaintext: string };
 
 function storedSecret(value: { [key: string]: PropertyValue }): StoredSecret | undefined {
-  if (value[signatureKey] !== secretSignature) {
+  if (value[SIGNATURE_KEY] !== SECRET_SIGNATURE) {
     return undefined;
   }
   const { ciphertext, plaintext } = value;
@@ -41,7 +41,7 @@ function plaintextOf(secret: StoredSecret, secrets: SecretsManager): string {
 export function revealSecrets(value: PropertyValue, secrets: SecretsManager): PropertyValue {
   return mapSecrets(value, (secret) => {
     const inner = revealSecrets(JSON.parse(plaintextOf(secret, secrets)), secrets);
-    return { [signatureKey]: secretSignature, plaintext: JSON.stringify(inner) };
+    return { [SIGNATURE_KEY]: SECRET_SIGNATURE, plaintext: JSON.stringify(inner) };
   });
 }
 
@@ -49,7 +49,7 @@ export function revealSecrets(value: PropertyValue, secrets: SecretsManager): Pr
 export function resealSecrets(value: PropertyValue, from: SecretsManager, to: SecretsManager): PropertyValue {
   return mapSecrets(value, (secret) => {
     const inner = resealSecrets(JSON.parse(plaintextOf(secret, from)), from, to);
-    return { [signatureKey]: secretSignature, ciphertext: to.encrypt(JSON.stringify(inner)) };
+    return { [SIGNATURE_KEY]: SECRET_SIGNATURE, ciphertext: to.encrypt(JSON.stringify(inner)) };
   });
 }
 

@@ -13,7 +13,7 @@ export const SUPERUSER = "claw";
 const PASSWORD_FILE = "claw.password";
 
 // Durable as PostgreSQL is by default; small, for it shares a machine with the claws.
-const settings = `
+const SETTINGS = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 100
@@ -60,7 +60,7 @@ export async function createCluster(clusterDir: string, binaries: Binaries, user
       ].flat(),
       { cwd: staged, env: serverEnv(), ...(user && { uid: user.uid, gid: user.gid }) },
     );
-    await writeFile(path.join(staged, "postgresql.conf"), settings, { flag: "a" });
+    await writeFile(path.join(staged, "postgresql.conf"), SETTINGS, { flag: "a" });
     await rename(passwordFile, path.join(staged, PASSWORD_FILE));
     await rename(staged, clusterDir).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") {

@@ -1,7 +1,7 @@
 import { EntitySchema } from "typeorm";
 import type { ClusterId } from "../../../sdk/contract/index.ts";
 import type { ClusterState, SealedClusterSpec } from "../../../service/domain/clusters/cluster.ts";
-import { type MetadataRow, metadataColumns, nameCheck, timestamp } from "./columns.ts";
+import { type MetadataRow, metadataColumns, NAME_CHECK, timestamp } from "./columns.ts";
 
 export interface ClusterRow extends MetadataRow {
   id: ClusterId;
@@ -24,5 +24,5 @@ export const ClusterEntity = new EntitySchema<ClusterRow>({
     kept_until: { ...timestamp, nullable: true },
   },
   uniques: [{ name: "clusters_name_key", columns: ["name"] }],
-  checks: [{ name: "clusters_name_check", expression: `${nameCheck} and name <> 'local'` }],
+  checks: [{ name: "clusters_name_check", expression: `${NAME_CHECK} and name <> 'local'` }],
 });

@@ -23,7 +23,7 @@ export const metadataColumns = {
   updated_at: timestamp,
 } as const satisfies Record<keyof MetadataRow, EntitySchemaColumnOptions>;
 
-export const nameCheck = `name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'`;
+export const NAME_CHECK = `name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'`;
 
 /** The stored metadata as the domain has it. */
 export function toMetadata(row: MetadataRow) {

@@ -1,6 +1,6 @@
 import { EntitySchema } from "typeorm";
 import type { ConfigTemplateId, ConfigTemplateSpec, TenantId } from "../../../sdk/contract/index.ts";
-import { type MetadataRow, metadataColumns, nameCheck } from "./columns.ts";
+import { type MetadataRow, metadataColumns, NAME_CHECK } from "./columns.ts";
 import { TenantEntity } from "./tenant.ts";
 
 export interface ConfigTemplateRow extends MetadataRow {
@@ -28,7 +28,7 @@ export const ConfigTemplateEntity = new EntitySchema<ConfigTemplateRow>({
     { name: "config_templates_tenant_id_id_key", columns: ["tenant_id", "id"] },
     { name: "config_templates_tenant_id_name_key", columns: ["tenant_id", "name"] },
   ],
-  checks: [{ name: "config_templates_name_check", expression: nameCheck }],
+  checks: [{ name: "config_templates_name_check", expression: NAME_CHECK }],
   foreignKeys: [
     {
       name: "config_templates_tenant_id_fkey",

@@ -10,7 +10,7 @@ import type {
   TenantId,
 } from "../../../sdk/contract/index.ts";
 import type { PodReport } from "../../../service/domain/instances/pod.ts";
-import { type MetadataRow, metadataColumns, nameCheck, timestamp } from "./columns.ts";
+import { type MetadataRow, metadataColumns, NAME_CHECK, timestamp } from "./columns.ts";
 import { ProjectEntity } from "./project.ts";
 
 export interface InstanceRow extends MetadataRow {
@@ -89,7 +89,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     },
   ],
   checks: [
-    { name: "instances_name_check", expression: nameCheck },
+    { name: "instances_name_check", expression: NAME_CHECK },
     { name: "instances_replicas_check", expression: "replicas >= 0" },
     {
       name: "instances_phase_check",

@@ -1,6 +1,6 @@
 import { EntitySchema } from "typeorm";
 import type { ProjectId, ProjectSpec, TenantId } from "../../../sdk/contract/index.ts";
-import { type MetadataRow, metadataColumns, nameCheck } from "./columns.ts";
+import { type MetadataRow, metadataColumns, NAME_CHECK } from "./columns.ts";
 import { TenantEntity } from "./tenant.ts";
 
 export interface ProjectRow extends MetadataRow {
@@ -21,7 +21,7 @@ export const ProjectEntity = new EntitySchema<ProjectRow>({
     { name: "projects_tenant_id_id_key", columns: ["tenant_id", "id"] },
     { name: "projects_tenant_id_name_key", columns: ["tenant_id", "name"] },
   ],
-  checks: [{ name: "projects_name_check", expression: nameCheck }],
+  checks: [{ name: "projects_name_check", expression: NAME_CHECK }],
   foreignKeys: [
     {
       name: "projects_tenant_id_fkey",

@@ -1,6 +1,6 @@
 import { EntitySchema } from "typeorm";
 import type { TenantId, TenantSpec } from "../../../sdk/contract/index.ts";
-import { type MetadataRow, metadataColumns, nameCheck } from "./columns.ts";
+import { type MetadataRow, metadataColumns, NAME_CHECK } from "./columns.ts";
 
 export interface TenantRow extends MetadataRow {
   id: TenantId;
@@ -15,5 +15,5 @@ export const TenantEntity = new EntitySchema<TenantRow>({
     spec: { type: "json" },
   },
   uniques: [{ name: "tenants_name_key", columns: ["name"] }],
-  checks: [{ name: "tenants_name_check", expression: nameCheck }],
+  checks: [{ name: "tenants_name_check", expression: NAME_CHECK }],
 });

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
 
-const nameCheck = `name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'`;
-const isSharedTenant = `exists (select from tenants t where t.id = tenant_id and t.name = 'default')`;
-const ownTenant = `tenant_id = current_setting('claw.tenant_id', true)`;
+const NAME_CHECK = `name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'`;
+const IS_SHARED_TENANT = `exists (select from tenants t where t.id = tenant_id and t.name = 'default')`;
+const OWN_TENANT = `tenant_id = current_setting('claw.tenant_id', true)`;
 
 // `claw_app` acts inside one tenant; `claw_platform` works across tenants on the few tables where that is its job.
 // Both are roles of the whole server: databases that are migrated at the same time may create them at the same time.
@@ -59,7 +59,7 @@ const createRoles = [
   ),
 ];
 
-const metadataColumns = `
+const METADATA_COLUMNS = `
   name text collate "C" not null,
   labels jsonb not null default '{}',
   annotations json not null default '{}',
@@ -72,27 +72,27 @@ const metadataColumns = `
 const createTables = [
   `create table tenants (
     id text not null,
-    ${metadataColumns},
+    ${METADATA_COLUMNS},
     spec json not null,
     constraint tenants_pkey primary key (id),
     constraint tenants_name_key unique (name),
-    constraint tenants_name_check check (${nameCheck})
+    constraint tenants_name_check check (${NAME_CHECK})
   )`,
   `create table projects (
     id text not null,
     tenant_id text not null,
-    ${metadataColumns},
+    ${METADATA_COLUMNS},
     spec json not null,
     constraint projects_pkey primary key (id),
     constraint projects_tenant_id_id_key unique (tenant_id, id),
     constraint projects_tenant_id_name_key unique (tenant_id, name),
-    constraint projects_name_check check (${nameCheck}),
+    constraint projects_name_check check (${NAME_CHECK}),
     constraint projects_tenant_id_fkey foreign key (tenant_id) references tenants (id) on delete cascade
   )`,
   `create table config_templates (
     id text not null,
     tenant_id text not null,
-    ${metadataColumns},
+    ${METADATA_COLUMNS},
     spec json not null,
     published_version integer not null,
     published_digest text,
@@ -100,7 +100,7 @@ const createTables = [
     constraint config_templates_pkey primary key (id),
     constraint config_templates_tenant_id_id_key unique (tenant_id, id),
     constraint config_templates_tenant_id_name_key unique (tenant_id, name),
-    constraint config_templates_name_check check (${nameCheck}),
+    constraint config_templates_name_check check (${NAME_CHECK}),
     constraint config_templates_tenant_id_fkey foreign key (tenant_id) references tenants (id) on delete cascade
   )`,
   `create table config_versions (
@@ -154,7 +154,7 @@ const createTables = [
     id text not null,
     tenant_id text not null,
     project_id text not null,
-    ${metadataColumns},
+    ${METADATA_COLUMNS},
     spec json not null,
     type text not null,
     template text,
@@ -176,7 +176,7 @@ const createTables = [
     next_attempt_at timestamptz(3),
     constraint instances_pkey primary key (id),
     constraint instances_tenant_id_name_key unique (tenant_id, name),
-    constraint instances_name_check check (${nameCheck}),
+    constraint instances_name_check check (${NAME_CHECK}),
     constraint instances_replicas_check check (replicas >= 0),
     constraint instances_phase_check check (phase in ('Creating', 'Running', 'Stopped', 'Failed', 'Destroyed')),
     constraint instances_tenant_id_project_id_fkey foreign key (tenant_id, project_id) references projects (tenant_id, id)
@@ -269,7 +269,7 @@ function secure(): string[] {
       `alter table ${table} force row level security`,
     ]),
     ...tenantTables.flatMap((table) => [
-      `create policy ${table}_tenant on ${table} to claw_app using (${ownTenant}) with check (${ownTenant})`,
+      `create policy ${table}_tenant on ${table} to claw_app using (${OWN_TENANT}) with check (${OWN_TENANT})`,
       `grant select, insert, update, delete on ${table} to claw_app`,
     ]),
     ...platformTables.flatMap((table) => [
@@ -288,8 +288,8 @@ function secure(): string[] {
     `create policy config_versions_shared on config_versions for select to claw_app
        using (exists (select from config_templates t where t.id = template_id and t.shared))`,
     `create policy config_values_global on config_values for select to claw_app using (level = 'global')`,
-    ...restrictWrites("config_templates", `not shared or ${isSharedTenant}`),
-    ...restrictWrites("config_values", `level <> 'global' or ${isSharedTenant}`),
+    ...restrictWrites("config_templates", `not shared or ${IS_SHARED_TENANT}`),
+    ...restrictWrites("config_values", `level <> 'global' or ${IS_SHARED_TENANT}`),
 
     // Its own keys, and those of a tenant that it deletes.
     `create policy idempotency_keys_platform on idempotency_keys to claw_platform using (true) with check (tenant_id = 'platform')`,

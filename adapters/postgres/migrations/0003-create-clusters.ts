@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
 
-const nameCheck = `name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'`;
+const NAME_CHECK = `name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'`;
 
 /** Clusters, and where each instance is. */
 export class CreateClusters1700000000003 implements MigrationInterface {
@@ -23,7 +23,7 @@ export class CreateClusters1700000000003 implements MigrationInterface {
         state json not null,
         constraint clusters_pkey primary key (id),
         constraint clusters_name_key unique (name),
-        constraint clusters_name_check check (${nameCheck} and name <> 'local')
+        constraint clusters_name_check check (${NAME_CHECK} and name <> 'local')
       )`);
     await queryRunner.query(`alter table clusters enable row level security`);
     await queryRunner.query(`alter table clusters force row level security`);

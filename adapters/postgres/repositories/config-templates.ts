@@ -9,14 +9,14 @@ import { formatNumberCursor, type Listing, listPage, parseNumberCursor, readPage
 import type { Scope } from "../session.ts";
 import { insertRow, notFound, updateRow } from "./rows.ts";
 
-const ownTenant = "current_setting('claw.tenant_id', true)";
+const OWN_TENANT = "current_setting('claw.tenant_id', true)";
 
 const listing: Listing = {
   columns: "c.*",
   from: "config_templates c",
   // What a name stands for here: a tenant's own template hides the shared one.
-  where: `(c.tenant_id = ${ownTenant} or not exists (
-    select from config_templates own where own.tenant_id = ${ownTenant} and own.name = c.name))`,
+  where: `(c.tenant_id = ${OWN_TENANT} or not exists (
+    select from config_templates own where own.tenant_id = ${OWN_TENANT} and own.name = c.name))`,
   id: "c.id",
   labels: "c.labels",
   fields: {
@@ -57,7 +57,7 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
     const column = ref.startsWith("cfg_") ? "id" : "name";
     const rows = await this.#scope.run((manager) =>
       manager.query<ConfigTemplateRow[]>(
-        `select * from config_templates where ${column} = $1 order by tenant_id = ${ownTenant} desc limit 1`,
+        `select * from config_templates where ${column} = $1 order by tenant_id = ${OWN_TENANT} desc limit 1`,
         [ref],
       ),
     );

@@ -19,20 +19,20 @@ import { boundedQuantities, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
 
-const columns = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
+const COLUMNS = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
 /** Of a claw that has stopped, or whose host tells nothing any more, the last sample says nothing. */
 const from = `instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id
   left join instance_usage u on u.instance_id = i.id and i.running and u.sampled_at > now() - interval '5 minutes'
     and u.sampled_at < now() + interval '5 minutes' and u.cpu <= 1e6 and u.memory_bytes <= ${QUANTITY_MAX}`;
-const select = `select ${columns} from ${from}`;
+const select = `select ${COLUMNS} from ${from}`;
 
 /** Work is due: the reconciler has not seen the newest generation, and the pause after a failure is over. */
-export const due = "i.generation > i.observed_generation and (i.next_attempt_at is null or i.next_attempt_at <= now())";
+export const DUE = "i.generation > i.observed_generation and (i.next_attempt_at is null or i.next_attempt_at <= now())";
 /** Where the next operation on an instance takes place: one that moves first leaves. */
-export const workplace = "coalesce(i.moved_from, i.cluster)";
+export const WORKPLACE = "coalesce(i.moved_from, i.cluster)";
 
 const listing: Listing = {
-  columns,
+  columns: COLUMNS,
   from,
   id: "i.id",
   labels: "i.labels",
@@ -183,7 +183,7 @@ export class PostgresInstanceRepository implements InstanceRepository {
   }
 
   listDue(cluster: string, limit: number): Promise<readonly Instance[]> {
-    return this.#query(`${select} where ${due} and ${workplace} = $1 order by i.updated_at, i.id limit $2`, [cluster, limit]);
+    return this.#query(`${select} where ${DUE} and ${WORKPLACE} = $1 order by i.updated_at, i.id limit $2`, [cluster, limit]);
   }
 
   async markMoved(id: InstanceId): Promise<void> {

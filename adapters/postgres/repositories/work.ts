@@ -3,7 +3,7 @@ import type { WorkRepository } from "../../../service/application/ports/transact
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
 import type { Scope } from "../session.ts";
-import { due, workplace } from "./instances.ts";
+import { DUE, WORKPLACE } from "./instances.ts";
 import { toTenant } from "./tenants.ts";
 
 export class PostgresWorkRepository implements WorkRepository {
@@ -17,9 +17,9 @@ export class PostgresWorkRepository implements WorkRepository {
     const rows = await this.#scope.run((manager) =>
       manager.query<(TenantRow & { workplace: string })[]>(
         `select t.*, waiting.workplace from tenants t
-         join (select i.tenant_id, ${workplace} as workplace, min(i.updated_at) as since,
-                      row_number() over (partition by ${workplace} order by min(i.updated_at), i.tenant_id) as turn
-               from instances i where ${due} group by i.tenant_id, ${workplace}) waiting
+         join (select i.tenant_id, ${WORKPLACE} as workplace, min(i.updated_at) as since,
+                      row_number() over (partition by ${WORKPLACE} order by min(i.updated_at), i.tenant_id) as turn
+               from instances i where ${DUE} group by i.tenant_id, ${WORKPLACE}) waiting
            on waiting.tenant_id = t.id
          where not exists (select from clusters c where c.name = waiting.workplace and c.reachable is false)
          order by waiting.turn, waiting.since, t.id, waiting.workplace limit $1`,

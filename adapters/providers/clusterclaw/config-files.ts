@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
-import { hasUnknowns, unknownValue } from "../../engine/contract/values.ts";
+import { hasUnknowns, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { giveToOwner, inClawFolder, readClawFile } from "./claw-folder.ts";
 import { draftOf, removeDrafts } from "./drafts.ts";
 import { isDirectory } from "./is-directory.ts";
@@ -22,7 +22,7 @@ export const configFilesType: ResourceType<ConfigFilesInputs> = {
   replaceOn: ["dir"],
   deleteBeforeReplace: true,
   idOf: (inputs) => String(inputs["dir"]),
-  plan: (inputs) => ({ ...inputs, digest: hasUnknowns(inputs["files"]) ? unknownValue : digestOf(inputs["files"]) }),
+  plan: (inputs) => ({ ...inputs, digest: hasUnknowns(inputs["files"]) ? UNKNOWN_VALUE : digestOf(inputs["files"]) }),
   async create(inputs) {
     await writeFiles(inputs);
     return outputsOf(inputs);

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type AgentPhase, ClawRuntimeSchema, type ProcessSpec } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { ResourceInitError } from "../../engine/contract/provider.ts";
-import { hasUnknowns, type PropertyMap, unknownValue } from "../../engine/contract/values.ts";
+import { hasUnknowns, type PropertyMap, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { type AgentLauncher, AgentNotRunningError, askAgent, callAgent, endAgent, hasAgent, readSpec } from "./agent-client.ts";
 import { draftOf, removeDrafts } from "./drafts.ts";
 import { isDirectory } from "./is-directory.ts";
@@ -43,8 +43,8 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
     idOf: (inputs) => String(inputs["instanceUid"]),
     plan: (inputs) => ({
       ...inputs,
-      specDigest: hasUnknowns(inputs) ? unknownValue : toSpec(ProcessInputsSchema.parse(inputs)).specDigest,
-      agentRunning: inputs["running"] ?? unknownValue,
+      specDigest: hasUnknowns(inputs) ? UNKNOWN_VALUE : toSpec(ProcessInputsSchema.parse(inputs)).specDigest,
+      agentRunning: inputs["running"] ?? UNKNOWN_VALUE,
     }),
     async create(inputs, { signal }) {
       try {

@@ -3,7 +3,7 @@ import { isAbsolute, join, normalize } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
 import { PackageNameSchema, pathBelow } from "../../../sdk/contract/index.ts";
-import { hasUnknowns, unknownValue } from "../../engine/contract/values.ts";
+import { hasUnknowns, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { isDirectory } from "./is-directory.ts";
 import { installPackage } from "./npm-install.ts";
 import type { ResourceType } from "./resource-type.ts";
@@ -49,10 +49,10 @@ export const softwareType = (afterInstall?: AfterInstall): ResourceType<Software
   idOf: ({ source, package: name, version }) => `${source === "npm" ? String(name) : String(source)}@${String(version)}`,
   plan(inputs) {
     if (hasUnknowns(inputs)) {
-      return { ...inputs, dir: unknownValue, bin: unknownValue };
+      return { ...inputs, dir: UNKNOWN_VALUE, bin: UNKNOWN_VALUE };
     }
     const parsed = SoftwareSchema.parse(inputs);
-    return parsed.source === "npm" ? { ...inputs, dir: softwareDir(parsed), bin: unknownValue } : inputs;
+    return parsed.source === "npm" ? { ...inputs, dir: softwareDir(parsed), bin: UNKNOWN_VALUE } : inputs;
   },
   async create(inputs, { signal }) {
     if (inputs.source === "inline") {

@@ -27,11 +27,11 @@ export class NotReadyError extends Error {
   }
 }
 
-const defaultTimeoutSeconds = 600;
-const warningsShown = 5;
+const DEFAULT_TIMEOUT_SECONDS = 600;
+const WARNINGS_SHOWN = 5;
 
 export function timeoutOf(object: KubeObject, timeoutSeconds: number): number {
-  return timeoutSeconds || Number(annotationOf(object, "pulumi.com/timeoutSeconds")) || defaultTimeoutSeconds;
+  return timeoutSeconds || Number(annotationOf(object, "pulumi.com/timeoutSeconds")) || DEFAULT_TIMEOUT_SECONDS;
 }
 
 /** Waits until what was applied is ready, by watches. @throws {NotReadyError} @throws when the operation is cancelled. */
@@ -87,7 +87,7 @@ export async function awaitReady(applied: KubeObject, inputs: KubeObject, waitin
     : last.failed
       ? last.reason
       : `timed out after ${seconds} seconds: ${last.reason}`;
-  throw new NotReadyError(live, [main, ...(cancelled ? [] : await podReasons(waiting.client, live)), ...warnings.slice(-warningsShown)]);
+  throw new NotReadyError(live, [main, ...(cancelled ? [] : await podReasons(waiting.client, live)), ...warnings.slice(-WARNINGS_SHOWN)]);
 }
 
 /** Whether it is ready now, and why not: what a refresh tells. */
@@ -177,5 +177,5 @@ async function podReasons(client: ApiClient, object: KubeObject): Promise<string
     return [];
   }
   const pods = await client.request({ path: `/api/v1/namespaces/${namespaceOf(object)}/pods`, query: { labelSelector } }).catch(() => ({}));
-  return [...new Set(listed({ type: "LISTED", object: pods }).flatMap(podProblems))].slice(0, warningsShown);
+  return [...new Set(listed({ type: "LISTED", object: pods }).flatMap(podProblems))].slice(0, WARNINGS_SHOWN);
 }

@@ -16,8 +16,8 @@ export interface Schemas {
   of(kind: string): PropertyMap | undefined;
 }
 
-const indexAgeMs = 30_000;
-const youngMs = 1000;
+const INDEX_AGE_MS = 30_000;
+const YOUNG_MS = 1000;
 
 /** What a server can do: its kinds and their schemas. Read once, and again when a kind is missing or the server's index says so. */
 export class ClusterKinds {
@@ -48,12 +48,12 @@ export class ClusterKinds {
 
   /** Undefined when the server publishes no schema for the kind. */
   async schemas(apiVersion: string, kind: string): Promise<Schemas | undefined> {
-    const known = await this.#schemasOf(apiVersion, indexAgeMs);
+    const known = await this.#schemasOf(apiVersion, INDEX_AGE_MS);
     if (known?.of(kind)) {
       return known;
     }
     // The schema of a new definition is published a moment after the kind.
-    const latest = await this.#schemasOf(apiVersion, youngMs);
+    const latest = await this.#schemasOf(apiVersion, YOUNG_MS);
     return latest?.of(kind) && latest;
   }
 

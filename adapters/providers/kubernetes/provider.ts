@@ -27,7 +27,16 @@ import { isInDoubt, sendSurely } from "./in-doubt.ts";
 import { autonamed, inNamespace } from "./naming.ts";
 import { checkProviderConfig, type ProviderConfig, parseProviderConfig } from "./provider-config.ts";
 import { diffProviderConfig } from "./provider-config-diff.ts";
-import { alreadyExists, deleteUnreachableHint, ifGone, ifNoMatch, managersOf, readUnreachableHint, refuse, wrapped } from "./refusals.ts";
+import {
+  alreadyExists,
+  DELETE_UNREACHABLE_HINT,
+  ifGone,
+  ifNoMatch,
+  managersOf,
+  READ_UNREACHABLE_HINT,
+  refuse,
+  wrapped,
+} from "./refusals.ts";
 import {
   fieldManagerFor,
   fieldManagerOf,
@@ -254,7 +263,7 @@ export class KubernetesProvider implements ResourceProvider {
       if (this.#config?.skipUpdateUnreachable) {
         return { id, inputs: given, outputs };
       }
-      throw new Error(`${readUnreachableHint} (${error.message})`, { cause: error });
+      throw new Error(`${READ_UNREACHABLE_HINT} (${error.message})`, { cause: error });
     }
   }
 
@@ -337,7 +346,7 @@ export class KubernetesProvider implements ResourceProvider {
       }
       log?.("warning", error.message);
       if (!this.#config?.deleteUnreachable) {
-        throw new Error(`${deleteUnreachableHint} (${error.message})`, { cause: error });
+        throw new Error(`${DELETE_UNREACHABLE_HINT} (${error.message})`, { cause: error });
       }
     }
   }
@@ -394,7 +403,7 @@ export class KubernetesProvider implements ResourceProvider {
     const failure = wrapped(`resource ${urn} was not successfully created by the Kubernetes API server`, error);
     const inputs = toObject(given);
     try {
-      const live = await get(client, resource, namespaceOf(target), nameOf(target), AbortSignal.timeout(lookMs));
+      const live = await get(client, resource, namespaceOf(target), nameOf(target), AbortSignal.timeout(LOOK_MS));
       if (!live || !managersOf(live).includes(fieldManager)) {
         return failure;
       }
@@ -413,7 +422,7 @@ export class KubernetesProvider implements ResourceProvider {
         return await call();
       } catch (error) {
         const isEarly = error instanceof NoMatchError || (error instanceof ApiError && error.isNotFound);
-        if (!isEarly || attempt === earlyRetries || signal?.aborted) {
+        if (!isEarly || attempt === EARLY_RETRIES || signal?.aborted) {
           throw error;
         }
         log?.("status", `Retry #${attempt}; creation failed: ${error.message}`);
@@ -423,8 +432,8 @@ export class KubernetesProvider implements ResourceProvider {
   }
 }
 
-const earlyRetries = 5;
-const lookMs = 10_000;
+const EARLY_RETRIES = 5;
+const LOOK_MS = 10_000;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

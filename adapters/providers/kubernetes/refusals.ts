@@ -3,10 +3,10 @@ import type { PropertyMap } from "../../engine/contract/values.ts";
 import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
 import { idOf, type KubeObject, listAt, textAt } from "../../kubernetes/objects.ts";
 
-export const deleteUnreachableHint =
+export const DELETE_UNREACHABLE_HINT =
   "configured Kubernetes cluster is unreachable. If the cluster was deleted, you can remove this resource from Pulumi state by rerunning " +
   'the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"';
-export const readUnreachableHint =
+export const READ_UNREACHABLE_HINT =
   "failed to read resource state due to unreachable cluster. If the cluster was deleted, you can remove this resource from Pulumi state by " +
   'rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"';
 

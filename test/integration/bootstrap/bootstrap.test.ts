@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { describe, it, onTestFinished } from "vitest";
 
 const bootstrap = join(import.meta.dirname, "../../../service/bootstrap.mjs");
-const entry = `
+const ENTRY = `
 process.on("SIGTERM", () => process.exit(7));
 console.log(JSON.stringify({ args: process.argv.slice(2), path: process.env.PATH.split(":").slice(0, 2), main: import.meta.main }));
 if (process.argv[2] === "wait") setInterval(() => {}, 1000);
@@ -20,7 +20,7 @@ async function aCheckout(): Promise<string> {
   onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
   await mkdir(join(dir, "service"));
   await cp(bootstrap, join(dir, "service/bootstrap.mjs"));
-  await writeFile(join(dir, "service/main.ts"), entry);
+  await writeFile(join(dir, "service/main.ts"), ENTRY);
   await writePackages(dir, "1.0.0");
   return dir;
 }

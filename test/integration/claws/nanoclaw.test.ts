@@ -12,7 +12,7 @@ import { freePort } from "../../support/free-port.ts";
 const attend = join(import.meta.dirname, "../../../adapters/claws/manifest/nanoclaw/attend.mjs");
 
 /** What stands for NanoClaw, which is in no registry: a host process that opens its command socket once the file `go` is there. */
-const standIn = `
+const STAND_IN = `
 const { existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const { createServer } = require("node:net");
 process.on("SIGTERM", () => process.exit(existsSync("fail") ? 3 : 0));
@@ -33,7 +33,7 @@ async function attended({ isBuilt = true } = {}) {
   mkdirSync(join(data, "data"), { recursive: true });
   writeFileSync(join(data, "data/circuit-breaker.json"), "{}");
   if (isBuilt) {
-    writeFileSync(join(checkout, "dist/index.js"), standIn);
+    writeFileSync(join(checkout, "dist/index.js"), STAND_IN);
   }
   const port = await freePort();
   const env = { PATH: process.env["PATH"], NANOCLAW_DIR: checkout, ASSISTANT_NAME: "Ada" };

@@ -6,7 +6,7 @@ import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { runCli, tempDir } from "../../support/cli.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
-const secret = "hunter2-is-not-a-good-key";
+const SECRET = "hunter2-is-not-a-good-key";
 const logged: string[] = [];
 let service: TestService;
 let cwd: string;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   cwd = await tempDir();
   await service.claw().tenants.create(aTenant("acme"));
   await service.claw().tenants.create(aTenant("idle"));
-  const config = { overrides: [{ key: "reply.prefix", value: secret }] };
+  const config = { overrides: [{ key: "reply.prefix", value: SECRET }] };
   await service.claw("acme").instances.create(anEcho("web", { config }));
   await eventually(
     () => service.claw("acme").instances.get("web"),
@@ -50,7 +50,7 @@ describe("claw stack", () => {
       { action: "stack exported", stack: "acme", subject: "admin" },
       { action: "stack exported with secrets in plaintext", stack: "acme", subject: "admin", requestId: expect.any(String) },
     ]);
-    expect(logged.join()).not.toContain(secret);
+    expect(logged.join()).not.toContain(SECRET);
   });
 
   it("refuses a state that is not sound, line by line, and keeps what there is", async ({ expect }) => {

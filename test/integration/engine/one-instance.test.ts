@@ -9,7 +9,7 @@ import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, processesIn, until } from "../../support/agent/harness.ts";
 import { openEmbedded } from "../../support/engine/bench-engine.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
-import { hasCli, noCli } from "../../support/engine/pulumi-cli.ts";
+import { hasCli, NO_CLI } from "../../support/engine/pulumi-cli.ts";
 import { anOperation, openWorkers, opsOf } from "../../support/engine/worker-pool.ts";
 
 let database: EngineDatabase;
@@ -27,7 +27,7 @@ describe.each([
     workers = openWorkers(database, "/nonexistent", { CLAW_ENGINE: engine });
   });
   afterAll(() => workers.pool.close());
-  beforeEach(({ skip }) => skip(!isThere, noCli));
+  beforeEach(({ skip }) => skip(!isThere, NO_CLI));
 
   it("makes the same checkpoint by itself as the whole program does", { timeout: 600_000 }, async ({ expect }) => {
     const host = aHost();
@@ -56,7 +56,7 @@ describe.each([
   { engine: "cli", isThere: hasCli },
 ])("an instance whose creation was killed on the engine '$engine'", ({ engine, isThere }) => {
   it("goes whole when the next operation no longer names it", { timeout: 300_000 }, async ({ expect, skip, onTestFinished }) => {
-    skip(!isThere, noCli);
+    skip(!isThere, NO_CLI);
     const host = aHost();
     const { pool } = openWorkers(database, "/nonexistent", { CLAW_ENGINE: engine });
     onTestFinished(() => pool.close());

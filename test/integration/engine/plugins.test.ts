@@ -33,14 +33,14 @@ async function loaded(config = {}): Promise<ResourceProvider> {
   return provider;
 }
 const thing = { urn: "urn:pulumi:s::p::testing:index:Thing::a", type: "testing:index:Thing", name: "a" };
-const sig = "4dabf18193072939515e22adb298388d";
+const SIG = "4dabf18193072939515e22adb298388d";
 
 describe("a provider plugin", () => {
   it("answers every call as the provider it serves would in process", async ({ expect }) => {
     const plugin = await loaded({ region: "north" });
     const local = new TestProvider(new MemoryWorld());
     await local.configure({ region: "north" });
-    const secret = { [sig]: "1b47061264138c4ac30d75fd1eb44270", value: "s" };
+    const secret = { [SIG]: "1b47061264138c4ac30d75fd1eb44270", value: "s" };
     const inputs = { size: 1.5, secret, nested: { list: [null, true, "x"] }, replaceKey: "1" };
     for (const provider of [plugin, local]) {
       expect(await provider.check({ ...thing, olds: {}, news: inputs, randomSeed: new Uint8Array(32) })).toEqual({

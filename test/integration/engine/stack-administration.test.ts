@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 const ref = { project: PROJECT_NAME, stack: "acme" };
-const secret = "agent-s3cret";
+const SECRET = "agent-s3cret";
 
 /** A tenant with one instance that is not running: quick to make, and all of its resources are there. */
 async function aTenant(tenantId: string) {
@@ -72,9 +72,9 @@ describe("an export", () => {
     const sealed = await exported();
     expect(sealed.deployment.resources).toHaveLength(8);
     expect(sealed.deployment.secrets_providers?.type).toBe("passphrase");
-    expect(JSON.stringify(sealed)).not.toContain(secret);
+    expect(JSON.stringify(sealed)).not.toContain(SECRET);
     expect(JSON.stringify(sealed)).toContain("ciphertext");
-    expect(JSON.stringify(await workers.administration.exportState(stack, true))).toContain(secret);
+    expect(JSON.stringify(await workers.administration.exportState(stack, true))).toContain(SECRET);
   });
 
   it("of a stack that never was says so, as do history, cancel and unlock", async ({ expect }) => {
@@ -214,13 +214,13 @@ describe("a stack that moves between the engines", () => {
     expect(await workers.administration.migrate(stack, "cli")).toEqual({ from: "cli", resources: 8 });
     expect(opsOf(await workers.pool.preview(operation))).toEqual({});
     expect(opsOf(await workers.pool.preview(whole))).toEqual({});
-    expect(JSON.stringify(await workers.administration.exportState(stack, false))).not.toContain(secret);
+    expect(JSON.stringify(await workers.administration.exportState(stack, false))).not.toContain(SECRET);
     const { rows } = await database.pool.query(
       `select convert_from(decode(data->>'data', 'base64'), 'utf8') as text from claw_cli.pulumi_state_ten_moving where key like '%/acme.json'`,
     );
     expect(rows).toHaveLength(1);
     expect(rows[0].text).toContain("ciphertext");
-    expect(rows[0].text).not.toContain(secret);
+    expect(rows[0].text).not.toContain(SECRET);
 
     const b = aFixtureInstance(host, "b", { running: false });
     expectNoFailures(await workers.pool.up(anOperation(stack.tenantId, host, [b])));
@@ -248,8 +248,8 @@ describe("a stack that moves between the engines", () => {
     const pulumi = (...args: string[]) => execFileSync("pulumi", ["stack", ...args], { cwd: host, env, encoding: "utf8", stdio: "pipe" });
     pulumi("init", "acme");
     pulumi("import", "--file", "acme.json");
-    expect(pulumi("export")).not.toContain(secret);
-    expect(pulumi("export", "--show-secrets")).toContain(secret);
+    expect(pulumi("export")).not.toContain(SECRET);
+    expect(pulumi("export", "--show-secrets")).toContain(SECRET);
   });
 
   it("is cancelled there too", { timeout: 600_000 }, async ({ expect }) => {

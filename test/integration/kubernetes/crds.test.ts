@@ -16,8 +16,8 @@ const kubectl = async (...args: string[]) => {
   const { stdout } = await run(program, [...first, ...args], { env: { ...process.env, KUBECONFIG: cluster().kubeconfigPath } });
   return stdout;
 };
-const resources = "/apis/clusterclaw.io/v1/namespaces/tenant-a/clawinstances";
-const templates = "/apis/clusterclaw.io/v1/namespaces/tenant-a/configtemplates";
+const RESOURCES = "/apis/clusterclaw.io/v1/namespaces/tenant-a/clawinstances";
+const TEMPLATES = "/apis/clusterclaw.io/v1/namespaces/tenant-a/configtemplates";
 const PROJECT = "clusterclaw.io/project";
 const TOOLS = "tool.example.com/tracking-id";
 /** On the control plane's host: no pod ever runs in the cluster of these tests. */
@@ -64,16 +64,16 @@ const editHere = async (
 };
 /** A custom resource that has been carried. */
 const carried = async (name: string, object: object) => {
-  await cluster().api.create(resources, object);
+  await cluster().api.create(RESOURCES, object);
   return eventually(
-    () => cluster().api.get(`${resources}/${name}`),
+    () => cluster().api.get(`${RESOURCES}/${name}`),
     ({ status }) => status?.carried !== undefined,
   );
 };
 const remove = async (name: string) => {
-  await cluster().api.delete(`${resources}/${name}`);
+  await cluster().api.delete(`${RESOURCES}/${name}`);
   await eventually(
-    () => cluster().api.get(`${resources}/${name}`),
+    () => cluster().api.get(`${RESOURCES}/${name}`),
     (object) => object === undefined,
   );
 };
@@ -111,7 +111,7 @@ afterAll(async () => {
 describe("kubectl", () => {
   it("applies the founding design's examples as they are written, and the tenant brings its namespace", async ({ expect }) => {
     const instance = await eventually(
-      () => cluster().api.get(`${resources}/claw-instance-01`),
+      () => cluster().api.get(`${RESOURCES}/claw-instance-01`),
       (object) => acceptedOf(object) !== undefined && object.status.carried !== undefined,
     );
     expect(acceptedOf(instance)).toMatchObject({ status: "True" });
@@ -122,7 +122,7 @@ describe("kubectl", () => {
     expect(metadata.labels).toEqual({ app: "claw", type: "openclaw" });
     // A secret of its template is not set: it says so where it was written.
     const waiting = await eventually(
-      () => cluster().api.get(`${resources}/claw-instance-01`),
+      () => cluster().api.get(`${RESOURCES}/claw-instance-01`),
       (object) => object.status.conditions.some(({ reason }: { reason: string }) => reason === "ConfigInvalid"),
     );
     expect(JSON.stringify(waiting.status.conditions)).toContain("model.apiKey");
@@ -130,9 +130,9 @@ describe("kubectl", () => {
 
   it("shows instances as people want to see them", async ({ expect }) => {
     const { api } = cluster();
-    await api.create(resources, an("shown", {}));
+    await api.create(RESOURCES, an("shown", {}));
     await eventually(
-      () => api.get(`${resources}/shown`),
+      () => api.get(`${RESOURCES}/shown`),
       (object) => object.status?.conditions?.some((condition: object) => isReady(condition)),
     );
     const [header, ...rows] = (await kubectl("get", "claws", "-n", "tenant-a")).split("\n");
@@ -142,21 +142,21 @@ describe("kubectl", () => {
 
   it("is refused by the API server what the contract forbids", async ({ expect }) => {
     const { api } = cluster();
-    const refused = (object: object) => api.send("POST", resources, object);
+    const refused = (object: object) => api.send("POST", RESOURCES, object);
     expect(await refused(an("x", { replicas: -1 }))).toMatchObject({ status: 422 });
     expect(await refused(an("x", { resources: { cpu: "much" } }))).toMatchObject({ status: 422 });
     const both = await refused(an("x", { placement: { cluster: "a", selector: { b: "c" } } }));
     expect(both.body.message).toContain("give either 'cluster' or 'selector'");
-    await api.create(resources, an("fixed", { running: false }));
-    const retyped = await api.send("PATCH", `${resources}/fixed`, { spec: { type: "OpenClaw" } }, "application/merge-patch+json");
+    await api.create(RESOURCES, an("fixed", { running: false }));
+    const retyped = await api.send("PATCH", `${RESOURCES}/fixed`, { spec: { type: "OpenClaw" } }, "application/merge-patch+json");
     expect(retyped.body.message).toContain("an instance can't change its type");
   });
 
   it("is told by a condition what the control plane refuses", async ({ expect }) => {
     const { api } = cluster();
-    await api.create(resources, an("greedy", { resources: { cpu: "500", memory: "64Mi" } }));
+    await api.create(RESOURCES, an("greedy", { resources: { cpu: "500", memory: "64Mi" } }));
     const greedy = await eventually(
-      () => api.get(`${resources}/greedy`),
+      () => api.get(`${RESOURCES}/greedy`),
       (object) => acceptedOf(object) !== undefined,
     );
     expect(acceptedOf(greedy)).toMatchObject({ status: "False", reason: "TenantQuotaExceeded" });
@@ -166,7 +166,7 @@ describe("kubectl", () => {
   it("and the control plane's own clients edit the same thing: the last writer wins on both sides", async ({ expect }) => {
     const { api } = cluster();
     const tenant = claw("tenant-a");
-    await api.create(resources, an("shared", { running: false }));
+    await api.create(RESOURCES, an("shared", { running: false }));
     const created = await eventually(
       () => tenant.instances.get("shared").catch(() => undefined),
       (instance) => instance !== undefined,
@@ -175,7 +175,7 @@ describe("kubectl", () => {
     // As soon as an edit has arrived, the next one is made: what is in between must not undo it.
     for (let round = 1; round <= 10; round++) {
       const [there, first, second] = [`${round}01m`, `${round}02m`, `${round}03m`];
-      await api.merge(`${resources}/shared`, { spec: { resources: { cpu: there } } });
+      await api.merge(`${RESOURCES}/shared`, { spec: { resources: { cpu: there } } });
       await eventually(
         () => tenant.instances.get("shared"),
         ({ spec }) => spec.resources.cpu === there,
@@ -183,7 +183,7 @@ describe("kubectl", () => {
       await setCpu(first);
       await setCpu(second);
       await eventually(
-        () => api.get(`${resources}/shared`),
+        () => api.get(`${RESOURCES}/shared`),
         ({ spec, status, metadata }) => spec.resources.cpu === second && status.observedGeneration === metadata.generation,
       );
     }
@@ -198,7 +198,7 @@ describe("kubectl", () => {
       { name: "reply.prefix", type: "string", secret: true },
       { name: "reply.wordDelayMs", type: "number" },
     ];
-    await api.create(templates, aTemplate("secretive", { variables }));
+    await api.create(TEMPLATES, aTemplate("secretive", { variables }));
     const overrides = [{ key: "reply.prefix", value: "sk-secret-123" }];
     // Refused until its template is there, and tried again.
     const before = await carried(
@@ -212,7 +212,7 @@ describe("kubectl", () => {
       },
     }));
     const after = await eventually(
-      () => api.get(`${resources}/secretive`),
+      () => api.get(`${RESOURCES}/secretive`),
       ({ spec, status, metadata }) => spec.resources.cpu === "250m" && status.observedGeneration === metadata.generation,
     );
     expect(after.spec).toEqual({
@@ -228,15 +228,15 @@ describe("kubectl", () => {
       spec: { config: { ...config, overrides: [config.overrides[0], { key: "reply.prefix", value: "sk-rotated" }] } },
     }));
     const { generation } = (await claw("tenant-a").instances.get("secretive")).metadata;
-    await api.merge(`${resources}/secretive`, { metadata: { labels: { only: "label" } } });
+    await api.merge(`${RESOURCES}/secretive`, { metadata: { labels: { only: "label" } } });
     const labelled = await eventually(
       () => claw("tenant-a").instances.get("secretive"),
       ({ metadata }) => metadata.labels["only"] === "label",
     );
     expect(labelled.metadata.generation).toBe(generation);
-    expect((await api.get(`${resources}/secretive`)).spec).toEqual(after.spec);
+    expect((await api.get(`${RESOURCES}/secretive`)).spec).toEqual(after.spec);
     await remove("secretive");
-    await api.delete(`${templates}/secretive`);
+    await api.delete(`${TEMPLATES}/secretive`);
   });
 
   it("carries labels, annotations and the project both ways, and leaves what other tools wrote", async ({ expect }) => {
@@ -258,7 +258,7 @@ describe("kubectl", () => {
 
     await editHere("labelled", () => ({ metadata: { labels: { a: "3", d: "1" }, annotations: { mine: "1" } } }));
     const here = await eventually(
-      () => api.get(`${resources}/labelled`),
+      () => api.get(`${RESOURCES}/labelled`),
       ({ metadata }) => metadata.labels.a === "3",
     );
     expect(here.metadata.labels).toEqual({ a: "3", d: "1" });
@@ -273,7 +273,7 @@ describe("kubectl", () => {
     await carried("labelled", an("labelled", { running: false }));
     await editHere("labelled", () => ({ metadata: { labels: { e: "1" } } }));
     const told = await eventually(
-      () => api.get(`${resources}/labelled`),
+      () => api.get(`${RESOURCES}/labelled`),
       ({ metadata }) => metadata.labels?.e === "1",
     );
     expect(told.metadata.annotations).toEqual({ [PROJECT]: "shop" });
@@ -293,7 +293,7 @@ describe("kubectl", () => {
     await editHere("placed", ({ spec: { resources } }) => ({ spec: { resources: { ...resources, cpu: "200m" } } }));
     const edited = (name: string) =>
       eventually(
-        () => api.get(`${resources}/${name}`),
+        () => api.get(`${RESOURCES}/${name}`),
         (object) => object.spec.resources.cpu === "200m",
       );
     expect((await edited("unplaced")).spec.placement).toBeUndefined();
@@ -306,15 +306,15 @@ describe("kubectl", () => {
     const { api } = cluster();
     const { configs } = claw("tenant-a");
     await claw("default").configs.create({ ...aTemplate("common", { description: "shared" }), metadata: { name: "common" } });
-    await api.create(templates, aTemplate("common", { description: "own" }));
+    await api.create(TEMPLATES, aTemplate("common", { description: "own" }));
     await eventually(
-      () => api.get(`${templates}/common`),
+      () => api.get(`${TEMPLATES}/common`),
       ({ status }) => status?.carried !== undefined,
     );
     expect((await configs.get("common")).spec.description).toBe("own");
     await configs.delete("common");
     await eventually(
-      () => api.get(`${templates}/common`),
+      () => api.get(`${TEMPLATES}/common`),
       (object) => object === undefined,
     );
     expect((await configs.get("common")).spec.description).toBe("shared");
@@ -325,24 +325,24 @@ describe("kubectl", () => {
     const others = ["example.com/backup"];
     const held = await carried("guarded", an("guarded", { running: false }, { finalizers: others }));
     expect(held.metadata.finalizers).toEqual([...others, "clusterclaw.io/control-plane"]);
-    await api.delete(`${resources}/guarded`);
+    await api.delete(`${RESOURCES}/guarded`);
     const left = await eventually(
-      () => api.get(`${resources}/guarded`),
+      () => api.get(`${RESOURCES}/guarded`),
       ({ metadata }) => !metadata.finalizers.includes("clusterclaw.io/control-plane"),
     );
     expect(left.metadata.finalizers).toEqual(others);
-    await api.merge(`${resources}/guarded`, { metadata: { finalizers: null } });
-    expect(await api.get(`${resources}/guarded`)).toBeUndefined();
+    await api.merge(`${RESOURCES}/guarded`, { metadata: { finalizers: null } });
+    expect(await api.get(`${RESOURCES}/guarded`)).toBeUndefined();
   });
 
   it("costs the database next to nothing while neither side is edited", async ({ onTestFinished }) => {
     const { api } = cluster();
     const names = Array.from({ length: 50 }, (_, index) => `idle-${index}`);
     for (const name of names) {
-      await api.create(templates, aTemplate(name));
+      await api.create(TEMPLATES, aTemplate(name));
     }
     await eventually(
-      () => api.list(templates),
+      () => api.list(TEMPLATES),
       (items) => items.filter(({ status }) => status?.carried !== undefined).length >= names.length,
     );
     const database = new Client({ connectionString: service?.databaseUrl });
@@ -367,23 +367,23 @@ describe("kubectl", () => {
   it("deletes what it made only after it is gone, and what is destroyed elsewhere goes there too", async ({ expect }) => {
     const { api } = cluster();
     const tenant = claw("tenant-a");
-    await api.create(resources, an("doomed", {}));
+    await api.create(RESOURCES, an("doomed", {}));
     await eventually(
-      () => api.get(`${resources}/doomed`),
+      () => api.get(`${RESOURCES}/doomed`),
       (object) => object.status?.phase === "Running",
     );
-    await api.delete(`${resources}/doomed`);
-    const held = await api.get(`${resources}/doomed`);
+    await api.delete(`${RESOURCES}/doomed`);
+    const held = await api.get(`${RESOURCES}/doomed`);
     expect(held?.metadata.finalizers).toEqual(["clusterclaw.io/control-plane"]);
     await eventually(
-      () => api.get(`${resources}/doomed`),
+      () => api.get(`${RESOURCES}/doomed`),
       (object) => object === undefined,
     );
     await expect(tenant.instances.get("doomed")).rejects.toMatchObject({ code: "instance.not_found" });
 
     await tenant.instances.delete("shown");
     await eventually(
-      () => api.get(`${resources}/shown`),
+      () => api.get(`${RESOURCES}/shown`),
       (object) => object === undefined,
     );
   });

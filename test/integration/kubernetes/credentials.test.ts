@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { until } from "../../support/agent/harness.ts";
-import { nodeImage } from "../../support/kubernetes/images.ts";
+import { NODE_IMAGE } from "../../support/kubernetes/images.ts";
 import { mayListNodes } from "../../support/kubernetes/in-force.ts";
 import { type TestCluster, useCluster } from "../../support/kubernetes/use-cluster.ts";
 
@@ -132,7 +132,7 @@ describe("the control plane in a pod", () => {
         containers: [
           {
             name: "plane",
-            image: nodeImage,
+            image: NODE_IMAGE,
             args: ["--input-type=module", "--eval", program],
             env,
             volumeMounts: [{ name: "project", mountPath: "/project", readOnly: true }],

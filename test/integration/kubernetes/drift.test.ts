@@ -7,10 +7,10 @@ import { eventually } from "../../support/service.ts";
 
 const { cluster } = useCluster();
 const { aFleet } = useFleets();
-const network = "networking.k8s.io/v1";
-const rbac = "rbac.authorization.k8s.io/v1";
+const NETWORK = "networking.k8s.io/v1";
+const RBAC = "rbac.authorization.k8s.io/v1";
 const project = { metadata: { labels: { "clusterclaw.io/project": "stolen" } } };
-const ofProject = "metadata.labels.clusterclaw.io/project";
+const OF_PROJECT = "metadata.labels.clusterclaw.io/project";
 
 interface Edit {
   readonly kind: string;
@@ -35,8 +35,8 @@ const edits: readonly Edit[] = [
     path: "spec.selector.clusterclaw.io/instance-uid",
   },
   { kind: "Secret", plural: "secrets", name: "web-boot", patch: { data: { "boot.json": "e30=" } }, path: "data" },
-  { kind: "PersistentVolumeClaim", plural: "persistentvolumeclaims", name: /^web-data-/, patch: project, path: ofProject },
-  { kind: "PersistentVolumeClaim", plural: "persistentvolumeclaims", name: /^web-config-/, patch: project, path: ofProject },
+  { kind: "PersistentVolumeClaim", plural: "persistentvolumeclaims", name: /^web-data-/, patch: project, path: OF_PROJECT },
+  { kind: "PersistentVolumeClaim", plural: "persistentvolumeclaims", name: /^web-config-/, patch: project, path: OF_PROJECT },
   {
     kind: "PodDisruptionBudget",
     plural: "poddisruptionbudgets",
@@ -48,7 +48,7 @@ const edits: readonly Edit[] = [
   {
     kind: "NetworkPolicy",
     plural: "networkpolicies",
-    group: network,
+    group: NETWORK,
     name: "web",
     patch: { spec: { ingress: [{}] } },
     path: "spec.ingress",
@@ -56,7 +56,7 @@ const edits: readonly Edit[] = [
   {
     kind: "NetworkPolicy",
     plural: "networkpolicies",
-    group: network,
+    group: NETWORK,
     name: "deny-all",
     patch: { spec: { policyTypes: ["Ingress"] } },
     path: "spec.policyTypes",
@@ -64,7 +64,7 @@ const edits: readonly Edit[] = [
   {
     kind: "Ingress",
     plural: "ingresses",
-    group: network,
+    group: NETWORK,
     name: "web",
     patch: { spec: { ingressClassName: "other" } },
     path: "spec.ingressClassName",
@@ -98,12 +98,12 @@ const edits: readonly Edit[] = [
     patch: { spec: { limits: [{ type: "Container", default: { cpu: "9" } }] } },
     path: "spec.limits",
   },
-  { kind: "Role", plural: "roles", group: rbac, name: "tenant-viewer", patch: { rules: [] }, path: "rules" },
+  { kind: "Role", plural: "roles", group: RBAC, name: "tenant-viewer", patch: { rules: [] }, path: "rules" },
   // Whoever takes something away is not remembered by the server.
   {
     kind: "RoleBinding",
     plural: "rolebindings",
-    group: rbac,
+    group: RBAC,
     name: "tenant-viewers",
     patch: { subjects: [] },
     path: "subjects",

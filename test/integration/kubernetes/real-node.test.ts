@@ -8,16 +8,16 @@ import { until } from "../../support/agent/harness.ts";
 import { whyNoCluster } from "../../support/kubernetes/binaries.ts";
 import { startCluster } from "../../support/kubernetes/cluster.ts";
 import { claimHost } from "../../support/kubernetes/host-changes.ts";
-import { nodeImage } from "../../support/kubernetes/images.ts";
+import { NODE_IMAGE } from "../../support/kubernetes/images.ts";
 
-const pods = "/api/v1/namespaces/default/pods";
+const PODS = "/api/v1/namespaces/default/pods";
 const pod = {
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name: "web" },
   spec: {
     nodeSelector: { type: "real" },
-    containers: [{ name: "web", image: nodeImage, readinessProbe: { httpGet: { path: "/ready", port: 8080 }, periodSeconds: 1 } }],
+    containers: [{ name: "web", image: NODE_IMAGE, readinessProbe: { httpGet: { path: "/ready", port: 8080 }, periodSeconds: 1 } }],
   },
 };
 
@@ -58,11 +58,11 @@ describe("a real node", () => {
     const { api, kubeconfig, kubeconfigPath, stop } = await startCluster({ nodes: 0, real: true });
     const address = /10\.99\.\d+\.1/.exec(kubeconfig)?.[0] ?? "";
     try {
-      await api.create(pods, pod);
-      await until(async () => (await api.get(`${pods}/web`)).status.containerStatuses?.[0].ready === true, "the pod is ready", 120_000);
-      const { status } = await api.get(`${pods}/web`);
+      await api.create(PODS, pod);
+      await until(async () => (await api.get(`${PODS}/web`)).status.containerStatuses?.[0].ready === true, "the pod is ready", 120_000);
+      const { status } = await api.get(`${PODS}/web`);
       expect(await (await fetch(`http://${status.podIP}:8080/`)).json()).toEqual({ host: "web", ready: true });
-      expect(await api.get(`${pods}/web/log`)).toMatch(/^listening\nGET/);
+      expect(await api.get(`${PODS}/web/log`)).toMatch(/^listening\nGET/);
       expect(traces(address)).toEqual(expect.arrayContaining([address, "memory"]));
     } finally {
       await stop();

@@ -6,12 +6,12 @@ import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
 import { findNatsServer, startNatsServer } from "../../support/nats-server.ts";
 
 const url = process.env["CLAW_TEST_NATS_URL"];
-const reason = "no NATS: neither CLAW_TEST_NATS_URL nor a nats-server program";
+const REASON = "no NATS: neither CLAW_TEST_NATS_URL nor a nats-server program";
 
 /** A bus with a stream of its own, and a way to read what is in it. */
 async function aBus(test: TestContext, server = url) {
   if (server === undefined) {
-    return test.skip(reason);
+    return test.skip(REASON);
   }
   const stream = `TEST_${randomUUID().slice(0, 8)}`;
   const subject = `${stream}.v1`;

@@ -15,13 +15,13 @@ import { aRegistry } from "../../support/npm-registry.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 /** A program of OpenClaw's name that answers its probes, or ends at once. */
-const serves = `import { createServer } from "node:http";
+const SERVES = `import { createServer } from "node:http";
 const answers = { "/startupz": { status: "started" }, "/readyz": { ready: true }, "/healthz": { status: "live" } };
 if (process.argv[2] !== "gateway") process.exit(1);
 createServer((req, res) => res.end(JSON.stringify(answers[req.url] ?? {}))).listen(Number(process.argv[4]), "127.0.0.1");
 process.on("SIGTERM", () => process.exit(0));
 `;
-const ends = 'if (process.argv[2] === "gateway") console.error("no model today");\nprocess.exit(1);\n';
+const ENDS = 'if (process.argv[2] === "gateway") console.error("no model today");\nprocess.exit(1);\n';
 const openClaw = (version: string, program: string) => ({
   name: "openclaw",
   version,
@@ -58,7 +58,7 @@ async function told(service: TestService, name: string): Promise<string> {
 describe("a failure that comes after the write was accepted", () => {
   it("of the claw's software is a condition that says what to do, and goes with its cause", { timeout: 300_000 }, async ({ expect }) => {
     // A worker takes npm's settings from the environment that the service starts in.
-    const registry = await aRegistry(openClaw("2.0.0", serves), openClaw("2.0.1", ends), { name: "openclaw", version: "0.0.1" });
+    const registry = await aRegistry(openClaw("2.0.0", SERVES), openClaw("2.0.1", ENDS), { name: "openclaw", version: "0.0.1" });
     process.env["npm_config_fetch_timeout"] = "1000";
     process.env["npm_config_fetch_retries"] = "0";
     onTestFinished(() => {
@@ -184,7 +184,7 @@ describe("a deletion with its data ends, and takes them,", () => {
     (await readdir(join(dataDir, "tenants", "acme", metadata.uid)).catch((): string[] => [])).includes("data");
 
   it("of an instance whose software there is not, or can't be had", { timeout: 120_000 }, async ({ expect }) => {
-    const registry = await aRegistry(openClaw("2.0.0", serves));
+    const registry = await aRegistry(openClaw("2.0.0", SERVES));
     const { service, claw } = await aService();
     const create = (name: string, version: string) => claw.instances.create(anInstance(name, { type: "OpenClaw", version }));
     await create("typo", "9.9.9");
@@ -233,7 +233,7 @@ describe("a deletion with its data ends, and takes them,", () => {
   });
 
   it("that was asked for without them first", { timeout: 120_000 }, async ({ expect }) => {
-    const registry = await aRegistry(openClaw("2.0.0", serves));
+    const registry = await aRegistry(openClaw("2.0.0", SERVES));
     process.env["npm_config_fetch_timeout"] = "5000";
     process.env["npm_config_fetch_retries"] = "0";
     onTestFinished(() => {

@@ -6,7 +6,7 @@ import { NotFoundError } from "../../../sdk/client/index.ts";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
 import { processesIn } from "../../support/agent/harness.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
-import { hasCli, noCli } from "../../support/engine/pulumi-cli.ts";
+import { hasCli, NO_CLI } from "../../support/engine/pulumi-cli.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 /** An operation of the CLI is four processes and a provider. */
@@ -23,7 +23,7 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
       await service.claw().tenants.create(aTenant("acme"));
     }
   });
-  beforeEach(({ skip }) => skip(!isThere, noCli));
+  beforeEach(({ skip }) => skip(!isThere, NO_CLI));
   afterAll(() => service?.stop());
 
   const until = <T>(ask: () => Promise<T>, passes: (answer: T) => boolean) => eventually(ask, passes, patienceMs);

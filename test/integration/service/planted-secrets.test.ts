@@ -12,13 +12,13 @@ import { eventually, startTestService, type TestService } from "../../support/se
 const MARK = "hunter2";
 
 /** A program of OpenClaw's name that serves; or one that says all that it was given, on its way out. */
-const serves = `import { createServer } from "node:http";
+const SERVES = `import { createServer } from "node:http";
 const answers = { "/startupz": { status: "started" }, "/readyz": { ready: true }, "/healthz": { status: "live" } };
 if (process.argv[2] !== "gateway") process.exit(1);
 createServer((req, res) => res.end(JSON.stringify(answers[req.url] ?? {}))).listen(Number(process.argv[4]), "127.0.0.1");
 process.on("SIGTERM", () => process.exit(0));
 `;
-const tells = `if (process.argv[2] !== "gateway") process.exit(1);
+const TELLS = `if (process.argv[2] !== "gateway") process.exit(1);
 const given = Object.entries(process.env).filter(([name]) => name.startsWith("CLAW_SECRET"));
 console.error("can't go on with " + given.map((one) => one.join(" is ")).join(", ") + " " + "so ".repeat(128));
 process.exit(1);
@@ -81,7 +81,7 @@ async function aWatchedService(
 
 describe("secrets planted anywhere", () => {
   it("are in no answer, stack, checkpoint, event, log line or row that was ever written", { timeout: 300_000 }, async (test) => {
-    await aRegistry(openClaw("2.0.0", serves), openClaw("2.0.1", tells));
+    await aRegistry(openClaw("2.0.0", SERVES), openClaw("2.0.1", TELLS));
     const { service, claw, told, rows } = await aWatchedService(test);
     await service.claw().tenants.create(aTenant("acme"));
     const sample = fc.sample(fc.tuple(place, place, place, fc.constantFrom(...KEYS)), { numRuns: 3, seed: 11 });

@@ -1,12 +1,17 @@
 import type { ClawInstanceInput, ConfigTemplateInput, TenantInput } from "../../../sdk/contract/index.ts";
 import { ClawInstanceInputSchema, ConfigTemplateInputSchema, TenantInputSchema } from "../../../sdk/contract/index.ts";
 
-const apiVersion = "clusterclaw.io/v1";
+const API_VERSION = "clusterclaw.io/v1";
 
 /** A small instance. */
 export function anInstance(name: string, spec: { type: string; [key: string]: unknown }, metadata: object = {}): ClawInstanceInput {
   const small = { resources: { cpu: "100m", memory: "64Mi" }, storage: { size: "1Gi" } };
-  return ClawInstanceInputSchema.parse({ apiVersion, kind: "ClawInstance", metadata: { name, ...metadata }, spec: { ...small, ...spec } });
+  return ClawInstanceInputSchema.parse({
+    apiVersion: API_VERSION,
+    kind: "ClawInstance",
+    metadata: { name, ...metadata },
+    spec: { ...small, ...spec },
+  });
 }
 
 /** An instance of the fast claw. */
@@ -15,12 +20,12 @@ export function anEcho(name: string, spec: object = {}, metadata: object = {}): 
 }
 
 export function aTenant(name: string, spec: object = {}): TenantInput {
-  return TenantInputSchema.parse({ apiVersion, kind: "Tenant", metadata: { name }, spec });
+  return TenantInputSchema.parse({ apiVersion: API_VERSION, kind: "Tenant", metadata: { name }, spec });
 }
 
 export function aTemplate(name: string, spec: object = {}): ConfigTemplateInput {
   return ConfigTemplateInputSchema.parse({
-    apiVersion,
+    apiVersion: API_VERSION,
     kind: "ConfigTemplate",
     metadata: { name },
     spec: { adapter: "EchoAdapter", ...spec },

@@ -24,14 +24,14 @@ import { mapStateValues, revealSecrets } from "../../../adapters/engine/secrets/
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import { createEngineDatabase, type EngineDatabase } from "./database.ts";
 import { normaliseCheckpoint, normaliseEvents } from "./normalise.ts";
-import { hasCli, isOnPath, noCli } from "./pulumi-cli.ts";
+import { hasCli, isOnPath, NO_CLI } from "./pulumi-cli.ts";
 import { TestProvider } from "./test-provider.ts";
 import { MemoryWorld } from "./test-world.ts";
 
 export type Program = () => unknown;
-const projectName = "conf";
-const passphrase = "conformance";
-const tenant = "ten_conformance";
+const PROJECT_NAME = "conf";
+const PASSPHRASE = "conformance";
+const TENANT = "ten_conformance";
 
 export interface Outcome {
   readonly ok: boolean;
@@ -71,8 +71,8 @@ export class ConformanceStack {
     const engine = await backend.engine(world);
     const holder: { stack?: ConformanceStack } = {};
     const stack = await LocalWorkspace.createStack(
-      { stackName: name, projectName, program: async () => holder.stack?.runProgram() },
-      { pulumiCommand: engine.command, envVars: { ...engine.env, PULUMI_CONFIG_PASSPHRASE: passphrase } },
+      { stackName: name, projectName: PROJECT_NAME, program: async () => holder.stack?.runProgram() },
+      { pulumiCommand: engine.command, envVars: { ...engine.env, PULUMI_CONFIG_PASSPHRASE: PASSPHRASE } },
     );
     holder.stack = new ConformanceStack(name, backend, stack, world, async () => {
       await engine.close();
@@ -243,7 +243,7 @@ async function embeddedBackend(others: Providers): Promise<Backend> {
   return {
     async engine(world) {
       const providers = new WarmProviderHost({ inProcess: providersOf(world, others) });
-      const store = new PostgresStackStore(database.pool, tenant);
+      const store = new PostgresStackStore(database.pool, TENANT);
       // Deriving a key from a passphrase takes longer than most cases, and a stack of its own has a salt of its own.
       const keyWrapper = new LocalKeyWrapper(new Uint8Array(32));
       const command = new EmbeddedCommand({ store, providers, holder: `test-${randomUUID()}`, keyWrapper });
@@ -251,8 +251,8 @@ async function embeddedBackend(others: Providers): Promise<Backend> {
     },
     deployment: async (stack) => (await stack.exportStack()).deployment,
     async interrupt(stack, operations) {
-      const store = new PostgresStackStore(database.pool, tenant);
-      const lease = await store.acquireLease({ project: projectName, stack: stack.name }, "interrupted", 30);
+      const store = new PostgresStackStore(database.pool, TENANT);
+      const lease = await store.acquireLease({ project: PROJECT_NAME, stack: stack.name }, "interrupted", 30);
       await store.commit(
         lease,
         operations.map((operation) => ({ kind: "begin", operationId: randomUUID(), operation })),
@@ -272,7 +272,7 @@ interface StateFile {
 async function cliBackend(others: Providers): Promise<Backend> {
   const folder = mkdtempSync(join(tmpdir(), "claw-conformance-"));
   mkdirSync(join(folder, "state"));
-  const stateFile = (stack: Stack) => join(folder, "state", ".pulumi", "stacks", projectName, `${stack.name}.json`);
+  const stateFile = (stack: Stack) => join(folder, "state", ".pulumi", "stacks", PROJECT_NAME, `${stack.name}.json`);
   const cli = await PulumiCommand.get();
   let allCommands = false;
   return {
@@ -327,7 +327,7 @@ async function cliBackend(others: Providers): Promise<Backend> {
       if (typeof salt !== "string") {
         return latest;
       }
-      const secrets = await openPassphrase(passphrase, salt);
+      const secrets = await openPassphrase(PASSPHRASE, salt);
       const reveal = (state: ResourceState) => mapStateValues(state, (value) => revealSecrets(value, secrets));
       return {
         ...latest,
@@ -408,7 +408,7 @@ export function conformanceSuite(
       return;
     }
     it(`${name} (as the real CLI does)`, { timeout: 300_000 }, async ({ expect, skip }) => {
-      skip(!hasCli, noCli);
+      skip(!hasCli, NO_CLI);
       skip(options.cliNeeds !== undefined && !isOnPath(options.cliNeeds), `not on PATH beside pulumi: ${options.cliNeeds}`);
       const reference = await runOn("cli", stackName, expect, body);
       if (record && !options.recordsDiffer) {

@@ -36,7 +36,7 @@ export interface Graph {
   readonly provider: { readonly region: number; readonly replaceKey: number };
 }
 
-const nodesMax = 6;
+const NODES_MAX = 6;
 const rarely = { nil: undefined, freq: 3 };
 const bit = fc.nat(1);
 /** Options that keep what the program no longer wants. */
@@ -61,7 +61,7 @@ const anyNode = (index: number, options: fc.Arbitrary<Node["options"]>): fc.Arbi
     replaceKey: bit,
     dbrKey: bit,
     uses: fc
-      .array(fc.record({ index: fc.nat(nodesMax), how: fc.constantFrom(...uses) }), { maxLength: 2 })
+      .array(fc.record({ index: fc.nat(NODES_MAX), how: fc.constantFrom(...uses) }), { maxLength: 2 })
       .map((all) => (index === 0 ? [] : all.map((use) => ({ ...use, index: use.index % index })))),
     inGroup: fc.boolean(),
     ownProvider: fc.boolean(),
@@ -75,7 +75,7 @@ export function anyGraph({ mayKeep }: { mayKeep: boolean }): fc.Arbitrary<Graph>
     .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Node["options"]);
   return fc.record({
     nodes: fc
-      .tuple(...Array.from({ length: nodesMax }, (_, index) => fc.option(anyNode(index, options), rarely)))
+      .tuple(...Array.from({ length: NODES_MAX }, (_, index) => fc.option(anyNode(index, options), rarely)))
       .map((nodes) => nodes.filter((node) => node !== undefined)),
     groupRenamed: fc.boolean(),
     provider: fc.record({ region: bit, replaceKey: fc.constantFrom(0, 0, 0, 1) }),

@@ -14,9 +14,9 @@ const sysctls = [
 ];
 const savedDir = join(tmpdir(), "claw-test-sysctls");
 const sysctlFile = (name: string) => `/proc/sys/${name.replaceAll(".", "/")}`;
-const cgroups = "/sys/fs/cgroup";
+const CGROUPS = "/sys/fs/cgroup";
 /** How long processes of a cgroup may take to be gone, of all hierarchies together. */
-const cgroupMs = 20_000;
+const CGROUP_MS = 20_000;
 
 export interface HostChanges {
   /** An address of this machine that is this cluster's alone, and the number in it. */
@@ -42,11 +42,11 @@ export function claimHost(): HostChanges {
   }
   writeFileSync(holder, "");
   for (const controller of controllers()) {
-    const dir = join(cgroups, controller, cgroup);
+    const dir = join(CGROUPS, controller, cgroup);
     mkdirSync(dir, { recursive: true });
     if (controller === "cpuset") {
       for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-        writeFileSync(join(dir, file), readFileSync(join(cgroups, controller, file)));
+        writeFileSync(join(dir, file), readFileSync(join(CGROUPS, controller, file)));
       }
     }
   }
@@ -71,10 +71,10 @@ const addressOf = (number: number) => `10.99.${number}.1`;
 
 /** The address goes last: whoever gets it finds nothing of ours. */
 function takeBack(number: number): void {
-  const deadline = Date.now() + cgroupMs;
+  const deadline = Date.now() + CGROUP_MS;
   // The kubelet makes it in the unified hierarchy too, where there is one.
   for (const controller of [...controllers(), "unified"]) {
-    removeCgroup(join(cgroups, controller, nameOf(number)), deadline);
+    removeCgroup(join(CGROUPS, controller, nameOf(number)), deadline);
   }
   ip("link", "del", nameOf(number));
   ip("addr", "del", `${addressOf(number)}/32`, "dev", "lo");
@@ -129,7 +129,7 @@ function restoreSysctls(): void {
 }
 
 function controllers(): string[] {
-  const present = namesIn(cgroups);
+  const present = namesIn(CGROUPS);
   return ["blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "memory", "pids", "systemd"].filter((name) => present.includes(name));
 }
 

@@ -4,10 +4,10 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 
 /** What pods of a real node can run, as no registry is reachable: the pause image, and Node.js with a small server and a shell. */
-export const nodeImage = "docker.io/local/node:1";
-export const pauseImage = "docker.io/local/pause:3.10";
+export const NODE_IMAGE = "docker.io/local/node:1";
+export const PAUSE_IMAGE = "docker.io/local/pause:3.10";
 
-const server = `
+const SERVER = `
 const http = require("node:http");
 let ready = false;
 setTimeout(() => { ready = true; }, Number(process.env.READY_MS ?? 0));
@@ -31,11 +31,11 @@ export function writeImages(dir: string): string[] {
   for (const folder of ["app", "data", "etc", "tmp"]) {
     mkdirSync(join(node, folder), { recursive: true });
   }
-  writeFileSync(join(node, "app/server.js"), server);
+  writeFileSync(join(node, "app/server.js"), SERVER);
   writeFileSync(join(node, "etc/passwd"), "app:x:1000:1000::/app:/bin/sh\n");
   return [
-    writeImage(dir, pause, pauseImage, { Entrypoint: ["/pause", "infinity"] }),
-    writeImage(dir, node, nodeImage, { Entrypoint: ["/usr/bin/node"], Cmd: ["/app/server.js"], WorkingDir: "/app" }),
+    writeImage(dir, pause, PAUSE_IMAGE, { Entrypoint: ["/pause", "infinity"] }),
+    writeImage(dir, node, NODE_IMAGE, { Entrypoint: ["/usr/bin/node"], Cmd: ["/app/server.js"], WorkingDir: "/app" }),
   ];
 }
 

@@ -6,9 +6,9 @@ import { onTestFinished } from "vitest";
 import { until } from "../agent/harness.ts";
 import type { TestCluster } from "./use-cluster.ts";
 
-const group = "metrics.k8s.io";
-const services = "/apis/apiregistration.k8s.io/v1/apiservices";
-const name = `v1beta1.${group}`;
+const GROUP = "metrics.k8s.io";
+const SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices";
+const name = `v1beta1.${GROUP}`;
 
 export interface PodMetrics {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
@@ -33,7 +33,7 @@ export async function serveMetrics({ api, kubeconfigPath }: TestCluster, pods: (
       const answer = pathname.endsWith("/pods")
         ? {
             kind: "PodMetricsList",
-            apiVersion: `${group}/v1beta1`,
+            apiVersion: `${GROUP}/v1beta1`,
             metadata: {},
             items: pods(searchParams.get("labelSelector") ?? "").map((item) => ({
               ...item,
@@ -41,7 +41,7 @@ export async function serveMetrics({ api, kubeconfigPath }: TestCluster, pods: (
               window: "15s",
             })),
           }
-        : { kind: "APIResourceList", apiVersion: "v1", groupVersion: `${group}/v1beta1`, resources };
+        : { kind: "APIResourceList", apiVersion: "v1", groupVersion: `${GROUP}/v1beta1`, resources };
       response.end(JSON.stringify(answer));
     },
   );
@@ -49,7 +49,7 @@ export async function serveMetrics({ api, kubeconfigPath }: TestCluster, pods: (
   const { port } = server.address() as AddressInfo;
   const service = "/api/v1/namespaces/kube-system/services";
   onTestFinished(async () => {
-    await api.delete(`${services}/${name}`);
+    await api.delete(`${SERVICES}/${name}`);
     await api.delete(`${service}/metrics`);
     server.close();
     server.closeAllConnections();
@@ -60,12 +60,12 @@ export async function serveMetrics({ api, kubeconfigPath }: TestCluster, pods: (
     metadata: { name: "metrics" },
     spec: { type: "ExternalName", externalName: "127.0.0.1", ports: [{ port, protocol: "TCP" }] },
   });
-  await api.create(services, {
+  await api.create(SERVICES, {
     apiVersion: "apiregistration.k8s.io/v1",
     kind: "APIService",
     metadata: { name },
     spec: {
-      group,
+      group: GROUP,
       version: "v1beta1",
       groupPriorityMinimum: 100,
       versionPriority: 100,
@@ -73,6 +73,6 @@ export async function serveMetrics({ api, kubeconfigPath }: TestCluster, pods: (
       service: { name: "metrics", namespace: "kube-system", port },
     },
   });
-  await until(async () => (await api.send("GET", `/apis/${group}/v1beta1/pods`)).status === 200, "metrics are served");
+  await until(async () => (await api.send("GET", `/apis/${GROUP}/v1beta1/pods`)).status === 200, "metrics are served");
   return server;
 }

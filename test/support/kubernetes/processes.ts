@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-const stopMs = 10_000;
-const againMs = 1_000;
+const STOP_MS = 10_000;
+const AGAIN_MS = 1_000;
 
 interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export class Processes {
     this.#running.push({ name, command, options, child });
     if (options.isKept) {
       child.once("exit", async () => {
-        await delay(againMs);
+        await delay(AGAIN_MS);
         if (!this.#stopping) {
           await this.restart(name);
         }
@@ -86,7 +86,7 @@ export class Processes {
     this.#stopping = true;
     for (const { child, options } of this.#running.splice(0).reverse()) {
       child.kill(options.stopSignal ?? "SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), stopMs);
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
       await hasEnded(child);
       clearTimeout(timer);
     }

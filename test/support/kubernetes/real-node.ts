@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ApiClient } from "./api-client.ts";
 import type { Binaries } from "./binaries.ts";
 import { type HostChanges, nameOf } from "./host-changes.ts";
-import { pauseImage, writeImages } from "./images.ts";
+import { PAUSE_IMAGE, writeImages } from "./images.ts";
 import type { Processes } from "./processes.ts";
 
 /**
@@ -65,7 +65,7 @@ disabled_plugins = ['io.containerd.nri.v1.nri']
 [grpc]
   address = '${dir}/containerd.sock'
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
-  sandbox = '${pauseImage}'
+  sandbox = '${PAUSE_IMAGE}'
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   disable_apparmor = true

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, onTestFinished } from "vitest";
 import { until } from "../agent/harness.ts";
 import { ApiClient } from "./api-client.ts";
 import { whyNoCluster } from "./binaries.ts";
-import { brokerVariable, realPath } from "./shared-cluster.ts";
+import { BROKER_VARIABLE, REAL_PATH } from "./shared-cluster.ts";
 
 export interface TestCluster {
   readonly kubeconfig: string;
@@ -26,7 +26,7 @@ export function useCluster({ real = false } = {}): {
   let cluster: TestCluster | undefined;
   beforeAll(async () => {
     if (!reason) {
-      cluster = openCluster(existing ?? (await askForCluster(real ? realPath : "/")));
+      cluster = openCluster(existing ?? (await askForCluster(real ? REAL_PATH : "/")));
     }
   }, 300_000);
   beforeEach(({ skip }) => skip(reason !== undefined, reason));
@@ -64,9 +64,9 @@ function openCluster(kubeconfigPath: string): TestCluster {
 }
 
 async function askForCluster(path: string): Promise<string> {
-  const broker = process.env[brokerVariable];
+  const broker = process.env[BROKER_VARIABLE];
   if (!broker) {
-    throw new Error(`${brokerVariable} is not set: test/support/services.ts sets it for integration and end-to-end tests`);
+    throw new Error(`${BROKER_VARIABLE} is not set: test/support/services.ts sets it for integration and end-to-end tests`);
   }
   const response = await fetch(broker + path);
   const text = await response.text();

@@ -4,8 +4,8 @@ import { conformanceSuite } from "../../../support/engine/conformance.ts";
 import { Component, Provider, Thing } from "../../../support/engine/test-resources.ts";
 
 const conformance = conformanceSuite();
-const sig = "4dabf18193072939515e22adb298388d";
-const secretSig = "1b47061264138c4ac30d75fd1eb44270";
+const SIG = "4dabf18193072939515e22adb298388d";
+const SECRET_SIG = "1b47061264138c4ac30d75fd1eb44270";
 
 describe("a secret", () => {
   conformance("anywhere in the inputs stays secret in state and events", async ({ stack, world, engine, expect }) => {
@@ -22,9 +22,9 @@ describe("a secret", () => {
       expect(JSON.stringify(up.events)).not.toContain("hush");
     }
     expect(await stack.resource("a")).toMatchObject({
-      inputs: { top: { [sig]: secretSig, plaintext: '"hush-1"' }, list: [1, { plaintext: '{"x":"hush-3"}' }] },
+      inputs: { top: { [SIG]: SECRET_SIG, plaintext: '"hush-1"' }, list: [1, { plaintext: '{"x":"hush-3"}' }] },
     });
-    expect(world.get("a-1")?.inputs["map"]).toEqual({ deep: { [sig]: secretSig, value: "hush-2" } });
+    expect(world.get("a-1")?.inputs["map"]).toEqual({ deep: { [SIG]: SECRET_SIG, value: "hush-2" } });
     expect((await stack.up()).changes).toEqual({ same: 2 });
   });
 
@@ -48,7 +48,7 @@ describe("a secret", () => {
 
   conformance("is made of an output that the program names", async ({ stack, expect }) => {
     await stack.up(() => void new Thing("a", { x: 1 }, { additionalSecretOutputs: ["revision"] }));
-    expect((await stack.resource("a"))?.outputs?.["revision"]).toEqual({ [sig]: secretSig, plaintext: "1" });
+    expect((await stack.resource("a"))?.outputs?.["revision"]).toEqual({ [SIG]: SECRET_SIG, plaintext: "1" });
     expect((await stack.up()).changes).toEqual({ same: 2 });
   });
 

@@ -4,7 +4,7 @@ import { Group, stepsOf, Thing } from "../../../support/engine/inline-stack.ts";
 import { useStacks } from "../../../support/engine/stacks.ts";
 
 const { aStack } = useStacks();
-const secretSig = "1b47061264138c4ac30d75fd1eb44270";
+const SECRET_SIG = "1b47061264138c4ac30d75fd1eb44270";
 
 describe("resource options", () => {
   it("ignores changes of the named paths", async ({ expect }) => {
@@ -73,8 +73,8 @@ describe("resource options", () => {
       return { value: thing.value };
     });
     const { outputs } = await stack.resource("thing");
-    expect(JSON.stringify(outputs?.["value"])).toContain(secretSig);
-    expect(JSON.stringify(outputs?.["token"])).toContain(secretSig);
+    expect(JSON.stringify(outputs?.["value"])).toContain(SECRET_SIG);
+    expect(JSON.stringify(outputs?.["token"])).toContain(SECRET_SIG);
     expect((await stack.stack.outputs())["value"]).toEqual({ value: "open", secret: true });
   });
 
@@ -84,7 +84,7 @@ describe("resource options", () => {
     expect(stack.world.get("thing-1")?.inputs).toEqual({ token: "hush", nested: { deep: "x" } });
     const { inputs, outputs } = await stack.resource("thing");
     for (const map of [inputs, outputs]) {
-      expect(JSON.stringify(map).split(secretSig).length).toBe(3);
+      expect(JSON.stringify(map).split(SECRET_SIG).length).toBe(3);
     }
   });
 

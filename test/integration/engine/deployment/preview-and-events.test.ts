@@ -4,7 +4,7 @@ import { diagnosticsOf, Group, stepsOf, Testing, Thing } from "../../../support/
 import { useStacks } from "../../../support/engine/stacks.ts";
 
 const { aStack, store } = useStacks();
-const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const secret = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", ciphertext: "[secret]" };
 
 describe("preview", () => {
@@ -24,7 +24,7 @@ describe("preview", () => {
       new Thing("second", { above: first.id, known: first.value });
     });
     const second = preview.events.find((event) => event.resourcePreEvent?.metadata.urn.endsWith("::second"));
-    expect(second?.resourcePreEvent?.metadata.new?.inputs).toEqual({ above: unknown, known: "v" });
+    expect(second?.resourcePreEvent?.metadata.new?.inputs).toEqual({ above: UNKNOWN, known: "v" });
   });
 
   it("takes the inputs for the outputs of a provider that can't preview", async ({ expect }) => {

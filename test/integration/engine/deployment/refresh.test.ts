@@ -3,7 +3,7 @@ import { diagnosticsOf, Group, stepsOf, Thing } from "../../../support/engine/in
 import { useStacks } from "../../../support/engine/stacks.ts";
 
 const { aStack } = useStacks();
-const type = "testing:index:Thing";
+const TYPE = "testing:index:Thing";
 
 describe("refresh", () => {
   it("tells what changed outside, and takes it over", async ({ expect }) => {
@@ -14,7 +14,7 @@ describe("refresh", () => {
       new Thing("gone", { value: "v" });
     };
     await stack.up(program);
-    stack.world.set("changed-1", { type, inputs: { value: "w" }, outputs: { value: "w" } });
+    stack.world.set("changed-1", { type: TYPE, inputs: { value: "w" }, outputs: { value: "w" } });
     stack.world.delete("gone-1");
     const preview = await stack.stack.previewRefresh();
     expect(preview.changeSummary).toEqual({ same: 2, update: 1, delete: 1 });
@@ -31,7 +31,7 @@ describe("refresh", () => {
   it("shows the change as it happened, not as it would be undone", async ({ expect }) => {
     const stack = await aStack();
     await stack.up(async () => void new Thing("thing", { value: "v" }));
-    stack.world.set("thing-1", { type, inputs: { value: "v", extra: "new" }, outputs: { value: "v", extra: "new" } });
+    stack.world.set("thing-1", { type: TYPE, inputs: { value: "v", extra: "new" }, outputs: { value: "v", extra: "new" } });
     const refresh = await stack.refresh();
     const event = refresh.events.find((candidate) => candidate.resOutputsEvent?.metadata.op === "update");
     expect(event?.resOutputsEvent?.metadata.detailedDiff).toEqual({ extra: { diffKind: "add", inputDiff: true } });
@@ -114,7 +114,7 @@ describe("refresh", () => {
     const stack = await aStack();
     const program = async () => void new Thing("thing", { value: "v" });
     await stack.up(program);
-    stack.world.set("thing-1", { type, inputs: { value: "w" }, outputs: { value: "w" } });
+    stack.world.set("thing-1", { type: TYPE, inputs: { value: "w" }, outputs: { value: "w" } });
     const refresh = await stack.refresh({ runProgram: true }, program);
     expect(refresh.error).toBeUndefined();
     expect((await stack.resource("thing")).inputs?.["value"]).toBe("w");

@@ -3,7 +3,7 @@ import { describe } from "vitest";
 import { until } from "../../../support/agent/harness.ts";
 import { changedBy, Kind, kubernetesSuite } from "../../../support/kubernetes/stack.ts";
 
-const definitionType = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition";
+const DEFINITION_TYPE = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition";
 
 /** A kind of its own for each case: definitions belong to the whole cluster. */
 function aDefinition(scope = "Namespaced") {
@@ -44,7 +44,7 @@ describe("custom resources", () => {
     const metadata = { name: "claw", annotations: { "pulumi.com/deletionPropagationPolicy": "background" } };
     const claw = (spec: object) =>
       program((options) => {
-        new Kind(definitionType, "definition", definition, options);
+        new Kind(DEFINITION_TYPE, "definition", definition, options);
         new Kind(type, "claw", { metadata, spec }, options);
       });
     // Before the definition is there, nothing is known of the kind.
@@ -81,7 +81,7 @@ describe("custom resources", () => {
     const { definition, type, plural } = aDefinition("Cluster");
     const metadata = { name: "claw", annotations: { "pulumi.com/deletionPropagationPolicy": "background" } };
     const claw = program((options) => {
-      new Kind(definitionType, "definition", definition, options);
+      new Kind(DEFINITION_TYPE, "definition", definition, options);
       new Kind(type, "claw", { metadata, spec: { size: 3 } }, options);
     });
     const made = await stack.up(claw);

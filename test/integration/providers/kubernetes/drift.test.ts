@@ -3,20 +3,20 @@ import { until } from "../../../support/agent/harness.ts";
 import { changedBy, Kind, kubernetesSuite } from "../../../support/kubernetes/stack.ts";
 import { aDeployment } from "../../../support/kubernetes/workloads.ts";
 
-const deployment = "kubernetes:apps/v1:Deployment";
+const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 
 describe("what others change in a cluster", () => {
   const onCluster = kubernetesSuite();
 
   onCluster("is found by a refresh, shown, and put right by the next update", async ({ stack, program, cluster, namespace, expect }) => {
     const path = `/apis/apps/v1/namespaces/${namespace}/deployments/web`;
-    const web = program((options) => new Kind(deployment, "web", aDeployment({ replicas: 2 }), options), { enablePatchForce: true });
+    const web = program((options) => new Kind(DEPLOYMENT, "web", aDeployment({ replicas: 2 }), options), { enablePatchForce: true });
     await stack.up(web);
     await cluster.api.merge(path, { spec: { replicas: 5 }, metadata: { labels: { note: "mine" } } });
 
     const refreshed = await stack.refresh();
     expect(refreshed.changes).toMatchObject({ update: 1 });
-    const seen = refreshed.events.find(({ resOutputsEvent }) => resOutputsEvent?.metadata.type === deployment)?.resOutputsEvent;
+    const seen = refreshed.events.find(({ resOutputsEvent }) => resOutputsEvent?.metadata.type === DEPLOYMENT)?.resOutputsEvent;
     expect(Object.keys(seen?.metadata.detailedDiff ?? {})).toEqual(["spec.replicas"]);
 
     expect(changedBy(await stack.up(web))).toEqual(["update web"]);
@@ -32,7 +32,7 @@ describe("what others change in a cluster", () => {
       const path = `/apis/apps/v1/namespaces/${namespace}/deployments/web`;
       const web = (replicas: number, annotations = {}) =>
         program(
-          (options) => new Kind(deployment, "web", { ...aDeployment({ replicas }), metadata: { name: "web", annotations } }, options),
+          (options) => new Kind(DEPLOYMENT, "web", { ...aDeployment({ replicas }), metadata: { name: "web", annotations } }, options),
         );
       await stack.up(web(1));
       await cluster.api.merge(path, { spec: { replicas: 5 } }, "kubectl-scale");
@@ -84,7 +84,7 @@ describe("what others change in a cluster", () => {
 
   onCluster("is left alone where the program ignores it", async ({ stack, program, cluster, namespace, expect }) => {
     const web = (replicas: number) =>
-      program((options) => new Kind(deployment, "web", aDeployment({ replicas }), { ...options, ignoreChanges: ["spec.replicas"] }));
+      program((options) => new Kind(DEPLOYMENT, "web", aDeployment({ replicas }), { ...options, ignoreChanges: ["spec.replicas"] }));
     await stack.up(web(1));
     const path = `/apis/apps/v1/namespaces/${namespace}/deployments/web`;
     await cluster.api.merge(path, { spec: { replicas: 2 } });

@@ -38,7 +38,7 @@ async function aLossyWay({ kubeconfig }: KubernetesCase["cluster"]) {
   };
 }
 
-const type = "kubernetes:core/v1:ConfigMap";
+const TYPE = "kubernetes:core/v1:ConfigMap";
 
 describe("an object whose write gets no answer", () => {
   const onCluster = kubernetesSuite();
@@ -116,8 +116,8 @@ describe("an object whose write gets no answer", () => {
     await provider.configure({ kubeconfig: way.kubeconfig });
     const inputs = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace } };
     const creating = provider.create({
-      urn: `urn:pulumi:s::p::${type}::settings`,
-      type,
+      urn: `urn:pulumi:s::p::${TYPE}::settings`,
+      type: TYPE,
       name: "settings",
       inputs,
       preview: false,

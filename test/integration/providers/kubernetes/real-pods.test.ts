@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { nodeImage } from "../../../support/kubernetes/images.ts";
+import { NODE_IMAGE } from "../../../support/kubernetes/images.ts";
 import { Kind, kubernetesSuite, upUntilTold } from "../../../support/kubernetes/stack.ts";
 import { aDeployment } from "../../../support/kubernetes/workloads.ts";
 
@@ -10,7 +10,7 @@ function onRealNode(container: Record<string, unknown>) {
   const spec = {
     nodeSelector: { type: "real" },
     terminationGracePeriodSeconds: 1,
-    containers: [{ name: "main", image: nodeImage, readinessProbe, ...container }],
+    containers: [{ name: "main", image: NODE_IMAGE, readinessProbe, ...container }],
   };
   return aDeployment({ template: { metadata: { labels: { app: "web" } }, spec } });
 }

@@ -5,7 +5,7 @@ import { changedBy, Kind, kubernetesSuite } from "../../../support/kubernetes/st
 
 type Properties = Record<string, unknown>;
 
-const sig = "4dabf18193072939515e22adb298388d";
+const SIG = "4dabf18193072939515e22adb298388d";
 
 describe("secrets in a cluster", () => {
   const onCluster = kubernetesSuite();
@@ -30,7 +30,7 @@ describe("secrets in a cluster", () => {
     const sent = outputs["__inputs"] as Properties;
     const settings = (await stack.resource("settings"))?.outputs as { data: Properties };
     for (const secret of [inputs["stringData"], outputs["data"], sent["stringData"], settings.data["password"]]) {
-      expect(secret).toHaveProperty(sig);
+      expect(secret).toHaveProperty(SIG);
     }
     for (const { message, events } of [...outcomes, await stack.preview(token("t0ken-three"))]) {
       // With the CLI, Pulumi's SDK itself writes all it is answered into its debug messages.

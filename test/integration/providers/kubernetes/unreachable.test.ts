@@ -3,8 +3,8 @@ import type { PropertyMap } from "../../../../adapters/engine/contract/values.ts
 import { KubernetesProvider } from "../../../../adapters/providers/kubernetes/provider.ts";
 import { freePort } from "../../../support/free-port.ts";
 
-const type = "kubernetes:core/v1:ConfigMap";
-const call = { urn: `urn:pulumi:s::p::${type}::settings`, type, name: "settings" };
+const TYPE = "kubernetes:core/v1:ConfigMap";
+const call = { urn: `urn:pulumi:s::p::${TYPE}::settings`, type: TYPE, name: "settings" };
 const settings: PropertyMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace: "default" } };
 const state = { ...call, id: "default/settings", inputs: settings, outputs: { ...settings, __inputs: settings } };
 

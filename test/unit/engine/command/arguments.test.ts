@@ -1,9 +1,9 @@
 import { describe, it } from "vitest";
 import { parseArguments } from "../../../../adapters/engine/command/arguments.ts";
 
-const inline = "--client=127.0.0.1:4000 --exec-kind auto.inline";
-const events = "--event-log tcp://127.0.0.1:4001";
-const updateOptions =
+const INLINE = "--client=127.0.0.1:4000 --exec-kind auto.inline";
+const EVENTS = "--event-log tcp://127.0.0.1:4001";
+const UPDATE_OPTIONS =
   "--message M --expect-no-changes --refresh --diff --replace u1 --replace u2 --target t1 --exclude x1 --target-dependents " +
   "--exclude-dependents --parallel 4 --exec-agent UA --color never --run-program=true --config-file F --suppress-outputs " +
   "--suppress-progress --debug --verbose 3 --logtostderr --logflow";
@@ -44,36 +44,36 @@ const understood: { call: string; args: string | string[]; command: string; posi
   { call: "refreshConfig", args: "config refresh --force --stack s1", command: "config refresh" },
   {
     call: "preview",
-    args: `preview ${updateOptions} ${inline} ${events} --stack s1`,
+    args: `preview ${UPDATE_OPTIONS} ${INLINE} ${EVENTS} --stack s1`,
     command: "preview",
     flags: { replace: ["u1", "u2"], client: ["127.0.0.1:4000"] },
   },
   {
     call: "up",
-    args: `up --yes --skip-preview ${updateOptions} --continue-on-error ${inline} ${events} --stack s1`,
+    args: `up --yes --skip-preview ${UPDATE_OPTIONS} --continue-on-error ${INLINE} ${EVENTS} --stack s1`,
     command: "up",
     flags: { "event-log": ["tcp://127.0.0.1:4001"] },
   },
   {
     call: "refresh",
-    args: `refresh --skip-preview --yes --clear-pending-creates --message M --target t1 ${events} ${inline} --stack s1`,
+    args: `refresh --skip-preview --yes --clear-pending-creates --message M --target t1 ${EVENTS} ${INLINE} --stack s1`,
     command: "refresh",
   },
-  { call: "refresh with previewOnly", args: `refresh --preview-only --expect-no-changes ${inline} --stack s1`, command: "refresh" },
+  { call: "refresh with previewOnly", args: `refresh --preview-only --expect-no-changes ${INLINE} --stack s1`, command: "refresh" },
   {
     call: "previewRefresh",
-    args: `refresh --preview-only --run-program=false ${inline} ${events} --stack s1`,
+    args: `refresh --preview-only --run-program=false ${INLINE} ${EVENTS} --stack s1`,
     command: "refresh",
     flags: { "run-program": ["false"] },
   },
   {
     call: "destroy",
-    args: `destroy --yes --skip-preview --exclude-protected --refresh --continue-on-error ${events} ${inline} --stack s1`,
+    args: `destroy --yes --skip-preview --exclude-protected --refresh --continue-on-error ${EVENTS} ${INLINE} --stack s1`,
     command: "destroy",
   },
   {
     call: "previewDestroy",
-    args: `destroy --preview-only --target t1 --target-dependents ${inline} ${events} --stack s1`,
+    args: `destroy --preview-only --target t1 --target-dependents ${INLINE} ${EVENTS} --stack s1`,
     command: "destroy",
   },
   { call: "outputs", args: "stack output --json --show-secrets --stack s1", command: "stack output" },
