@@ -27,18 +27,18 @@ import { instanceRoot } from "../components/claw-instance/instance-dirs.ts";
 import { PROJECT_NAME, stackName } from "../components/claw-instance/instance-urns.ts";
 import { ClawError, type InstanceId, LOCAL_CLUSTER, newId, type StackTarget, type TenantId } from "../sdk/contract/index.ts";
 import { LogFile } from "./agent/log-file.ts";
-import { createOperations } from "./application/create-operations.ts";
+import { createRouteHandlers } from "./application/application.ts";
 import type { AuditEntry } from "./application/dependencies.ts";
-import { keepDerivation } from "./application/keep-derivation.ts";
-import { createChannelOpener } from "./application/open-channel.ts";
-import type { SecretCipher } from "./application/ports/secrets.ts";
+import { createChannelOpener } from "./application/instances/open-channel.ts";
+import { createReports } from "./application/instances/report-status.ts";
+import { agentTokenPurpose } from "./application/instances/resolve-instance.ts";
+import type { SecretCipher } from "./application/ports/secrets/secret-cipher.ts";
 import type { Transactions } from "./application/ports/transactions.ts";
-import { createReports } from "./application/report-status.ts";
-import { resealStored } from "./application/reseal.ts";
-import { agentTokenPurpose } from "./application/resolve-instance.ts";
+import { keepDerivation } from "./application/secrets/keep-derivation.ts";
+import { resealStored } from "./application/secrets/reseal.ts";
 import type { Environment } from "./config/environment.ts";
 import { type Actor, DEFAULT_PROJECT, SHARED_TENANT } from "./domain/tenancy/tenant.ts";
-import { createAgentGateway } from "./http/agent-gateway.ts";
+import { createAgentHub } from "./http/agents/agent-hub.ts";
 import { buildApp } from "./http/app.ts";
 import { startClusterKeeper } from "./workers/cluster-keeper.ts";
 import { createClusterMonitor } from "./workers/cluster-monitor.ts";
@@ -98,7 +98,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const clock = () => new Date();
   const reports = createReports({ transactions, clock });
   const tenantOf = (uid: InstanceId) => transactions.platform((tx) => tx.work.findTenantOf(uid));
-  const agents = createAgentGateway({
+  const agents = createAgentHub({
     verifyAgent: (uid, token) => verifyAgent(cipher, uid, token),
     onStatus: async (uid, status) => {
       const tenantId = await tenantOf(uid);
@@ -180,7 +180,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     wake: () => reconciler.wake(),
   };
   const app = await buildApp({
-    operations: createOperations(dependencies),
+    routes: createRouteHandlers(dependencies),
     authenticate: createAuthenticator(transactions),
     resolveTenant: (actor, ref) => resolveTenant(transactions, actor, ref),
     transactions,

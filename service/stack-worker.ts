@@ -31,7 +31,7 @@ import { ClawProvider } from "../adapters/providers/clusterclaw/provider.ts";
 import { KubernetesProvider } from "../adapters/providers/kubernetes/provider.ts";
 import { ClawError, type StackEngine } from "../sdk/contract/index.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../stacks/tenant/program.ts";
-import type { TenantStack } from "./application/ports/operations.ts";
+import type { TenantStack } from "./application/ports/stacks/stack-operations.ts";
 import { redact } from "./domain/redact.ts";
 
 const CONNECTIONS = 4;

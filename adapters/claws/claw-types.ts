@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { ClawAdapter, ClawTypes } from "../../service/application/ports/claw-adapter.ts";
+import type { ClawAdapter, ClawTypes } from "../../service/application/ports/instances/claw-adapter.ts";
 import { readClawManifest } from "./manifest/claw-manifest.ts";
 import { manifestAdapter } from "./manifest/manifest-adapter.ts";
 import { installedSchemas } from "./openclaw/config-schemas.ts";

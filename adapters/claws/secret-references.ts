@@ -1,5 +1,5 @@
 import type { Issue } from "../../sdk/contract/index.ts";
-import type { UnifiedConfig } from "../../service/application/ports/claw-adapter.ts";
+import type { UnifiedConfig } from "../../service/application/ports/instances/claw-adapter.ts";
 import { isTree } from "../../service/domain/configs/config-path.ts";
 
 /** Moves the secret values of a config into environment variables, leaving what `reference` makes of the variable's name. */

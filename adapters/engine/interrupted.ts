@@ -1,6 +1,6 @@
 import type { StackExport } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { TenantStack } from "../../service/application/ports/operations.ts";
+import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { Deployment, PendingOperation, ResourceState } from "./contract/checkpoint.ts";
 import { type StackLease, StackLockedError } from "./contract/store.ts";
 import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "./contract/values.ts";

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalWorkspace, type PulumiCommand, type PulumiFn, type Stack, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
 import type { StackEngine } from "../../sdk/contract/index.ts";
-import type { TenantStack } from "../../service/application/ports/operations.ts";
+import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StackLease, StackStore } from "./contract/store.ts";
 import type { PropertyMap } from "./contract/values.ts";
 

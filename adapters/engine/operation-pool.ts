@@ -1,6 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { ClawError, LOCAL_CLUSTER, type StackIdentity } from "../../sdk/contract/index.ts";
-import type { StackOperation, StackOperations, StackResult, StackScan, TenantStack } from "../../service/application/ports/operations.ts";
+import type {
+  StackOperation,
+  StackOperations,
+  StackResult,
+  StackScan,
+  TenantStack,
+} from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StateJobs } from "./stack-state.ts";
 import { type OperationKind, type WorkerReply, WorkerReplySchema, type WorkerRequest } from "./worker-messages.ts";
 

@@ -1,4 +1,4 @@
-import type { StackAdministration, TenantStack } from "../../service/application/ports/operations.ts";
+import type { StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import { StackMissingError, type StackRef, type StackStore } from "./contract/store.ts";
 import { engineOf, noStack } from "./stack-engine.ts";
 import { cancelHolder } from "./stack-lease.ts";

@@ -1,5 +1,5 @@
 import { ClawError, type StackEngine } from "../../sdk/contract/index.ts";
-import type { TenantStack } from "../../service/application/ports/operations.ts";
+import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StackRef, StackStore } from "./contract/store.ts";
 
 /** The tag of a stack's row that says which engine keeps its state; a row without it is the embedded engine's. */

@@ -7,7 +7,7 @@ import {
 } from "@pulumi/pulumi/automation/index.js";
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/operations.ts";
+import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { ShownEvents } from "./command/event-stream.ts";
 import { valueAt } from "./contract/property-path.ts";
 import { parseUrn } from "./contract/urn.ts";

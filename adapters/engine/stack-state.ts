@@ -1,6 +1,6 @@
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { ClawError, type StackEngine, type StackExport, type StackUpdate } from "../../sdk/contract/index.ts";
-import type { StackAdministration, TenantStack } from "../../service/application/ports/operations.ts";
+import type { StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StackRef } from "./contract/store.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type ErrorCode, errorCatalogue, IssueSchema } from "../../sdk/contract/index.ts";
-import type { StackOperation, TenantStack } from "../../service/application/ports/operations.ts";
+import type { StackOperation, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StateJobs } from "./stack-state.ts";
 
 const STATE_JOBS = ["exportState", "importState", "history", "migrate", "releaseLock"] as const satisfies readonly (keyof StateJobs)[];

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
-import type { RotatingCipher } from "../../service/application/ports/secrets.ts";
+import type { RotatingCipher } from "../../service/application/ports/secrets/secret-cipher.ts";
 
 const FORMAT = "claw1";
 const KEY_BYTES = 32;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters.ts";
-import type { Pods } from "../../service/application/ports/pods.ts";
+import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters/clusters.ts";
+import type { Pods } from "../../service/application/ports/instances/pods.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import { ApiClient } from "./api-client.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";

@@ -1,4 +1,4 @@
-import type { CustomKind, CustomResource, CustomResources } from "../../service/application/ports/custom-resources.ts";
+import type { CustomKind, CustomResource, CustomResources } from "../../service/application/ports/clusters/custom-resources.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import type { ApiClient } from "./api-client.ts";
 import { follow } from "./changes.ts";

@@ -1,5 +1,5 @@
 import type { PropertyDiff } from "../../sdk/contract/index.ts";
-import type { DeclaredResource, Deviation, SeenObject } from "../../service/application/ports/clusters.ts";
+import type { DeclaredResource, Deviation, SeenObject } from "../../service/application/ports/clusters/clusters.ts";
 import { diffValues } from "../../service/domain/diff.ts";
 import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../engine/contract/values.ts";
 import { at, listAt, mapAt, textAt } from "./objects.ts";

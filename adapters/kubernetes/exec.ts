@@ -1,6 +1,6 @@
 import { type ClientOptions, WebSocket } from "ws";
 import { z } from "zod";
-import type { PodContainer, Terminal } from "../../service/application/ports/pods.ts";
+import type { PodContainer, Terminal } from "../../service/application/ports/instances/pods.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";
 

@@ -1,5 +1,5 @@
 import { parseQuantity, QUANTITY_MAX } from "../../sdk/contract/index.ts";
-import type { ClusterFacts } from "../../service/application/ports/clusters.ts";
+import type { ClusterFacts } from "../../service/application/ports/clusters/clusters.ts";
 import type { ApiClient } from "./api-client.ts";
 import { textAt } from "./objects.ts";
 

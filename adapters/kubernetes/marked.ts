@@ -1,4 +1,4 @@
-import type { MarkedThing } from "../../service/application/ports/leftovers.ts";
+import type { MarkedThing } from "../../service/application/ports/clusters/leftovers.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import type { ApiClient } from "./api-client.ts";
 import { ApiError, orGone } from "./api-errors.ts";

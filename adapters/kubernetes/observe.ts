@@ -1,4 +1,4 @@
-import type { ClusterListener } from "../../service/application/ports/clusters.ts";
+import type { ClusterListener } from "../../service/application/ports/clusters/clusters.ts";
 import type { PodReport } from "../../service/domain/instances/pod.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import type { ApiClient } from "./api-client.ts";

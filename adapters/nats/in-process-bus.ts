@@ -1,4 +1,4 @@
-import type { EventBus } from "../../service/application/ports/event-bus.ts";
+import type { EventBus } from "../../service/application/ports/events/event-bus.ts";
 
 type Published = Parameters<EventBus["publish"]>[0][number];
 

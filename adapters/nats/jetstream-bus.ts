@@ -1,7 +1,7 @@
 import { JetStreamApiError, type JetStreamClient, jetstream, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, type NatsConnection, nanos } from "@nats-io/transport-node";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { EventBus } from "../../service/application/ports/event-bus.ts";
+import type { EventBus } from "../../service/application/ports/events/event-bus.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ACK_TIMEOUT_MS = 5_000;

@@ -1,6 +1,6 @@
 import type { EntityManager } from "typeorm";
 import type { ListQuery } from "../../sdk/contract/index.ts";
-import type { Page } from "../../service/application/ports/transactions.ts";
+import type { Page } from "../../service/application/ports/resources/page.ts";
 import { invalidQuery, type LabelTerm, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
 
 /** What can be selected, filtered and sorted in a list. All SQL text in it is ours: requests only choose from it. */

@@ -1,7 +1,7 @@
 import { escapeLiteral } from "pg";
 import type { EntityManager } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
-import type { DomainEvent } from "../../service/application/ports/transactions.ts";
+import type { DomainEvent } from "../../service/application/ports/events/outbox.ts";
 import { OutboxEventEntity } from "./entities/outbox-event.ts";
 import { toClawError } from "./errors.ts";
 

@@ -1,6 +1,6 @@
-import type { OperationId } from "../contract/index.ts";
-import { type Operation, operations } from "./operations.ts";
+import type { RouteId } from "../contract/index.ts";
 import { type Page, PagePromise } from "./page.ts";
+import { type ClientRoute, clientRoutes } from "./routes.ts";
 import { type InstanceStreams, instanceStreams } from "./streams.ts";
 import { send, type TransportOptions } from "./transport.ts";
 import type { Api, RequestOptions } from "./types.ts";
@@ -22,7 +22,7 @@ export interface ClawOptions {
 }
 
 /**
- * The client of the control plane: each operation of the contract is a method, `instances.list` is `claw.instances.list()`.
+ * The client of the control plane: each route of the contract is a method, `instances.list` is `claw.instances.list()`.
  * @example
  * const claw = new Claw({ url: "https://claw.example.com", token, tenant: "acme" });
  * for await (const instance of claw.instances.list({ labelSelector: "team=red" })) console.log(instance.metadata.name);
@@ -77,19 +77,19 @@ export class Claw {
 
 function methodsOf<A extends keyof Api>(config: TransportOptions, area: A): Api[A] {
   const methods: Record<string, unknown> = {};
-  for (const [id, operation] of operations) {
-    const [operationArea, verb] = id.split(".") as [string, string];
-    if (operationArea === area) {
-      methods[verb] = (...args: unknown[]) => call(config, id, operation, args);
+  for (const [id, route] of clientRoutes) {
+    const [routeArea, verb] = id.split(".") as [string, string];
+    if (routeArea === area) {
+      methods[verb] = (...args: unknown[]) => call(config, id, route, args);
     }
   }
-  // The one cast of the client: `Api` is computed from the same operation ids.
+  // The one cast of the client: `Api` is computed from the same route ids.
   return methods as Api[A];
 }
 
-function call(config: TransportOptions, id: OperationId, operation: Operation, args: readonly unknown[]): unknown {
+function call(config: TransportOptions, id: RouteId, route: ClientRoute, args: readonly unknown[]): unknown {
   const rest = [...args];
-  let path = operation.path;
+  let path = route.path;
   if (path.includes(":id")) {
     const resource = rest.shift();
     if (typeof resource !== "string" || resource === "") {
@@ -97,7 +97,7 @@ function call(config: TransportOptions, id: OperationId, operation: Operation, a
     }
     path = path.replace(":id", encodeURIComponent(resource));
   }
-  const input = operation.input === "none" ? undefined : rest.shift();
+  const input = route.input === "none" ? undefined : rest.shift();
   const { signal, timeoutMs, maxRetries, idempotencyKey, ifMatch, ...writeQuery } = (rest.shift() ?? {}) as RequestOptions &
     Record<string, unknown>;
   const options: RequestOptions = {
@@ -107,11 +107,11 @@ function call(config: TransportOptions, id: OperationId, operation: Operation, a
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(ifMatch === undefined ? {} : { ifMatch }),
   };
-  const query = { ...writeQuery, ...(operation.input === "query" ? (input ?? {}) : {}) };
-  const body = operation.input === "body" ? (input ?? {}) : undefined;
+  const query = { ...writeQuery, ...(route.input === "query" ? (input ?? {}) : {}) };
+  const body = route.input === "body" ? (input ?? {}) : undefined;
   const request = (more: Record<string, unknown> = {}) =>
-    send(config, { method: operation.method, path, query: { ...query, ...more }, body }, options);
-  return operation.output === "page"
+    send(config, { method: route.method, path, query: { ...query, ...more }, body }, options);
+  return route.output === "page"
     ? new PagePromise((cursor) => request(cursor === undefined ? {} : { cursor }) as Promise<Page<unknown>>)
     : request();
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import type { OperationId, Preview, Route, routes } from "../contract/index.ts";
-import type { InputOf, OutputOf } from "./operations.ts";
+import type { Preview, Route, RouteId, routes } from "../contract/index.ts";
 import type { PagePromise } from "./page.ts";
+import type { InputOf, OutputOf } from "./routes.ts";
 
 /** What every call takes besides its input. */
 export interface RequestOptions {
@@ -47,11 +47,11 @@ type Method<R extends Route> = "preview" extends keyof Query<R>
   ? PreviewableMethod<R>
   : (...args: [...Params<R>, ...Input<R>, options?: Options<R>]) => Result<R>;
 
-type Area = OperationId extends infer Op ? (Op extends `${infer A}.${string}` ? A : never) : never;
+type Area = RouteId extends infer Op ? (Op extends `${infer A}.${string}` ? A : never) : never;
 
 /** The routes as methods: `instances.list` is `api.instances.list(query?, options?)`. */
 export type Api = {
   readonly [A in Area]: {
-    readonly [Op in OperationId as Op extends `${A}.${infer Verb}` ? Verb : never]: Method<Routes[Op]>;
+    readonly [Op in RouteId as Op extends `${A}.${infer Verb}` ? Verb : never]: Method<Routes[Op]>;
   };
 };

@@ -6,7 +6,7 @@ import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
 import { tenancyRoutes } from "./routes/tenancy.ts";
 
-/** Every route by its operation id. */
+/** Every route by its id: OpenAPI's `operationId`. */
 export const routes = {
   ...instanceRoutes,
   ...configRoutes,
@@ -15,4 +15,4 @@ export const routes = {
   ...stackRoutes,
   ...serviceRoutes,
 } as const satisfies Record<string, Route>;
-export type OperationId = keyof typeof routes;
+export type RouteId = keyof typeof routes;

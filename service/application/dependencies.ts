@@ -1,8 +1,8 @@
-import type { OpenChannel } from "./open-channel.ts";
-import type { AdoptionOf } from "./ports/adoption.ts";
-import type { Agents } from "./ports/agents.ts";
-import type { StackAdministration } from "./ports/operations.ts";
-import type { PreviewDependencies } from "./previews.ts";
+import type { OpenChannel } from "./instances/open-channel.ts";
+import type { Agents } from "./ports/instances/agents.ts";
+import type { AdoptionOf } from "./ports/stacks/adoption.ts";
+import type { StackAdministration } from "./ports/stacks/stack-operations.ts";
+import type { PreviewDependencies } from "./resources/previews.ts";
 
 /** Who did what to which stack. */
 export interface AuditEntry {

@@ -4,8 +4,8 @@ import { BODY_BYTES_MAX, ClawError, FRAME_BYTES_MAX, newId } from "../../sdk/con
 import type { AppDependencies } from "./context.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sendProblem } from "./problem.ts";
-import { registerOperations } from "./routes/operations.ts";
-import { registerStreams } from "./routes/streams.ts";
+import { registerRoutes } from "./routes/routes.ts";
+import { registerStreams } from "./streams/streams.ts";
 import { serializerCompiler, validatorCompiler } from "./validation.ts";
 
 const REQUEST_MS_MAX = 30_000;
@@ -52,7 +52,7 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     await deps.isReady();
     return { ready: true };
   });
-  registerOperations(app, deps);
+  registerRoutes(app, deps);
   registerStreams(app, deps);
   return app;
 }

@@ -1,22 +1,22 @@
 import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import { ClawError, type Route, type TenantId } from "../../sdk/contract/index.ts";
-import type { Unconfined } from "../application/host-use.ts";
-import type { OpenChannel } from "../application/open-channel.ts";
-import type { IfMatch, Operations, RequestContext } from "../application/operations.ts";
+import type { Unconfined } from "../application/instances/host-use.ts";
+import type { OpenChannel } from "../application/instances/open-channel.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
+import type { IfMatch, RequestContext, RouteHandlers } from "../application/resources/route-handlers.ts";
 import type { Actor } from "../domain/tenancy/tenant.ts";
-import type { AgentGateway } from "./agent-gateway.ts";
+import type { AgentHub } from "./agents/agent-hub.ts";
 import { invalid } from "./validation.ts";
 
 type TenantRef = NonNullable<RequestContext["tenant"]>;
 
 export interface AppDependencies {
-  readonly operations: Operations;
+  readonly routes: RouteHandlers;
   readonly authenticate: (token: string) => Promise<Actor | undefined>;
   /** The tenant that is named, or the actor's own; undefined for platform actors that name none. */
   readonly resolveTenant: (actor: Actor, ref: string | undefined) => Promise<{ readonly id: TenantId; readonly name: string } | undefined>;
   readonly transactions: Transactions;
-  readonly agents: AgentGateway;
+  readonly agents: AgentHub;
   readonly openChannel: OpenChannel;
   readonly unconfined: Unconfined | undefined;
   readonly log: FastifyBaseLogger;

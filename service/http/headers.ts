@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { type Route, takesIfMatch } from "../../sdk/contract/index.ts";
-import type { IfMatch } from "../application/operations.ts";
+import type { IfMatch } from "../application/resources/route-handlers.ts";
 import { invalid } from "./validation.ts";
 
 /** Printable ASCII, so that it is stored and logged as it is. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
-import type { RequestContext } from "../application/operations.ts";
-import type { IdempotencyRepository, Transactions } from "../application/ports/transactions.ts";
+import type { IdempotencyRepository } from "../application/ports/resources/idempotency-repository.ts";
+import type { Transactions } from "../application/ports/transactions.ts";
+import type { RequestContext } from "../application/resources/route-handlers.ts";
 import { idempotencyKeyOf } from "./headers.ts";
 
 /** What a request is answered with. */

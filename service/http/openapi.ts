@@ -5,10 +5,10 @@ import {
   errorCatalogue,
   errorCodesOf,
   isStateWrite,
-  type OperationId,
   PreviewSchema,
   ProblemSchema,
   type Route,
+  type RouteId,
   routes,
   type Stream,
   takesIfMatch,
@@ -30,7 +30,7 @@ const STREAM_ERRORS: readonly ErrorCode[] = [
 /** The contract as an OpenAPI 3.1 document: made from it alone, so that it can't say anything else than what is served. */
 export function openApiDocument(): Json {
   const paths: Record<string, Json> = {};
-  for (const [id, route] of Object.entries(routes) as [OperationId, Route][]) {
+  for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
     const path = pathOf(route.path);
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(id, route) };
   }
@@ -79,7 +79,7 @@ function headerParameter(name: string, description: string, limits: Json = {}): 
   return { name, in: "header", required: false, description, schema: { type: "string", ...limits } };
 }
 
-function describeRoute(id: OperationId, route: Route): Json {
+function describeRoute(id: RouteId, route: Route): Json {
   const headerNames = [
     ...(route.scope === "tenant" || route.scope === "authenticated" ? ["Tenant"] : []),
     ...(route.method === "GET" ? [] : ["IdempotencyKey"]),

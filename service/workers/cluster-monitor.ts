@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
-import { ClusterError, type Clusters } from "../application/ports/clusters.ts";
-import type { SecretCipher } from "../application/ports/secrets.ts";
+import { recordInspection } from "../application/clusters/report-cluster.ts";
+import { ClusterError, type Clusters } from "../application/ports/clusters/clusters.ts";
+import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
-import { recordInspection } from "../application/report-cluster.ts";
-import { kubernetesAccess } from "../application/stack-target.ts";
+import { kubernetesAccess } from "../application/stacks/stack-target.ts";
 import type { Cluster, Inspection } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
-import { createCarrier } from "../application/carry-resource.ts";
+import { createCarrier } from "../application/custom-resources/carry-resource.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
-import type { Clusters } from "../application/ports/clusters.ts";
-import type { CustomResource } from "../application/ports/custom-resources.ts";
-import { kubernetesAccess } from "../application/stack-target.ts";
+import type { Clusters } from "../application/ports/clusters/clusters.ts";
+import type { CustomResource } from "../application/ports/clusters/custom-resources.ts";
+import { kubernetesAccess } from "../application/stacks/stack-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
 

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
-import { adoptDrift } from "../application/adopt-drift.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
-import type { Clusters, DeclaredResource, SeenObject } from "../application/ports/clusters.ts";
-import { type DriftDependencies, instancesOf, isUnderWay, recordDrift } from "../application/record-drift.ts";
-import { kubernetesAccess } from "../application/stack-target.ts";
+import { adoptDrift } from "../application/drift/adopt-drift.ts";
+import { type DriftDependencies, instancesOf, isUnderWay, recordDrift } from "../application/drift/record-drift.ts";
+import type { Clusters, DeclaredResource, SeenObject } from "../application/ports/clusters/clusters.ts";
+import { kubernetesAccess } from "../application/stacks/stack-target.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";

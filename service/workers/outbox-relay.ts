@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { EventBus } from "../application/ports/event-bus.ts";
+import type { EventBus } from "../application/ports/events/event-bus.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
 import { type Loop, startLoop } from "./loop.ts";
 

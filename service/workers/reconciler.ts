@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import { ClawError, ConditionReason, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
-import type { Clusters } from "../application/ports/clusters.ts";
-import type { StackOperation, StackOperations, StackResult } from "../application/ports/operations.ts";
+import { recordEvent, recordStates } from "../application/instances/report-status.ts";
+import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/instances/resolve-instance.ts";
+import type { Clusters } from "../application/ports/clusters/clusters.ts";
+import type { StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
-import { recordEvent, recordStates } from "../application/report-status.ts";
-import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/resolve-instance.ts";
-import { stackTarget, type TargetDependencies } from "../application/stack-target.ts";
+import { stackTarget, type TargetDependencies } from "../application/stacks/stack-target.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
-import { refreshStack } from "../application/refresh-stack.ts";
+import { refreshStack } from "../application/stacks/refresh-stack.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 /** How often to look for stacks that are due, at most. */

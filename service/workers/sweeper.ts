@@ -1,10 +1,10 @@
 import { ClawError, LeftoverReason, LOCAL_CLUSTER, type TenantId } from "../../sdk/contract/index.ts";
-import type { Clusters } from "../application/ports/clusters.ts";
-import type { HostedInstances, MarkedThing } from "../application/ports/leftovers.ts";
-import type { StackAdministration } from "../application/ports/operations.ts";
-import type { SecretCipher } from "../application/ports/secrets.ts";
-import { kubernetesAccess } from "../application/stack-target.ts";
-import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../application/sweep-leftovers.ts";
+import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../application/clusters/sweep-leftovers.ts";
+import type { Clusters } from "../application/ports/clusters/clusters.ts";
+import type { HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
+import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
+import type { StackAdministration } from "../application/ports/stacks/stack-operations.ts";
+import { kubernetesAccess } from "../application/stacks/stack-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 

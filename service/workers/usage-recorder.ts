@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import { type InstanceId, type Usage, UsageSchema } from "../../sdk/contract/index.ts";
-import type { Clusters } from "../application/ports/clusters.ts";
-import type { SecretCipher } from "../application/ports/secrets.ts";
+import type { Clusters } from "../application/ports/clusters/clusters.ts";
+import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
-import { kubernetesAccess } from "../application/stack-target.ts";
+import { kubernetesAccess } from "../application/stacks/stack-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 

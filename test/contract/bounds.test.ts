@@ -10,8 +10,8 @@ import {
   JsonValueSchema,
   ManifestSchema,
   MetadataInputSchema,
-  type OperationId,
   type Route,
+  type RouteId,
   routes,
   type Stream,
   webSockets,
@@ -68,13 +68,13 @@ function hasMaximum(schema: z.ZodType): boolean {
 
 describe("what comes in", () => {
   const taken = [
-    ...(Object.entries(routes) as [OperationId, Route][]).map(([id, { params, query, body }]) => [id, { params, query, body }] as const),
+    ...(Object.entries(routes) as [RouteId, Route][]).map(([id, { params, query, body }]) => [id, { params, query, body }] as const),
     ...(Object.entries(webSockets) as [string, Stream][]).map(([id, { query, receives }]) => [id, { query, receives }] as const),
   ];
   it.for(taken)("has a bound, whatever it is: %s", ([id, parts], { expect }) => {
     const faults = Object.entries(parts).flatMap(([part, schema]) => (schema ? unboundedIn(schema, part) : []));
     // What an engine writes into a state is its own, and bounded by the body's size alone.
-    const isDocument = (routes[id as OperationId] as Route | undefined)?.isDocument;
+    const isDocument = (routes[id as RouteId] as Route | undefined)?.isDocument;
     expect(faults.filter((fault) => !(isDocument && /takes any other key|body\.deployment\..*: any value/.test(fault)))).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 import { Claw } from "../../sdk/client/index.ts";
-import { type OperationId, type Route, routes } from "../../sdk/contract/index.ts";
+import { type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
 import { answer, startServer } from "../support/http-server.ts";
 
 /** What `instances` has besides its routes. */
@@ -13,7 +13,7 @@ describe("the client", () => {
     expect(methods.toSorted()).toEqual(Object.keys(routes).toSorted());
   });
 
-  it.for(Object.entries(routes) as [OperationId, Route][])("calls the route of %s", async ([id, route], { expect }) => {
+  it.for(Object.entries(routes) as [RouteId, Route][])("calls the route of %s", async ([id, route], { expect }) => {
     await using server = await startServer((_, res) => answer(res, route.success === 204 ? 204 : route.success, {}));
     const [area, verb] = id.split(".") as [keyof Claw, string];
     const methods = new Claw({ url: server.url })[area] as unknown as Record<string, (...args: unknown[]) => unknown>;

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import fastifyWebsocket from "@fastify/websocket";
 import Fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import { describe, it } from "vitest";
-import { errorCatalogue, errorCodesOf, isStateWrite, type OperationId, type Route, routes, webSockets } from "../../sdk/contract/index.ts";
+import { errorCatalogue, errorCodesOf, isStateWrite, type Route, type RouteId, routes, webSockets } from "../../sdk/contract/index.ts";
 import type { AppDependencies } from "../../service/http/context.ts";
 import { openApiDocument } from "../../service/http/openapi.ts";
-import { registerOperations } from "../../service/http/routes/operations.ts";
-import { registerStreams } from "../../service/http/routes/streams.ts";
+import { registerRoutes } from "../../service/http/routes/routes.ts";
+import { registerStreams } from "../../service/http/streams/streams.ts";
 import { validatorCompiler } from "../../service/http/validation.ts";
 
 interface Described {
@@ -36,7 +36,7 @@ function faultsOf({ method, url, config, schema }: RouteOptions): string[] {
   check(described.tags?.length === 1 && described.operationId?.startsWith(`${described.tags[0]}.`) === true, "has no tag");
   check(scope !== undefined && described["x-scope"] === scope, "has another scope");
   check(schema?.querystring !== undefined, "takes any query");
-  check(isStream || routes[operationId as OperationId].success === 204 || statuses.length > 0, "has no schema of its answer");
+  check(isStream || routes[operationId as RouteId].success === 204 || statuses.length > 0, "has no schema of its answer");
   check(
     statuses.every((status) => status in (described.responses ?? {})),
     "answers what is not described",
@@ -58,7 +58,7 @@ async function registered(more: (app: FastifyInstance) => unknown = () => undefi
   app.addHook("onRoute", (route) => void seen.push(route));
   app.setValidatorCompiler(validatorCompiler);
   await app.register(fastifyWebsocket);
-  registerOperations(app, {} as AppDependencies);
+  registerRoutes(app, {} as AppDependencies);
   registerStreams(app, {} as AppDependencies);
   more(app);
   return seen.filter(({ url }) => url.startsWith("/api/v1"));
@@ -99,7 +99,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("names every problem that a route may answer", ({ expect }) => {
-    for (const [id, route] of Object.entries(routes) as [OperationId, Route][]) {
+    for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
       const described = paths[`/api/v1${route.path.replace(":id", "{id}")}`]?.[route.method.toLowerCase()];
       const codes = Object.values(described?.responses ?? {}).flatMap((response) => response["x-error-codes"] ?? []);
       expect(codes.toSorted(), id).toEqual(errorCodesOf(route));
@@ -125,7 +125,7 @@ describe("a route that writes", () => {
   // What changes nothing that is declared, is a preview itself, has a dry run of its own, or is on what the engine keeps.
   const others = ["instances.console", "configs.validate", "previews.create", "previews.apply", "clusters.drain"];
   it("can be asked for as a preview first", ({ expect }) => {
-    const writes = (Object.entries(routes) as [OperationId, Route][]).filter(
+    const writes = (Object.entries(routes) as [RouteId, Route][]).filter(
       ([id, { method }]) => method !== "GET" && !others.includes(id) && !id.startsWith("stacks."),
     );
     expect(writes.filter(([, route]) => !isStateWrite(route)).map(([id]) => id)).toEqual([]);

@@ -1,4 +1,4 @@
-import type { OperationId } from "../../sdk/contract/index.ts";
+import type { RouteId } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -30,7 +30,7 @@ export function sampleRequests({
   cluster,
   plan,
   state,
-}: Populated): Readonly<Record<OperationId, SampleRequest>> {
+}: Populated): Readonly<Record<RouteId, SampleRequest>> {
   const aProject = (name: string) => ({ apiVersion: API_VERSION, kind: "Project", metadata: { name } });
   const changed = anEcho(instance, { resources: { cpu: "200m", memory: "64Mi" } });
   return {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { type ClawRuntime, type Issue, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ClawAdapter, ParsedConfig, RuntimeInfo, UnifiedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import type { ClawAdapter, ParsedConfig, RuntimeInfo, UnifiedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { stableJson } from "../json.ts";
 import { SecretReferences, secretEnvName } from "../secret-references.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ClawRuntime, Issue } from "../../../sdk/contract/index.ts";
-import type { ClawAdapter, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/claw-adapter.ts";
+import type { ClawAdapter, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { stableJson } from "../json.ts";
 import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";

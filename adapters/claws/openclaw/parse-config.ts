@@ -1,5 +1,5 @@
 import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ParsedConfig, UnifiedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import type { ParsedConfig, UnifiedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, removeAt, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { mergeTrees } from "../json.ts";
 import { SecretReferences } from "../secret-references.ts";

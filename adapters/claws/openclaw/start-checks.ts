@@ -1,5 +1,5 @@
 import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { isBundledProvider } from "./model-providers.ts";

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import type { Issue } from "../../../sdk/contract/index.ts";
-import type { ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
 
 interface Rule {

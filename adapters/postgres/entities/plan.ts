@@ -1,6 +1,6 @@
 import { EntitySchema } from "typeorm";
 import type { PlanId, TenantId } from "../../../sdk/contract/index.ts";
-import type { Plan } from "../../../service/application/ports/transactions.ts";
+import type { Plan } from "../../../service/application/ports/resources/plan-repository.ts";
 import { timestamp } from "./columns.ts";
 import { TenantEntity } from "./tenant.ts";
 

@@ -1,5 +1,6 @@
 import { ClawError, type ListQuery, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
-import type { ClusterRepository, ClusterUser, Page, Ref } from "../../../service/application/ports/transactions.ts";
+import type { ClusterRepository, ClusterUser } from "../../../service/application/ports/clusters/repository.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Cluster, ClusterState, Load } from "../../../service/domain/clusters/cluster.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";

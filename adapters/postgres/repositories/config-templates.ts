@@ -1,5 +1,6 @@
 import { ClawError, type ConfigTemplateId, type ListQuery } from "../../../sdk/contract/index.ts";
-import type { ConfigTemplateRepository, Page, Ref } from "../../../service/application/ports/transactions.ts";
+import type { ConfigTemplateRepository } from "../../../service/application/ports/configs/repositories.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { ConfigTemplate, ConfigVersion } from "../../../service/domain/configs/config-template.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";

@@ -1,5 +1,5 @@
 import { ClawError, type InstanceId, type ProjectId, type TenantId } from "../../../sdk/contract/index.ts";
-import type { ConfigValueRepository } from "../../../service/application/ports/transactions.ts";
+import type { ConfigValueRepository } from "../../../service/application/ports/configs/repositories.ts";
 import type { ConfigValue } from "../../../service/domain/configs/config-template.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import type { ConfigValueRow } from "../entities/config-value.ts";

@@ -1,5 +1,5 @@
 import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import type { IdempotencyRepository } from "../../../service/application/ports/transactions.ts";
+import type { IdempotencyRepository } from "../../../service/application/ports/resources/idempotency-repository.ts";
 import { IdempotencyKeyEntity, type IdempotencyKeyRow } from "../entities/idempotency-key.ts";
 import type { Scope } from "../session.ts";
 import { insertRow } from "./rows.ts";

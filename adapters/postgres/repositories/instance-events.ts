@@ -1,5 +1,6 @@
 import type { InstanceEvent, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
-import type { InstanceEventRepository, Page } from "../../../service/application/ports/transactions.ts";
+import type { InstanceEventRepository } from "../../../service/application/ports/instances/event-repository.ts";
+import type { Page } from "../../../service/application/ports/resources/page.ts";
 import type { InstanceEventRow } from "../entities/instance-event.ts";
 import { formatNumberCursor, parseNumberCursor, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";

@@ -9,7 +9,8 @@ import {
   parseQuantity,
   QUANTITY_MAX,
 } from "../../../sdk/contract/index.ts";
-import type { InstanceRepository, Page, Ref, ResourceUsage } from "../../../service/application/ports/transactions.ts";
+import type { InstanceRepository, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";

@@ -1,4 +1,4 @@
-import type { KeyringRepository } from "../../../service/application/ports/transactions.ts";
+import type { KeyringRepository } from "../../../service/application/ports/secrets/keyring-repository.ts";
 import type { Scope } from "../session.ts";
 
 export class PostgresKeyringRepository implements KeyringRepository {

@@ -1,6 +1,6 @@
 import type { LeftoverReason } from "../../../sdk/contract/index.ts";
-import type { FoundLeftover, LeftoverRepository, Place, StoredLeftover } from "../../../service/application/ports/leftovers.ts";
-import type { Page } from "../../../service/application/ports/transactions.ts";
+import type { FoundLeftover, LeftoverRepository, Place, StoredLeftover } from "../../../service/application/ports/clusters/leftovers.ts";
+import type { Page } from "../../../service/application/ports/resources/page.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
 

@@ -1,5 +1,5 @@
 import type { BusMessage } from "../../../sdk/contract/index.ts";
-import type { OutboxRepository } from "../../../service/application/ports/transactions.ts";
+import type { OutboxRepository } from "../../../service/application/ports/events/outbox.ts";
 import type { OutboxEventRow } from "../entities/outbox-event.ts";
 import type { Scope } from "../session.ts";
 

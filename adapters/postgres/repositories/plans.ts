@@ -1,5 +1,5 @@
 import { ClawError, type PlanId } from "../../../sdk/contract/index.ts";
-import type { Plan, PlanRepository } from "../../../service/application/ports/transactions.ts";
+import type { Plan, PlanRepository } from "../../../service/application/ports/resources/plan-repository.ts";
 import type { PreviewPage } from "../../../service/domain/preview-pages.ts";
 import { PlanEntity, type PlanRow } from "../entities/plan.ts";
 import { PlanPageEntity } from "../entities/plan-page.ts";

@@ -1,5 +1,6 @@
 import { ClawError, type ListQuery, type ProjectId } from "../../../sdk/contract/index.ts";
-import type { Page, ProjectRepository, Ref } from "../../../service/application/ports/transactions.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import type { ProjectRepository } from "../../../service/application/ports/tenancy/repositories.ts";
 import type { Project } from "../../../service/domain/tenancy/tenant.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { ProjectEntity, type ProjectRow } from "../entities/project.ts";

@@ -1,5 +1,6 @@
 import { ClawError, type ListQuery, type TenantId } from "../../../sdk/contract/index.ts";
-import type { Page, Ref, TenantRepository } from "../../../service/application/ports/transactions.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import type { TenantRepository } from "../../../service/application/ports/tenancy/repositories.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import { cliStateTable } from "../cli-state.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";

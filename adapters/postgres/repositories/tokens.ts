@@ -1,4 +1,4 @@
-import type { TokenRepository } from "../../../service/application/ports/transactions.ts";
+import type { TokenRepository } from "../../../service/application/ports/access/token-repository.ts";
 import { ApiTokenEntity, type ApiTokenRow } from "../entities/api-token.ts";
 import type { Scope } from "../session.ts";
 import { insertRow } from "./rows.ts";

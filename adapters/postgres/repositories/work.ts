@@ -1,5 +1,5 @@
 import type { InstanceId, TenantId, Usage } from "../../../sdk/contract/index.ts";
-import type { WorkRepository } from "../../../service/application/ports/transactions.ts";
+import type { WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
 import type { Scope } from "../session.ts";

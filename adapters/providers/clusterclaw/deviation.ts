@@ -1,5 +1,5 @@
 import { type PropertyDiff, SECRET_MASK } from "../../../sdk/contract/index.ts";
-import type { Deviation } from "../../../service/application/ports/clusters.ts";
+import type { Deviation } from "../../../service/application/ports/clusters/clusters.ts";
 import { diffValues } from "../../../service/domain/diff.ts";
 import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
 

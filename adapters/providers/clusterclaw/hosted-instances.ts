@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { HostedInstance, HostedInstances } from "../../../service/application/ports/leftovers.ts";
+import type { HostedInstance, HostedInstances } from "../../../service/application/ports/clusters/leftovers.ts";
 import { type AgentLauncher, callAgent } from "./agent-client.ts";
 import { endProcess } from "./process.ts";
 

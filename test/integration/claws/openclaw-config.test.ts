@@ -8,7 +8,7 @@ import { describe, it } from "vitest";
 import { installedSchemas, keepConfigSchema } from "../../../adapters/claws/openclaw/config-schemas.ts";
 import { openClawAdapter } from "../../../adapters/claws/openclaw/open-claw-adapter.ts";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
-import type { ParsedConfig } from "../../../service/application/ports/claw-adapter.ts";
+import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { setAt } from "../../../service/domain/configs/config-path.ts";
 import { resolveConfig } from "../../../service/domain/configs/resolve-config.ts";
 import { configOf } from "../../support/claws/config-arbitrary.ts";

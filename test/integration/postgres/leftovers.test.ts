@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { describe, it, type TestContext } from "vitest";
-import type { FoundLeftover } from "../../../service/application/ports/leftovers.ts";
-import { sweepLeftovers } from "../../../service/application/sweep-leftovers.ts";
+import { sweepLeftovers } from "../../../service/application/clusters/sweep-leftovers.ts";
+import type { FoundLeftover } from "../../../service/application/ports/clusters/leftovers.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { storeTenant } from "../../support/builders/tenancy.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { InstanceSpecSchema, type ListQuery, newId } from "../../../sdk/contract/index.ts";
-import type { Page, TenantTransaction } from "../../../service/application/ports/transactions.ts";
+import type { Page } from "../../../service/application/ports/resources/page.ts";
+import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";

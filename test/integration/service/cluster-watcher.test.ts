@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { newId } from "../../../sdk/contract/index.ts";
-import type { ClusterListener, DeclaredResource, Deviation } from "../../../service/application/ports/clusters.ts";
-import { recordInspection } from "../../../service/application/report-cluster.ts";
+import { recordInspection } from "../../../service/application/clusters/report-cluster.ts";
+import type { ClusterListener, DeclaredResource, Deviation } from "../../../service/application/ports/clusters/clusters.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import { createClusterWatcher } from "../../../service/workers/cluster-watcher.ts";
 import type { DriftWatcherDependencies } from "../../../service/workers/drift-watcher.ts";

@@ -3,7 +3,7 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { z } from "zod";
-import { isStateWrite, type OperationId, type Route, routes, webSockets } from "../../../sdk/contract/index.ts";
+import { isStateWrite, type Route, type RouteId, routes, webSockets } from "../../../sdk/contract/index.ts";
 import { openApiDocument } from "../../../service/http/openapi.ts";
 import { arbitraryOf, damaged } from "../../support/arbitrary.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
@@ -13,7 +13,7 @@ const RUNS = 12;
 /** Where an engine operation follows. */
 const RUNS_OF_OPERATIONS = 6;
 /** Installs the Pulumi CLI. */
-const OUTSIDE: readonly OperationId[] = ["stacks.migrate"];
+const OUTSIDE: readonly RouteId[] = ["stacks.migrate"];
 
 interface Described {
   readonly responses: Readonly<
@@ -102,7 +102,7 @@ async function send(route: Route, { id, query, body, headers }: Asked): Promise<
 }
 
 /** What of an answer is not as the document says. */
-async function faultOf(id: OperationId, route: Route, response: Response): Promise<string | undefined> {
+async function faultOf(id: RouteId, route: Route, response: Response): Promise<string | undefined> {
   const text = await response.text();
   const described = document.paths[`/api/v1${route.path.replace(":id", "{id}")}`]?.[route.method.toLowerCase()]?.responses[response.status];
   if (!described) {
@@ -133,7 +133,7 @@ async function faultOf(id: OperationId, route: Route, response: Response): Promi
 }
 
 describe("whatever is sent", () => {
-  const all = (Object.entries(routes) as [OperationId, Route][])
+  const all = (Object.entries(routes) as [RouteId, Route][])
     .filter(([id]) => !OUTSIDE.includes(id))
     // What others are about goes last.
     .toSorted(([, one], [, other]) => Number(one.method === "DELETE") - Number(other.method === "DELETE"));
@@ -171,7 +171,7 @@ const cursors = fc.oneof(
 );
 
 describe("whatever cursor is sent", () => {
-  const lists = (Object.entries(routes) as [OperationId, Route][]).filter(
+  const lists = (Object.entries(routes) as [RouteId, Route][]).filter(
     ([id, { query }]) => query && "cursor" in query.shape && !OUTSIDE.includes(id),
   );
   it("may be another list's", async ({ expect }) => {

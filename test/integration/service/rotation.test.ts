@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { Claw } from "../../../sdk/client/index.ts";
-import { resealStored } from "../../../service/application/reseal.ts";
+import { resealStored } from "../../../service/application/secrets/reseal.ts";
 import { readEnvironment } from "../../../service/config/environment.ts";
 import { type ControlPlane, startControlPlane } from "../../../service/control-plane.ts";
 import { openLeaves } from "../../../service/domain/sealed.ts";

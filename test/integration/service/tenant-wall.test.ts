@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import { digestToken } from "../../../adapters/identity/tokens.ts";
 import { openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { Claw } from "../../../sdk/client/index.ts";
-import { isStateWrite, type OperationId, type Route, routes, type Stream, type TenantId, webSockets } from "../../../sdk/contract/index.ts";
+import { isStateWrite, type Route, type RouteId, routes, type Stream, type TenantId, webSockets } from "../../../sdk/contract/index.ts";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { type Populated, type SampleRequest, sampleRequests } from "../../support/sample-requests.ts";
@@ -14,7 +14,7 @@ import { eventually, startTestService, type TestService } from "../../support/se
 const TOKENS = { own: "claw_own", other: "claw_other" };
 let service: TestService;
 let database: Client;
-let samples: Readonly<Record<OperationId, SampleRequest>>;
+let samples: Readonly<Record<RouteId, SampleRequest>>;
 let tenantUid: string;
 let uids: Readonly<Record<string, string>>;
 
@@ -136,7 +136,7 @@ function variantsOf({ id, body }: SampleRequest): Variant[] {
   ];
 }
 
-const scoped = (scope: Route["scope"]) => (Object.entries(routes) as [OperationId, Route][]).filter(([, route]) => route.scope === scope);
+const scoped = (scope: Route["scope"]) => (Object.entries(routes) as [RouteId, Route][]).filter(([, route]) => route.scope === scope);
 
 describe("another tenant's token", () => {
   it.for([...scoped("tenant"), ...scoped("authenticated")])("gets 404 and changes nothing: %s", async ([id, route], { expect }) => {
@@ -191,7 +191,7 @@ async function open(url: string, token: string, headers: Readonly<Record<string,
 describe("the tenant's own token", () => {
   const platform = (route: Route) => (route.scope === "platform" ? service.adminToken : TOKENS.own);
 
-  it.for(Object.entries(routes).filter(([, route]) => isStateWrite(route)) as [OperationId, Route][])(
+  it.for(Object.entries(routes).filter(([, route]) => isStateWrite(route)) as [RouteId, Route][])(
     "gets a preview, which changes nothing: %s",
     async ([id, route], { expect }) => {
       const before = await rowsOf(tenantUid);
@@ -203,7 +203,7 @@ describe("the tenant's own token", () => {
     },
   );
 
-  it.for(Object.entries(routes).filter(([, route]) => !isStateWrite(route)) as [OperationId, Route][])(
+  it.for(Object.entries(routes).filter(([, route]) => !isStateWrite(route)) as [RouteId, Route][])(
     "gets an answer: %s",
     async ([id, route], { expect }) => {
       expect(await ask(platform(route), route, samples[id])).toEqual({ status: route.success, code: "" });

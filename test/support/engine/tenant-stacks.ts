@@ -11,7 +11,7 @@ import { runStackOperation } from "../../../adapters/engine/stack-runner.ts";
 import type { OperationKind } from "../../../adapters/engine/worker-messages.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
-import type { StackResult } from "../../../service/application/ports/operations.ts";
+import type { StackResult } from "../../../service/application/ports/stacks/stack-operations.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../../stacks/tenant/program.ts";
 import { createEngineDatabase, type EngineDatabase } from "./database.ts";
 

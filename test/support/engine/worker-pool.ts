@@ -2,7 +2,7 @@ import { createOperationPool } from "../../../adapters/engine/operation-pool.ts"
 import { createAdministration } from "../../../adapters/engine/stack-administration.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
-import type { StackOperation, StackResult } from "../../../service/application/ports/operations.ts";
+import type { StackOperation, StackResult } from "../../../service/application/ports/stacks/stack-operations.ts";
 import { PROJECT_NAME, stackName } from "../../../stacks/tenant/program.ts";
 import type { EngineDatabase } from "./database.ts";
 

@@ -1,0 +1,105 @@
+import type { z } from "zod";
+import type { Route, RouteId, routes } from "../contract/index.ts";
+
+type Routes = typeof routes;
+
+/** Whether the method takes an input before its options: the body of a write, the query of a read. Empty bodies are none. */
+export type InputOf<R extends Route> = R extends { body: infer B }
+  ? B extends z.ZodOptional
+    ? "none"
+    : "body"
+  : R extends { method: "GET"; query: z.ZodObject }
+    ? "query"
+    : "none";
+
+/** What the method answers: one object, a page of a list and nothing else, or nothing. */
+export type OutputOf<R extends Route> = R extends { response: z.ZodType<infer T> }
+  ? [keyof T, "nextCursor"] extends ["items" | "nextCursor", keyof T]
+    ? "page"
+    : "json"
+  : "none";
+
+/** What the client needs to know of a route at run time. */
+export interface ClientRoute {
+  readonly method: Route["method"];
+  readonly path: string;
+  readonly input: "body" | "query" | "none";
+  readonly output: "page" | "json" | "none";
+}
+
+type RouteTable = {
+  readonly [K in RouteId]: readonly [
+    method: Routes[K]["method"],
+    path: Routes[K]["path"],
+    input: InputOf<Routes[K]>,
+    output: OutputOf<Routes[K]>,
+  ];
+};
+
+/**
+ * The shadow of the contract's route table that runs without zod, so that the client stays free of dependencies.
+ * The compiler holds every cell of it to the table: a route that is added, removed or changed does not compile until this follows.
+ */
+const table = {
+  "instances.list": ["GET", "/instances", "query", "page"],
+  "instances.create": ["POST", "/instances", "body", "json"],
+  "instances.get": ["GET", "/instances/:id", "none", "json"],
+  "instances.replace": ["PUT", "/instances/:id", "body", "json"],
+  "instances.delete": ["DELETE", "/instances/:id", "none", "json"],
+  "instances.start": ["POST", "/instances/:id/start", "none", "json"],
+  "instances.stop": ["POST", "/instances/:id/stop", "none", "json"],
+  "instances.restart": ["POST", "/instances/:id/restart", "none", "json"],
+  "instances.kill": ["POST", "/instances/:id/kill", "none", "json"],
+  "instances.logs": ["GET", "/instances/:id/logs", "query", "json"],
+  "instances.events": ["GET", "/instances/:id/events", "query", "page"],
+  "instances.console": ["POST", "/instances/:id/console", "body", "json"],
+  "configs.list": ["GET", "/configs", "query", "page"],
+  "configs.create": ["POST", "/configs", "body", "json"],
+  "configs.get": ["GET", "/configs/:id", "none", "json"],
+  "configs.replace": ["PUT", "/configs/:id", "body", "json"],
+  "configs.delete": ["DELETE", "/configs/:id", "none", "none"],
+  "configs.versions": ["GET", "/configs/:id/versions", "query", "page"],
+  "configs.publish": ["POST", "/configs/:id/publish", "body", "json"],
+  "configs.validate": ["POST", "/configs/:id/validate", "body", "json"],
+  "tenants.list": ["GET", "/tenants", "query", "page"],
+  "tenants.create": ["POST", "/tenants", "body", "json"],
+  "tenants.get": ["GET", "/tenants/:id", "none", "json"],
+  "tenants.replace": ["PUT", "/tenants/:id", "body", "json"],
+  "tenants.delete": ["DELETE", "/tenants/:id", "none", "none"],
+  "tenants.quota": ["GET", "/tenants/:id/quota", "none", "json"],
+  "tenants.setQuota": ["PUT", "/tenants/:id/quota", "body", "json"],
+  "projects.list": ["GET", "/projects", "query", "page"],
+  "projects.create": ["POST", "/projects", "body", "json"],
+  "projects.get": ["GET", "/projects/:id", "none", "json"],
+  "projects.replace": ["PUT", "/projects/:id", "body", "json"],
+  "projects.delete": ["DELETE", "/projects/:id", "none", "none"],
+  "clusters.list": ["GET", "/clusters", "query", "page"],
+  "clusters.create": ["POST", "/clusters", "body", "json"],
+  "clusters.get": ["GET", "/clusters/:id", "none", "json"],
+  "clusters.replace": ["PUT", "/clusters/:id", "body", "json"],
+  "clusters.delete": ["DELETE", "/clusters/:id", "none", "none"],
+  "clusters.drain": ["POST", "/clusters/:id/drain", "none", "json"],
+  "leftovers.list": ["GET", "/leftovers", "query", "page"],
+  "previews.create": ["POST", "/previews", "body", "json"],
+  "previews.get": ["GET", "/previews/:id", "none", "json"],
+  "previews.changes": ["GET", "/previews/:id/changes", "query", "page"],
+  "previews.apply": ["POST", "/previews/:id/apply", "none", "json"],
+  "stacks.export": ["GET", "/stacks/:id/export", "query", "json"],
+  "stacks.import": ["POST", "/stacks/:id/import", "body", "json"],
+  "stacks.history": ["GET", "/stacks/:id/history", "query", "page"],
+  "stacks.refresh": ["POST", "/stacks/:id/refresh", "none", "json"],
+  "stacks.cancel": ["POST", "/stacks/:id/cancel", "none", "json"],
+  "stacks.unlock": ["POST", "/stacks/:id/unlock", "none", "json"],
+  "stacks.migrate": ["POST", "/stacks/:id/engine", "body", "json"],
+  "types.list": ["GET", "/types", "none", "json"],
+  "service.version": ["GET", "/version", "none", "json"],
+  "service.whoami": ["GET", "/whoami", "none", "json"],
+} as const satisfies RouteTable;
+
+/** Every route by its id. */
+export const clientRoutes: ReadonlyMap<RouteId, ClientRoute> = new Map(
+  (Object.keys(table) as RouteId[]).map((id) => {
+    const [method, path, input, output] = table[id];
+    return [id, { method, path, input, output }];
+  }),
+);

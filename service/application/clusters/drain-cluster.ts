@@ -1,0 +1,60 @@
+import { ClawError, type Drain, newId } from "../../../sdk/contract/index.ts";
+import { requestReconcile } from "../../domain/instances/instance.ts";
+import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import { moveInstance } from "../instances/place-instance.ts";
+import { recordEvent } from "../instances/report-status.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+
+interface DrainOptions {
+  readonly actor: Actor;
+  readonly now: string;
+  /** Also moves instances whose data is deleted with them. */
+  readonly discardData: boolean;
+}
+
+/**
+ * Closes a cluster for new instances and sends away those that can go: there is no way yet to take data along, so an instance that has
+ * any stays, unless it is to be given up with the instance (`deletionPolicy: delete`) and the caller says that it may be.
+ */
+export async function drainCluster(tx: PlatformTransaction, name: string, { actor, now, discardData }: DrainOptions): Promise<Drain> {
+  await tx.clusters.lock([name]);
+  const cluster = await tx.clusters.get(name);
+  if (!cluster.spec.unschedulable) {
+    const cordoned = { ...cluster, spec: { ...cluster.spec, unschedulable: true }, updatedAt: now };
+    const next = { ...cordoned, generation: cluster.generation + 1, resourceVersion: cluster.resourceVersion + 1 };
+    await tx.clusters.update(next, cluster.resourceVersion);
+    const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
+    const data = { name, uid: cluster.id, actor: actor.subject };
+    await shared.publish({ id: newId("evt"), event: "cluster.cordoned", time: now, data });
+  }
+  const moved: Drain["moved"] = [];
+  const stays: Drain["stays"] = [];
+  for (const { tenantId, tenant, instance: instanceName } of await tx.clusters.users(name)) {
+    const scope = await tx.enter(tenantId);
+    const instance = await scope.instances.get(instanceName);
+    const stay = (reason: string) => stays.push({ tenant, instance: instanceName, reason });
+    const placement = instance.spec.placement ?? (await scope.tenants.get(tenantId)).spec.placement;
+    if (instance.cluster !== name || instance.deletedAt !== undefined) {
+      stay(instance.deletedAt === undefined ? `it is on its way to '${instance.cluster}'` : "it is being destroyed");
+    } else if (placement?.selector === undefined) {
+      stay("its placement names this cluster; name another, or a selector");
+    } else if (instance.spec.deletionPolicy === "delete" && instance.status.observedGeneration > 0 && !discardData) {
+      stay("its data would be deleted (deletionPolicy: delete); drain with --discard-data to move it without");
+    } else {
+      try {
+        const { cluster: to, movedFrom, reason } = await moveInstance(tx, instance, placement);
+        const next = { ...requestReconcile(instance), cluster: to, movedFrom, updatedAt: now };
+        await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
+        const message = `drained from '${name}' to '${to}': ${reason}`;
+        await recordEvent(scope, instance.id, { type: "Normal", reason: "Moved", message, actor: actor.subject }, now);
+        moved.push({ tenant, instance: instanceName, to });
+      } catch (error) {
+        if (!(error instanceof ClawError) || !error.code.startsWith("placement.")) {
+          throw error;
+        }
+        stay(error.message);
+      }
+    }
+  }
+  return { cluster: name, moved, stays };
+}

@@ -1,0 +1,281 @@
+import {
+  API_VERSION,
+  CarriedSchema,
+  ClawError,
+  type Condition,
+  ConditionReason,
+  ConditionType,
+  type Issue,
+  type Manifest,
+  ManifestSchema,
+  type Metadata,
+  SECRET_MASK,
+} from "../../../sdk/contract/index.ts";
+import type { Cluster } from "../../domain/clusters/cluster.ts";
+import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
+import { digestOf } from "../../domain/digest.ts";
+import { type NewCondition, withCondition } from "../../domain/instances/conditions.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
+import type { ApplicationDependencies } from "../dependencies.ts";
+import type { CustomKind, CustomResource, CustomResources } from "../ports/clusters/custom-resources.ts";
+import { presentInstance, presentTemplate, presentTenant } from "../present.ts";
+import { applied, writeOne } from "../resources/requests.ts";
+import type { RequestContext } from "../resources/route-handlers.ts";
+import type { StoredResource } from "../resources/write-context.ts";
+
+/** Annotations of kubectl's own, and the one that names the project. */
+const KUBECTL = "kubectl.kubernetes.io/";
+const PROJECT = "clusterclaw.io/project";
+
+type Answer = { readonly metadata: Metadata; readonly spec: unknown; readonly status: object };
+/** What either side says, as a custom resource says it. */
+type Content = Pick<CustomResource, "labels" | "annotations" | "spec">;
+
+/**
+ * Carries a custom resource and the control plane's resource of the same name towards one another, one step at a time. The custom
+ * resource's status records what both said when they last agreed: the side that says something else since has been edited and is copied to
+ * the other, Kubernetes first when both were. Deleting either deletes both; status goes to Kubernetes.
+ * Made of the same use cases as requests are, for a platform actor that is named after the cluster.
+ */
+export function createCarrier(deps: ApplicationDependencies) {
+  /** The control plane's resource of the same name, and whose it is. */
+  const find = (cluster: Cluster, { kind, namespace, name, uid }: CustomResource) =>
+    deps.transactions.platform(async (tx): Promise<{ ctx: RequestContext; current: Answer | undefined }> => {
+      const tenant = await tx.tenants.find(kind === "Tenant" ? name : (namespace ?? SHARED_TENANT));
+      const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined, relays: true } as const;
+      const ctx = { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: uid, ifMatch: undefined };
+      if (!tenant) {
+        return { ctx, current: undefined };
+      }
+      if (kind === "Tenant") {
+        const instances = await tx.tenants.countInstances([tenant.id]);
+        return { ctx, current: presentTenant(tenant, instances.get(tenant.id) ?? 0) };
+      }
+      const scope = await tx.enter(tenant.id);
+      const stored = await (kind === "ClawInstance" ? scope.instances : scope.templates).find(name);
+      // A shared template of that name is another resource.
+      return { ctx, current: stored?.tenantId === tenant.id ? present(kind, stored, tenant.name) : undefined };
+    });
+
+  /** @returns what it says here now */
+  const apply = async (ctx: RequestContext, manifest: Manifest, kind: CustomKind): Promise<Content> => {
+    return writeOne(ctx, applied(ctx, manifest), deps, ({ after, tenant }) => contentOf(present(kind, after as StoredResource, tenant)));
+  };
+
+  /** @returns whether it is to be looked at again soon, since it is not where it should be */
+  return async function carry(cluster: Cluster, resource: CustomResource, remote: CustomResources): Promise<boolean> {
+    const { ctx, current } = await find(cluster, resource);
+    const record = CarriedSchema.safeParse(resource.status["carried"]).data;
+    const carried = record?.cluster === cluster.id ? record : undefined;
+    if (resource.deleting) {
+      return release(ctx, resource, current, remote);
+    }
+    if (!resource.held) {
+      // Seen again with it.
+      await remote.hold(resource, true);
+      return false;
+    }
+    if (carried && !current) {
+      await remote.delete(resource);
+      return false;
+    }
+    try {
+      const manifest = manifestOf(resource, cluster);
+      const isEditedHere = current && carried?.inControlPlane !== digestOfContent(contentOf(current));
+      if (!current || carried?.inCluster !== digestOfContent(resource)) {
+        if (!(await remote.isCurrent(resource))) {
+          // An edit that is carried already, but not seen to be, would undo a later one made here.
+          return false;
+        }
+        // Where labels or annotations alone were edited, a secret that was changed here stays as it is.
+        const isSpecCarried = isEditedHere === false && resource.status["observedGeneration"] === resource.generation;
+        const content = await apply(ctx, (isSpecCarried ? { ...manifest, spec: current?.spec } : manifest) as Manifest, resource.kind);
+        if (resource.kind === "Tenant") {
+          await remote.ensureNamespace(resource.name);
+        }
+        const after = await find(cluster, resource);
+        return after.current ? await report(cluster, resource, after.current, content, remote) : true;
+      }
+      const content = contentOf(current);
+      const written = isEditedHere ? await writeBack(resource, manifest, content, remote) : resource;
+      return await report(cluster, written, current, content, remote);
+    } catch (error) {
+      if (!(error instanceof ClawError)) {
+        throw error;
+      }
+      await refuse(resource, error, remote);
+      return true;
+    }
+  };
+
+  /** Writes to the resource what differs from what it means; the rest, its secrets among it, stays in its author's words. */
+  async function writeBack(resource: CustomResource, manifest: Manifest, content: Content, remote: CustomResources) {
+    const next = {
+      labels: overlaid(resource.labels, content.labels),
+      annotations: overlaid(resource.annotations, content.annotations),
+      spec: reworded(content.spec, manifest.spec, resource.spec),
+    };
+    return digestOfContent(next) === digestOfContent(resource) ? resource : remote.replace(resource, next);
+  }
+
+  async function release(
+    ctx: RequestContext,
+    resource: CustomResource,
+    current: Answer | undefined,
+    remote: CustomResources,
+  ): Promise<boolean> {
+    if (!current || !resource.held) {
+      if (resource.held) {
+        await remote.hold(resource, false);
+      }
+      return false;
+    }
+    const { kind, name } = resource;
+    try {
+      const tenant = kind === "Tenant" ? name : (ctx.tenant?.name ?? SHARED_TENANT);
+      await writeOne(ctx, { action: "delete", kind, name, tenant }, deps, () => undefined);
+    } catch (error) {
+      if (!(error instanceof ClawError)) {
+        throw error;
+      }
+      // It is in use: a tenant's instances may be on their way out.
+      await refuse(resource, error, remote);
+    }
+    return true;
+  }
+
+  /** @param content what the control plane said that the resource is known to say too; what it says since is carried next */
+  async function report(
+    cluster: Cluster,
+    resource: CustomResource,
+    current: Answer,
+    content: Content,
+    remote: CustomResources,
+  ): Promise<false> {
+    const accepted = { type: ConditionType.Accepted, status: "True", reason: ConditionReason.Carried, message: "" } as const;
+    // A sample is no change of the resource: it would be a write each time.
+    const { usage: _, ...known } = current.status as { usage?: unknown };
+    const status = {
+      ...known,
+      observedGeneration: resource.generation,
+      carried: {
+        cluster: cluster.id,
+        uid: current.metadata.uid,
+        inCluster: digestOfContent(resource),
+        inControlPlane: digestOfContent(content),
+      },
+    };
+    await write(resource, status, accepted, remote);
+    return false;
+  }
+
+  async function refuse(resource: CustomResource, error: ClawError, remote: CustomResources): Promise<void> {
+    const issues = error.issues.map(({ path, message, fix }) => `${path}: ${message}${fix === undefined ? "" : ` (${fix})`}`);
+    const message = [error.message, ...issues].join("; ");
+    const reason = error.code.replaceAll(/(?:^|[._])([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+    await write(resource, resource.status, { type: ConditionType.Accepted, status: "False", reason, message }, remote);
+  }
+
+  /** Only what differs is written: a write is a change that comes back. */
+  async function write(
+    resource: CustomResource,
+    status: Readonly<Record<string, unknown>>,
+    accepted: NewCondition,
+    remote: CustomResources,
+  ): Promise<void> {
+    const own = (resource.status["conditions"] ?? []) as Condition[];
+    const others = ((status["conditions"] ?? []) as Condition[]).filter(({ type }) => type !== accepted.type);
+    const before = own.filter(({ type }) => type === accepted.type);
+    const conditions = withCondition([...others, ...before], accepted, deps.clock().toISOString());
+    const next = { ...status, conditions };
+    if (digestOf(next) !== digestOf(resource.status)) {
+      await remote.writeStatus(resource, next);
+    }
+  }
+}
+
+function present(kind: CustomKind, stored: StoredResource, tenant: string): Answer {
+  switch (kind) {
+    case "ClawInstance":
+      return presentInstance(stored as Instance, tenant);
+    case "ConfigTemplate":
+      return presentTemplate(stored as ConfigTemplate, tenant, digestOf(stored.spec));
+    case "Tenant":
+      return presentTenant(stored as Tenant, 0);
+  }
+}
+
+function contentOf({ metadata: { labels, annotations, project = DEFAULT_PROJECT }, spec }: Answer): Content {
+  return { labels, annotations: carriedOnes({ ...annotations, ...(project !== DEFAULT_PROJECT && { [PROJECT]: project }) }), spec };
+}
+
+function digestOfContent({ labels, annotations, spec }: Content): string {
+  return digestOf([labels, carriedOnes(annotations), spec]);
+}
+
+function carriedOnes(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.startsWith(KUBECTL)));
+}
+
+/** Labels or annotations with those of the control plane. One that it has no more goes, unless it has a prefix: those are of other tools. */
+function overlaid(theirs: Readonly<Record<string, string>>, ours: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(theirs).filter(([key]) => key in ours || key.includes("/"));
+  return { ...Object.fromEntries(kept), ...ours };
+}
+
+/**
+ * A value in the words of one that `meant` something else: what is meant still stays as it was `said`, or unsaid where that is the default;
+ * so does what is behind a mask.
+ */
+function reworded(value: unknown, meant: unknown, said: unknown): unknown {
+  if ((value === SECRET_MASK && said !== undefined) || digestOf(value) === digestOf(meant)) {
+    return said;
+  }
+  if (Array.isArray(value) && Array.isArray(meant) && Array.isArray(said)) {
+    return value.map((item) => {
+      const former = meant.findIndex((other) => identityOf(other) === identityOf(item));
+      return reworded(item, meant[former], said[former]);
+    });
+  }
+  if (isObject(value) && isObject(meant)) {
+    const words = isObject(said) ? said : {};
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, reworded(item, meant[key], words[key])]));
+  }
+  return value;
+}
+
+/** What tells an item of a list from the others, wherever it stands. */
+function identityOf(item: unknown): unknown {
+  return isObject(item) ? (item["key"] ?? item["name"]) : item;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * What a custom resource means here. An instance that names no placement runs in the cluster that it was written to: on the control plane's
+ * host only when it says so.
+ * @throws {ClawError} `request.invalid` for what a cluster without our schemas let through
+ */
+function manifestOf({ kind, namespace, name, labels, annotations, spec }: CustomResource, cluster: Cluster): Manifest {
+  const { [PROJECT]: project, ...others } = carriedOnes(annotations);
+  const parsed = ManifestSchema.safeParse({
+    apiVersion: API_VERSION,
+    kind,
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(project !== undefined && kind === "ClawInstance" && { project }),
+      labels,
+      annotations: others,
+    },
+    spec: kind === "ClawInstance" ? { placement: { cluster: cluster.name }, ...(spec as object) } : spec,
+  });
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const issues: Issue[] = parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
+  throw new ClawError("request.invalid", `${kind} '${name}' is invalid`, { issues });
+}

@@ -1,0 +1,21 @@
+import { ClawError, LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
+import { type Actor, isAdministrator } from "../../domain/tenancy/tenant.ts";
+
+/** Why claws of the control plane's own host can do there what it can itself, and what would mend that. */
+export interface Unconfined {
+  readonly why: string;
+  readonly fix: string;
+}
+
+/**
+ * Where nothing keeps a claw away from the control plane, whoever gets a claw there has the platform: that takes an administrator.
+ * @param unconfined undefined where claws of the host are confined
+ * @throws {ClawError} `auth.forbidden`
+ */
+export function assertConfined(actor: Actor, cluster: string, unconfined: Unconfined | undefined): void {
+  if (cluster === LOCAL_CLUSTER && unconfined && !isAdministrator(actor)) {
+    const message = `claws on '${LOCAL_CLUSTER}' are a platform administrator's only: this host can't confine them: ${unconfined.why}`;
+    const { fix } = unconfined;
+    throw new ClawError("auth.forbidden", `${message}; ${fix}`, { issues: [{ path: "spec.placement.cluster", message, fix }] });
+  }
+}

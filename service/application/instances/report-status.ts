@@ -1,0 +1,118 @@
+import {
+  type AgentStatus,
+  ConditionType,
+  type InstanceEvent,
+  type InstanceId,
+  type InstancePhase,
+  newId,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
+import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import { afterDisconnect, afterPodReport, afterReport, afterStop } from "../../domain/instances/phase.ts";
+import type { PodReport } from "../../domain/instances/pod.ts";
+import { redact } from "../../domain/redact.ts";
+import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
+
+/** Writes what became of instances, and an event of each whose phase changed. Statuses, events and their publication are one transaction. */
+export async function recordStates(
+  tx: TenantTransaction,
+  ids: readonly InstanceId[],
+  change: (instance: Instance) => InstanceState,
+  now: string,
+): Promise<void> {
+  const after = new Map<InstanceId, InstanceState>();
+  const known = await tx.instances.updateStatuses(ids, (instance) => {
+    const state = change(instance);
+    after.set(instance.id, state);
+    return state;
+  });
+  const moved = known.flatMap((before) => {
+    const state = after.get(before.id);
+    return state && before.status.phase !== state.phase ? [{ before, state }] : [];
+  });
+  const recent = await tx.events.listRecent(
+    moved.map(({ before }) => before.id),
+    RECENT_EVENTS,
+  );
+  const events: EventOf[] = [];
+  for (const { before, state } of moved) {
+    const ready = state.conditions.find((condition) => condition.type === ConditionType.Ready);
+    const request = state.phase === "Failed" ? undefined : requestOf(recent.get(before.id) ?? [], before.status.phase);
+    const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
+    events.push({
+      instance: before.id,
+      type: state.phase === "Failed" ? "Warning" : "Normal",
+      reason: "PhaseChanged",
+      message: `${before.status.phase} → ${state.phase} (${request ? `${request.message}, by ${request.actor}` : why})`,
+      ...(request?.actor !== undefined && { actor: request.actor }),
+    });
+    await tx.publish({
+      id: newId("evt"),
+      event: "instance.phase-changed",
+      time: now,
+      data: { uid: before.id, name: before.name, from: before.status.phase, to: state.phase, reason: ready?.reason },
+    });
+  }
+  await recordEvents(tx, events, now);
+}
+
+/** Ways into an instance, by the reason of their events: they ask nothing of it. */
+export const SESSIONS = { console: "ConsoleOpened", connect: "Connected", chat: "ChatOpened" } as const;
+const SESSION_REASONS: ReadonlySet<string> = new Set(Object.values(SESSIONS));
+
+/** Events that are looked through for the one that a transition comes from. */
+const RECENT_EVENTS = 20;
+
+/** What somebody asked for since the instance came to its phase; one that is on its way comes to the next by the same request. */
+function requestOf(recent: readonly InstanceEvent[], phase: InstancePhase): InstanceEvent | undefined {
+  let transitions = phase === "Creating" ? 1 : 0;
+  for (const event of recent) {
+    if (event.reason !== "PhaseChanged") {
+      if (event.actor !== undefined && !SESSION_REASONS.has(event.reason)) {
+        return event;
+      }
+    } else if (transitions-- === 0) {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** An event that people read with `claw events`. */
+interface EventOf {
+  readonly instance: InstanceId;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+  readonly actor?: string;
+}
+
+export async function recordEvents(tx: TenantTransaction, events: readonly EventOf[], now: string): Promise<void> {
+  if (events.length > 0) {
+    await tx.events.appendAll(events.map((event) => ({ id: newId("evt"), time: now, ...event, message: redact(event.message) })));
+  }
+}
+
+export function recordEvent(tx: TenantTransaction, instance: InstanceId, event: Omit<EventOf, "instance">, now: string): Promise<void> {
+  return recordEvents(tx, [{ instance, ...event }], now);
+}
+
+/** What agents and clusters tell of instances. */
+export function createReports(deps: { readonly transactions: Transactions; readonly clock: () => Date }) {
+  const write = (tenantId: TenantId, id: InstanceId, change: (instance: Instance, now: string) => InstanceState) => {
+    const now = deps.clock().toISOString();
+    return deps.transactions.tenant(tenantId, (tx) => recordStates(tx, [id], (instance) => change(instance, now), now));
+  };
+  return {
+    status: (tenantId: TenantId, id: InstanceId, status: AgentStatus) =>
+      write(tenantId, id, (instance, now) => afterReport(instance, status, now)),
+    /** Of a pod that a cluster has; one that is on its way to or from another cluster is told of by that one. */
+    pod: (tenantId: TenantId, id: InstanceId, cluster: string, pod: PodReport | undefined) =>
+      write(tenantId, id, (instance, now) =>
+        (instance.movedFrom ?? instance.cluster) === cluster ? afterPodReport(instance, pod, now) : instance.status,
+      ),
+    /** Of a claw of a host that is to be stopped, and was found to be. */
+    stopped: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterStop),
+    disconnected: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterDisconnect),
+  };
+}

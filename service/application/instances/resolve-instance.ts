@@ -1,0 +1,189 @@
+import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
+import { valueAt } from "../../domain/configs/config-path.ts";
+import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
+import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
+import type { TenantTransaction } from "../ports/transactions.ts";
+import { inTurns } from "../resources/in-turns.ts";
+import { openAt, openTemplate } from "../secrets/seal-config.ts";
+import type { Unconfined } from "./host-use.ts";
+
+export interface ResolveDependencies {
+  readonly types: ClawTypes;
+  readonly cipher: SecretCipher;
+  /** Where claws of this host are not confined: why, and what would mend it. */
+  readonly unconfined?: Unconfined | undefined;
+}
+
+/** An instance with its configuration worked out: what the stack is to make true, or why it can't be. */
+export interface Resolution {
+  readonly instance: Instance;
+  /** Absent when `issues` say why. */
+  readonly resolved: ResolvedInstance | undefined;
+  readonly issues: readonly ConfigIssue[];
+  /** Published version of its template, when it uses one. */
+  readonly configVersion: number | undefined;
+  /** The effective software version. */
+  readonly version: string;
+  /** The effective `model.name`. */
+  readonly model: string | undefined;
+  /** Plain values to be masked wherever they might be shown. */
+  readonly secretValues: readonly string[];
+}
+
+/** What instances of one tenant resolve from, loaded once for all of them. */
+interface Sources {
+  /** By name; undefined for one that is not there. */
+  readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
+  valuesOf(instance: Instance): readonly ConfigValue[];
+}
+
+/**
+ * Template, levels and overrides → unified config → adapter → files and runtime (C8). Deterministic: the same stored state gives the
+ * same bytes, which is what a plan's digest rests on. Reads inside the transaction, as often for many instances as for one; computes little.
+ */
+export async function resolveInstances(
+  scope: TenantTransaction,
+  tenant: string,
+  instances: readonly Instance[],
+  deps: ResolveDependencies,
+): Promise<Resolution[]> {
+  if (instances.length === 0) {
+    return [];
+  }
+  const sources = await sourcesOf(scope, instances);
+  return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
+}
+
+async function sourcesOf(scope: TenantTransaction, instances: readonly Instance[]): Promise<Sources> {
+  const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
+  for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
+    const template = await scope.templates.find(name);
+    templates.set(name, template && { template, published: await scope.templates.findVersion(template.id, template.publishedVersion) });
+  }
+  const projects = [...new Set(instances.map(({ projectId }) => projectId))];
+  const values = await scope.values.listFor(
+    projects,
+    instances.map(({ id }) => id),
+  );
+  const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
+  const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
+  return { templates, valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)] };
+}
+
+async function resolveInstance(sources: Sources, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
+  const { spec } = instance;
+  const adapter = deps.types.find(spec.type);
+  const version = spec.version ?? adapter?.defaultVersion ?? "";
+  const failed = (issues: readonly ConfigIssue[], configVersion?: number): Resolution => ({
+    instance,
+    resolved: undefined,
+    issues,
+    configVersion,
+    version,
+    model: undefined,
+    secretValues: [],
+  });
+  if (!adapter) {
+    const message = `claw type '${spec.type}' is not known any more`;
+    return failed([{ path: "spec.type", message, fix: "bring the type back, or destroy the instance" }]);
+  }
+
+  const source = spec.config.template === undefined ? undefined : sources.templates.get(spec.config.template);
+  const { template, published } = source ?? {};
+  if (spec.config.template !== undefined && !template) {
+    return failed([
+      {
+        path: "spec.config.template",
+        message: `there is no config template '${spec.config.template}'`,
+        fix: "create it, or name another: claw configs list",
+      },
+    ]);
+  }
+  if (template && !published) {
+    return failed([
+      {
+        path: "spec.config.template",
+        message: `config template '${template.name}' has no published version`,
+        fix: `claw configs publish ${template.name}`,
+      },
+    ]);
+  }
+  const configVersion = published?.version;
+  if (published && published.spec.adapter !== adapter.name) {
+    return failed(
+      [
+        {
+          path: "spec.config.template",
+          message: `config template '${template?.name}' is for ${published.spec.adapter}, not for ${adapter.name}`,
+          fix: "use a template of this type",
+        },
+      ],
+      configVersion,
+    );
+  }
+
+  const values = sources.valuesOf(instance);
+  const { cipher } = deps;
+  const sealed = new Set<string>();
+  const note = (key: string) => sealed.add(key);
+  const config = resolveConfig({
+    template: published && openTemplate(published.spec, cipher, note),
+    defaults: adapter.defaults,
+    secretKeys: adapter.secretKeys,
+    plainKeys: adapter.plainKeys,
+    values: values.map((value) => ({ ...value, value: openAt(value.key, value.value, cipher, note) })),
+    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: openAt(key, value, cipher, note) })),
+    sealed,
+  });
+  if (config.issues.length > 0) {
+    return failed(config.issues, configVersion);
+  }
+  const parsed = adapter.parseConfig(config.unified, config.secrets);
+  const issues = await adapter.validate(parsed, version);
+  if (issues.length > 0) {
+    return failed(issues, configVersion);
+  }
+  const runtime = adapter.injectRuntime(parsed, {
+    instanceId: instance.id,
+    name: instance.name,
+    tenant,
+    project: instance.projectName,
+    spec,
+    instanceToken: deps.cipher.derive(`instance-token:${instance.id}`),
+  });
+  const model = valueAt(config.unified, "model.name");
+  return {
+    instance,
+    issues: [],
+    configVersion,
+    version,
+    model: typeof model === "string" ? model : undefined,
+    secretValues: Object.values(runtime.secretEnv),
+    resolved: {
+      uid: instance.id,
+      name: instance.name,
+      project: instance.projectName,
+      type: adapter.type,
+      running: spec.running,
+      ...(instance.restartedAt !== undefined && { restartedAt: instance.restartedAt }),
+      deletionPolicy: spec.deletionPolicy,
+      storage: {
+        ...(spec.storage.configDir !== undefined && { configDir: spec.storage.configDir }),
+        ...(spec.storage.dataDir !== undefined && { dataDir: spec.storage.dataDir }),
+        size: spec.storage.size,
+      },
+      resources: spec.resources,
+      expose: spec.network.expose,
+      runtime,
+      agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
+    },
+  };
+}
+
+/** What an instance's agent token is derived for. */
+export function agentTokenPurpose(instanceId: string): string {
+  return `agent-token:${instanceId}`;
+}

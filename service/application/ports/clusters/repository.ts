@@ -1,0 +1,37 @@
+import type { ListQuery, TenantId } from "../../../../sdk/contract/index.ts";
+import type { Cluster, ClusterState, Load } from "../../../domain/clusters/cluster.ts";
+import type { Page, Ref } from "../resources/page.ts";
+
+/** An instance that is on a cluster, or has not left it yet. */
+export interface ClusterUser {
+  readonly tenantId: TenantId;
+  readonly tenant: string;
+  readonly instance: string;
+}
+export interface ClusterRepository {
+  list(query: ListQuery): Promise<Page<Cluster>>;
+  /** Every one, by name. */
+  all(): Promise<readonly Cluster[]>;
+  /**
+   * Those that a replica of the control plane is to look after, by name: it keeps the ones it has, and takes those that nobody has said to
+   * keep for `ttlSeconds`.
+   */
+  keep(replica: string, ttlSeconds: number): Promise<readonly Cluster[]>;
+  /** Leaves all that a replica keeps to others. */
+  leave(replica: string): Promise<void>;
+  get(ref: Ref): Promise<Cluster>;
+  find(ref: Ref): Promise<Cluster | undefined>;
+  /** Locks the clusters' rows until the transaction ends, in the order of their names: decisions about room queue up behind them. */
+  lock(names: readonly string[]): Promise<void>;
+  insert(cluster: Cluster): Promise<void>;
+  /** Writes everything but the state. */
+  update(cluster: Cluster, expected: number): Promise<void>;
+  /** Writes the state only; false when the cluster is gone. */
+  updateState(name: string, change: (cluster: Cluster) => ClusterState): Promise<boolean>;
+  /** @throws {cluster.in_use} */
+  delete(cluster: Cluster): Promise<void>;
+  /** What the instances of each cluster add up to, those that are on their way out too. */
+  allocated(): Promise<ReadonlyMap<string, Load>>;
+  /** By tenant and name. */
+  users(name: string, limit?: number): Promise<readonly ClusterUser[]>;
+}

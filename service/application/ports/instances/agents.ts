@@ -1,0 +1,21 @@
+import type { AgentStatus, ChannelOpen } from "../../../../sdk/contract/index.ts";
+
+/** A channel to an agent. `data` is text for logs and chat, base64 for console and tcp. */
+export interface AgentChannel {
+  /** @returns when to go on sending, if not at once: the other side takes no more for now */
+  send(data: string): Promise<void> | undefined;
+  resize(cols: number, rows: number): void;
+  /** What the listener answers says when it is taken, if not at once: until then no more than a window is sent. */
+  onData(listener: (data: string) => Promise<void> | undefined | void): void;
+  /** Called once, with the reason when it did not end by itself. */
+  onClose(listener: (end: { error?: string; exitCode?: number }) => void): void;
+  /** What was sent before still arrives, where the other side takes it. */
+  close(): void;
+}
+
+/** The agents that are connected to this replica. */
+export interface Agents {
+  status(instanceId: string): AgentStatus | undefined;
+  /** Resolves when the channel is open. @throws {ClawError} `instance.unreachable` when its agent is not connected, or can't open it. */
+  open(instanceId: string, channel: ChannelOpen): Promise<AgentChannel>;
+}

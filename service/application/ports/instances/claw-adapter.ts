@@ -1,0 +1,63 @@
+import type { ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+
+/** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
+export type UnifiedConfig = Readonly<Record<string, unknown>>;
+
+/** A config after parsing: adapter-defined, plain data. */
+export interface ParsedConfig {
+  /** The claw's own config as an object. Secret values never are in it: they are references to `secretEnv`. */
+  readonly native: Readonly<Record<string, unknown>>;
+  readonly secretEnv: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** What parsing itself found wrong; `validate` reports it. */
+  readonly issues?: readonly Issue[];
+  /** Native key → the unified key that it came from, so that issues name what the user wrote. */
+  readonly sources?: Readonly<Record<string, string>>;
+}
+
+export interface RuntimeInfo {
+  readonly instanceId: string;
+  readonly name: string;
+  readonly tenant: string;
+  readonly project: string;
+  readonly spec: InstanceSpec;
+  /** A random token that is the instance's own and stable over its life: what guards its port. */
+  readonly instanceToken: string;
+}
+
+/**
+ * One claw type. Pure: no I/O but reading its own type's schema.
+ * Idea and the first four names: the founding design's `ClawAdapter`.
+ */
+export interface ClawAdapter {
+  /** The type in manifests, `OpenClaw`. */
+  readonly type: string;
+  /** The name in templates, `OpenClawAdapter`. */
+  readonly name: string;
+  /** The version used when a spec names none. */
+  readonly defaultVersion: string;
+  readonly description: string;
+  /** Variables that every instance of this type has without a template: dotted key → default, null when it has none. */
+  readonly defaults: UnifiedConfig;
+  /** Keys of the unified config whose values are secret whatever a template says; `*` stands for one segment. */
+  readonly secretKeys: readonly string[];
+  /** Keys whose values are not secret though they sound so. */
+  readonly plainKeys?: readonly string[] | undefined;
+  /** Keys that name paths, sockets or commands of the host: platform administrators alone set them. */
+  readonly platformKeys: readonly string[];
+  /** Unified → the claw's own config; secret values become references. @param secrets dotted keys of single values that are secret, indexes of lists as segments */
+  parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
+  /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
+  generateConfig(config: ParsedConfig): readonly { readonly path: string; readonly content: string }[];
+  /** By the version's own schema when it is at hand, and by the checks that the real program makes only at start. */
+  validate(config: ParsedConfig, version: string): Promise<readonly Issue[]>;
+  /** How to install, start, watch and stop it. */
+  injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime;
+}
+
+/** The claw types that are known. */
+export interface ClawTypes {
+  list(): readonly ClawAdapter[];
+  /** By type or adapter name, ignoring case. */
+  find(typeOrAdapter: string): ClawAdapter | undefined;
+}

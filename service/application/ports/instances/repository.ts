@@ -1,0 +1,40 @@
+import type { InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
+import type { Instance, InstanceState } from "../../../domain/instances/instance.ts";
+import type { Page, Ref } from "../resources/page.ts";
+
+/** What instances that are not being deleted add up to. CPU in cores, memory and storage in bytes; replicas counted. */
+export interface ResourceUsage {
+  readonly instances: number;
+  readonly cpu: number;
+  readonly memoryBytes: number;
+  readonly storageBytes: number;
+}
+export interface InstanceRepository {
+  /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
+  list(query: ListQuery): Promise<Page<Instance>>;
+  get(ref: Ref): Promise<Instance>;
+  find(ref: Ref): Promise<Instance | undefined>;
+  /** Those of the names that there are, in no order. */
+  findAll(names: readonly string[]): Promise<readonly Instance[]>;
+  insert(instance: Instance): Promise<void>;
+  /** Writes everything but status. */
+  update(instance: Instance, expected: number): Promise<void>;
+  /** Asks for the instances to be reconciled, as a write of their own would: something that they rest on has changed, which is no write of theirs. */
+  requestReconcile(ids: readonly InstanceId[]): Promise<void>;
+  /** Writes status only; false when the row is gone. */
+  updateStatus(id: InstanceId, change: (state: Instance) => InstanceState): Promise<boolean>;
+  /** Writes statuses only, and answers the instances as they were: those whose row is gone are left out. */
+  updateStatuses(ids: readonly InstanceId[], change: (instance: Instance) => InstanceState): Promise<readonly Instance[]>;
+  /** Removes the row, for its resources are gone; false when the instance has another generation by now. */
+  delete(id: InstanceId, generation: number): Promise<boolean>;
+  usage(projectId?: ProjectId): Promise<ResourceUsage>;
+  /** How many instances each project has that has any, those that are being deleted too. */
+  countByProject(): Promise<ReadonlyMap<ProjectId, number>>;
+  listByTemplate(name: string): Promise<readonly Instance[]>;
+  /** Those that are on a cluster, or have not left it yet. */
+  listByCluster(name: string): Promise<readonly Instance[]>;
+  /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
+  listDue(cluster: string, limit: number): Promise<readonly Instance[]>;
+  /** Says that a moving instance has left its former cluster. */
+  markMoved(id: InstanceId): Promise<void>;
+}

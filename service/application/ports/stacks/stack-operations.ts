@@ -1,0 +1,80 @@
+import type { ResourceChange, StackEngine, StackExport, StackSpec, StackUpdate } from "../../../../sdk/contract/index.ts";
+import type { Deviation } from "../clusters/clusters.ts";
+
+/** One stack of a tenant. */
+export interface TenantStack {
+  readonly tenantId: string;
+  /** Its name: the tenant's own, or `<tenant>.<cluster>`. */
+  readonly stack: string;
+}
+
+/** What one stack operation is to do. `instances` are the names that it may touch: the program is evaluated for those alone. */
+export interface StackOperation {
+  readonly tenantId: string;
+  /** Names the stack too: by its tenant and target. */
+  readonly spec: StackSpec;
+  /** Instances (by name) whose resources are targeted, including ones that are absent from `spec` because they go away. Empty: what they share alone. Undefined: the whole stack. */
+  readonly instances?: readonly { readonly name: string; readonly project: string }[];
+  /** Reads first what there is: it was changed behind the stack's back. */
+  readonly refresh?: boolean;
+}
+export interface StackResult {
+  readonly changes: readonly ResourceChange[];
+  /** Failures of single resources: the operation may have done the rest. */
+  readonly failures: readonly StackFailure[];
+}
+
+/** A resource that was read, and how it differs from what the stack holds of it; without a deviation it doesn't. */
+export interface ScannedResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id: string;
+  /** The instance that it belongs to; absent for what instances share. */
+  readonly instance?: string;
+  readonly deviation?: Deviation;
+}
+
+export interface StackScan {
+  readonly resources: readonly ScannedResource[];
+  /** Of resources that could not be read. */
+  readonly failures: readonly StackFailure[];
+}
+
+export interface StackFailure {
+  readonly urn: string;
+  readonly message: string;
+  /** CamelCase, when the provider named one: `VersionNotFound`, `NoSpace`. */
+  readonly reason?: string;
+  /** The instance whose resource failed; absent for what instances share. */
+  readonly instance?: string;
+}
+
+/**
+ * Runs Pulumi operations on tenants' stacks, each in a process of its own. One mutating operation at a time per stack (a lease);
+ * previews need none. @throws {ClawError} `stack.locked`, `engine.failed`
+ */
+export interface StackOperations {
+  preview(operation: StackOperation): Promise<StackResult>;
+  up(operation: StackOperation): Promise<StackResult>;
+  refresh(operation: StackOperation): Promise<StackResult>;
+  destroy(operation: StackOperation): Promise<StackResult>;
+  /** Reads what there is of the operation's instances and of what they share. Nothing is written, neither there nor in the stack. */
+  scan(operation: StackOperation & Required<Pick<StackOperation, "instances">>): Promise<StackScan>;
+  close(): Promise<void>;
+}
+
+/** What an operator may do with a tenant's stack itself. @throws {ClawError} `stack.not_found`, `stack.locked`, `engine.failed` */
+export interface StackAdministration {
+  /** Secrets are sealed, unless they are to be shown. */
+  exportState(stack: TenantStack, showSecrets: boolean): Promise<StackExport>;
+  /** Replaces the state, and makes the stack when there is none. @throws {stack.invalid} then nothing was changed */
+  importState(stack: TenantStack, file: StackExport): Promise<{ readonly resources: number }>;
+  /** Newest first; `page` counts from 1. */
+  history(stack: TenantStack, pageSize: number, page: number): Promise<StackUpdate[]>;
+  /** Moves the state to an engine, which runs the stack's operations from then on. */
+  migrate(stack: TenantStack, to: StackEngine): Promise<{ readonly from: StackEngine; readonly resources: number }>;
+  /** Asks the operation under way to stop, wherever it runs; one that does not in time loses the stack. */
+  cancel(stack: TenantStack): Promise<{ readonly holder: string | undefined; readonly stopped: boolean }>;
+  /** Takes the stack from its holder at once: for one that is gone. */
+  unlock(stack: TenantStack): Promise<{ readonly holder: string | undefined }>;
+}

@@ -1,0 +1,25 @@
+import type { InstanceId, TenantId, Usage } from "../../../../sdk/contract/index.ts";
+import type { Tenant } from "../../../domain/tenancy/tenant.ts";
+
+export interface WorkRepository {
+  /**
+   * Stacks, a tenant's part of a cluster each, that have due instances: the clusters take turns. Those of clusters that can't be reached
+   * wait until they can.
+   */
+  listStacksDue(limit: number): Promise<readonly { readonly tenant: Tenant; readonly cluster: string }[]>;
+  /** Takes one stack whose next refresh is due, and puts that off by about a period. A new stack's first one is somewhere in the first period. */
+  claimRefresh(periodSeconds: number): Promise<{ readonly tenant: Tenant; readonly cluster: string } | undefined>;
+  /** Keeps the newest sample of each instance. Nothing of the instance itself is written. */
+  recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void>;
+  /**
+   * What differs from before when a tenant, template or instance, or its status, has been written: by kind, tenant (none for tenants) and
+   * name. All of them at a time, as that is one cheap query.
+   */
+  listVersions(): Promise<ReadonlyMap<string, string>>;
+  /** Instances of a cluster that are to be stopped, with nothing due, and which are not known to be. */
+  listStopping(cluster: string): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
+  /** Whose instance it is; undefined when it is gone. */
+  findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
+  /** Those of the instances that exist, of any tenant and in any state. */
+  existingAmong(ids: readonly InstanceId[]): Promise<readonly InstanceId[]>;
+}

@@ -1,0 +1,122 @@
+import { ClawError, type Manifest, type Preview, type TenantId } from "../../../sdk/contract/index.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import { tenantOf } from "../../domain/change.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import type { ApplicationDependencies } from "../dependencies.ts";
+import { channelTarget, isReachable } from "../instances/open-channel.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+import { assertAllowed, makeChanges } from "./changes.ts";
+import { previewChanges } from "./previews.ts";
+import type { RequestContext } from "./route-handlers.ts";
+import type { Written } from "./write-context.ts";
+
+/** The tenant of a request to a tenant route. @throws {ClawError} `tenant.required` */
+export function tenantIn(ctx: RequestContext): { readonly id: TenantId; readonly name: string } {
+  if (!ctx.tenant) {
+    throw new ClawError("tenant.required", "this request is about a tenant's resources; name it with the header X-Claw-Tenant");
+  }
+  return ctx.tenant;
+}
+
+/** The change that a manifest stands for, in the tenant that it or the request names. @throws {ClawError} when that is another's tenant */
+export function applied(
+  ctx: RequestContext,
+  manifest: Manifest,
+  meaning: { expect?: "absent" | "present"; draft?: boolean } = {},
+): PlannedChange {
+  assertUnsealed(manifest.spec, "spec");
+  const tenant = tenantOf(manifest, ctx.tenant?.name);
+  if (tenant === undefined) {
+    throw new ClawError(
+      "tenant.required",
+      `${manifest.kind} '${manifest.metadata.name}' names no tenant; set metadata.namespace or the header X-Claw-Tenant`,
+    );
+  }
+  assertTenant(ctx, tenant);
+  return { action: "apply", manifest, tenant, ...meaning };
+}
+
+/** Another tenant is as if it did not exist. */
+export function assertTenant(ctx: RequestContext, tenant: string): void {
+  if (!ctx.actor.platform && tenant !== ctx.tenant?.name) {
+    throw new ClawError("tenant.not_found", `there is no tenant '${tenant}'`);
+  }
+}
+
+/** A manifest's name must be the one in the path. */
+export function assertSameName(manifest: Manifest, stored: { readonly name: string }): void {
+  if (manifest.metadata.name !== stored.name) {
+    const message = `the manifest is named '${manifest.metadata.name}', the path names '${stored.name}'`;
+    throw new ClawError("request.invalid", message, {
+      issues: [{ path: "metadata.name", message, fix: "names can't be changed; use the stored name" }],
+    });
+  }
+}
+
+/** What becomes of a write in its answer, inside its transaction. */
+export type Presenter<T> = (written: Written, tx: PlatformTransaction) => T | Promise<T>;
+
+/** What a use case answers for a change: the preview when the request asks for it (`?preview=true`), else what `present` makes of the write. */
+export async function writeOrPreview<T>(
+  ctx: RequestContext,
+  query: { readonly preview?: boolean | undefined },
+  change: PlannedChange,
+  deps: ApplicationDependencies,
+  present: Presenter<T>,
+): Promise<T | Preview> {
+  return query.preview
+    ? previewChanges({ actor: ctx.actor, tenantId: ctx.tenant?.id, ifMatch: ctx.ifMatch }, [change], deps)
+    : writeOne(ctx, change, deps, present);
+}
+
+/**
+ * Makes one change at once, refusing what quota, policy or validation forbid. Its event, the wish to reconcile and the making of its answer are in
+ * the same transaction: what can't be answered is not done.
+ */
+export async function writeOne<T>(
+  ctx: RequestContext,
+  change: PlannedChange,
+  deps: ApplicationDependencies,
+  present: Presenter<T>,
+): Promise<T> {
+  const now = deps.clock().toISOString();
+  const { written, answer } = await deps.transactions.platform(async (tx) => {
+    const outcome = await makeChanges(tx, [change], { now, actor: ctx.actor, ids: {}, ifMatch: ctx.ifMatch }, deps);
+    assertAllowed(outcome);
+    const [first] = outcome.written;
+    if (!first) {
+      throw new Error("a change was made without a result");
+    }
+    const presented = await present(first, tx);
+    ctx.assertAnswerable?.(presented);
+    return { written: outcome.written, answer: presented };
+  });
+  await carryOut(written, deps);
+  return answer;
+}
+
+/** What follows once changes are committed: the reconciler is woken, and claws that are to be killed are killed without waiting for it. */
+export async function carryOut(written: readonly Written[], deps: ApplicationDependencies): Promise<void> {
+  deps.wake();
+  for (const { change, after, tenant } of written) {
+    if (change.action === "kill" && isReachable(after as Instance, deps.agents)) {
+      await deps.openChannel(channelTarget(after as Instance, tenant), { channel: "signal", action: "kill" });
+    }
+  }
+}
+
+/** The form that secrets have at rest is ours alone. */
+function assertUnsealed(value: unknown, path: string): void {
+  if (typeof value !== "object" || value === null) {
+    return;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (key === "$sealed") {
+      const message = "the key '$sealed' is reserved";
+      throw new ClawError("request.invalid", `${path}: ${message}`, {
+        issues: [{ path, message, fix: "give the plain value; it is encrypted when stored" }],
+      });
+    }
+    assertUnsealed(item, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
+  }
+}

@@ -1,0 +1,34 @@
+import type { z } from "zod";
+import type { Preview, Route, RouteId, routes, TenantId } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/tenancy/tenant.ts";
+
+/** What a use case knows of the request it serves. */
+export interface RequestContext {
+  readonly actor: Actor;
+  /** The tenant that the request is about: from the credential, `X-Claw-Tenant`, or the manifest's namespace. Undefined on platform routes. */
+  readonly tenant: { readonly id: TenantId; readonly name: string } | undefined;
+  readonly requestId: string;
+  readonly ifMatch: IfMatch | undefined;
+  /** Throws when an answer can't be given: asked before what it tells of is committed. Absent where nobody is answered. */
+  readonly assertAnswerable?: (answer: unknown) => void;
+}
+
+/** The `If-Match` header: the resource versions that the write may be made on, or any at all. */
+export type IfMatch = "*" | readonly string[];
+
+type Output<S> = S extends z.ZodType ? z.output<S> : undefined;
+type Part<R, K extends string> = R extends Readonly<Record<K, infer S>> ? Output<S> : undefined;
+
+/** The parsed parts of a route's request. */
+export interface RouteInput<R extends Route> {
+  readonly params: Part<R, "params">;
+  readonly query: Part<R, "query">;
+  readonly body: Part<R, "body">;
+}
+/** A write that is asked for as a preview answers that. */
+export type RouteOutput<R extends Route> = Part<R, "response"> | ("preview" extends keyof Part<R, "query"> ? Preview : never);
+
+/** One use case per route: what `http` registers under the route's method and path. Throws `ClawError`. */
+export type RouteHandlers = {
+  readonly [K in RouteId]: (ctx: RequestContext, input: RouteInput<(typeof routes)[K]>) => Promise<RouteOutput<(typeof routes)[K]>>;
+};

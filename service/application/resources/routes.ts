@@ -1,0 +1,35 @@
+import type { PlanId } from "../../../sdk/contract/index.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import type { ApplicationDependencies } from "../dependencies.ts";
+import { applyPlan, getPlan, getPlanPage, previewChanges } from "./previews.ts";
+import { applied, assertTenant, carryOut, tenantIn } from "./requests.ts";
+import type { RequestContext, RouteHandlers } from "./route-handlers.ts";
+
+type PreviewRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `previews.${string}`>>;
+
+export function previewRoutes(deps: ApplicationDependencies): PreviewRoutes {
+  const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenantId: ctx.tenant?.id, assertAnswerable: ctx.assertAnswerable });
+  return {
+    "previews.create": (ctx, { body }) => {
+      const changes: PlannedChange[] = (body.manifests ?? []).map((manifest) => applied(ctx, manifest));
+      for (const change of body.changes ?? []) {
+        changes.push(change.action === "apply" ? applied(ctx, change.manifest) : { ...change, tenant: tenantOfChange(ctx, change) });
+      }
+      return previewChanges(owner(ctx), changes, deps);
+    },
+    "previews.get": (ctx, { params }) => getPlan(owner(ctx), params.id as PlanId, deps),
+    "previews.changes": (ctx, { params, query }) => getPlanPage(owner(ctx), params.id as PlanId, query.cursor, deps),
+    "previews.apply": async (ctx, { params }) => {
+      const { preview, written } = await applyPlan(owner(ctx), params.id as PlanId, deps);
+      await carryOut(written, deps);
+      return preview;
+    },
+  };
+}
+
+/** A tenant is deleted by its own name; everything else is in the request's tenant. */
+function tenantOfChange(ctx: RequestContext, change: { readonly action: string; readonly kind?: string; readonly name: string }): string {
+  const tenant = change.action === "delete" && change.kind === "Tenant" ? change.name : tenantIn(ctx).name;
+  assertTenant(ctx, tenant);
+  return tenant;
+}

@@ -1,0 +1,208 @@
+import { ClawError, type ConfigTemplateSpec, type TenantId } from "../../../sdk/contract/index.ts";
+import { SECRET_RULES_VERSION } from "../../domain/configs/secret-rules.ts";
+import { digestOf } from "../../domain/digest.ts";
+import { maskLeaves, rewrapLeaves } from "../../domain/sealed.ts";
+import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { Page } from "../ports/resources/page.ts";
+import type { RotatingCipher } from "../ports/secrets/secret-cipher.ts";
+import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
+import { allTenants } from "../resources/write-context.ts";
+import { sealOverrides, sealTemplate } from "./seal-config.ts";
+
+export interface ResealDependencies {
+  readonly transactions: Transactions;
+  readonly types: ClawTypes;
+  readonly cipher: RotatingCipher;
+}
+
+/** Under which rules and which key everything that is stored was sealed last. */
+const MARK = "resealed";
+const PAGE = 100;
+const ATTEMPTS = 5;
+
+/**
+ * Brings stored secrets under the newest master key, and seals what newer rules take for secret, once after either has changed. Each row is
+ * a transaction of its own and the mark is written last: whoever is killed in between does it again, and what is done already costs a look.
+ * What was rendered of a secret in clear is so in files and in the stack until it is applied again. A stopped instance is; a running claw
+ * would have to be started anew for it, since a sealed secret is in its environment, which is nothing that a start of the service does.
+ * @returns running instances whose secrets stood in clear, as `tenant/name`
+ */
+export async function resealStored(deps: ResealDependencies): Promise<readonly string[]> {
+  const { transactions, types, cipher } = deps;
+  const rules = types.list().map(({ type, secretKeys, plainKeys }) => [type, secretKeys, plainKeys]);
+  const mark = digestOf([SECRET_RULES_VERSION, rules, cipher.keyId]);
+  const tenants = await transactions.platform(async (tx) => ((await tx.keyring.find(MARK)) === mark ? undefined : allTenants(tx)));
+  if (!tenants) {
+    return [];
+  }
+  await resealClusters(deps);
+  const templates = new Set<string>();
+  for (const { id } of tenants) {
+    for (const template of await exposedTemplates(id, deps)) {
+      templates.add(template);
+    }
+  }
+  // Before the templates are sealed, which show no more then what stood in them: whoever is killed in between asks them again.
+  const exposed: string[] = [];
+  for (const { id, name } of tenants) {
+    exposed.push(...(await resealInstances(id, templates, deps)).map((instance) => `${name}/${instance}`));
+  }
+  for (const { id } of tenants) {
+    await resealTemplates(id, deps);
+    // What a plan would write is under a former key.
+    await transactions.tenant(id, (tx) => tx.plans.discardPending());
+  }
+  await transactions.platform((tx) => tx.keyring.put(MARK, mark));
+  return exposed;
+}
+
+async function resealClusters({ transactions, cipher }: ResealDependencies): Promise<void> {
+  const names = (await transactions.platform((tx) => tx.clusters.all())).map(({ name }) => name);
+  for (const name of names) {
+    await patiently(() =>
+      transactions.platform(async (tx) => {
+        const cluster = await tx.clusters.find(name);
+        const spec = rewrapLeaves(cluster?.spec, cipher);
+        if (cluster && spec && digestOf(spec) !== digestOf(cluster.spec)) {
+          await tx.clusters.update({ ...cluster, spec }, cluster.resourceVersion);
+        }
+      }),
+    );
+  }
+}
+
+/** Whether something is secret in what is sealed that stood in clear before. */
+const wasExposed = (before: unknown, sealed: unknown) => digestOf(maskLeaves(before)) !== digestOf(maskLeaves(sealed));
+
+/** Ids of those that have a secret in clear, in whichever published version. */
+async function exposedTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<string[]> {
+  const exposed: string[] = [];
+  for (const { id } of await everyOne(tenantId, transactions, (tx, query) => tx.templates.list(query))) {
+    const isExposed = await transactions.tenant(tenantId, async (tx) => {
+      const template = await tx.templates.find(id);
+      const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
+      const isClear = (spec: ConfigTemplateSpec) =>
+        adapter !== undefined && wasExposed(spec, sealTemplate(spec, undefined, adapter, cipher));
+      for (let number = template?.publishedVersion ?? 0; template && number > 0; number--) {
+        const version = await tx.templates.findVersion(template.id, number);
+        if (version && isClear(version.spec)) {
+          return true;
+        }
+      }
+      return false;
+    });
+    if (isExposed) {
+      exposed.push(id);
+    }
+  }
+  return exposed;
+}
+
+async function resealTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {
+  for (const { id } of await everyOne(tenantId, transactions, (tx, query) => tx.templates.list(query))) {
+    await patiently(() =>
+      transactions.tenant(tenantId, async (tx) => {
+        const template = await tx.templates.find(id);
+        const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
+        if (!template || !adapter) {
+          return;
+        }
+        // The same secret keeps one ciphertext through all versions: else a draft would differ from what was published of it.
+        const known = new Map<string, string>();
+        const sameAgain: RotatingCipher = {
+          keyId: cipher.keyId,
+          derive: (purpose) => cipher.derive(purpose),
+          isCurrent: (text: string) => cipher.isCurrent(text),
+          decrypt: (text: string) => cipher.decrypt(text),
+          encrypt: (text: string) => known.get(text) ?? known.set(text, cipher.encrypt(text)).get(text) ?? "",
+        };
+        let former: ConfigTemplateSpec | undefined;
+        const reseal = (spec: ConfigTemplateSpec) => {
+          former = sealTemplate(rewrapLeaves(spec, sameAgain), former, adapter, sameAgain);
+          return former;
+        };
+        let publishedDigest = template.publishedDigest;
+        for (let number = 1; number <= template.publishedVersion; number++) {
+          const version = await tx.templates.findVersion(template.id, number);
+          if (!version) {
+            continue;
+          }
+          const spec = reseal(version.spec);
+          const digest = digestOf(spec);
+          if (digest !== digestOf(version.spec)) {
+            await tx.templates.rewriteVersion({ ...version, spec, digest });
+          }
+          publishedDigest = version.version === template.publishedVersion ? digest : publishedDigest;
+        }
+        const spec = reseal(template.spec);
+        if (digestOf(spec) !== digestOf(template.spec) || publishedDigest !== template.publishedDigest) {
+          await tx.templates.update({ ...template, spec, publishedDigest }, template.resourceVersion);
+        }
+      }),
+    );
+  }
+}
+
+/** @returns names of running ones whose secrets stood in clear */
+async function resealInstances(
+  tenantId: TenantId,
+  templates: ReadonlySet<string>,
+  { transactions, types, cipher }: ResealDependencies,
+): Promise<string[]> {
+  const exposed: string[] = [];
+  for (const { id, name } of await everyOne(tenantId, transactions, (tx, query) => tx.instances.list(query))) {
+    const isToRestart = await patiently(() =>
+      transactions.tenant(tenantId, async (tx) => {
+        const instance = await tx.instances.find(id);
+        const adapter = instance && types.find(instance.spec.type);
+        if (!instance || !adapter) {
+          return false;
+        }
+        const { config, running } = instance.spec;
+        const template = config.template === undefined ? undefined : await tx.templates.find(config.template);
+        const variables = template?.spec.variables ?? [];
+        const spec = sealOverrides(rewrapLeaves(instance.spec, cipher), undefined, { adapter, variables, cipher });
+        const isExposed = wasExposed(instance.spec, spec) || (template !== undefined && templates.has(template.id));
+        const generation = instance.generation + (isExposed && !running ? 1 : 0);
+        if (generation !== instance.generation || digestOf(spec) !== digestOf(instance.spec)) {
+          await tx.instances.update({ ...instance, spec, generation }, instance.resourceVersion);
+        }
+        return isExposed && running;
+      }),
+    );
+    if (isToRestart) {
+      exposed.push(name);
+    }
+  }
+  return exposed;
+}
+
+type Named = { readonly id: string; readonly name: string };
+
+async function everyOne<T extends Named>(
+  tenantId: TenantId,
+  transactions: Transactions,
+  list: (tx: TenantTransaction, query: { limit: number; cursor?: string }) => Promise<Page<T>>,
+): Promise<Named[]> {
+  const found: Named[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await transactions.tenant(tenantId, (tx) => list(tx, { limit: PAGE, ...(cursor !== undefined && { cursor }) }));
+    found.push(...page.items.map(({ id, name }) => ({ id, name })));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return found;
+}
+
+/** Again when somebody wrote the row meanwhile. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof ClawError && error.code === "resource.version_conflict")) {
+        throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import type { ConfigTemplateSpec, InstanceSpec } from "../../../sdk/contract/index.ts";
+import { SecretRules } from "../../domain/configs/secret-rules.ts";
+import { openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
+import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
+import { invalid } from "../resources/write-context.ts";
+
+/** Where a template's base is in the unified config. */
+const BASE = "native";
+type Variables = ConfigTemplateSpec["variables"];
+type Note = (key: string) => void;
+
+/** A template at rest: every secret of its defaults and its base sealed. @throws {ClawError} `request.invalid` for a mask of nothing */
+export function sealTemplate(
+  spec: ConfigTemplateSpec,
+  former: ConfigTemplateSpec | undefined,
+  adapter: ClawAdapter,
+  cipher: SecretCipher,
+): ConfigTemplateSpec {
+  const places = sealedPlaces(former?.base, [BASE]);
+  for (const { name, default: value } of former?.variables ?? []) {
+    sealedPlaces(value, name.split("."), places);
+  }
+  const sealing = { isSecret: secrecyOf(adapter, spec.variables), former: places, cipher };
+  return {
+    ...spec,
+    variables: spec.variables.map((variable, index) =>
+      variable.default === undefined
+        ? variable
+        : { ...variable, default: sealGiven(variable.default, sealing, variable.name.split("."), `spec.variables[${index}].default`) },
+    ),
+    base: sealGiven(spec.base, sealing, [BASE], "spec.base"),
+  };
+}
+
+/** An instance's specification at rest: every secret of its overrides sealed. @throws {ClawError} `request.invalid` for a mask of nothing */
+export function sealOverrides(
+  spec: InstanceSpec,
+  former: InstanceSpec | undefined,
+  { adapter, variables, cipher }: { readonly adapter: ClawAdapter; readonly variables: Variables; readonly cipher: SecretCipher },
+): InstanceSpec {
+  const places = new Map<string, Sealed>();
+  for (const { key, value } of former?.config.overrides ?? []) {
+    sealedPlaces(value, key.split("."), places);
+  }
+  const sealing = { isSecret: secrecyOf(adapter, variables), former: places, cipher };
+  const overrides = spec.config.overrides.map(({ key, value }) => ({
+    key,
+    value: sealGiven(value, sealing, key.split("."), `spec.config.overrides[${key}].value`),
+  }));
+  return { ...spec, config: { ...spec.config, overrides } };
+}
+
+/** A template with its secrets in plain. @param note told of each key that held one */
+export function openTemplate(spec: ConfigTemplateSpec, cipher: SecretCipher, note: Note): ConfigTemplateSpec {
+  return {
+    ...spec,
+    variables: spec.variables.map((variable) =>
+      variable.default === undefined ? variable : { ...variable, default: openAt(variable.name, variable.default, cipher, note) },
+    ),
+    base: openAt(BASE, spec.base, cipher, note),
+  };
+}
+
+/** The value of a key with its secrets in plain. */
+export function openAt<T>(key: string, value: T, cipher: SecretCipher, note: Note): T {
+  return openLeaves(value, cipher, (path) => note(path.join(".")), key.split(".")) as T;
+}
+
+function secrecyOf({ secretKeys, plainKeys }: ClawAdapter, variables: Variables): Sealing["isSecret"] {
+  const declared = variables.filter(({ secret }) => secret).map(({ name }) => name);
+  const rules = new SecretRules({ secretKeys, plainKeys, declared });
+  return (path, value) => rules.isSecret(path, value);
+}
+
+/** @param given what the value is called where it was given @throws {ClawError} `request.invalid` for a mask of nothing */
+export function sealGiven<T>(value: T, sealing: Sealing, path: readonly string[], given: string): T {
+  try {
+    return sealLeaves(value, sealing, path);
+  } catch (error) {
+    if (error instanceof UnknownMaskError) {
+      const at = [given, ...error.path.slice(path.length)].join(".");
+      throw invalid(at, error.message, "give the secret itself");
+    }
+    throw error;
+  }
+}

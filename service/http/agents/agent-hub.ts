@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto";
+import type { FastifyBaseLogger } from "fastify";
+import type { WebSocket } from "ws";
+import {
+  type AgentFrame,
+  AgentFrameSchema,
+  type AgentStatus,
+  ClawError,
+  type InstanceId,
+  readFrame,
+  type ServerFrame,
+  type Usage,
+} from "../../../sdk/contract/index.ts";
+import type { Agents } from "../../application/ports/instances/agents.ts";
+import { Channel, UNREADABLE } from "./agent-channel.ts";
+
+const PING_MS = 15_000;
+/** A terminal's first takes seconds on a busy machine. */
+const OPEN_MS = 30_000;
+/** Reports that wait to be written: an agent that says more is not read until they are. */
+const REPORTS_MAX = 32;
+
+export interface AgentHubOptions {
+  /** Whether the token is that instance's; takes the same time for any wrong one. */
+  readonly verifyAgent: (uid: InstanceId, token: string) => boolean;
+  readonly onStatus: (uid: InstanceId, status: AgentStatus) => Promise<unknown>;
+  readonly onUsage: (uid: InstanceId, usage: Usage) => void;
+  readonly onDisconnect: (uid: InstanceId) => Promise<unknown>;
+  readonly log: Pick<FastifyBaseLogger, "error" | "warn">;
+}
+
+/** The agents that dialled in, by instance; the newest connection of an instance is the one that counts. */
+export interface AgentHub extends Agents {
+  /** Takes over a socket of `GET /agent/v1`. */
+  accept(socket: WebSocket, uid: string, token: string): void;
+  /** Lets the agents go, and resolves when what they reported is written. */
+  close(): Promise<void>;
+}
+
+interface Connection {
+  readonly socket: WebSocket;
+  readonly channels: Map<string, Channel>;
+  status: AgentStatus | undefined;
+  /** Whether the agent grants credit. */
+  isGranting: boolean;
+}
+
+export function createAgentHub(options: AgentHubOptions): AgentHub {
+  const connections = new Map<string, Connection>();
+  /** Reports of an instance are written one after another, whichever connection they came by: the last one is the one that stays. */
+  const writing = new Map<string, Promise<unknown>>();
+  let closing = false;
+  return {
+    status: (uid) => connections.get(uid)?.status,
+    async open(uid, open) {
+      const connection = connections.get(uid);
+      // Before it has said hello it can't be known how to talk to it.
+      if (!connection?.status) {
+        throw new ClawError("instance.unreachable", `the agent of instance '${uid}' is not connected; is the instance running?`);
+      }
+      const { channels, socket, isGranting } = connection;
+      const id = randomUUID();
+      const send = (frame: ServerFrame, onSent?: () => void) => {
+        if (socket.readyState === socket.OPEN) {
+          socket.send(JSON.stringify(frame), onSent);
+        }
+      };
+      const channel = new Channel({ id, open, isGranting, send, onGone: () => channels.delete(id) });
+      channels.set(id, channel);
+      const late = setTimeout(() => channel.fail("the instance's agent did not open the channel in time"), OPEN_MS);
+      await channel.opened.finally(() => clearTimeout(late));
+      return channel;
+    },
+    accept(socket, uid, token) {
+      if (!options.verifyAgent(uid as InstanceId, token)) {
+        socket.close(4401, "the token is not this instance's");
+        return;
+      }
+      connections.get(uid)?.socket.terminate();
+      const connection: Connection = { socket, channels: new Map(), status: undefined, isGranting: false };
+      connections.set(uid, connection);
+      serve(connection, uid as InstanceId);
+    },
+    async close() {
+      closing = true;
+      for (const { socket } of connections.values()) {
+        socket.close(1001, "the service is stopping");
+      }
+      await Promise.all(writing.values());
+    },
+  };
+
+  function serve(connection: Connection, uid: InstanceId): void {
+    const { socket } = connection;
+    let alive = true;
+    let isUnderstood = true;
+    let reports = 0;
+    const write = (work: () => Promise<unknown>) => {
+      // That the service stops says nothing of an agent.
+      if (closing) {
+        return;
+      }
+      if (++reports === REPORTS_MAX) {
+        socket.pause();
+      }
+      const written = Promise.resolve(writing.get(uid))
+        .then(work)
+        .catch((err: unknown) => options.log.error({ err, instance: uid }, "a report of an agent was not written"))
+        .finally(() => {
+          if (reports-- === REPORTS_MAX) {
+            socket.resume();
+          }
+          if (writing.get(uid) === written) {
+            writing.delete(uid);
+          }
+        });
+      writing.set(uid, written);
+    };
+    const ping = setInterval(() => {
+      // What is not read holds no answer either.
+      if (!alive && !socket.isPaused) {
+        socket.terminate();
+        return;
+      }
+      alive = false;
+      socket.ping();
+    }, PING_MS);
+    socket.on("pong", () => {
+      alive = true;
+    });
+    socket.on("error", (err) => options.log.warn({ err, instance: uid }, "an agent's connection failed"));
+    socket.on("message", (data: Buffer, isBinary) => {
+      const read = readFrame(AgentFrameSchema, data, isBinary);
+      if (read.frame) {
+        handle(read.frame);
+        return;
+      }
+      if (isUnderstood) {
+        isUnderstood = false;
+        options.log.warn({ instance: uid, channel: read.channel }, "an agent sent what is no frame of the agent protocol");
+      }
+      if (read.channel !== undefined) {
+        connection.channels.get(read.channel)?.fail(UNREADABLE);
+      }
+    });
+    const handle = (frame: AgentFrame) => {
+      switch (frame.type) {
+        case "hello":
+        case "status":
+          connection.isGranting ||= frame.type === "hello" && frame.grants === true;
+          connection.status = frame.status;
+          write(() => options.onStatus(uid, frame.status));
+          if (frame.usage) {
+            options.onUsage(uid, frame.usage);
+          }
+          return;
+        case "data":
+          return connection.channels.get(frame.id)?.receive(frame.data);
+        case "credit":
+          return connection.channels.get(frame.id)?.grant(frame.credit);
+        case "close":
+          return connection.channels.get(frame.id)?.end(frame);
+      }
+    };
+    socket.on("close", () => {
+      clearInterval(ping);
+      for (const channel of connection.channels.values()) {
+        channel.end({ error: "the agent's connection was lost" });
+      }
+      if (connections.get(uid) === connection) {
+        connections.delete(uid);
+        write(() => options.onDisconnect(uid));
+      }
+    });
+  }
+}
