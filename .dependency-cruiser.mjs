@@ -62,7 +62,8 @@ export default {
     },
     arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
     arrow("engine-contract-alone", engineContract, [], "the engine's contract knows nothing else"),
-    ...["claws", "engine", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
+    arrow("engine-alone", "^adapters/engine/", [], "the engine runs any stack: it knows nothing of the service and its claws"),
+    ...["automation", "claws", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
       arrow(
         `adapter-${name}`,
         `^adapters/${name}/`,
@@ -134,7 +135,7 @@ export default {
     ...vendor(
       "pulumi",
       "@pulumi/[^/]+",
-      ["^components/", "^stacks/", "^adapters/engine/", "^service/stack-worker\\.ts$"],
+      ["^components/", "^stacks/", "^adapters/(automation|engine)/", "^service/stack-worker\\.ts$"],
       ["^service/provider-plugin\\.ts$"],
     ),
     ...vendor("grpc", "@grpc/grpc-js|google-protobuf", ["^adapters/engine/"]),

@@ -7,20 +7,21 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automation/index.js";
+import { createCliCommand, findCli, postgresBackend } from "../adapters/automation/cli-command.ts";
+import { engineOf } from "../adapters/automation/stack-engine.ts";
+import { collectedOf, runStackOperation } from "../adapters/automation/stack-runner.ts";
+import { type ScanOptions, scanStack } from "../adapters/automation/stack-scan.ts";
+import { createStateJobs } from "../adapters/automation/stack-state.ts";
+import { type WorkerReply, WorkerRequestSchema } from "../adapters/automation/worker-messages.ts";
 import { keepConfigSchema } from "../adapters/claws/openclaw/config-schemas.ts";
-import { createCliCommand, findCli, postgresBackend } from "../adapters/engine/cli-command.ts";
 import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
+import { LEASE_TTL_SECONDS } from "../adapters/engine/contract/lease.ts";
 import type { ResourceProvider } from "../adapters/engine/contract/provider.ts";
 import type { StackLease } from "../adapters/engine/contract/store.ts";
 import { useLeanRuntime } from "../adapters/engine/deployment/lean-runtime.ts";
 import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
-import { engineOf } from "../adapters/engine/stack-engine.ts";
-import { LEASE_TTL_SECONDS } from "../adapters/engine/stack-lease.ts";
-import { collectedOf, runStackOperation } from "../adapters/engine/stack-runner.ts";
-import { type ScanOptions, scanStack } from "../adapters/engine/stack-scan.ts";
-import { createStateJobs } from "../adapters/engine/stack-state.ts";
-import { type WorkerReply, WorkerRequestSchema } from "../adapters/engine/worker-messages.ts";
+import { createPassphrase } from "../adapters/engine/secrets/passphrase.ts";
 import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
 import { cliStateTable } from "../adapters/postgres/cli-state.ts";
 import { openPool } from "../adapters/postgres/open-pool.ts";
@@ -119,7 +120,7 @@ const options: ScanOptions = {
   // What seals a stack's secrets wherever Pulumi's own form is needed; another tenant's can't be opened with it.
   env: ({ tenantId }) => ({ PULUMI_CONFIG_PASSPHRASE: createHmac("sha256", wrappingKey).update(tenantId).digest("base64url") }),
 };
-const jobs = createStateJobs(options);
+const jobs = createStateJobs({ ...options, createPassphrase });
 
 const OPERATIONS_PER_COLLECTION = 10;
 let operations = 0;

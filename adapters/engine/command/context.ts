@@ -1,7 +1,7 @@
+import type { LeaseSettings } from "../contract/lease.ts";
 import type { StackRef, StoredStack } from "../contract/store.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { CommandEnvironment, SecretsOpener, StackSecrets } from "../secrets/stack-secrets.ts";
-import type { LeaseSettings } from "../stack-lease.ts";
 import type { ParsedCommand } from "./arguments.ts";
 import type { ShownEvents } from "./event-stream.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";

@@ -1,11 +1,11 @@
 import * as cmd from "@pulumi/pulumi/automation/cmd.js";
 import * as errors from "@pulumi/pulumi/automation/errors.js";
 import { SemVer } from "semver";
+import type { RunningOperations } from "../contract/lease.ts";
 import { StackExistsError, type StackLease, StackLockedError, StackMissingError, type StackStore } from "../contract/store.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { KeyWrapper } from "../secrets/envelope.ts";
 import { SecretsOpener } from "../secrets/stack-secrets.ts";
-import type { RunningOperations } from "../stack-lease.ts";
 import { type CommandName, parseArguments } from "./arguments.ts";
 import { ENGINE_VERSION } from "./checkpoint.ts";
 import { configGet, configList, configRefresh, configRemove, configSet, configSetAll } from "./config-commands.ts";

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { withLease } from "../contract/lease.ts";
 import { type HistoryEntry, LeaseLostError, type StackLease, type StoredStack } from "../contract/store.ts";
 import { runOperation } from "../deployment/run-operation.ts";
 import type { OperationOptions, OperationRequest, OperationResult } from "../operation.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
-import { withLease } from "../stack-lease.ts";
 import { ENGINE_VERSION } from "./checkpoint.ts";
 import { type CommandContext, existingStack, openSecrets, type StackContext } from "./context.ts";
 import { OperationDisplay } from "./display.ts";

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { cancelHolder, withLease } from "../contract/lease.ts";
 import type { HistoryEntry, StackRef } from "../contract/store.ts";
 import type { PropertyMap, PropertyValue } from "../contract/values.ts";
 import { mapStateValues, maskSecrets, resealSecrets, revealSecrets, unwrapSecrets } from "../secrets/secret-values.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
-import { cancelHolder, withLease } from "../stack-lease.ts";
 import { exportCheckpoint, importProblems, parseExport, renameState, toStored } from "./checkpoint.ts";
 import { revealConfigValue } from "./config-values.ts";
 import { type CommandContext, existingStack, findStack, openSecrets, stackRef, toRef } from "./context.ts";

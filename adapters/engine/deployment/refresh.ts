@@ -1,6 +1,7 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
+import { edgesOf } from "../contract/edges.ts";
 import type { Execution } from "./execution.ts";
-import { edgesOf, mapReferences } from "./graph.ts";
+import { mapReferences } from "./graph.ts";
 import type { StepExecutor } from "./step-executor.ts";
 import type { Step } from "./steps.ts";
 import type { Targets } from "./targets.ts";

@@ -1,7 +1,6 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
+import { type Edge, edgesOf } from "../contract/edges.ts";
 import { makeReference } from "../contract/urn.ts";
-import type { Edge } from "./graph.ts";
-import { edgesOf } from "./graph.ts";
 
 /** The checkpoint breaks one of Pulumi's rules; the texts are Pulumi's. */
 export class SnapshotIntegrityError extends Error {

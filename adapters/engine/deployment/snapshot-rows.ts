@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { ResourceState } from "../contract/checkpoint.ts";
+import { edgesOf } from "../contract/edges.ts";
 import type { StoredResource } from "../contract/store.ts";
 import { isRootUrn, makeReference, makeUrn, parseUrn } from "../contract/urn.ts";
-import { edgesOf, mapReferences } from "./graph.ts";
+import { mapReferences } from "./graph.ts";
 import { SnapshotIntegrityError, verify, verifyReferences, verifyState, verifyUnique } from "./snapshot-integrity.ts";
 
 export interface Row {

@@ -1,11 +1,11 @@
 import type { PendingOperationType, ResourceState } from "../contract/checkpoint.ts";
+import { edgesOf } from "../contract/edges.ts";
 import { ResourceInitError } from "../contract/provider.ts";
 import { isRootUrn } from "../contract/urn.ts";
 import { isSecret, makeSecret, type PropertyMap } from "../contract/values.ts";
 import { applyStep, callsProvider, DATA_LOSS, DeleteProtectedError } from "./apply-step.ts";
 import type { Execution } from "./execution.ts";
 import { BailError, Limiter } from "./execution.ts";
-import { edgesOf } from "./graph.ts";
 import { deepEqual } from "./properties.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Step, StepOp } from "./steps.ts";

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ResourceState } from "../contract/checkpoint.ts";
+import { edgesOf } from "../contract/edges.ts";
 import { isProviderType, makeUrn, parseReference } from "../contract/urn.ts";
 import { Aliases } from "./aliases.ts";
 import { shown } from "./apply-step.ts";
@@ -9,7 +10,6 @@ import type { Diff } from "./diff.ts";
 import { applyReplaceOnChanges, isReplace } from "./diff.ts";
 import type { Execution } from "./execution.ts";
 import { BailError, Limiter } from "./execution.ts";
-import { edgesOf } from "./graph.ts";
 import type { ConfiguredProvider } from "./providers.ts";
 import { Replacements } from "./replacements.ts";
 import type { StepExecutor } from "./step-executor.ts";

@@ -1,6 +1,6 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
+import { edgesOf } from "../contract/edges.ts";
 import { isProviderType, isRootUrn, parseUrn } from "../contract/urn.ts";
-import { edgesOf } from "./graph.ts";
 
 /** URNs, some of them with wildcards: `*` for a part of a segment, `**` for anything. Empty means no constraint. */
 export class UrnPatterns {

@@ -7,8 +7,8 @@ import { KubernetesProvider } from "../../../adapters/providers/kubernetes/provi
 import { InstanceSpecSchema, KubernetesTargetSchema, type ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { TestControlPlane } from "../../support/agent/control-plane.ts";
 import { until } from "../../support/agent/harness.ts";
+import { useTenantStacks } from "../../support/automation/tenant-stacks.ts";
 import { aResolvedInstance } from "../../support/builders/resolved-instance.ts";
-import { useTenantStacks } from "../../support/engine/tenant-stacks.ts";
 import { projectImages, useProjectImages } from "../../support/kubernetes/project-images.ts";
 import { useCluster } from "../../support/kubernetes/use-cluster.ts";
 import { aStorageClass } from "../../support/kubernetes/volumes.ts";

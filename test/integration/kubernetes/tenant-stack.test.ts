@@ -2,8 +2,8 @@ import { describe, it, onTestFinished } from "vitest";
 import { KubernetesProvider } from "../../../adapters/providers/kubernetes/provider.ts";
 import { type KubernetesTarget, KubernetesTargetSchema, type ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { until } from "../../support/agent/harness.ts";
+import { useTenantStacks } from "../../support/automation/tenant-stacks.ts";
 import { aResolvedInstance as anInstance } from "../../support/builders/resolved-instance.ts";
-import { useTenantStacks } from "../../support/engine/tenant-stacks.ts";
 import { useCluster } from "../../support/kubernetes/use-cluster.ts";
 import { aStorageClass } from "../../support/kubernetes/volumes.ts";
 

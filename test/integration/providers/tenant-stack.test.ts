@@ -5,7 +5,7 @@ import { callAgent } from "../../../adapters/providers/clusterclaw/agent-client.
 import { ClawProvider } from "../../../adapters/providers/clusterclaw/provider.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, isRunning, until } from "../../support/agent/harness.ts";
-import { useTenantStacks } from "../../support/engine/tenant-stacks.ts";
+import { useTenantStacks } from "../../support/automation/tenant-stacks.ts";
 
 const aStack = useTenantStacks({ clusterclaw: () => new ClawProvider() });
 const aTenant = (rootDir: string) =>

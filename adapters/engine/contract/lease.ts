@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { LeaseLostError, type StackLease, type StackRef, type StackStore } from "./contract/store.ts";
+import { LeaseLostError, type StackLease, type StackRef, type StackStore } from "./store.ts";
 
 /** Operations of this process, by fencing token: `cancel` stops them without waiting for a heartbeat. */
 export type RunningOperations = Map<number, { ref: StackRef; controller: AbortController }>;

@@ -1,10 +1,10 @@
 import { it } from "vitest";
-import { createOperationPool } from "../../../adapters/engine/operation-pool.ts";
+import { createOperationPool } from "../../../adapters/automation/operation-pool.ts";
 import { stackName } from "../../../stacks/tenant/program.ts";
 
 it("a worker whose channel breaks costs at most the job that was sent to it", async ({ expect }) => {
   const pool = createOperationPool({
-    entry: new URL("../../support/engine/leaving-worker.mjs", import.meta.url),
+    entry: new URL("../../support/automation/leaving-worker.mjs", import.meta.url),
     size: 1,
     env: {},
     stackName,
@@ -27,7 +27,7 @@ it.for(["text", "nothing", "unknown", "missing", "wrong"])(
   "an answer that can't be read costs its own job alone: %s",
   async (what, { expect }) => {
     const pool = createOperationPool({
-      entry: new URL("../../support/engine/babbling-worker.mjs", import.meta.url),
+      entry: new URL("../../support/automation/babbling-worker.mjs", import.meta.url),
       size: 1,
       env: {},
       stackName,

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { LocalWorkspace, type PulumiCommand, type PulumiFn, type Stack, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
 import type { StackEngine } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
-import type { StackLease, StackStore } from "./contract/store.ts";
-import type { PropertyMap } from "./contract/values.ts";
+import type { StackLease, StackStore } from "../engine/contract/store.ts";
+import type { PropertyMap } from "../engine/contract/values.ts";
 
 /** How a worker gets at tenants' stacks. */
 export interface StackAccess {

@@ -1,12 +1,11 @@
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { ClawError, type StackEngine, type StackExport, type StackUpdate } from "../../sdk/contract/index.ts";
 import type { StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
-import type { StackRef } from "./contract/store.ts";
+import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
+import type { StackRef } from "../engine/contract/store.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
-import { createPassphrase } from "./secrets/passphrase.ts";
 import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
-import { LEASE_TTL_SECONDS, withLease } from "./stack-lease.ts";
 import { exportSealed, importInto } from "./state-file.ts";
 
 /** What needs an engine, and so runs in a worker. */
@@ -15,8 +14,13 @@ export type StateJobs = Pick<StackAdministration, "exportState" | "importState" 
   releaseLock(stack: TenantStack): Promise<void>;
 };
 
+export interface StateAccess extends StackAccess {
+  /** What Pulumi keeps of a new passphrase, as whoever has the passphrase can open it. */
+  readonly createPassphrase: (passphrase: string) => Promise<{ readonly salt: string }>;
+}
+
 /** The states of tenants' stacks, through the Automation API. */
-export function createStateJobs(access: StackAccess): StateJobs {
+export function createStateJobs(access: StateAccess): StateJobs {
   const refOf = ({ stack }: TenantStack): StackRef => ({ project: access.projectName, stack });
   const engineOrThrow = async (stack: TenantStack): Promise<StackEngine> => {
     const engine = await engineOf(access.storeOf(stack), refOf(stack));
@@ -38,7 +42,7 @@ export function createStateJobs(access: StackAccess): StateJobs {
       }
       const exported = (await opened.exportStack()) as unknown as StackExport;
       // For whoever imports it: a CLI takes no plaintext without a provider, and nobody else has the tenant's passphrase.
-      const { salt } = await createPassphrase("");
+      const { salt } = await access.createPassphrase("");
       return { ...exported, deployment: { ...exported.deployment, secrets_providers: { type: "passphrase", state: { salt } } } };
     },
     async importState(stack, file) {

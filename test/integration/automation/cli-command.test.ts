@@ -6,7 +6,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConcurrentUpdateError, LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { afterEach, beforeEach, describe, it } from "vitest";
-import { createCliCommand, findCli } from "../../../adapters/engine/cli-command.ts";
+import { createCliCommand, findCli } from "../../../adapters/automation/cli-command.ts";
 import { needsCli } from "../../support/engine/pulumi-cli.ts";
 
 let folder: string;

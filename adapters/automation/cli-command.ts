@@ -6,9 +6,9 @@ import { delimiter, join } from "node:path";
 import { ConcurrentUpdateError, PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { SemVer } from "semver";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { StackLease, StackRef, StackStore } from "./contract/store.ts";
+import { type LeaseSettings, withLease } from "../engine/contract/lease.ts";
+import type { StackLease, StackRef, StackStore } from "../engine/contract/store.ts";
 import { ENGINE_TAG } from "./stack-engine.ts";
-import { type LeaseSettings, withLease } from "./stack-lease.ts";
 
 export interface CliInstallation {
   /** Holds the CLI that had to be installed, for every process of this machine. */

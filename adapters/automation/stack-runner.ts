@@ -8,10 +8,9 @@ import {
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/stacks/stack-operations.ts";
-import type { ShownEvents } from "./command/event-stream.ts";
-import { valueAt } from "./contract/property-path.ts";
-import { parseUrn } from "./contract/urn.ts";
-import { type PropertyMap, SIGNATURE_KEY } from "./contract/values.ts";
+import { valueAt } from "../engine/contract/property-path.ts";
+import { parseUrn } from "../engine/contract/urn.ts";
+import { type PropertyMap, SIGNATURE_KEY } from "../engine/contract/values.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import type { OperationKind } from "./worker-messages.ts";
@@ -193,11 +192,14 @@ export function createCollector(operation: StackOperation, options: RunnerOption
   };
 }
 
+/** An event as an engine makes it, before it has a number. */
+type PlainEvent = Readonly<Record<string, unknown>>;
+
 /**
  * What the collector reads of an operation's events: those of a stack have the whole state of each resource, twice. A refresh says only with
  * its outputs what it found; everything else is told when a step begins.
  */
-export const collectedOf: ShownEvents = (event, kind) => {
+export function collectedOf(event: PlainEvent, kind: string): PlainEvent | undefined {
   const { resourcePreEvent, resOutputsEvent, diagnosticEvent } = event as {
     readonly resourcePreEvent?: { readonly metadata: StepMetadata };
     readonly resOutputsEvent?: object;
@@ -212,7 +214,7 @@ export const collectedOf: ShownEvents = (event, kind) => {
   const { op, urn, type, detailedDiff, old, new: now } = resourcePreEvent.metadata;
   const inputs = detailedDiff && { old: old && { inputs: old.inputs }, new: now && { inputs: now.inputs } };
   return { resourcePreEvent: { metadata: { op, urn, type, detailedDiff, ...inputs } } };
-};
+}
 
 /** Diagnostics carry colour marks: `<{%reset%}>`. */
 function plainText(message: string): string {

@@ -2,7 +2,7 @@ import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { Deviation } from "../../service/application/ports/clusters/clusters.ts";
 import type { ScannedResource, StackOperation, StackScan } from "../../service/application/ports/stacks/stack-operations.ts";
-import type { PropertyMap } from "./contract/values.ts";
+import type { PropertyMap } from "../engine/contract/values.ts";
 import { openStack } from "./open-stack.ts";
 import { createCollector, PARALLEL, type RunnerOptions } from "./stack-runner.ts";
 

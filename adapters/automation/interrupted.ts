@@ -1,13 +1,13 @@
 import type { StackExport } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
-import type { Deployment, PendingOperation, ResourceState } from "./contract/checkpoint.ts";
-import { type StackLease, StackLockedError } from "./contract/store.ts";
-import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "./contract/values.ts";
-import { edgesOf } from "./deployment/graph.ts";
+import type { Deployment, PendingOperation, ResourceState } from "../engine/contract/checkpoint.ts";
+import { edgesOf } from "../engine/contract/edges.ts";
+import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
+import { type StackLease, StackLockedError } from "../engine/contract/store.ts";
+import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../engine/contract/values.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { engineOf } from "./stack-engine.ts";
-import { LEASE_TTL_SECONDS, withLease } from "./stack-lease.ts";
 import { exportSealed, importInto } from "./state-file.ts";
 
 /**

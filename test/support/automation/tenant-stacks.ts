@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll } from "vitest";
+import { runStackOperation } from "../../../adapters/automation/stack-runner.ts";
+import type { OperationKind } from "../../../adapters/automation/worker-messages.ts";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
 import type { JournalEntry, StackLease } from "../../../adapters/engine/contract/store.ts";
 import { WarmProviderHost, type WarmProviderHostOptions } from "../../../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
-import { runStackOperation } from "../../../adapters/engine/stack-runner.ts";
-import type { OperationKind } from "../../../adapters/engine/worker-messages.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
 import type { StackResult } from "../../../service/application/ports/stacks/stack-operations.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../../stacks/tenant/program.ts";
-import { createEngineDatabase, type EngineDatabase } from "./database.ts";
+import { createEngineDatabase, type EngineDatabase } from "../engine/database.ts";
 
 /** What an operation did; `ops` are its changes without what it left alone, by the resource's name. */
 export interface TenantResult extends StackResult {

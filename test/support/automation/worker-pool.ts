@@ -1,10 +1,10 @@
-import { createOperationPool } from "../../../adapters/engine/operation-pool.ts";
-import { createAdministration } from "../../../adapters/engine/stack-administration.ts";
+import { createOperationPool } from "../../../adapters/automation/operation-pool.ts";
+import { createAdministration } from "../../../adapters/automation/stack-administration.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
 import type { StackOperation, StackResult } from "../../../service/application/ports/stacks/stack-operations.ts";
 import { PROJECT_NAME, stackName } from "../../../stacks/tenant/program.ts";
-import type { EngineDatabase } from "./database.ts";
+import type { EngineDatabase } from "../engine/database.ts";
 
 /** The service's own workers, without the service. */
 export function openWorkers(database: EngineDatabase, toolsDir: string, env: Readonly<Record<string, string>> = {}) {

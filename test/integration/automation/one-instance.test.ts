@@ -7,10 +7,10 @@ import type { StackExport } from "../../../sdk/contract/index.ts";
 import { procStat, readOptional, sendSignal } from "../../../service/agent/processes.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, processesIn, until } from "../../support/agent/harness.ts";
+import { anOperation, openWorkers, opsOf } from "../../support/automation/worker-pool.ts";
 import { openEmbedded } from "../../support/engine/bench-engine.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
 import { hasCli, NO_CLI } from "../../support/engine/pulumi-cli.ts";
-import { anOperation, openWorkers, opsOf } from "../../support/engine/worker-pool.ts";
 
 let database: EngineDatabase;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { ClawError, type StackEngine } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
-import type { StackRef, StackStore } from "./contract/store.ts";
+import type { StackRef, StackStore } from "../engine/contract/store.ts";
 
 /** The tag of a stack's row that says which engine keeps its state; a row without it is the embedded engine's. */
 export const ENGINE_TAG = "clusterclaw.io/engine";

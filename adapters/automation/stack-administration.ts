@@ -1,7 +1,7 @@
 import type { StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
-import { StackMissingError, type StackRef, type StackStore } from "./contract/store.ts";
+import { cancelHolder } from "../engine/contract/lease.ts";
+import { StackMissingError, type StackRef, type StackStore } from "../engine/contract/store.ts";
 import { engineOf, noStack } from "./stack-engine.ts";
-import { cancelHolder } from "./stack-lease.ts";
 import type { StateJobs } from "./stack-state.ts";
 
 export interface AdministrationParts {

@@ -11,9 +11,9 @@ import { startTimeOf } from "../../../service/agent/processes.ts";
 import { PROJECT_NAME } from "../../../stacks/tenant/program.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, until } from "../../support/agent/harness.ts";
+import { anOperation, openWorkers, opsOf } from "../../support/automation/worker-pool.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
 import { needsCli } from "../../support/engine/pulumi-cli.ts";
-import { anOperation, openWorkers, opsOf } from "../../support/engine/worker-pool.ts";
 
 let database: EngineDatabase;
 let workers: ReturnType<typeof openWorkers>;
