@@ -32,6 +32,7 @@ import { SeeWhatStops1700000000015 } from "./migrations/0015-see-what-stops.ts";
 import { PagePreviews1700000000017 } from "./migrations/0017-page-previews.ts";
 import { KeepLeftovers1700000000018 } from "./migrations/0018-keep-leftovers.ts";
 import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.ts";
+import { EnterRoles1700000000020 } from "./migrations/0020-enter-roles.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -75,6 +76,7 @@ export const migrations = [
   PagePreviews1700000000017,
   KeepLeftovers1700000000018,
   SeparateLogins1700000000019,
+  EnterRoles1700000000020,
 ];
 
 export interface Database {

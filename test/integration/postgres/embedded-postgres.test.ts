@@ -10,6 +10,9 @@ import { findBinaries, NPM_PACKAGE_MAJOR } from "../../../adapters/postgres/embe
 import { createCluster } from "../../../adapters/postgres/embedded/cluster.ts";
 import { findServerUser } from "../../../adapters/postgres/embedded/server-user.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../adapters/postgres/embedded-postgres.ts";
+import { makeLogins } from "../../../adapters/postgres/logins.ts";
+import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
+import { storeTenant } from "../../support/builders/tenancy.ts";
 
 const entry = path.join(import.meta.dirname, "../../../adapters/postgres/embedded-postgres.ts");
 
@@ -144,6 +147,22 @@ describe("startEmbeddedPostgres", () => {
     test
       .expect(await query(server, `select current_setting('server_version') as version`))
       .toMatchObject([{ version: test.expect.stringMatching(/^18\./) }]);
+
+    // Since version 16 `createrole` lets nobody enter the roles that they make.
+    await query(server, "create role owner login createrole password 'secret'");
+    await query(server, "create database owned owner owner");
+    const owned = Object.assign(new URL(server.url), { username: "owner", password: "secret", pathname: "/owned" }).href;
+    await migrateDatabase(owned);
+    const asOwner = await openDatabase({ url: owned, connections: 1 });
+    test.onTestFinished(asOwner.close);
+    test.expect(await asOwner.transactions.platform((tx) => tx.keyring.find("none"))).toBeUndefined();
+    const asService = await openDatabase({
+      url: (await makeLogins(owned, (purpose) => purpose.replace(" ", "-"))).service,
+      connections: 1,
+    });
+    test.onTestFinished(asService.close);
+    const { run } = await storeTenant(asService.transactions);
+    test.expect((await run((tx) => tx.instances.usage())).instances).toBe(0);
   });
 
   it("shows the end of the server's log when it does not start", async (test) => {

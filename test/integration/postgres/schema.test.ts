@@ -50,6 +50,7 @@ describe("schema", () => {
         "PagePreviews1700000000017",
         "KeepLeftovers1700000000018",
         "SeparateLogins1700000000019",
+        "EnterRoles1700000000020",
       ]);
   });
 
