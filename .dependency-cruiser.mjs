@@ -36,6 +36,7 @@ const vendor = (name, packages, allowed, typesAllowed = []) => [
 
 const contract = "^sdk/contract/";
 const engineContract = "^adapters/engine/contract/";
+const kubernetesClient = "^adapters/kubernetes/client/";
 
 export default {
   forbidden: [
@@ -61,6 +62,12 @@ export default {
       to: { path: contract, pathNot: "/(flow|run-dir)\\.ts$", dependencyTypesNot: ["type-only"], dynamic: false },
     },
     arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
+    arrow(
+      "kubernetes-client-alone",
+      kubernetesClient,
+      ["^service/domain/clusters/", engineContract],
+      "the client of a Kubernetes API knows none of those who use it",
+    ),
     arrow("engine-contract-alone", engineContract, [], "the engine's contract knows nothing else"),
     arrow("engine-alone", "^adapters/engine/", [], "the engine runs any stack: it knows nothing of the service and its claws"),
     ...["automation", "claws", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
@@ -74,15 +81,8 @@ export default {
     arrow(
       "adapter-providers",
       "^adapters/providers/",
-      [
-        "^service/application/ports/",
-        "^service/domain/",
-        contract,
-        engineContract,
-        "^adapters/confinement/",
-        "^adapters/kubernetes/(api-client|api-errors|follow|kubeconfig|objects)\\.ts$",
-      ],
-      "providers are adapters too; the one of Kubernetes shares the client of adapters/kubernetes",
+      ["^service/application/ports/", "^service/domain/", contract, engineContract, kubernetesClient],
+      "providers are adapters too. That of Kubernetes has the one arrow between neighbours: both speak to the same API server, by one client",
     ),
     arrow("components-inward", "^components/", [contract], "components know the contract"),
     arrow("stacks-inward", "^stacks/", ["^components/", contract], "stacks know components"),
@@ -139,7 +139,7 @@ export default {
       ["^service/provider-plugin\\.ts$"],
     ),
     ...vendor("grpc", "@grpc/grpc-js|google-protobuf", ["^adapters/engine/"]),
-    ...vendor("kubernetes", "@kubernetes/client-node", ["^adapters/kubernetes/"]),
+    ...vendor("kubernetes", "@kubernetes/client-node", [kubernetesClient]),
     ...vendor("fastify", "fastify|fastify-plugin|@fastify/[^/]+", ["^service/http/"]),
     ...vendor("pino", "pino", ["^adapters/telemetry/", "^service/main\\.ts$"], ["^service/"]),
     ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/"]),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ApiClient } from "./api-client.ts";
-import { type Followed, follow as followEvents, listed } from "./follow.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { type Followed, follow as followEvents, listed } from "./client/follow.ts";
 
 /** How soon to ask again for what was refused: a kind that is not installed is asked for once a minute in the end. */
 const REFUSED_MS = 5_000;

@@ -1,6 +1,6 @@
-import type { ApiClient } from "./api-client.ts";
-import { orGone } from "./api-errors.ts";
-import { listAt, textAt } from "./objects.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { orGone } from "./client/api-errors.ts";
+import { listAt, textAt } from "./client/objects.ts";
 
 /**
  * Deletes the volume claims of an instance that left its stack, if they are to go: whether its stack knew of them or not. Its StatefulSet

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters/clusters.ts";
 import type { Pods } from "../../service/application/ports/instances/pods.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
-import { ApiClient } from "./api-client.ts";
-import { ApiError, UnreachableError } from "./api-errors.ts";
 import { cleanUp } from "./clean-up.ts";
+import { ApiClient } from "./client/api-client.ts";
+import { ApiError, UnreachableError } from "./client/api-errors.ts";
 import { openCustomResources } from "./custom-resources.ts";
 import { declaredKinds } from "./declared-kinds.ts";
 import { declaredAs, deviationOf } from "./drift.ts";
@@ -83,7 +83,7 @@ export function createClusters(): Clusters & Pods {
 
 /** The kubeconfig's code is loaded with the first cluster: most control planes start without one. */
 async function connect({ kubeconfig, context = "" }: KubernetesAccess): Promise<ApiClient> {
-  const { inCluster, openConnection } = await import("./kubeconfig.ts");
+  const { inCluster, openConnection } = await import("./client/kubeconfig.ts");
   try {
     return new ApiClient(kubeconfig === "" ? inCluster() : openConnection({ kubeconfig, context, cluster: "" }));
   } catch (error) {

@@ -1,8 +1,8 @@
 import type { CustomKind, CustomResource, CustomResources } from "../../service/application/ports/clusters/custom-resources.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
-import type { ApiClient } from "./api-client.ts";
 import { follow } from "./changes.ts";
-import { listAt, mapAt, numberAt, textAt } from "./objects.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { listAt, mapAt, numberAt, textAt } from "./client/objects.ts";
 
 const ROOT = "/apis/clusterclaw.io/v1";
 const FINALIZER = "clusterclaw.io/control-plane";

@@ -2,7 +2,7 @@ import type { PropertyDiff } from "../../sdk/contract/index.ts";
 import type { DeclaredResource, Deviation, SeenObject } from "../../service/application/ports/clusters/clusters.ts";
 import { diffValues } from "../../service/domain/diff.ts";
 import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../engine/contract/values.ts";
-import { at, listAt, mapAt, textAt } from "./objects.ts";
+import { at, listAt, mapAt, textAt } from "./client/objects.ts";
 
 /** Pulumi's provider and ours own what they declare under names with this prefix. */
 const OURS = /^pulumi-kubernetes/;

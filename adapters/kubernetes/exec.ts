@@ -1,8 +1,8 @@
 import { type ClientOptions, WebSocket } from "ws";
 import { z } from "zod";
 import type { PodContainer, Terminal } from "../../service/application/ports/instances/pods.ts";
-import type { ApiClient } from "./api-client.ts";
-import { ApiError, UnreachableError } from "./api-errors.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { ApiError, UnreachableError } from "./client/api-errors.ts";
 
 /** Kubernetes' remote-command protocol: the first byte of a message names its channel. */
 const PROTOCOL = "v5.channel.k8s.io";

@@ -1,7 +1,7 @@
 import { parseQuantity, QUANTITY_MAX } from "../../sdk/contract/index.ts";
 import type { ClusterFacts } from "../../service/application/ports/clusters/clusters.ts";
-import type { ApiClient } from "./api-client.ts";
-import { textAt } from "./objects.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { textAt } from "./client/objects.ts";
 
 const TIMEOUT_MS = 5_000;
 

@@ -1,6 +1,6 @@
-import type { ApiClient } from "./api-client.ts";
-import { orGone } from "./api-errors.ts";
-import { listAt, textAt } from "./objects.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { orGone } from "./client/api-errors.ts";
+import { listAt, textAt } from "./client/objects.ts";
 
 /**
  * Ends a pod at once, and for good: its StatefulSet is scaled to nothing first, for it would make another one, which has to be stopped in

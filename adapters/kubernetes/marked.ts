@@ -1,9 +1,9 @@
 import type { MarkedThing } from "../../service/application/ports/clusters/leftovers.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
-import type { ApiClient } from "./api-client.ts";
-import { ApiError, orGone } from "./api-errors.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { ApiError, orGone } from "./client/api-errors.ts";
+import { listAt, nameOf, namespaceOf, textAt } from "./client/objects.ts";
 import { declaredKinds } from "./declared-kinds.ts";
-import { listAt, nameOf, namespaceOf, textAt } from "./objects.ts";
 import { TENANT_LABEL, UID_LABEL } from "./observe.ts";
 
 /** On every object that a control plane declares; the components write it. */

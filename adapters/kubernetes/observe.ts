@@ -1,11 +1,11 @@
 import type { ClusterListener } from "../../service/application/ports/clusters/clusters.ts";
 import type { PodReport } from "../../service/domain/instances/pod.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
-import type { ApiClient } from "./api-client.ts";
 import { type Change, follow } from "./changes.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { mapAt, textAt } from "./client/objects.ts";
 import { declaredKinds } from "./declared-kinds.ts";
 import { countOwned, othersOf } from "./drift.ts";
-import { mapAt, textAt } from "./objects.ts";
 import { type Pod, toPodReport, type WithMetadata } from "./pod-report.ts";
 
 /** On everything that belongs to an instance; the components write it. */

@@ -1,5 +1,5 @@
-import type { ApiClient } from "./api-client.ts";
-import { listAt, textAt } from "./objects.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { listAt, textAt } from "./client/objects.ts";
 
 /**
  * Has kubelets look at the pods of some instances at once. A kubelet takes a changed secret to a pod's volume when it next looks at that

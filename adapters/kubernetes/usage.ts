@@ -1,7 +1,7 @@
 import type { Usage } from "../../sdk/contract/index.ts";
 import { parseQuantity } from "../../sdk/contract/index.ts";
-import type { ApiClient } from "./api-client.ts";
-import { ApiError } from "./api-errors.ts";
+import type { ApiClient } from "./client/api-client.ts";
+import { ApiError } from "./client/api-errors.ts";
 import { MANAGED, UID_LABEL } from "./observe.ts";
 
 const PODS = "/apis/metrics.k8s.io/v1beta1/pods";

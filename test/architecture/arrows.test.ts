@@ -65,6 +65,10 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "adapters/automation/x.ts", imports: "../engine/command/y.ts", rules: ["adapter-automation"] },
   { file: "adapters/engine/x.ts", imports: "../../service/application/ports/y.ts", rules: ["engine-alone"] },
   { file: "adapters/nats/x.ts", imports: "../engine/operation.ts", rules: ["adapter-nats"] },
+  { file: "adapters/providers/kubernetes/x.ts", imports: "../../kubernetes/drift.ts", rules: ["adapter-providers"] },
+  { file: "adapters/providers/clusterclaw/x.ts", imports: "../../confinement/y.ts", rules: ["adapter-providers"] },
+  { file: "adapters/kubernetes/client/x.ts", imports: "../drift.ts", rules: ["kubernetes-client-alone"] },
+  { file: "adapters/kubernetes/x.ts", imports: "@kubernetes/client-node", rules: ["vendor-kubernetes"] },
   { file: "service/application/x.ts", imports: "../../adapters/engine/contract/y.ts", rules: ["application-inward", "roots-compose"] },
   { file: "adapters/nats/x.ts", imports: "pg", rules: ["vendor-pg"] },
   { file: "service/workers/x.ts", imports: "@kubernetes/client-node", rules: ["vendor-kubernetes"] },
@@ -103,6 +107,8 @@ describe("the architecture's rules", () => {
         'import { a } from "../../sdk/contract/thing.ts";\nimport { createHash } from "node:crypto";\nconsole.log(a, createHash);\n',
       "adapters/postgres/x.ts":
         'import { a } from "../../service/application/ports/p.ts";\nimport { b } from "typeorm";\nconsole.log(a, b);\n',
+      "adapters/providers/kubernetes/k.ts":
+        'import { a } from "../../kubernetes/client/api-client.ts";\nimport { a as b } from "../../engine/contract/values.ts";\nconsole.log(a, b);\n',
       "sdk/client/c.ts": 'import type { T } from "../contract/thing.ts";\nexport type U = T;\n',
       "sdk/contract/index.ts": 'export * from "./thing.ts";\n',
       "stacks/tenant/p.ts": 'import { a } from "../../components/claw/c.ts";\nconsole.log(a);\n',

@@ -1,7 +1,7 @@
 import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
-import type { ApiClient } from "../../kubernetes/api-client.ts";
-import { ApiError } from "../../kubernetes/api-errors.ts";
-import { hasAnnotation, type KubeObject, listAt, mapAt, nameOf, namespaceOf, textAt } from "../../kubernetes/objects.ts";
+import type { ApiClient } from "../../kubernetes/client/api-client.ts";
+import { ApiError } from "../../kubernetes/client/api-errors.ts";
+import { hasAnnotation, type KubeObject, listAt, mapAt, nameOf, namespaceOf, textAt } from "../../kubernetes/client/objects.ts";
 import type { Resource } from "./cluster.ts";
 
 export interface ApplyOptions {

@@ -1,7 +1,7 @@
 import type { CreateRequest } from "../../engine/contract/provider.ts";
-import type { ApiClient } from "../../kubernetes/api-client.ts";
-import { follow, listed } from "../../kubernetes/follow.ts";
-import { annotationOf, at, hasAnnotation, type KubeObject, nameOf, namespaceOf, textAt } from "../../kubernetes/objects.ts";
+import type { ApiClient } from "../../kubernetes/client/api-client.ts";
+import { follow, listed } from "../../kubernetes/client/follow.ts";
+import { annotationOf, at, hasAnnotation, type KubeObject, nameOf, namespaceOf, textAt } from "../../kubernetes/client/objects.ts";
 import type { ClusterKinds, Resource } from "./cluster.ts";
 import { podProblems, podSelector, type Readiness, readinessRule } from "./readiness.ts";
 import { waitForRule } from "./wait-for.ts";

@@ -1,6 +1,6 @@
 import type { DiffKind } from "../../engine/contract/provider.ts";
 import { isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
-import { at, type KubeObject, type Path } from "../../kubernetes/objects.ts";
+import { at, type KubeObject, type Path } from "../../kubernetes/client/objects.ts";
 import { joinPath } from "../properties.ts";
 
 export interface Change {

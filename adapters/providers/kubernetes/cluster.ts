@@ -1,7 +1,7 @@
 import type { PropertyMap } from "../../engine/contract/values.ts";
-import type { ApiClient } from "../../kubernetes/api-client.ts";
-import { ApiError, NoMatchError } from "../../kubernetes/api-errors.ts";
-import { at, listAt, mapAt, textAt } from "../../kubernetes/objects.ts";
+import type { ApiClient } from "../../kubernetes/client/api-client.ts";
+import { ApiError, NoMatchError } from "../../kubernetes/client/api-errors.ts";
+import { at, listAt, mapAt, textAt } from "../../kubernetes/client/objects.ts";
 
 /** Where objects of one kind live. */
 export interface Resource {

@@ -1,7 +1,7 @@
-import type { ApiClient } from "../../kubernetes/api-client.ts";
-import { ApiError } from "../../kubernetes/api-errors.ts";
-import { follow, listed } from "../../kubernetes/follow.ts";
-import { annotationOf, hasAnnotation, type KubeObject, listAt, nameOf, namespaceOf, textAt } from "../../kubernetes/objects.ts";
+import type { ApiClient } from "../../kubernetes/client/api-client.ts";
+import { ApiError } from "../../kubernetes/client/api-errors.ts";
+import { follow, listed } from "../../kubernetes/client/follow.ts";
+import { annotationOf, hasAnnotation, type KubeObject, listAt, nameOf, namespaceOf, textAt } from "../../kubernetes/client/objects.ts";
 import { get } from "./apply.ts";
 import type { Waiting } from "./await-ready.ts";
 import { timeoutOf } from "./await-ready.ts";

@@ -1,7 +1,7 @@
 import type { DiffKind, DiffResult } from "../../engine/contract/provider.ts";
 import { hasUnknowns } from "../../engine/contract/values.ts";
-import { ApiError } from "../../kubernetes/api-errors.ts";
-import { hasAnnotation, type KubeObject, nameOf, namespaceOf } from "../../kubernetes/objects.ts";
+import { ApiError } from "../../kubernetes/client/api-errors.ts";
+import { hasAnnotation, type KubeObject, nameOf, namespaceOf } from "../../kubernetes/client/objects.ts";
 import { type Change, changesBetween, isWithin, isWithoutEffect, toPropertyPath } from "./changes.ts";
 import { knownImmutable, type Mutability, replacesAlways, replacesLearned } from "./immutable.ts";
 import { inNamespace } from "./naming.ts";

@@ -1,5 +1,5 @@
-import type { ApiError } from "../../kubernetes/api-errors.ts";
-import { at, type KubeObject } from "../../kubernetes/objects.ts";
+import type { ApiError } from "../../kubernetes/client/api-errors.ts";
+import { at, type KubeObject } from "../../kubernetes/client/objects.ts";
 import { type Change, isWithin, toPropertyPath } from "./changes.ts";
 
 export interface Mutability {

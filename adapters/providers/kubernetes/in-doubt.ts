@@ -1,4 +1,4 @@
-import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
+import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/client/api-errors.ts";
 import { ConflictError } from "./apply.ts";
 
 /** Network errors after which nothing was sent. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isObject } from "../../engine/contract/values.ts";
-import { hasAnnotation, type KubeObject, nameOf, namespaceOf, withAt, withoutAt } from "../../kubernetes/objects.ts";
+import { hasAnnotation, type KubeObject, nameOf, namespaceOf, withAt, withoutAt } from "../../kubernetes/client/objects.ts";
 import type { Resource } from "./cluster.ts";
 
 /** An object without a name gets one, keeps it, and is marked so: a replacement then gets another. */

@@ -1,6 +1,6 @@
 import type { DiffResult } from "../../engine/contract/provider.ts";
 import { hasUnknowns, type PropertyMap } from "../../engine/contract/values.ts";
-import { openConnection } from "../../kubernetes/kubeconfig.ts";
+import { openConnection } from "../../kubernetes/client/kubeconfig.ts";
 import { diffProperties } from "../properties.ts";
 import { parseProviderConfig } from "./provider-config.ts";
 

@@ -14,15 +14,16 @@ import {
   type UpdateRequest,
 } from "../../engine/contract/provider.ts";
 import { hasUnknowns, type PropertyMap } from "../../engine/contract/values.ts";
-import { ApiClient } from "../../kubernetes/api-client.ts";
-import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
-import { type Connection, openConnection } from "../../kubernetes/kubeconfig.ts";
-import { idOf, type KubeObject, nameOf, namespaceOf, parseId, parseType, textAt, withAt } from "../../kubernetes/objects.ts";
+import { ApiClient } from "../../kubernetes/client/api-client.ts";
+import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/client/api-errors.ts";
+import { type Connection, openConnection } from "../../kubernetes/client/kubeconfig.ts";
+import { type KubeObject, nameOf, namespaceOf, textAt, withAt } from "../../kubernetes/client/objects.ts";
 import { apply, get, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
 import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready.ts";
 import { ClusterKinds, type Resource } from "./cluster.ts";
 import { deleteObject } from "./delete.ts";
 import { diffObject } from "./diff-object.ts";
+import { idOf, parseId, parseType } from "./identity.ts";
 import { isInDoubt, sendSurely } from "./in-doubt.ts";
 import { autonamed, inNamespace } from "./naming.ts";
 import { checkProviderConfig, type ProviderConfig, parseProviderConfig } from "./provider-config.ts";

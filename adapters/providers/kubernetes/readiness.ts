@@ -1,4 +1,4 @@
-import { at, type KubeObject, listAt, mapAt, nameOf, namespaceOf, numberAt, textAt } from "../../kubernetes/objects.ts";
+import { at, type KubeObject, listAt, mapAt, nameOf, namespaceOf, numberAt, textAt } from "../../kubernetes/client/objects.ts";
 
 /** Whether an object is what people wait for; if not, why; `failed` when it can never become so. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string; readonly failed?: boolean };

@@ -1,7 +1,8 @@
 import type { CheckResult } from "../../engine/contract/provider.ts";
 import type { PropertyMap } from "../../engine/contract/values.ts";
-import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/api-errors.ts";
-import { idOf, type KubeObject, listAt, textAt } from "../../kubernetes/objects.ts";
+import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/client/api-errors.ts";
+import { type KubeObject, listAt, textAt } from "../../kubernetes/client/objects.ts";
+import { idOf } from "./identity.ts";
 
 export const DELETE_UNREACHABLE_HINT =
   "configured Kubernetes cluster is unreachable. If the cluster was deleted, you can remove this resource from Pulumi state by rerunning " +

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
-import { annotationOf, type KubeObject, mapAt, textAt, withoutAt } from "../../kubernetes/objects.ts";
+import { annotationOf, type KubeObject, mapAt, textAt, withoutAt } from "../../kubernetes/client/objects.ts";
 import { markSecrets, revealMap } from "./secrets.ts";
 
 /** A resource's outputs read back: what the server answered last, from which inputs, and as which field manager. */

@@ -1,6 +1,6 @@
 import type { CheckFailure } from "../../engine/contract/provider.ts";
 import { hasUnknowns, isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
-import { at, type KubeObject, listAt, mapAt, textAt } from "../../kubernetes/objects.ts";
+import { at, type KubeObject, listAt, mapAt, textAt } from "../../kubernetes/client/objects.ts";
 import { joinPath } from "../properties.ts";
 import type { Schemas } from "./cluster.ts";
 

@@ -1,4 +1,4 @@
-import { annotationOf, at, type KubeObject } from "../../kubernetes/objects.ts";
+import { annotationOf, at, type KubeObject } from "../../kubernetes/client/objects.ts";
 import { hasCondition, type Readiness } from "./readiness.ts";
 
 type Rule = { readonly isReady: (object: KubeObject) => Readiness; readonly related?: undefined };

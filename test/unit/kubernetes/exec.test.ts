@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { describe, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { ApiClient } from "../../../adapters/kubernetes/api-client.ts";
+import { ApiClient } from "../../../adapters/kubernetes/client/api-client.ts";
 import { exec } from "../../../adapters/kubernetes/exec.ts";
 
 const PATIENCE = { timeout: 20_000 };

@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 // The package's own entry brings all generated API classes, 80 MB of memory in every worker.
 import { type Cluster, newClusters, newContexts, newUsers, type User } from "@kubernetes/client-node/dist/config_types.js";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
-import { parseKubeconfig } from "../../service/domain/clusters/kubeconfig.ts";
+import { parseKubeconfig } from "../../../service/domain/clusters/kubeconfig.ts";
 
 /** How to reach a cluster, and as whom. */
 export interface Connection {

@@ -2,7 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import type { PropertyMap } from "../engine/contract/values.ts";
+import type { PropertyMap } from "../../engine/contract/values.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";
 import type { Connection } from "./kubeconfig.ts";
 import type { KubeObject } from "./objects.ts";

@@ -1,4 +1,4 @@
-import type { PropertyMap, PropertyValue } from "../engine/contract/values.ts";
+import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
 
 /** A Kubernetes object as JSON, without secrets' wrappers. */
 export type KubeObject = PropertyMap;
@@ -63,33 +63,3 @@ export const nameOf = (object: KubeObject): string => textAt(object, "metadata",
 export const namespaceOf = (object: KubeObject): string => textAt(object, "metadata", "namespace");
 export const annotationOf = (object: KubeObject, key: string): string => textAt(object, "metadata", "annotations", key);
 export const hasAnnotation = (object: KubeObject, key: string): boolean => annotationOf(object, key) === "true";
-
-/** The resource id, as Pulumi's provider writes it: `namespace/name`, or the name alone. */
-export function idOf(object: KubeObject): string {
-  const namespace = namespaceOf(object);
-  return namespace === "" ? nameOf(object) : `${namespace}/${nameOf(object)}`;
-}
-
-export function parseId(id: string): { namespace: string; name: string } {
-  const [first = "", second] = id.split("/");
-  return second === undefined ? { namespace: "", name: first } : { namespace: first, name: second };
-}
-
-/** What a type token such as `kubernetes:apps/v1:DeploymentPatch` stands for. */
-export function parseType(type: string): { apiVersion: string; kind: string; isPatch: boolean } {
-  const [, groupVersion = "", token = ""] = type.split(":");
-  const [group = "", version = ""] = groupVersion.split("/");
-  if (version === "" || token === "" || group === "helm.sh") {
-    throw new Error(`the embedded engine's Kubernetes provider has no resource type '${type}': the Pulumi CLI's has it`);
-  }
-  // Pulumi's SDK has these beside the built-in kinds; a custom kind may be called so.
-  const isBuiltIn = !group.includes(".") || group.endsWith(".k8s.io");
-  if (isBuiltIn && token.endsWith("List")) {
-    throw new Error(
-      "list resources exist for compatibility with YAML manifests and Helm charts, and cannot be created directly. " +
-        "Use the underlying resource type instead",
-    );
-  }
-  const isPatch = isBuiltIn && token.endsWith("Patch");
-  return { apiVersion: group === "core" ? version : groupVersion, kind: isPatch ? token.slice(0, -"Patch".length) : token, isPatch };
-}

@@ -1,4 +1,4 @@
-import type { PropertyMap } from "../engine/contract/values.ts";
+import type { PropertyMap } from "../../engine/contract/values.ts";
 import { listAt, numberAt, textAt } from "./objects.ts";
 
 /** The API server's refusal: its `Status`. */

@@ -2,9 +2,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { ApiClient } from "../../../adapters/kubernetes/api-client.ts";
-import { UnreachableError } from "../../../adapters/kubernetes/api-errors.ts";
-import { garbageFor } from "../../support/garbage.ts";
+import { ApiClient } from "../../../../adapters/kubernetes/client/api-client.ts";
+import { UnreachableError } from "../../../../adapters/kubernetes/client/api-errors.ts";
+import { garbageFor } from "../../../support/garbage.ts";
 
 /** A cluster whose server answers everything with this. */
 async function aClusterThatSays(body: string | Buffer): Promise<ApiClient> {

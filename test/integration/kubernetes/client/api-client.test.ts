@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, it, onTestFinished } from "vitest";
-import { ApiClient } from "../../../adapters/kubernetes/api-client.ts";
+import { ApiClient } from "../../../../adapters/kubernetes/client/api-client.ts";
 
 /** A client of a server that gives these answers, one after another. */
 async function answering(...answers: readonly string[]) {
