@@ -1,7 +1,7 @@
 // The architecture's arrows (docs/adr, CONTRIBUTING.md). test/architecture/arrows.test.ts shows that each rule catches what it forbids.
 
 /** Files that put the parts together: they may see everything, and only one another may see them. */
-const compositionRoots = "^service/(main|control-plane|stack-worker|provider-plugin)\\.ts$|^service/quickstart/";
+const compositionRoots = "^service/(main\\.ts$|roots/|quickstart/)";
 
 /** Code in `from` may import our own code in `allowed` only (and itself). Several roots are joined by `|`. */
 const arrow = (name, from, allowed, comment) => ({
@@ -135,8 +135,8 @@ export default {
     ...vendor(
       "pulumi",
       "@pulumi/[^/]+",
-      ["^components/", "^stacks/", "^adapters/(automation|engine)/", "^service/stack-worker\\.ts$"],
-      ["^service/provider-plugin\\.ts$"],
+      ["^components/", "^stacks/", "^adapters/(automation|engine)/", "^service/roots/stack-worker\\.ts$"],
+      ["^service/roots/provider-plugin\\.ts$"],
     ),
     ...vendor("grpc", "@grpc/grpc-js|google-protobuf", ["^adapters/engine/"]),
     ...vendor("kubernetes", "@kubernetes/client-node", [kubernetesClient]),

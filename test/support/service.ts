@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Logger, pino } from "pino";
 import { Claw } from "../../sdk/client/index.ts";
 import { readEnvironment } from "../../service/config/environment.ts";
-import { type ControlPlane, startControlPlane } from "../../service/control-plane.ts";
+import { type ControlPlane, startControlPlane } from "../../service/roots/control-plane/control-plane.ts";
 import { freePort } from "./free-port.ts";
 import { createMigratedDatabase } from "./postgres.ts";
 import { stopAgents } from "./service-process.ts";

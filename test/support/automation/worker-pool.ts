@@ -10,7 +10,7 @@ import type { EngineDatabase } from "../engine/database.ts";
 export function openWorkers(database: EngineDatabase, toolsDir: string, env: Readonly<Record<string, string>> = {}) {
   const storeOf = (tenantId: string) => new PostgresStackStore(database.pool, tenantId);
   const pool = createOperationPool({
-    entry: new URL("../../../service/stack-worker.ts", import.meta.url),
+    entry: new URL("../../../service/roots/stack-worker.ts", import.meta.url),
     size: 1,
     env: {
       CLAW_DATABASE_URL: database.url,

@@ -7,33 +7,33 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automation/index.js";
-import { createCliCommand, findCli, postgresBackend } from "../adapters/automation/cli-command.ts";
-import { engineOf } from "../adapters/automation/stack-engine.ts";
-import { collectedOf, runStackOperation } from "../adapters/automation/stack-runner.ts";
-import { type ScanOptions, scanStack } from "../adapters/automation/stack-scan.ts";
-import { createStateJobs } from "../adapters/automation/stack-state.ts";
-import { type WorkerReply, WorkerRequestSchema } from "../adapters/automation/worker-messages.ts";
-import { keepConfigSchema } from "../adapters/claws/openclaw/config-schemas.ts";
-import { EmbeddedCommand } from "../adapters/engine/command/embedded-command.ts";
-import { LEASE_TTL_SECONDS } from "../adapters/engine/contract/lease.ts";
-import type { ResourceProvider } from "../adapters/engine/contract/provider.ts";
-import type { StackLease } from "../adapters/engine/contract/store.ts";
-import { useLeanRuntime } from "../adapters/engine/deployment/lean-runtime.ts";
-import { WarmProviderHost } from "../adapters/engine/plugins/provider-host.ts";
-import { LocalKeyWrapper } from "../adapters/engine/secrets/envelope.ts";
-import { createPassphrase } from "../adapters/engine/secrets/passphrase.ts";
-import { deviationOf as deviationInCluster } from "../adapters/kubernetes/drift.ts";
-import { cliStateTable } from "../adapters/postgres/cli-state.ts";
-import { openPool } from "../adapters/postgres/open-pool.ts";
-import { PostgresStackStore } from "../adapters/postgres/stack-store.ts";
-import { localLauncher } from "../adapters/providers/clusterclaw/agent-client.ts";
-import { deviationOf as deviationOnHost } from "../adapters/providers/clusterclaw/deviation.ts";
-import { ClawProvider } from "../adapters/providers/clusterclaw/provider.ts";
-import { KubernetesProvider } from "../adapters/providers/kubernetes/provider.ts";
-import { ClawError, type StackEngine } from "../sdk/contract/index.ts";
-import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../stacks/tenant/program.ts";
-import type { TenantStack } from "./application/ports/stacks/stack-operations.ts";
-import { redact } from "./domain/redact.ts";
+import { createCliCommand, findCli, postgresBackend } from "../../adapters/automation/cli-command.ts";
+import { engineOf } from "../../adapters/automation/stack-engine.ts";
+import { collectedOf, runStackOperation } from "../../adapters/automation/stack-runner.ts";
+import { type ScanOptions, scanStack } from "../../adapters/automation/stack-scan.ts";
+import { createStateJobs } from "../../adapters/automation/stack-state.ts";
+import { type WorkerReply, WorkerRequestSchema } from "../../adapters/automation/worker-messages.ts";
+import { keepConfigSchema } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { EmbeddedCommand } from "../../adapters/engine/command/embedded-command.ts";
+import { LEASE_TTL_SECONDS } from "../../adapters/engine/contract/lease.ts";
+import type { ResourceProvider } from "../../adapters/engine/contract/provider.ts";
+import type { StackLease } from "../../adapters/engine/contract/store.ts";
+import { useLeanRuntime } from "../../adapters/engine/deployment/lean-runtime.ts";
+import { WarmProviderHost } from "../../adapters/engine/plugins/provider-host.ts";
+import { LocalKeyWrapper } from "../../adapters/engine/secrets/envelope.ts";
+import { createPassphrase } from "../../adapters/engine/secrets/passphrase.ts";
+import { deviationOf as deviationInCluster } from "../../adapters/kubernetes/drift.ts";
+import { cliStateTable } from "../../adapters/postgres/cli-state.ts";
+import { openPool } from "../../adapters/postgres/open-pool.ts";
+import { PostgresStackStore } from "../../adapters/postgres/stack-store.ts";
+import { localLauncher } from "../../adapters/providers/clusterclaw/agent-client.ts";
+import { deviationOf as deviationOnHost } from "../../adapters/providers/clusterclaw/deviation.ts";
+import { ClawProvider } from "../../adapters/providers/clusterclaw/provider.ts";
+import { KubernetesProvider } from "../../adapters/providers/kubernetes/provider.ts";
+import { ClawError, type StackEngine } from "../../sdk/contract/index.ts";
+import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../stacks/tenant/program.ts";
+import type { TenantStack } from "../application/ports/stacks/stack-operations.ts";
+import { redact } from "../domain/redact.ts";
 
 const CONNECTIONS = 4;
 
@@ -82,7 +82,7 @@ async function cliEngine(stack: TenantStack, lease?: StackLease): Promise<Pulumi
     home: join(workDir, "pulumi-home"),
     // A table for each tenant: what a stack's program could list is its own.
     backendUrl: process.env["PULUMI_BACKEND_URL"] ?? postgresBackend(databaseUrl, cliStateTable(stack.tenantId)),
-    pluginFolders: [fileURLToPath(new URL("../stacks/tenant/plugin", import.meta.url))],
+    pluginFolders: [fileURLToPath(new URL("../../stacks/tenant/plugin", import.meta.url))],
     leases: { store: storeOf(stack), project: PROJECT_NAME, holder, leaseTtlSeconds: LEASE_TTL_SECONDS, running: new Map(), lease },
     onProgress: log,
   });
