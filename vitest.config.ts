@@ -2,10 +2,12 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const include = (kind: string) => [`test/${kind}/**/*.test.ts`];
+const USE_CASES = "integration/application";
 
 /**
- * A project per kind of test. Kinds without outside parts run together; then those with real servers, a file for each core: they wait more than
- * they compute. Then the end-to-end ones, one file at a time: each of their claws costs seconds of CPU to start.
+ * A project per kind of test. Kinds without outside parts run together, and with them those of use cases, which have a database beneath them
+ * and nothing else; then those with real servers, a file for each core: they wait more than they compute. Then the end-to-end ones, one file
+ * at a time: each of their claws costs seconds of CPU to start.
  */
 export default defineConfig({
   test: {
@@ -51,8 +53,19 @@ export default defineConfig({
       },
       {
         test: {
+          name: "application",
+          include: include(USE_CASES),
+          globalSetup: "test/support/services.ts",
+          pool: "threads",
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
           name: "integration",
           include: include("integration"),
+          exclude: include(USE_CASES),
           globalSetup: "test/support/services.ts",
           pool: "forks",
           maxWorkers: availableParallelism(),

@@ -8,7 +8,9 @@ interface Step {
   readonly fix: string;
 }
 
-const vitestProjects = ["unit", "component", "architecture", "contract"];
+/** Those of use cases need a database, and nothing else. */
+const withDatabase = process.env["CLAW_TEST_DATABASE_URL"] ? ["application"] : [];
+const vitestProjects = ["unit", "component", "architecture", "contract", ...withDatabase];
 /** The longest first: two run at a time. */
 const steps: readonly Step[] = [
   {

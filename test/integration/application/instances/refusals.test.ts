@@ -1,22 +1,17 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import type { ApiError, Claw } from "../../../sdk/client/index.ts";
-import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
-import { startTestService, type TestService } from "../../support/service.ts";
+import { describe, it } from "vitest";
+import type { ApiError } from "../../../../sdk/client/index.ts";
+import { anApplication } from "../../../support/application.ts";
+import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 
-let service: TestService;
-let claw: Claw;
-beforeAll(async () => {
-  service = await startTestService();
-  await service.claw().tenants.create(aTenant("acme", { quota: { instances: 20, cpu: "8" } }));
-  claw = service.claw("acme");
-  await claw.instances.create(anEcho("taken"));
-  await claw.configs.create(aTemplate("draft"));
-  await claw.configs.create(
-    aTemplate("strict", { variables: [{ name: "reply.suffix", type: "string", required: true, description: "What to say first" }] }),
-  );
-  await claw.configs.publish("strict");
-});
-afterAll(() => service.stop());
+const app = await anApplication();
+await app.admin().tenants.create(aTenant("acme", { quota: { instances: 20, cpu: "8" } }));
+const claw = app.as({ tenant: "acme" });
+await claw.instances.create(anEcho("taken"));
+await claw.configs.create(aTemplate("draft"));
+await claw.configs.create(
+  aTemplate("strict", { variables: [{ name: "reply.suffix", type: "string", required: true, description: "What to say first" }] }),
+);
+await claw.configs.publish("strict");
 
 const refusal = async (manifest: unknown): Promise<ApiError> =>
   claw.instances.create(manifest as never).then(

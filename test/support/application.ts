@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { pino } from "pino";
+import { afterAll } from "vitest";
+import { createClawTypes } from "../../adapters/claws/claw-types.ts";
+import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
+import { adoptionOf } from "../../components/claw-instance/adopt.ts";
+import { Claw } from "../../sdk/client/index.ts";
+import { ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
+import { createRouteHandlers } from "../../service/application/application.ts";
+import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
+import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
+import { createReports } from "../../service/application/instances/report-status.ts";
+import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
+import type { Inspection } from "../../service/domain/clusters/cluster.ts";
+import { type Actor, SHARED_TENANT } from "../../service/domain/tenancy/tenant.ts";
+import { startReconciler } from "../../service/workers/reconciler.ts";
+import { anAgentStatus, PlayedAgents } from "./application/agents.ts";
+import { inProcessFetch } from "./application/in-process-fetch.ts";
+import { PlayedStacks } from "./application/stacks.ts";
+import { storeTenant } from "./builders/tenancy.ts";
+import { createTestDatabase, type TestDatabase } from "./postgres.ts";
+
+/** More turns than any test's work takes. */
+const TURNS_MAX = 50;
+
+/** The use cases on a real database, with everything outside of it played. */
+export interface TestApplication {
+  /** A client of the platform's administrator, in a tenant. */
+  admin(tenant?: string): Claw;
+  /** A client of somebody of a tenant. */
+  as(who: { readonly tenant: string; readonly subject?: string }): Claw;
+  /** Makes desired state true, as far as that can be: every operation that is due has been run then, and agents and clusters have told of it. */
+  settle(): Promise<void>;
+  /** Lets time pass: what waits for its next attempt is due, plans grow old. */
+  pass(seconds: number): Promise<void>;
+  /** What asking a cluster came to. */
+  inspect(cluster: string, inspection: Inspection): Promise<void>;
+  readonly database: TestDatabase;
+  readonly stacks: PlayedStacks;
+  readonly agents: PlayedAgents;
+  /** What operators did to stacks. */
+  readonly audited: readonly AuditEntry[];
+  /** The instances whose remains were cleaned up. */
+  readonly cleanedUp: readonly { readonly uid: string; readonly withData: boolean }[];
+}
+
+/**
+ * Builds the application for a file of tests, on a database of its own. Repositories, transactions, secrets and claw types are the service's;
+ * engine runs, agents, clusters and time are played. Nothing happens by itself: the reconciler runs when a test lets it {@link TestApplication.settle}.
+ */
+export async function anApplication(over: Partial<Pick<ApplicationDependencies, "unconfined">> = {}): Promise<TestApplication> {
+  const database = await createTestDatabase();
+  afterAll(() => database.drop());
+  const { transactions } = database;
+  await storeTenant(transactions, { name: SHARED_TENANT });
+
+  let offsetMs = 0;
+  const clock = () => new Date(Date.now() + offsetMs);
+  const log = pino({ level: process.env["CLAW_TEST_LOG_LEVEL"] ?? "silent" });
+  const reports = createReports({ transactions, clock });
+  const agents = new PlayedAgents();
+  const stacks = new PlayedStacks(async (operation, made, gone) => {
+    const tenantId = operation.tenantId as TenantId;
+    for (const instance of made) {
+      await tellOf(tenantId, operation, instance);
+    }
+    for (const name of gone) {
+      const instance = await transactions.tenant(tenantId, (tx) => tx.instances.find(name));
+      if (instance) {
+        agents.report(instance.id, undefined);
+      }
+    }
+  });
+  /** What the instance's agent, or its cluster, says once an operation has made it. */
+  const tellOf = async (tenantId: TenantId, { spec: { target } }: StackOperation, { uid, name, running }: ResolvedInstance) => {
+    const id = uid as InstanceId;
+    if (target.runtime === "kubernetes") {
+      const pod = { name: `${name}-0`, ready: true, restarts: 0, reason: "Ready", message: "" };
+      await reports.pod(tenantId, id, target.cluster, running ? pod : undefined);
+      return;
+    }
+    if (running || agents.status(id)) {
+      const status = anAgentStatus(running ? "Ready" : "Stopped", clock().toISOString());
+      agents.report(id, running ? status : undefined);
+      await reports.status(tenantId, id, status);
+    }
+  };
+
+  const audited: AuditEntry[] = [];
+  const cleanedUp: { uid: string; withData: boolean }[] = [];
+  const dependencies: ApplicationDependencies = {
+    transactions,
+    stacks,
+    administration: stacks,
+    adoptionOf,
+    types: createClawTypes({ softwareDir: "/nowhere" }),
+    cipher: new SecretCipherAes(new Uint8Array(randomBytes(32))),
+    local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://control-plane.example/agent/v1" },
+    clock,
+    agents,
+    openChannel: (target, open) => agents.open(target.uid, open),
+    unconfined: undefined,
+    version: "0.0.0-test",
+    sweepSeconds: 3600,
+    audit: (entry) => void audited.push(entry),
+    wake: () => {},
+    ...over,
+  };
+  const handlers = createRouteHandlers(dependencies);
+  const clientOf = (actorOf: (tenantId: TenantId | undefined) => Actor, tenant: string | undefined) => {
+    const fetch = inProcessFetch(handlers, async ({ scope }) => {
+      const named = tenant === undefined ? undefined : await transactions.platform((tx) => tx.tenants.find(tenant));
+      const actor = actorOf(named?.id);
+      if (named === undefined && (scope === "tenant" || !actor.platform)) {
+        throw tenant === undefined
+          ? new ClawError("tenant.required", "this route is about a tenant's resources")
+          : new ClawError("tenant.not_found", `there is no tenant '${tenant}'`);
+      }
+      return { actor, tenant: scope === "platform" ? undefined : named, requestId: "req_test", ifMatch: undefined };
+    });
+    return new Claw({ url: "http://in-process", maxRetries: 0, fetch });
+  };
+
+  return {
+    database,
+    stacks,
+    agents,
+    audited,
+    cleanedUp,
+    admin: (tenant) => clientOf(() => ({ subject: "admin", platform: true, tenantId: undefined }), tenant),
+    as: ({ tenant, subject = "alice" }) => clientOf((tenantId) => ({ subject, platform: false, tenantId }), tenant),
+    async settle() {
+      for (let turn = 0; (await transactions.platform((tx) => tx.work.listStacksDue(1))).length > 0; turn++) {
+        if (turn === TURNS_MAX) {
+          throw new Error(`after ${TURNS_MAX} turns there is still something due`);
+        }
+        const reconciler = startReconciler({
+          ...dependencies,
+          clusters: { refreshPods: async () => {} },
+          cleanUp: async (_target, _tenant, uid, withData) => {
+            cleanedUp.push({ uid, withData });
+            return [];
+          },
+          log,
+        });
+        // It has begun its first turn, which it ends.
+        await reconciler.stop();
+      }
+    },
+    async pass(seconds) {
+      offsetMs += seconds * 1000;
+      await database.pool.query("update instances set next_attempt_at = next_attempt_at - $1 * interval '1 second'", [seconds]);
+    },
+    async inspect(name, inspection) {
+      const cluster = await transactions.platform((tx) => tx.clusters.get(name));
+      await recordInspection(cluster, inspection, clock().toISOString(), { transactions });
+    },
+  };
+}

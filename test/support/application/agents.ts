@@ -1,0 +1,36 @@
+import { type AgentStatus, type ChannelOpen, ClawError } from "../../../sdk/contract/index.ts";
+import type { AgentChannel, Agents } from "../../../service/application/ports/instances/agents.ts";
+
+/** Agents that are connected, and what was opened on them: nobody answers on their channels. */
+export class PlayedAgents implements Agents {
+  readonly #statuses = new Map<string, AgentStatus>();
+  /** Every channel that was asked for, with the instance's id. */
+  readonly opened: { readonly instance: string; readonly open: ChannelOpen }[] = [];
+
+  /** An agent says how its claw is; undefined when there is none any more. */
+  report(instanceId: string, status: AgentStatus | undefined): void {
+    if (status) {
+      this.#statuses.set(instanceId, status);
+    } else {
+      this.#statuses.delete(instanceId);
+    }
+  }
+
+  status(instanceId: string): AgentStatus | undefined {
+    return this.#statuses.get(instanceId);
+  }
+
+  async open(instanceId: string, open: ChannelOpen): Promise<AgentChannel> {
+    if (!this.#statuses.has(instanceId)) {
+      throw new ClawError("instance.unreachable", `the agent of instance '${instanceId}' is not connected`);
+    }
+    this.opened.push({ instance: instanceId, open });
+    return { send: () => undefined, resize() {}, onData() {}, onClose: (listener) => listener({}), close() {} };
+  }
+}
+
+/** What an agent says of a claw that is ready, or of one that has ended. */
+export function anAgentStatus(phase: "Ready" | "Stopped", since: string): AgentStatus {
+  const reason = phase === "Ready" ? "Started" : "Stopped";
+  return { phase, reason, message: "", specDigest: "d", restarts: 0, since };
+}
