@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { ClusterReason, ConditionReason } from "../../sdk/contract/index.ts";
 import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters/clusters.ts";
 import type { Pods } from "../../service/application/ports/instances/pods.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
@@ -87,19 +88,19 @@ async function connect({ kubeconfig, context = "" }: KubernetesAccess): Promise<
   try {
     return new ApiClient(kubeconfig === "" ? inCluster() : openConnection({ kubeconfig, context, cluster: "" }));
   } catch (error) {
-    throw new ClusterError("InvalidKubeconfig", error instanceof Error ? error.message : String(error), error);
+    throw new ClusterError(ClusterReason.InvalidKubeconfig, error instanceof Error ? error.message : String(error), error);
   }
 }
 
-const NETWORK_REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "ConnectionRefused",
-  ECONNRESET: "ConnectionReset",
-  EPIPE: "ConnectionReset",
-  ENOTFOUND: "HostUnknown",
-  EAI_AGAIN: "HostUnknown",
-  ETIMEDOUT: "Timeout",
-  EHOSTUNREACH: "HostUnreachable",
-  ENETUNREACH: "HostUnreachable",
+const NETWORK_REASONS: Readonly<Record<string, ClusterReason>> = {
+  ECONNREFUSED: ClusterReason.ConnectionRefused,
+  ECONNRESET: ClusterReason.ConnectionReset,
+  EPIPE: ClusterReason.ConnectionReset,
+  ENOTFOUND: ClusterReason.HostUnknown,
+  EAI_AGAIN: ClusterReason.HostUnknown,
+  ETIMEDOUT: ClusterReason.Timeout,
+  EHOSTUNREACH: ClusterReason.HostUnreachable,
+  ENETUNREACH: ClusterReason.HostUnreachable,
 };
 
 async function asked<T>(ask: () => Promise<T>): Promise<T> {
@@ -112,7 +113,11 @@ async function asked<T>(ask: () => Promise<T>): Promise<T> {
     if (error instanceof UnreachableError) {
       const { code = "", message = error.message } = (error.cause ?? {}) as { code?: string; message?: string };
       const isTls = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(code);
-      throw new ClusterError(NETWORK_REASONS[code] ?? (isTls ? "CertificateInvalid" : "Unreachable"), message, error);
+      throw new ClusterError(
+        NETWORK_REASONS[code] ?? (isTls ? ClusterReason.CertificateInvalid : ConditionReason.Unreachable),
+        message,
+        error,
+      );
     }
     throw error;
   }

@@ -1,3 +1,4 @@
+import { PodReason } from "../../sdk/contract/index.ts";
 import type { ClusterListener } from "../../service/application/ports/clusters/clusters.ts";
 import type { PodReport } from "../../service/domain/instances/pod.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
@@ -145,6 +146,6 @@ function reportOf({ pod, notMade, unhealthy }: Seen): PodReport | undefined {
   if (pod) {
     return toPodReport(pod, unhealthy);
   }
-  const reason = notMade?.includes("exceeded quota") ? "QuotaExceeded" : "PodNotMade";
+  const reason = notMade?.includes("exceeded quota") ? PodReason.QuotaExceeded : PodReason.PodNotMade;
   return notMade === undefined ? undefined : { name: "", ready: false, restarts: 0, reason, message: notMade };
 }

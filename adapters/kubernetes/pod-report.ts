@@ -1,3 +1,4 @@
+import { PodReason } from "../../sdk/contract/index.ts";
 import type { PodReport } from "../../service/domain/instances/pod.ts";
 
 /** The part of every object that is read here. */
@@ -50,17 +51,17 @@ export function toPodReport(pod: Pod, unhealthy: string | undefined): PodReport 
     ready,
     restarts: Math.max(0, ...containers.map(({ restartCount }) => restartCount)),
     ...(pod.spec?.nodeName !== undefined && { node: pod.spec.nodeName }),
-    ...(ready ? { reason: "Ready", message: "" } : whyNotReady(pod, unhealthy)),
+    ...(ready ? { reason: PodReason.Ready, message: "" } : whyNotReady(pod, unhealthy)),
   };
 }
 
 function whyNotReady({ metadata, status = {} }: Pod, unhealthy: string | undefined): { reason: string; message: string } {
   if (metadata.deletionTimestamp !== undefined) {
-    return { reason: "Terminating", message: "its pod is being stopped" };
+    return { reason: PodReason.Terminating, message: "its pod is being stopped" };
   }
   const unscheduled = status.conditions?.find(({ type, status: is }) => type === "PodScheduled" && is === "False");
   if (unscheduled) {
-    return { reason: unscheduled.reason ?? "Unschedulable", message: unscheduled.message ?? "no node takes its pod" };
+    return { reason: unscheduled.reason ?? PodReason.Unschedulable, message: unscheduled.message ?? "no node takes its pod" };
   }
   if (status.reason !== undefined) {
     // Evicted, NodeLost, Shutdown …
@@ -74,8 +75,8 @@ function whyNotReady({ metadata, status = {} }: Pod, unhealthy: string | undefin
     }
   }
   return unhealthy === undefined
-    ? { reason: "Starting", message: "its containers are not ready yet" }
-    : { reason: "ProbeFailed", message: unhealthy };
+    ? { reason: PodReason.Starting, message: "its containers are not ready yet" }
+    : { reason: PodReason.ProbeFailed, message: unhealthy };
 }
 
 function troubleOf({ name, state, lastState }: ContainerStatus): { reason: string; message: string } | undefined {
@@ -83,14 +84,17 @@ function troubleOf({ name, state, lastState }: ContainerStatus): { reason: strin
   const { waiting, terminated } = state ?? {};
   const ended = terminated ?? last;
   const exit = ended && `container '${name}' ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ""}`;
-  if (waiting?.reason === "CrashLoopBackOff") {
+  if (waiting?.reason === PodReason.CrashLoopBackOff) {
     return {
-      reason: last?.reason === "OOMKilled" ? "OOMKilled" : "CrashLoopBackOff",
+      reason: last?.reason === PodReason.OOMKilled ? PodReason.OOMKilled : PodReason.CrashLoopBackOff,
       message: `${exit ?? `container '${name}' keeps ending`}; it is started again with growing delays`,
     };
   }
   if (waiting && !["ContainerCreating", "PodInitializing"].includes(waiting.reason ?? "")) {
-    return { reason: waiting.reason ?? "Waiting", message: `container '${name}': ${waiting.message ?? waiting.reason ?? "it waits"}` };
+    return {
+      reason: waiting.reason ?? PodReason.Waiting,
+      message: `container '${name}': ${waiting.message ?? waiting.reason ?? "it waits"}`,
+    };
   }
-  return terminated && terminated.exitCode !== 0 ? { reason: terminated.reason ?? "Error", message: exit ?? "" } : undefined;
+  return terminated && terminated.exitCode !== 0 ? { reason: terminated.reason ?? PodReason.Error, message: exit ?? "" } : undefined;
 }

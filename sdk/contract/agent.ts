@@ -35,7 +35,7 @@ export const ConfinementSchema = z.enum(["user", "sandbox", "none"]);
 /** What an agent knows of its claw. Sent on connect, on every change and every 30 s. */
 export const AgentStatusSchema = z.object({
   phase: z.enum(AgentPhase),
-  /** CamelCase reason of the phase: `Started`, `CrashLoop`, `ConfigError`, `PortInUse`, `StartTimeout`, `ExitedAtOnce` … */
+  /** An `AgentReason`, one that its claw type names for an exit code, or one of an agent of another version. */
   reason: z.string(),
   message: z.string(),
   /** Digest of the process specification that it runs. */

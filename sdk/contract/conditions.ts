@@ -1,58 +1,47 @@
-/** Types of conditions, in the Kubernetes style: what is known of a resource besides its phase. */
-export const ConditionType = {
-  /** Of an instance: it serves. */
-  Ready: "Ready",
-  /** Of an instance: its stack holds what is declared. */
-  Provisioned: "Provisioned",
-  /** Of an instance: its claw uses the configuration that is declared, by its own word. */
-  ConfigSynced: "ConfigSynced",
-  /** Of an instance: somebody changed what was declared of it. */
-  Drifted: "Drifted",
-  /** Of an instance: its agent is connected. */
-  AgentConnected: "AgentConnected",
-  /** Of an instance on a cluster: its pod is ready. */
-  PodReady: "PodReady",
-  /** Of an instance on a cluster: its cluster answers. */
-  ClusterReachable: "ClusterReachable",
-  /** Of a cluster: its API answers. */
-  Reachable: "Reachable",
-  /** Of a custom resource: it is carried into the control plane. */
-  Accepted: "Accepted",
+import { namesOf } from "./names.ts";
+
+/** Types of conditions, in the Kubernetes style, and what each says when it is true: what is known of a resource besides its phase. */
+export const conditionTypes = {
+  Ready: "of an instance: it serves",
+  Provisioned: "of an instance: its stack holds what is declared",
+  ConfigSynced: "of an instance: its claw uses the configuration that is declared, by its own word",
+  Drifted: "of an instance: somebody changed what was declared of it",
+  AgentConnected: "of an instance: its agent is connected",
+  PodReady: "of an instance on a cluster: its pod is ready",
+  ClusterReachable: "of an instance on a cluster: its cluster answers",
+  Reachable: "of a cluster: its API answers",
+  Accepted: "of a custom resource: it is carried into the control plane",
 } as const;
-export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
+export const ConditionType = namesOf(conditionTypes);
+export type ConditionType = keyof typeof conditionTypes;
 
 /**
  * Reasons of conditions that the control plane gives itself. Beside these a condition has the reason of whoever caused it: an agent, a
  * kubelet, a provider of the engine, a cluster's API.
  */
-export const ConditionReason = {
-  // Ready
-  Ready: "Ready",
-  Pending: "Pending",
-  Stopped: "Stopped",
-  // Provisioned, ConfigSynced
-  Applied: "Applied",
-  /** Somebody else's operation is under way on the stack. */
-  StackLocked: "StackLocked",
-  /** A pod that is to go still ends. */
-  StillEnding: "StillEnding",
-  ConfigInvalid: "ConfigInvalid",
-  DataNotDeleted: "DataNotDeleted",
-  Applying: "Applying",
-  Refused: "Refused",
-  NotTold: "NotTold",
-  // Drifted
-  ChangedOutside: "ChangedOutside",
-  AsDeclared: "AsDeclared",
-  Repaired: "Repaired",
-  // AgentConnected
-  Connected: "Connected",
-  Disconnected: "Disconnected",
-  // PodReady
-  NoPod: "NoPod",
-  // ClusterReachable, Reachable
-  Answered: "Answered",
-  Unreachable: "Unreachable",
-  // Accepted
-  Carried: "Carried",
+export const conditionReasons = {
+  Ready: "`Ready`: it serves",
+  Pending: "`Ready`: nothing is known of its agent or its pod yet",
+  Stopped: "`Ready`, `AgentConnected`, `ConfigSynced`: it is stopped, as is declared",
+  Applied: "`Provisioned`: what is declared was applied; `ConfigSynced`: its claw uses it",
+  StackLocked: "`Provisioned`: somebody else's operation is under way on the stack; it is tried again",
+  StillEnding: "`Provisioned`: what it had, such as a pod, still ends; it is looked at again",
+  ConfigInvalid: "`Provisioned`: its configuration can't be resolved; the message names each problem",
+  DataNotDeleted: "`Provisioned`: its resources are gone, and its data could not be deleted; it is tried again",
+  OperationFailed: "`Provisioned`: the stack's operation failed as a whole; it is tried again",
+  ResourceFailed: "`Provisioned`: one of its resources failed, without a reason of its own; it is tried again",
+  Applying: "`ConfigSynced`: its claw has not taken its new configuration over yet",
+  Refused: "`ConfigSynced`: its claw refused its new configuration and goes on with the former one",
+  NotTold: "`ConfigSynced`: its claw does not say which configuration it uses",
+  ChangedOutside: "`Drifted`: somebody changed what was declared of it",
+  AsDeclared: "`Drifted`: somebody put it back as it was declared",
+  Repaired: "`Drifted`: it was made as declared again",
+  Connected: "`AgentConnected`: its agent is connected",
+  Disconnected: "`AgentConnected`: its agent is not connected; the instance may well be running",
+  NoPod: "`PodReady`: there is no pod",
+  Answered: "`Reachable`, `ClusterReachable`: the cluster answers",
+  Unreachable: "`Reachable`, `ClusterReachable`: the cluster does not answer, for a reason that has no name here",
+  Carried: "`Accepted`: it is carried into the control plane",
 } as const;
+export const ConditionReason = namesOf(conditionReasons);
+export type ConditionReason = keyof typeof conditionReasons;

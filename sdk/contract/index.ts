@@ -19,6 +19,7 @@ export * from "./pod.ts";
 export * from "./preview.ts";
 export * from "./process.ts";
 export * from "./property-diff.ts";
+export * from "./reasons.ts";
 export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./run-dir.ts";

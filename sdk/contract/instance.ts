@@ -5,6 +5,7 @@ import { PlacementSchema } from "./cluster.ts";
 import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
+import { EventType } from "./reasons.ts";
 
 export const InstancePhase = {
   Creating: "Creating",
@@ -104,8 +105,8 @@ export const ClawInstancePageSchema = pageOf(ClawInstanceSchema);
 export const InstanceEventSchema = z.object({
   id: z.string(),
   time: z.iso.datetime(),
-  type: z.enum(["Normal", "Warning"]),
-  /** CamelCase and stable: `PhaseChanged`, `UpdateFailed`, `CrashLoop` … */
+  type: z.enum(EventType),
+  /** An `EventReason`, or the reason of an operation that failed. */
   reason: z.string(),
   message: z.string(),
   actor: z.string().optional(),

@@ -1,4 +1,5 @@
 import type { ProcessSpec } from "../../sdk/contract/index.ts";
+import { AgentReason } from "../../sdk/contract/reasons.ts";
 import type { ClawProcess } from "./claw-process.ts";
 
 const AT_ONCE_MS = 3_000;
@@ -32,7 +33,7 @@ export function judgeExit(claw: ClawProcess, spec: ProcessSpec, lastOutput: stri
   const isAtOnce = record.readyAtMs === undefined && ranMs < AT_ONCE_MS;
   return {
     kind: "crashed",
-    reason: known?.reason ?? (isAtOnce ? "ExitedAtOnce" : "Crashed"),
+    reason: known?.reason ?? (isAtOnce ? AgentReason.ExitedAtOnce : AgentReason.Crashed),
     message: `${known ? `${known.message} ` : ""}The claw ${how} after ${(ranMs / 1000).toFixed(1)} s.${output}`,
     readyForMs,
   };

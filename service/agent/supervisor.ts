@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgentPhase, AgentStatus, ProcessSpec } from "../../sdk/contract/index.ts";
+import { AgentReason } from "../../sdk/contract/reasons.ts";
 import { writeJson } from "./atomic-file.ts";
 import { afterCrash, defaultBackOff, noCrashes } from "./back-off.ts";
 import type { Claim } from "./claims.ts";
@@ -31,7 +32,6 @@ import { Wakeup } from "./wakeup.ts";
 const SLOT_POLL_MS = 200;
 const LOG_CHECK_MS = 1_000;
 const STEP_RETRY_MS = 5_000;
-const PORT_IN_USE = "PortInUse";
 const PORT_POLL_MS = 2_000;
 const UNHEALTHY_GRACE_MS = 10_000;
 /** Without a failing probe after this long, a restart in place was too quick to be seen. */
@@ -69,7 +69,7 @@ export class Supervisor {
     }
     this.#report = new StatusReport({
       phase: spec.running ? "Starting" : "Stopped",
-      reason: this.#claw ? "Adopted" : "AgentStarted",
+      reason: this.#claw ? AgentReason.Adopted : AgentReason.AgentStarted,
       message: "",
       specDigest: this.#claw?.record.specDigest ?? spec.specDigest,
       restarts: this.#state.current.restarts,
@@ -183,7 +183,9 @@ export class Supervisor {
   #failedStep(err: Error): Promise<void> {
     this.#log(`step failed: ${err.message}`);
     const isFull = (err as NodeJS.ErrnoException).code === "ENOSPC";
-    const [reason, message] = isFull ? ["DiskFull", `${err.message}; free space on that disk`] : ["AgentError", err.message];
+    const [reason, message] = isFull
+      ? [AgentReason.DiskFull, `${err.message}; free space on that disk`]
+      : [AgentReason.AgentError, err.message];
     this.#setStatus(this.#claw ? this.status.phase : "BackOff", reason, message);
     return this.#wakeup.wait(STEP_RETRY_MS);
   }
@@ -198,14 +200,14 @@ export class Supervisor {
         // The next start is a new attempt.
         this.#state.change({ failed: undefined, backOff: undefined, crashes: noCrashes });
       }
-      this.#setStatus("Stopped", "Stopped", "Stopped as declared.");
+      this.#setStatus("Stopped", AgentReason.Stopped, "Stopped as declared.");
       this.#isStopped = true;
       return;
     }
     if (failed?.specDigest === spec.specDigest) {
       this.#setStatus("Failed", failed.reason, failed.message);
       // Nobody tells when a port becomes free; everything else takes another specification to mend.
-      return failed.reason === PORT_IN_USE ? this.#awaitPort(spec) : this.#wakeup.wait();
+      return failed.reason === AgentReason.PortInUse ? this.#awaitPort(spec) : this.#wakeup.wait();
     }
     const waitMs = crashes.nextStartAtMs - Date.now();
     if (backOff && waitMs > 0) {
@@ -213,7 +215,7 @@ export class Supervisor {
       return this.#wakeup.wait(waitMs);
     }
     if (spec.runtime.startup.heavy && !this.#takeSlot()) {
-      this.#setStatus("Starting", "WaitingForSlot", "Waiting for a start slot: other claws of this host are starting.");
+      this.#setStatus("Starting", AgentReason.WaitingForSlot, "Waiting for a start slot: other claws of this host are starting.");
       return this.#wakeup.wait(SLOT_POLL_MS);
     }
     await this.#start(spec);
@@ -231,13 +233,13 @@ export class Supervisor {
   }
 
   async #start(spec: ProcessSpec): Promise<void> {
-    this.#setStatus("Starting", "Starting", "The claw is starting.");
+    this.#setStatus("Starting", AgentReason.Starting, "The claw is starting.");
     let port: number;
     try {
       port = await claimPort(spec);
     } catch (err) {
       if (err instanceof PortInUseError) {
-        return this.#fail(spec, PORT_IN_USE, err.message);
+        return this.#fail(spec, AgentReason.PortInUse, err.message);
       }
       throw err;
     }
@@ -245,7 +247,7 @@ export class Supervisor {
       this.#claw = await startClaw(spec, port, this.log.path, () => this.#wakeup.wake());
     } catch (err) {
       const message = `'${spec.runtime.command[0]}' can't be executed: ${(err as Error).message}`;
-      return this.#crashed("StartError", message, 0);
+      return this.#crashed(AgentReason.StartError, message, 0);
     }
     this.#saveClaw();
   }
@@ -256,10 +258,10 @@ export class Supervisor {
       return this.#ended(claw);
     }
     if (this.#requested === "kill") {
-      return this.#terminate(claw, 0, { reason: "Killed", message: "Killed on request.", isCrash: false });
+      return this.#terminate(claw, 0, { reason: AgentReason.Killed, message: "Killed on request.", isCrash: false });
     }
     if (!spec.running) {
-      return this.#terminate(claw, spec.runtime.stop.graceSeconds * 1000, { reason: "Stopping", message: "", isCrash: false });
+      return this.#terminate(claw, spec.runtime.stop.graceSeconds * 1000, { reason: AgentReason.Stopping, message: "", isCrash: false });
     }
     if (this.#requested === "restart" || claw.record.restartKey !== restartKey(spec)) {
       return this.#restart(claw, spec);
@@ -277,7 +279,7 @@ export class Supervisor {
     const keepsProcess = claw.record.readyAtMs !== undefined && claw.record.spawnDigest === spawnDigest(spec);
     if (!keepsProcess || restartSignal === undefined || !catchesSignal(claw.record.pid, restartSignal)) {
       this.#requested = undefined;
-      return this.#terminate(claw, stop.graceSeconds * 1000, { reason: "Restarting", message: "", isCrash: false });
+      return this.#terminate(claw, stop.graceSeconds * 1000, { reason: AgentReason.Restarting, message: "", isCrash: false });
     }
     if (startup.heavy && !this.#takeSlot()) {
       return this.#wakeup.wait(SLOT_POLL_MS);
@@ -286,7 +288,7 @@ export class Supervisor {
     claw.restarting = { sinceMs: Date.now(), wentDown: false };
     claw.record = { ...claw.record, restartKey: restartKey(spec), specDigest: spec.specDigest };
     this.#saveClaw();
-    this.#setStatus("Starting", "Restarting", "The claw restarts in place.");
+    this.#setStatus("Starting", AgentReason.Restarting, "The claw restarts in place.");
     sendSignal(claw.record.pid, restartSignal);
   }
 
@@ -309,14 +311,14 @@ export class Supervisor {
       claw.record = { ...claw.record, readyAtMs: nowMs };
       this.#releaseSlot();
       this.#saveClaw();
-      return this.#setStatus("Ready", "Started", `Ready after ${((nowMs - sinceMs) / 1000).toFixed(1)} s.`);
+      return this.#setStatus("Ready", AgentReason.Started, `Ready after ${((nowMs - sinceMs) / 1000).toFixed(1)} s.`);
     }
     if (nowMs > deadlineMs) {
       const message = `Not ready within ${startup.timeoutSeconds} s: ${failure ?? "another program answers on its port"}.`;
-      return this.#terminate(claw, UNHEALTHY_GRACE_MS, { reason: "StartTimeout", message, isCrash: true });
+      return this.#terminate(claw, UNHEALTHY_GRACE_MS, { reason: AgentReason.StartTimeout, message, isCrash: true });
     }
     if (!claw.restarting) {
-      this.#setStatus("Starting", "Starting", "The claw is starting.");
+      this.#setStatus("Starting", AgentReason.Starting, "The claw is starting.");
     }
     await this.#wakeup.wait(nowMs - sinceMs < 2_000 ? 50 : 100);
   }
@@ -325,7 +327,7 @@ export class Supervisor {
   async #watch(claw: ClawProcess, spec: ProcessSpec): Promise<void> {
     const checks = new HealthChecks(spec.runtime.probes);
     if (this.status.phase !== "Ready" && this.status.phase !== "Unready") {
-      this.#setStatus("Ready", "Started", "The claw was running already.");
+      this.#setStatus("Ready", AgentReason.Started, "The claw was running already.");
     }
     while (!claw.exit && !this.#isOutdated(claw)) {
       const { dead, isReady, unready } = await checks.run(claw.record.port);
@@ -333,12 +335,12 @@ export class Supervisor {
         return;
       }
       if (dead !== undefined) {
-        return this.#terminate(claw, UNHEALTHY_GRACE_MS, { reason: "LivenessFailed", message: dead, isCrash: true });
+        return this.#terminate(claw, UNHEALTHY_GRACE_MS, { reason: AgentReason.LivenessFailed, message: dead, isCrash: true });
       }
       if (unready !== undefined) {
-        this.#setStatus("Unready", "ReadinessFailed", unready);
+        this.#setStatus("Unready", AgentReason.ReadinessFailed, unready);
       } else if (isReady && this.status.phase === "Unready") {
-        this.#setStatus("Ready", "Recovered", "The readiness probe succeeds again.");
+        this.#setStatus("Ready", AgentReason.Recovered, "The readiness probe succeeds again.");
       }
       await this.#wakeup.wait(Math.max(10, checks.dueMs - Date.now()));
     }
@@ -405,7 +407,7 @@ export class Supervisor {
     this.#state.change({
       restarts: this.#state.current.restarts + 1,
       crashes,
-      backOff: { reason: isLoop ? "CrashLoop" : reason, message },
+      backOff: { reason: isLoop ? AgentReason.CrashLoop : reason, message },
     });
     this.#log(`claw: ${reason}`);
   }

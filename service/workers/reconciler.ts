@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { ClawError, ConditionReason, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
+import { ClawError, ConditionReason, EventType, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
 import { recordEvent, recordStates } from "../application/instances/report-status.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/instances/resolve-instance.ts";
 import type { Clusters } from "../application/ports/clusters/clusters.ts";
@@ -204,14 +204,14 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
     }
     deps.log.warn({ err, tenantId: operation.tenantId }, "a stack operation failed; it is tried again");
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
-    return ({ instance }) => failed(instance, "OperationFailed", message);
+    return ({ instance }) => failed(instance, ConditionReason.OperationFailed, message);
   }
   await refreshPods(operation, result, deps);
   return ({ instance, resolution }) => {
     const failure =
       result.failures.find((item) => item.instance === instance.name) ?? result.failures.find((item) => item.instance === undefined);
     return failure
-      ? failed(instance, failure.reason ?? "ResourceFailed", failure.message)
+      ? failed(instance, failure.reason ?? ConditionReason.ResourceFailed, failure.message)
       : { ok: true, generation: instance.generation, ...configOf(resolution) };
   };
 }
@@ -253,7 +253,7 @@ async function settle(tenant: Tenant, instance: Instance, outcome: OperationOutc
       return;
     }
     if (!outcome.ok && !("waitsFor" in outcome)) {
-      await recordEvent(tx, instance.id, { type: "Warning", reason: outcome.reason, message: outcome.message }, now);
+      await recordEvent(tx, instance.id, { type: EventType.Warning, reason: outcome.reason, message: outcome.message }, now);
     }
     await recordStates(tx, [instance.id], (current) => afterOperation(current, outcome, now), now);
   });

@@ -113,7 +113,7 @@ describe("the architecture's rules", () => {
       "sdk/contract/index.ts": 'export * from "./thing.ts";\n',
       "stacks/tenant/p.ts": 'import { a } from "../../components/claw/c.ts";\nconsole.log(a);\n',
       "service/agent/g.ts":
-        'import { a } from "../../adapters/claws/c.ts";\nimport type { T } from "../../sdk/contract/thing.ts";\nexport const l = (t: T) => [a, t, import("../../sdk/contract/thing.ts")];\n',
+        'import { a } from "../../adapters/claws/c.ts";\nimport type { T } from "../../sdk/contract/thing.ts";\nimport { a as r } from "../../sdk/contract/reasons.ts";\nexport const l = (t: T) => [a, r, t, import("../../sdk/contract/thing.ts")];\n',
     };
     expect(await broken(files)).toEqual([]);
   });

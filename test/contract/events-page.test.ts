@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, it } from "vitest";
 import { z } from "zod";
 import { type BusEventName, busEvents } from "../../sdk/contract/index.ts";
+import { markdownTable } from "../support/markdown-table.ts";
 
 const INTRODUCTION = `# Events on the bus
 
@@ -27,18 +28,11 @@ function fieldsOf(name: BusEventName): string {
     .join(", ");
 }
 
-/** As the formatter writes it. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |\n`;
-  return [head, widths.map((width) => "-".repeat(width)), ...rows].map(line).join("");
-}
-
 describe("the page of the bus's events", () => {
   it("is the committed one; `npx vitest run test/contract/events-page.test.ts -u` writes it", async ({ expect }) => {
     const names = (Object.keys(busEvents) as BusEventName[]).sort();
     const rows = names.map((name) => [`\`${name}\``, busEvents[name].when, fieldsOf(name)]);
-    await expect(`${INTRODUCTION}\n${table(["event", "published when", "data"], rows)}`).toMatchFileSnapshot(
+    await expect(`${INTRODUCTION}\n${markdownTable(["event", "published when", "data"], rows)}`).toMatchFileSnapshot(
       join(import.meta.dirname, "../../docs/reference/events.md"),
     );
   });

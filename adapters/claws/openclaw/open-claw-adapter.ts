@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ClawRuntime, Issue } from "../../../sdk/contract/index.ts";
+import { AgentReason, type ClawRuntime, type Issue } from "../../../sdk/contract/index.ts";
 import type { ClawAdapter, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { stableJson } from "../json.ts";
 import { coldSettings } from "./hot-settings.ts";
@@ -106,7 +106,7 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     stop: { signal: "SIGTERM", graceSeconds: 330 },
     restartSignal: "SIGUSR2",
     exitCodes: {
-      "78": { reason: "ConfigError", message: "OpenClaw refused its configuration; its log says why", restart: false },
+      "78": { reason: AgentReason.ConfigError, message: "OpenClaw refused its configuration; its log says why", restart: false },
     },
     chat: { protocol: "openai-chat-completions", path: "/v1/chat/completions", model: "openclaw", tokenEnv: GATEWAY_TOKEN_ENV },
     configCheck: { protocol: "openclaw-gateway", tokenEnv: GATEWAY_TOKEN_ENV, digest: sha256(content) },

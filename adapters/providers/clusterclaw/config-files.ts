@@ -1,7 +1,7 @@
 import { lstat, open, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
+import { ProvisionReason, pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
 import { hasUnknowns, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { giveToOwner, inClawFolder, readClawFile } from "./claw-folder.ts";
@@ -62,7 +62,8 @@ async function writeFiles({ dir, files }: ConfigFilesInputs): Promise<void> {
     const target = pathBelow(dir, path);
     await inClawFolder(dirname(target), true, (folder) => writeFile(join(folder, basename(target)), folder, content)).catch(
       (err: NodeJS.ErrnoException) => {
-        const [reason, fix] = err.code === "ENOSPC" ? ["DiskFull", "; free space on that disk"] : ["FileNotWritable", ""];
+        const [reason, fix] =
+          err.code === "ENOSPC" ? [ProvisionReason.DiskFull, "; free space on that disk"] : [ProvisionReason.FileNotWritable, ""];
         throw new Error(`${reason}: the config file '${target}' can't be written: ${err.message}${fix}`, { cause: err });
       },
     );

@@ -1,6 +1,7 @@
 import { chmod, stat } from "node:fs/promises";
 import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
+import { ProvisionReason } from "../../../sdk/contract/index.ts";
 import { inClawFolder, removeClawFolder } from "./claw-folder.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -51,7 +52,8 @@ export const directoryType: ResourceType<DirectoryInputs> = {
 async function ensureDirectory({ path, mode }: DirectoryInputs): Promise<void> {
   // The umask does not count, nor the mode that an existing folder has.
   await inClawFolder(path, true, (folder) => chmod(folder, Number.parseInt(mode, 8))).catch((err: NodeJS.ErrnoException) => {
-    const [reason, fix] = err.code === "ENOSPC" ? ["DiskFull", "; free space on that disk"] : ["FolderUnavailable", ""];
+    const [reason, fix] =
+      err.code === "ENOSPC" ? [ProvisionReason.DiskFull, "; free space on that disk"] : [ProvisionReason.FolderUnavailable, ""];
     throw new Error(`${reason}: the folder '${path}' can't be made: ${err.message}${fix}`, { cause: err });
   });
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { ProvisionReason } from "../../../sdk/contract/index.ts";
 
 const LOCK_HEARTBEAT_MS = 2_000;
 const LOCK_STALE_MS = 20_000;
@@ -94,8 +95,8 @@ function npmInstall(request: InstallRequest, prefix: string, signal: AbortSignal
     npm.on("error", (err: NodeJS.ErrnoException) => {
       const message =
         err.code === "ENOENT"
-          ? `NpmMissing: ${wanted} can't be installed: there is no 'npm' on PATH; install npm`
-          : `InstallFailed: ${wanted} can't be installed: ${err.message}`;
+          ? `${ProvisionReason.NpmMissing}: ${wanted} can't be installed: there is no 'npm' on PATH; install npm`
+          : `${ProvisionReason.InstallFailed}: ${wanted} can't be installed: ${err.message}`;
       failure = new Error(message, { cause: err });
     });
     // Not before: one that is cancelled may still write where the caller cleans up.
@@ -124,7 +125,7 @@ function explain(wanted: string, stderr: string): string {
   switch (code) {
     case "E404":
     case "ETARGET":
-      return `VersionNotFound: ${wanted} is not in the npm registry: choose a version that exists`;
+      return `${ProvisionReason.VersionNotFound}: ${wanted} is not in the npm registry: choose a version that exists`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "ECONNREFUSED":
@@ -133,13 +134,13 @@ function explain(wanted: string, stderr: string): string {
     case "ENETUNREACH":
     case "ERR_SOCKET_TIMEOUT":
     case "FETCH_ERROR":
-      return `RegistryUnreachable: ${wanted} can't be installed: the npm registry can't be reached (${code}); check the network, the proxy and npm's 'registry' setting`;
+      return `${ProvisionReason.RegistryUnreachable}: ${wanted} can't be installed: the npm registry can't be reached (${code}); check the network, the proxy and npm's 'registry' setting`;
     case "ENOSPC":
-      return `DiskFull: ${wanted} can't be installed: no space is left on the disk; free some, or set another data folder`;
+      return `${ProvisionReason.DiskFull}: ${wanted} can't be installed: no space is left on the disk; free some, or set another data folder`;
     case "EBADENGINE":
-      return `NodeUnsupported: ${wanted} does not run on Node.js ${process.version}: ${/Required: (.*)/.exec(stderr)?.[1] ?? "see its 'engines'"}`;
+      return `${ProvisionReason.NodeUnsupported}: ${wanted} does not run on Node.js ${process.version}: ${/Required: (.*)/.exec(stderr)?.[1] ?? "see its 'engines'"}`;
     default:
-      return `InstallFailed: ${wanted} can't be installed: ${stderr.trim().slice(-1_000) || "npm failed without a message"}`;
+      return `${ProvisionReason.InstallFailed}: ${wanted} can't be installed: ${stderr.trim().slice(-1_000) || "npm failed without a message"}`;
   }
 }
 

@@ -2,7 +2,7 @@ import { chmod, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
-import { PackageNameSchema, pathBelow } from "../../../sdk/contract/index.ts";
+import { PackageNameSchema, ProvisionReason, pathBelow } from "../../../sdk/contract/index.ts";
 import { hasUnknowns, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { isDirectory } from "./is-directory.ts";
 import { installPackage } from "./npm-install.ts";
@@ -111,7 +111,9 @@ async function readBins(dir: string, { package: name, version }: PackageVersion)
     await stat(file);
   }
   if (Object.keys(bins).length === 0) {
-    throw new Error(`PlaceholderPackage: ${name}@${version} has no program to run: it is a placeholder package; choose another version`);
+    throw new Error(
+      `${ProvisionReason.PlaceholderPackage}: ${name}@${version} has no program to run: it is a placeholder package; choose another version`,
+    );
   }
   return bins;
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgentPhase, AgentStatus, PodBoot } from "../../../sdk/contract/index.ts";
+import { AgentReason } from "../../../sdk/contract/reasons.ts";
 import type { AttendedClaw } from "../attended-claw.ts";
 import { probe } from "../probe.ts";
 import { StatusReport, type Told } from "../status-report.ts";
@@ -27,7 +28,7 @@ export class PodClaw implements AttendedClaw {
 
   constructor(boot: PodBoot) {
     this.#boot = boot;
-    this.#report = new StatusReport(this.#statusOf("Starting", "AgentStarted", "The claw's container is about to start."));
+    this.#report = new StatusReport(this.#statusOf("Starting", AgentReason.AgentStarted, "The claw's container is about to start."));
   }
 
   get identity(): AttendedClaw["identity"] {
@@ -78,7 +79,7 @@ export class PodClaw implements AttendedClaw {
   /** The kubelet ends the agent after the claw. */
   stopped(): void {
     clearTimeout(this.#silence);
-    this.#tell("Stopped", "Stopped", "Its pod ends.");
+    this.#tell("Stopped", AgentReason.Stopped, "Its pod ends.");
   }
 
   /** The kubelet asks for a start once for each container: asked again after an answer, the claw is another one. */
@@ -88,9 +89,9 @@ export class PodClaw implements AttendedClaw {
     if (this.status.phase !== "Starting") {
       this.#restarts++;
     }
-    if (this.status.phase !== "Starting" || this.status.reason === "AgentStarted") {
+    if (this.status.phase !== "Starting" || this.status.reason === AgentReason.AgentStarted) {
       this.#startedAtMs = Date.now();
-      this.#tell("Starting", "Starting", "The claw is starting.");
+      this.#tell("Starting", AgentReason.Starting, "The claw is starting.");
     }
   }
 
@@ -109,13 +110,13 @@ export class PodClaw implements AttendedClaw {
     const { phase } = this.status;
     if (failure === undefined) {
       if (kind === "startup") {
-        this.#tell("Ready", "Started", `Ready after ${((Date.now() - this.#startedAtMs) / 1000).toFixed(1)} s.`);
+        this.#tell("Ready", AgentReason.Started, `Ready after ${((Date.now() - this.#startedAtMs) / 1000).toFixed(1)} s.`);
       } else if (kind === "readiness" && phase !== "Ready") {
         // Without a question for its start, the agent is the one that is new.
-        this.#tell("Ready", phase === "Starting" ? "Adopted" : "Recovered", "The readiness probe succeeds.");
+        this.#tell("Ready", phase === "Starting" ? AgentReason.Adopted : AgentReason.Recovered, "The readiness probe succeeds.");
       }
     } else if (this.#failures[kind] >= this.#boot.probes[kind].failureThreshold && kind !== "startup") {
-      const reason = kind === "liveness" ? "LivenessFailed" : "ReadinessFailed";
+      const reason = kind === "liveness" ? AgentReason.LivenessFailed : AgentReason.ReadinessFailed;
       this.#tell("Unready", reason, failure);
     }
     if (kind !== "startup") {
@@ -128,7 +129,7 @@ export class PodClaw implements AttendedClaw {
     const { readiness, liveness } = this.#boot.probes;
     const silentMs = Math.max(1, Math.min(readiness.periodSeconds, liveness.periodSeconds)) * SILENT_PERIODS * 1000;
     this.#silence = setTimeout(
-      () => this.#tell("Unready", "NotRunning", "The kubelet asks no more: the claw's container does not run."),
+      () => this.#tell("Unready", AgentReason.NotRunning, "The kubelet asks no more: the claw's container does not run."),
       silentMs,
     );
     this.#silence.unref();

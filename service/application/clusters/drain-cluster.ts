@@ -1,4 +1,4 @@
-import { ClawError, type Drain, newId } from "../../../sdk/contract/index.ts";
+import { ClawError, type Drain, EventReason, EventType, newId } from "../../../sdk/contract/index.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
 import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
@@ -46,7 +46,7 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
         const next = { ...requestReconcile(instance), cluster: to, movedFrom, updatedAt: now };
         await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
         const message = `drained from '${name}' to '${to}': ${reason}`;
-        await recordEvent(scope, instance.id, { type: "Normal", reason: "Moved", message, actor: actor.subject }, now);
+        await recordEvent(scope, instance.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: actor.subject }, now);
         moved.push({ tenant, instance: instanceName, to });
       } catch (error) {
         if (!(error instanceof ClawError) || !error.code.startsWith("placement.")) {

@@ -1,4 +1,4 @@
-import { ClawError, type InstanceId, type InstanceSpec } from "../../../sdk/contract/index.ts";
+import { ClawError, EventReason, EventType, type InstanceId, type InstanceSpec } from "../../../sdk/contract/index.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -73,7 +73,7 @@ async function adopt(tenant: Tenant, instance: Instance, { spec, adopted, manage
       const drift = status.drift.filter(({ urn }) => left.has(urn));
       return { ...status, drift, conditions: withCondition(status.conditions, driftedCondition(drift), now) };
     });
-    await recordEvent(scope, instance.id, { type: "Normal", reason: "DriftAdopted", message, actor: actor.subject }, now);
+    await recordEvent(scope, instance.id, { type: EventType.Normal, reason: EventReason.DriftAdopted, message, actor: actor.subject }, now);
     return outcome;
   });
   await carryOut(written, deps);
@@ -97,7 +97,12 @@ async function explain(tenant: Tenant, instance: Instance, reasons: ReadonlyMap<
     for (const { urn, resource } of fresh) {
       const reason = reasons.get(urn);
       if (reason !== undefined) {
-        await recordEvent(tx, instance.id, { type: "Warning", reason: "DriftNotAdopted", message: `${resource}: ${reason}` }, now);
+        await recordEvent(
+          tx,
+          instance.id,
+          { type: EventType.Warning, reason: EventReason.DriftNotAdopted, message: `${resource}: ${reason}` },
+          now,
+        );
       }
     }
   });

@@ -1,4 +1,13 @@
-import { ConditionReason, ConditionType, type Drift, LOCAL_CLUSTER, newId, type TenantId } from "../../../sdk/contract/index.ts";
+import {
+  ConditionReason,
+  ConditionType,
+  type Drift,
+  EventReason,
+  EventType,
+  LOCAL_CLUSTER,
+  newId,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
@@ -59,7 +68,7 @@ export async function recordDrift(
     return drift && policy === "adopt" ? "adopt" : undefined;
   }
   const { id, name } = instance;
-  await recordEvent(tx, id, { type: "Warning", reason: "Drifted", message: summaryOf(drift) }, now);
+  await recordEvent(tx, id, { type: EventType.Warning, reason: EventReason.Drifted, message: summaryOf(drift) }, now);
   const { detectedAt: _, ...data } = drift;
   await tx.publish({ id: newId("evt"), event: "instance.drifted", time: now, data: { uid: id, name, ...data } });
   if (policy !== "repair") {

@@ -1,4 +1,4 @@
-import type { InstanceId, TenantId } from "../../../sdk/contract/index.ts";
+import { EventType, type InstanceId, type TenantId } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/tenancy/tenant.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import { recordEvent, SESSIONS } from "./report-status.ts";
@@ -26,7 +26,7 @@ export async function recordSession(
     );
     if (!isSame) {
       const message = `${session === "console" ? "a terminal was" : `a ${session} session was`} opened by ${actor.subject}`;
-      await recordEvent(tx, id, { type: "Normal", reason, message, actor: actor.subject }, now.toISOString());
+      await recordEvent(tx, id, { type: EventType.Normal, reason, message, actor: actor.subject }, now.toISOString());
     }
   });
 }

@@ -1,6 +1,8 @@
 import {
   type AgentStatus,
   ConditionType,
+  EventReason,
+  EventType,
   type InstanceEvent,
   type InstanceId,
   type InstancePhase,
@@ -41,8 +43,8 @@ export async function recordStates(
     const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
     events.push({
       instance: before.id,
-      type: state.phase === "Failed" ? "Warning" : "Normal",
-      reason: "PhaseChanged",
+      type: state.phase === "Failed" ? EventType.Warning : EventType.Normal,
+      reason: EventReason.PhaseChanged,
       message: `${before.status.phase} → ${state.phase} (${request ? `${request.message}, by ${request.actor}` : why})`,
       ...(request?.actor !== undefined && { actor: request.actor }),
     });
@@ -57,7 +59,7 @@ export async function recordStates(
 }
 
 /** Ways into an instance, by the reason of their events: they ask nothing of it. */
-export const SESSIONS = { console: "ConsoleOpened", connect: "Connected", chat: "ChatOpened" } as const;
+export const SESSIONS = { console: EventReason.ConsoleOpened, connect: EventReason.Connected, chat: EventReason.ChatOpened } as const;
 const SESSION_REASONS: ReadonlySet<string> = new Set(Object.values(SESSIONS));
 
 /** Events that are looked through for the one that a transition comes from. */
@@ -67,7 +69,7 @@ const RECENT_EVENTS = 20;
 function requestOf(recent: readonly InstanceEvent[], phase: InstancePhase): InstanceEvent | undefined {
   let transitions = phase === "Creating" ? 1 : 0;
   for (const event of recent) {
-    if (event.reason !== "PhaseChanged") {
+    if (event.reason !== EventReason.PhaseChanged) {
       if (event.actor !== undefined && !SESSION_REASONS.has(event.reason)) {
         return event;
       }
@@ -81,7 +83,8 @@ function requestOf(recent: readonly InstanceEvent[], phase: InstancePhase): Inst
 /** An event that people read with `claw events`. */
 interface EventOf {
   readonly instance: InstanceId;
-  readonly type: "Normal" | "Warning";
+  readonly type: EventType;
+  /** An {@link EventReason}, or the reason of what failed. */
   readonly reason: string;
   readonly message: string;
   readonly actor?: string;

@@ -69,7 +69,7 @@ export const unknownState: ClusterState = {
 /** What asking a cluster came to. */
 export type Inspection =
   | { readonly ok: true; readonly version: string; readonly nodes: number; readonly allocatable: Load }
-  /** `reason` is CamelCase: `Unauthorized`, `CertificateInvalid`, `Timeout`, `ConnectionRefused` … */
+  /** `reason` is a `ClusterReason`, or what else its API says. */
   | { readonly ok: false; readonly reason: string; readonly message: string };
 
 /** The state after asking; what was known of a cluster that does not answer still stands. */

@@ -1,4 +1,13 @@
-import { AgentPhase, type AgentStatus, ConditionReason, ConditionType, InstancePhase, LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
+import {
+  AgentPhase,
+  AgentReason,
+  type AgentStatus,
+  ConditionReason,
+  ConditionType,
+  InstancePhase,
+  LOCAL_CLUSTER,
+  ProvisionReason,
+} from "../../../sdk/contract/index.ts";
 import { type NewCondition, withCondition } from "./conditions.ts";
 import type { Instance, InstanceState } from "./instance.ts";
 import { hasFailed, type PodReport } from "./pod.ts";
@@ -29,7 +38,11 @@ const stopped = {
 } as const;
 
 /** Failures that only another specification mends, whatever happens elsewhere. */
-const FINAL_REASONS = new Set(["VersionNotFound", "PlaceholderPackage", "NodeUnsupported"]);
+const FINAL_REASONS = new Set<string>([
+  ProvisionReason.VersionNotFound,
+  ProvisionReason.PlaceholderPackage,
+  ProvisionReason.NodeUnsupported,
+]);
 
 /** What an operation on an instance's resources came to. */
 export type OperationOutcome =
@@ -276,7 +289,7 @@ function phaseOfProcess(instance: Instance, state: InstanceState): InstancePhase
   if (
     notProvisioned(state) ||
     agent?.phase === AgentPhase.Failed ||
-    (agent?.phase === AgentPhase.BackOff && agent.reason === "CrashLoop")
+    (agent?.phase === AgentPhase.BackOff && agent.reason === AgentReason.CrashLoop)
   ) {
     return InstancePhase.Failed;
   }

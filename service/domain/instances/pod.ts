@@ -1,3 +1,5 @@
+import { PodReason } from "../../../sdk/contract/index.ts";
+
 /** What is seen of an instance's pod from outside. */
 export interface PodReport {
   readonly name: string;
@@ -5,23 +7,23 @@ export interface PodReport {
   readonly ready: boolean;
   /** Of the claw's container. */
   readonly restarts: number;
-  /** CamelCase: `Ready`, `Unschedulable`, `ImagePullBackOff`, `CrashLoopBackOff`, `OOMKilled`, `QuotaExceeded`, `ProbeFailed` … */
+  /** A {@link PodReason}, or what else Kubernetes says. */
   readonly reason: string;
   readonly message: string;
   readonly node?: string | undefined;
 }
 
 /** What a pod does not get out of by itself. */
-const FAILURES = new Set([
-  "CrashLoopBackOff",
-  "ImagePullBackOff",
-  "ErrImagePull",
-  "InvalidImageName",
-  "ErrImageNeverPull",
-  "CreateContainerConfigError",
-  "CreateContainerError",
-  "RunContainerError",
-  "OOMKilled",
+const FAILURES = new Set<string>([
+  PodReason.CrashLoopBackOff,
+  PodReason.ImagePullBackOff,
+  PodReason.ErrImagePull,
+  PodReason.InvalidImageName,
+  PodReason.ErrImageNeverPull,
+  PodReason.CreateContainerConfigError,
+  PodReason.CreateContainerError,
+  PodReason.RunContainerError,
+  PodReason.OOMKilled,
 ]);
 
 export function hasFailed(pod: PodReport): boolean {
