@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFile, symlink, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -11,9 +11,12 @@ import { type ClawInstanceInput, ClawInstanceInputSchema } from "../../sdk/contr
 import { type ModelServer, startModelServer } from "../../service/quickstart/model-server.ts";
 import { aTenant } from "../support/builders/manifests.ts";
 import { startChromium } from "../support/chromium.ts";
-import { OPENCLAW_VERSION, openClawDir, softwareDir } from "../support/claws/open-claw-software.ts";
+import { OPENCLAW_VERSION } from "../support/claws/open-claw-software.ts";
 import { runCli, tempDir } from "../support/cli.ts";
 import { eventually, startTestService, type TestService } from "../support/service.ts";
+
+/** With an empty npm cache, on a slow network. */
+const INSTALL_TIMEOUT_MS = 540_000;
 
 let service: TestService;
 let claw: Claw;
@@ -21,15 +24,15 @@ let model: ModelServer;
 let program: string;
 
 beforeAll(async () => {
-  program = join(await openClawDir(), "node_modules", "openclaw", "openclaw.mjs");
   model = await startModelServer({ wordDelayMs: 300 });
+  // Its data folder is new, and so is the software: it installs OpenClaw itself, as everybody's first service does.
   service = await startTestService();
-  await symlink(softwareDir, join(service.dataDir, "software"));
+  program = join(service.dataDir, "software", "openclaw", OPENCLAW_VERSION, "node_modules", "openclaw", "openclaw.mjs");
   await service.claw().tenants.create(aTenant("acme"));
   claw = service.claw("acme");
   await claw.instances.create(aGateway({ "model.name": "standin-1" }));
-  await settled("Running");
-});
+  await settled("Running", INSTALL_TIMEOUT_MS);
+}, 600_000);
 afterAll(async () => {
   await service?.stop();
   await model?.close();
@@ -46,12 +49,12 @@ function aGateway(settings: Readonly<Record<string, unknown>>): ClawInstanceInpu
 }
 
 /** The instance, once its newest generation is carried out. */
-const settled = (phase: string) =>
+const settled = (phase: string, timeoutMs = 120_000) =>
   eventually(
     () => claw.instances.get("gateway"),
     ({ status, metadata }) =>
       status.phase === phase && status.observedGeneration === metadata.generation && isReady(status) !== (phase === "Stopped"),
-    120_000,
+    timeoutMs,
   );
 const isReady = (status: Awaited<ReturnType<Claw["instances"]["get"]>>["status"]) =>
   status.conditions.some(({ type, status: value, reason }) => type === "Ready" && (value === "True" || reason === "ConfigError"));
