@@ -178,7 +178,7 @@ function foldersBetween(top: string, path: string): string[] {
 }
 
 /** Links themselves change hands, never what they lead to. */
-function giveTo(path: string, user: HostUser): void {
+export function giveTo(path: string, user: HostUser): void {
   if (lstatSync(path).isDirectory()) {
     for (const name of readdirSync(path)) {
       giveTo(join(path, name), user);

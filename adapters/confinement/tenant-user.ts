@@ -15,6 +15,11 @@ const IDS = 268_000_000;
 const FIRST_LENT_ID = 20_000;
 const LENT_IDS = 40_000;
 
+/** Folders of a host below which each folder has an owner. */
+const TENANTS = "tenants";
+/** Homes of programs that run once. */
+export const RUNS = "runs";
+
 /** The ids that this process may give away; undefined when the kernel gives it too few. */
 export function idRange(): { readonly first: number; readonly count: number } | undefined {
   const lent = Math.min(...["/proc/self/uid_map", "/proc/self/gid_map"].map(lentIds));
@@ -39,7 +44,7 @@ function lentIds(map: string): number {
 /** The folder of whoever owns an instance: the tenant's below the host's; the data folder itself where instances are kept in another way. */
 export function ownerFolder(hostDir: string, dataDir: string): string {
   const [kind, tenant] = relative(hostDir, dataDir).split("/");
-  return kind === "tenants" && tenant !== undefined && tenant !== "" ? join(hostDir, "tenants", tenant) : dataDir;
+  return kind === TENANTS && tenant !== undefined && tenant !== "" ? join(hostDir, TENANTS, tenant) : dataDir;
 }
 
 /**
@@ -64,12 +69,16 @@ export function userOf(folder: string): HostUser {
   return { uid: id, gid: id };
 }
 
+/** Those beside it, and all others of its host that have owners. */
 function neighbours(folder: string): string[] {
-  try {
-    return readdirSync(dirname(folder)).map((name) => join(dirname(folder), name));
-  } catch {
-    return [];
-  }
+  const above = dirname(folder);
+  return [above, ...[TENANTS, RUNS].map((name) => join(dirname(above), name))].flatMap((dir) => {
+    try {
+      return readdirSync(dir).map((name) => join(dir, name));
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** The first folder on the way to a path that is closed to others; undefined when anybody may pass. */

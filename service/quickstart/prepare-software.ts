@@ -1,7 +1,8 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { createClawTypes } from "../../adapters/claws/claw-types.ts";
-import { keepConfigSchema } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { openClawCompletion } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { runConfined } from "../../adapters/confinement/run-confined.ts";
 import { installSoftware } from "../../adapters/providers/clusterclaw/software.ts";
 
 /**
@@ -24,5 +25,5 @@ export async function prepareSoftware(dataDir: string, note: (detail: string) =>
     throw new Error("the OpenClaw type is missing");
   }
   note(`openclaw@${version}`);
-  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version }, keepConfigSchema);
+  await installSoftware({ cacheDir: softwareDir, package: "openclaw", version }, openClawCompletion(runConfined));
 }

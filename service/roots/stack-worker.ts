@@ -13,7 +13,8 @@ import { collectedOf, runStackOperation } from "../../adapters/automation/stack-
 import { type ScanOptions, scanStack } from "../../adapters/automation/stack-scan.ts";
 import { createStateJobs } from "../../adapters/automation/stack-state.ts";
 import { type WorkerReply, WorkerRequestSchema } from "../../adapters/automation/worker-messages.ts";
-import { keepConfigSchema } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { openClawCompletion } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { runConfined } from "../../adapters/confinement/run-confined.ts";
 import { EmbeddedCommand } from "../../adapters/engine/command/embedded-command.ts";
 import { LEASE_TTL_SECONDS } from "../../adapters/engine/contract/lease.ts";
 import type { ResourceProvider } from "../../adapters/engine/contract/provider.ts";
@@ -45,7 +46,7 @@ delete process.env["NODE_COMPILE_CACHE"];
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
 const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
-  clusterclaw: () => new ClawProvider(localLauncher, keepConfigSchema),
+  clusterclaw: () => new ClawProvider(localLauncher, openClawCompletion(runConfined)),
   kubernetes: () => new KubernetesProvider(),
 };
 const providers = new WarmProviderHost({ inProcess });

@@ -1,15 +1,14 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { pathBelow, VersionSchema } from "../../../sdk/contract/index.ts";
 import { PACKAGE, type SchemaSource } from "./open-claw-adapter.ts";
 
-const run = promisify(execFile);
 const SCHEMA_FILE = "config-schema.json";
+/** Lies in the package until the program has finished its installation. */
+const PENDING_FILE = ".openclaw-lifecycle-pending";
 const SCHEMA_BYTES_MAX = 64 * 1024 * 1024;
 const PRINT_TIMEOUT_MS = 120_000;
+const REASON_LENGTH_MAX = 500;
 
 /** Config schemas of the versions that are installed under `<softwareDir>/openclaw/<version>`: what the installer left beside each. */
 export function installedSchemas(softwareDir: string): SchemaSource {
@@ -30,43 +29,102 @@ async function readBounded(file: string): Promise<string | undefined> {
   return size === undefined || size > SCHEMA_BYTES_MAX ? undefined : readFile(file, "utf8");
 }
 
-/**
- * Keeps the config schema of an installed OpenClaw beside it, as the program itself prints it: `null` for a version that prints none. It
- * takes the program seconds, so it is done once per installation, by whoever installs: nobody else ever runs it to learn of it.
- */
-export async function keepConfigSchema(installed: { readonly package: string; readonly dir: string }, signal?: AbortSignal): Promise<void> {
-  const file = join(installed.dir, SCHEMA_FILE);
-  if (installed.package !== PACKAGE || (await stat(file).catch(() => undefined))) {
-    return;
-  }
-  const text = await print(join(installed.dir, "node_modules", PACKAGE, "openclaw.mjs"), signal);
-  if (text !== undefined) {
-    await writeFile(`${file}.${process.pid}`, text);
-    await rename(`${file}.${process.pid}`, file);
-  }
+/** Runs a program of a package once, away from everything else. @returns what it printed @throws as `execFile` does */
+export type ProgramRunner = (
+  run: {
+    readonly hostDir: string;
+    readonly name: string;
+    readonly readable: readonly string[];
+    readonly writable: readonly string[];
+    readonly args: readonly string[];
+    readonly homeVariables: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly timeoutMs: number;
+    readonly outputBytesMax: number;
+  },
+  signal: AbortSignal | undefined,
+) => Promise<string>;
+
+interface Installed {
+  readonly package: string;
+  readonly version: string;
+  readonly cacheDir: string;
+  readonly dir: string;
 }
 
-/** Undefined when it took too long: the next installation of that version tries again. */
-async function print(program: string, signal: AbortSignal | undefined): Promise<string | undefined> {
-  const home = await mkdtemp(join(tmpdir(), "claw-schema-"));
-  const env = { PATH: process.env["PATH"], HOME: home, OPENCLAW_STATE_DIR: home, OPENCLAW_NO_AUTO_UPDATE: "1" };
-  try {
-    const { stdout } = await run(process.execPath, [program, "config", "schema"], {
-      env,
-      maxBuffer: SCHEMA_BYTES_MAX,
-      timeout: PRINT_TIMEOUT_MS,
-      killSignal: "SIGKILL",
-      ...(signal && { signal }),
-    });
-    return isJson(stdout) ? stdout : "null";
-  } catch (error) {
-    if (error instanceof Error && "killed" in error) {
-      return error.killed === true ? undefined : "null";
+/**
+ * Completes an OpenClaw that npm has installed. The program finishes its own installation at its first run, and may write where it is
+ * installed for that once; that run prints its config schema, which is kept beside it: `null` for a version that prints none. So whoever
+ * installs runs it, and nobody else ever does to learn of it.
+ */
+export function openClawCompletion(run: ProgramRunner) {
+  return {
+    isComplete: async ({ package: name, dir }: Installed) => name !== PACKAGE || exists(join(dir, SCHEMA_FILE)),
+    async complete(installed: Installed, signal: AbortSignal | undefined): Promise<void> {
+      if (await this.isComplete(installed)) {
+        return;
+      }
+      const text = await print(installed, run, signal);
+      if (text !== undefined) {
+        const file = join(installed.dir, SCHEMA_FILE);
+        await writeFile(`${file}.draft`, text);
+        await rename(`${file}.draft`, file);
+      }
+    },
+  };
+}
+
+/**
+ * @returns undefined when it took too long: the next installation of that version tries again
+ * @throws when the program has not finished its installation: no claw could start then
+ */
+async function print(
+  { version, cacheDir, dir }: Installed,
+  run: ProgramRunner,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const packageDir = join(dir, "node_modules", PACKAGE);
+  const pending = join(packageDir, PENDING_FILE);
+  let failure: unknown;
+  const printed = await run(
+    {
+      hostDir: dirname(cacheDir),
+      name: `${PACKAGE}@${version}`,
+      readable: [dir],
+      writable: (await exists(pending)) ? [packageDir] : [],
+      args: [join(packageDir, "openclaw.mjs"), "config", "schema"],
+      homeVariables: ["HOME", "OPENCLAW_STATE_DIR"],
+      env: { OPENCLAW_NO_AUTO_UPDATE: "1" },
+      timeoutMs: PRINT_TIMEOUT_MS,
+      outputBytesMax: SCHEMA_BYTES_MAX,
+    },
+    signal,
+  ).catch((error: unknown) => {
+    if (!(error instanceof Error && "killed" in error)) {
+      throw error;
     }
-    throw error;
-  } finally {
-    await rm(home, { recursive: true, force: true });
+    failure = error;
+    return error.killed === true ? undefined : "";
+  });
+  if (await exists(pending)) {
+    throw new Error(`InstallFailed: ${PACKAGE}@${version} has not finished its own installation: ${reasonOf(failure)}`, { cause: failure });
   }
+  return printed === undefined || isJson(printed) ? printed : "null";
+}
+
+/** The last of what the program wrote of it. */
+function reasonOf(failure: unknown): string {
+  if (!(failure instanceof Error)) {
+    return "it says that it has";
+  }
+  const said = "stderr" in failure && typeof failure.stderr === "string" ? failure.stderr.trim().slice(-REASON_LENGTH_MAX) : "";
+  return (
+    said || ("killed" in failure && failure.killed === true ? `it took longer than ${PRINT_TIMEOUT_MS / 1000} s` : "it gives no reason")
+  );
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
 }
 
 function isJson(text: string): boolean {

@@ -15,8 +15,8 @@ export interface InstallRequest {
   readonly version: string;
   /** Where the installed tree is to stand. It appears whole or not at all. */
   readonly dir: string;
-  /** Checks the installed tree before it is moved there. */
-  verify(path: string): Promise<unknown>;
+  /** Does what remains to be done with the installed tree, and checks it: before it is moved there, and with one that stands there. */
+  complete(path: string): Promise<unknown>;
 }
 
 /** Installs a package; of several processes that want the same one, one does the work. @throws with what to do about it */
@@ -27,6 +27,7 @@ export async function installPackage(request: InstallRequest, signal: AbortSigna
   const release = await lock(lockPath, signal);
   try {
     if (await exists(request.dir)) {
+      await request.complete(request.dir);
       return;
     }
     const draftPrefix = `.${basename(request.dir)}-`;
@@ -35,10 +36,10 @@ export async function installPackage(request: InstallRequest, signal: AbortSigna
     await Promise.all(stale.map((name) => rm(join(parent, name), { recursive: true, force: true })));
     const draft = await mkdtemp(join(parent, draftPrefix));
     try {
-      await npmInstall(request, draft, signal);
-      await request.verify(draft);
       // All of the host's claws read it, each as a user of its own.
       await chmod(draft, 0o755);
+      await npmInstall(request, draft, signal);
+      await request.complete(draft);
       await rename(draft, request.dir);
     } finally {
       await rm(draft, { recursive: true, force: true });

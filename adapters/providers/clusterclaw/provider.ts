@@ -19,7 +19,7 @@ import { configFilesType } from "./config-files.ts";
 import { directoryType } from "./directory.ts";
 import { processType } from "./process.ts";
 import type { ResourceType } from "./resource-type.ts";
-import { type AfterInstall, softwareType } from "./software.ts";
+import { type Completion, softwareType } from "./software.ts";
 
 /** Resources of the process runtime: software, folders, config files and supervised processes of this host. */
 export class ClawProvider implements ResourceProvider {
@@ -29,10 +29,10 @@ export class ClawProvider implements ResourceProvider {
   readonly supportsPreview = true;
   readonly #types: ReadonlyMap<string, ResourceType>;
 
-  /** @param afterInstall what else is to be done with a package, by whoever knows it */
-  constructor(launcher: AgentLauncher = localLauncher, afterInstall?: AfterInstall) {
+  /** @param completion what else is to be done with a package, by whoever knows it */
+  constructor(launcher: AgentLauncher = localLauncher, completion?: Completion) {
     this.#types = new Map<string, ResourceType>([
-      ["clusterclaw:process:Software", softwareType(afterInstall) as ResourceType],
+      ["clusterclaw:process:Software", softwareType(completion) as ResourceType],
       ["clusterclaw:process:Directory", directoryType as ResourceType],
       ["clusterclaw:process:ConfigFiles", configFilesType as ResourceType],
       ["clusterclaw:process:Process", processType(launcher) as ResourceType],

@@ -35,14 +35,20 @@ const PackageJsonSchema = z.object({
   bin: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
 });
 
-/** Done with a package that is installed, before anything uses it; done again, it does nothing. */
-export type AfterInstall = (installed: PackageVersion & { readonly dir: string }, signal: AbortSignal | undefined) => Promise<void>;
+/** A package and where its tree lies, which may be a draft still. */
+export type InstalledPackage = PackageVersion & { readonly dir: string };
+
+/** What a package needs after npm, once, before anything uses it. */
+export interface Completion {
+  isComplete(installed: InstalledPackage): Promise<boolean>;
+  complete(installed: InstalledPackage, signal: AbortSignal | undefined): Promise<void>;
+}
 
 /**
  * A claw's software, installed once per host and version. Deleting it does nothing: other instances use the same copy.
  * Outputs of an npm package add `dir` and `bin`, name → absolute path.
  */
-export const softwareType = (afterInstall?: AfterInstall): ResourceType<SoftwareInputs> => ({
+export const softwareType = (completion?: Completion): ResourceType<SoftwareInputs> => ({
   schema: SoftwareSchema,
   replaceOn: ["source", "cacheDir", "package", "version"],
   deleteBeforeReplace: false,
@@ -58,7 +64,7 @@ export const softwareType = (afterInstall?: AfterInstall): ResourceType<Software
     if (inputs.source === "inline") {
       return inputs;
     }
-    return { ...inputs, ...(await installSoftware(inputs, afterInstall, signal)) };
+    return { ...inputs, ...(await installSoftware(inputs, completion, signal)) };
   },
   async read(inputs) {
     if (inputs.source === "inline") {
@@ -69,7 +75,7 @@ export const softwareType = (afterInstall?: AfterInstall): ResourceType<Software
     return bin && { inputs, outputs: { ...inputs, dir, bin } };
   },
   async update(_olds, news, { signal }) {
-    return news.source === "inline" ? news : { ...news, ...(await installSoftware(news, afterInstall, signal)) };
+    return news.source === "inline" ? news : { ...news, ...(await installSoftware(news, completion, signal)) };
   },
   async delete() {},
 });
@@ -77,16 +83,19 @@ export const softwareType = (afterInstall?: AfterInstall): ResourceType<Software
 /** Installs the package unless it is there. @throws with a CamelCase reason, what is wrong and what to do */
 export async function installSoftware(
   software: PackageVersion,
-  afterInstall?: AfterInstall,
+  completion?: Completion,
   signal?: AbortSignal,
 ): Promise<{ dir: string; bin: Record<string, string> }> {
   const dir = softwareDir(software);
-  if (!(await isDirectory(dir))) {
-    await installPackage({ ...software, dir, verify: (path) => readBins(path, software) }, signal);
+  if (!(await isDirectory(dir)) || (await completion?.isComplete({ ...software, dir })) === false) {
+    const complete = async (path: string) => {
+      await readBins(path, software);
+      await completion?.complete({ ...software, dir: path }, signal);
+    };
+    await installPackage({ ...software, dir, complete }, signal);
   }
   // Earlier versions of this program left it closed to others.
   await chmod(dir, 0o755);
-  await afterInstall?.({ ...software, dir }, signal);
   return { dir, bin: await readBins(dir, software) };
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, it } from "vitest";
-import { installedSchemas, keepConfigSchema } from "../../../adapters/claws/openclaw/config-schemas.ts";
+import { installedSchemas } from "../../../adapters/claws/openclaw/config-schemas.ts";
 import { openClawAdapter } from "../../../adapters/claws/openclaw/open-claw-adapter.ts";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
 import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
@@ -14,7 +14,6 @@ import { resolveConfig } from "../../../service/domain/configs/resolve-config.ts
 import { configOf } from "../../support/claws/config-arbitrary.ts";
 import { OPENCLAW_VERSION, openClawDir, realValidator, softwareDir } from "../../support/claws/open-claw-software.ts";
 
-await keepConfigSchema({ package: "openclaw", dir: await openClawDir() });
 const schemaFor = installedSchemas(softwareDir);
 const adapter = openClawAdapter({ schemaFor });
 const program = join(await openClawDir(), "node_modules", "openclaw", "openclaw.mjs");

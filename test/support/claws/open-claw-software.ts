@@ -1,7 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { installPackage } from "../../../adapters/providers/clusterclaw/npm-install.ts";
+import { openClawCompletion } from "../../../adapters/claws/openclaw/config-schemas.ts";
+import { runConfined } from "../../../adapters/confinement/run-confined.ts";
+import { installSoftware } from "../../../adapters/providers/clusterclaw/software.ts";
 
 export const OPENCLAW_VERSION = "2026.9.6";
 
@@ -10,12 +12,11 @@ export const softwareDir =
   process.env["CLAW_SOFTWARE_CACHE"] ??
   // Claws of a root's service run as users of their own, which can't pass root's home.
   join(process.getuid?.() === 0 ? "/var/cache" : join(homedir(), ".cache"), "open-cluster-claw", "software");
-const dir = join(softwareDir, "openclaw", OPENCLAW_VERSION);
 
-/** The folder of the real `openclaw`, installed at first use. */
+/** The folder of the real `openclaw` with its config schema, installed at first use as the service does. */
 export async function openClawDir(): Promise<string> {
-  await installPackage({ package: "openclaw", version: OPENCLAW_VERSION, dir, verify: async () => {} }, undefined);
-  return dir;
+  const software = { cacheDir: softwareDir, package: "openclaw", version: OPENCLAW_VERSION };
+  return (await installSoftware(software, openClawCompletion(runConfined))).dir;
 }
 
 type Validate = (config: unknown) => { ok: boolean; issues?: readonly { path: string; message: string }[] };
