@@ -42,8 +42,7 @@ export async function applyStep(step: Step, execution: Execution): Promise<Resou
     case "delete-replaced":
     case "discard":
     case "discard-replaced":
-      await applyDelete(step, execution);
-      return undefined;
+      return applyDelete(step, execution);
     case "read":
     case "read-replacement":
       return applyRead(step, execution);
@@ -174,19 +173,32 @@ async function applyUpdate(step: Step, execution: Execution): Promise<ResourceIn
   return failure;
 }
 
-async function applyDelete(step: Step, execution: Execution): Promise<void> {
+/** @returns the error of a resource that may be going: a later wish for it has to see to it, though it looks unchanged */
+async function applyDelete(step: Step, execution: Execution): Promise<ResourceInitError | undefined> {
   const old = requireState(step.old);
+  let failure: ResourceInitError | undefined;
   if (isProtected(step)) {
     throw new DeleteProtectedError(old.urn);
   }
   if (!execution.dryRun && old.custom && !isProviderType(old.type) && deletesForReal(old, execution)) {
     const from = await provider(old, execution);
     const timeout = old.customTimeouts?.delete ?? 0;
-    await from.delete(identify(old, execution), old.id ?? "", old.inputs ?? {}, old.outputs ?? {}, timeout);
+    const { id = "", inputs = {}, outputs = {} } = old;
+    await keepPartial(
+      () => from.delete(identify(old, execution), id, inputs, outputs, timeout),
+      (error) => {
+        failure = error;
+      },
+    );
+  }
+  if (failure) {
+    old.initErrors = [...failure.reasons];
+    return failure;
   }
   if (step.pendingReplacement) {
     old.pendingReplacement = true;
   }
+  return undefined;
 }
 function isProtected(step: Step): boolean {
   return step.op === "delete" && step.old?.protect === true;

@@ -149,7 +149,7 @@ export class StepExecutor {
       events.stepSucceeded(step);
     }
     if (!dryRun) {
-      const recording = recordStep(step, snapshot, operationId);
+      const recording = recordStep(step, snapshot, operationId, failure !== undefined);
       if (recording) {
         await recording;
       }
@@ -281,7 +281,7 @@ function withSecretOutputs(state: ResourceState, execution: Execution): Property
 }
 
 /** Writes what a step did. Nothing is written for a resource that stayed as it was. */
-function recordStep(step: Step, snapshot: Snapshot, operationId: string | undefined): Promise<void> | undefined {
+function recordStep(step: Step, snapshot: Snapshot, operationId: string | undefined, isUnfinished: boolean): Promise<void> | undefined {
   const { old, new: now } = step;
   switch (step.op) {
     case "same":
@@ -307,7 +307,7 @@ function recordStep(step: Step, snapshot: Snapshot, operationId: string | undefi
         if (!old) {
           return;
         }
-        if (step.pendingReplacement) {
+        if (step.pendingReplacement || isUnfinished) {
           change.put(old);
         } else {
           change.remove(old);

@@ -4,6 +4,9 @@ import { ConflictError } from "./apply.ts";
 /** Network errors after which nothing was sent. */
 const unsent = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"];
 
+/** How long a look at what became of a write may take. */
+export const LOOK_MS = 10_000;
+
 /** Whether nobody knows what the server did with a write: its answer was lost, was not waited for, or says that it does not know either. */
 export function isInDoubt(error: unknown): boolean {
   if (error instanceof UnreachableError) {

@@ -21,10 +21,10 @@ import { type KubeObject, nameOf, namespaceOf, textAt, withAt } from "../../kube
 import { apply, get, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
 import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready.ts";
 import { ClusterKinds, type Resource } from "./cluster.ts";
-import { deleteObject } from "./delete.ts";
+import { deleteObject, NotGoneError } from "./delete.ts";
 import { diffObject } from "./diff-object.ts";
 import { idOf, parseId, parseType } from "./identity.ts";
-import { isInDoubt, sendSurely } from "./in-doubt.ts";
+import { isInDoubt, LOOK_MS, sendSurely } from "./in-doubt.ts";
 import { autonamed, inNamespace } from "./naming.ts";
 import { checkProviderConfig, type ProviderConfig, parseProviderConfig } from "./provider-config.ts";
 import { diffProviderConfig } from "./provider-config-diff.ts";
@@ -305,6 +305,9 @@ export class KubernetesProvider implements ResourceProvider {
     if (preview) {
       return { outputs: toOutputs(inputs, applied, news, state) };
     }
+    if (textAt(applied, "metadata", "deletionTimestamp") !== "") {
+      throw new ResourceInitError(request.id, oldOutputs, ["it is being deleted: an update after that makes it anew"]);
+    }
     if (fieldManager !== old.fieldManager) {
       await relinquish(client, resource, target, old.fieldManager, signal);
     }
@@ -339,16 +342,20 @@ export class KubernetesProvider implements ResourceProvider {
         kinds.forget();
       }
     } catch (error) {
-      if (error instanceof NoMatchError) {
+      const cause = error instanceof NotGoneError ? error.cause : error;
+      if (cause instanceof NoMatchError) {
         return;
       }
-      if (!(error instanceof UnreachableError)) {
-        throw error;
+      let failure = cause;
+      if (cause instanceof UnreachableError) {
+        log?.("warning", cause.message);
+        if (this.#config?.deleteUnreachable) {
+          return;
+        }
+        failure = new Error(`${DELETE_UNREACHABLE_HINT} (${cause.message})`, { cause });
       }
-      log?.("warning", error.message);
-      if (!this.#config?.deleteUnreachable) {
-        throw new Error(`${DELETE_UNREACHABLE_HINT} (${error.message})`, { cause: error });
-      }
+      // Whoever wishes it back must not find it unchanged in the state.
+      throw error instanceof NotGoneError ? new ResourceInitError(id, outputs, [messageOf(failure)]) : failure;
     }
   }
 
@@ -434,7 +441,6 @@ export class KubernetesProvider implements ResourceProvider {
 }
 
 const EARLY_RETRIES = 5;
-const LOOK_MS = 10_000;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -95,6 +95,24 @@ describe("an object whose write gets no answer", () => {
     expect(await there()).toBe("quiet");
   });
 
+  onCluster("is there when it is wished again after a deletion whose answers were lost", async (context) => {
+    const { stack, expect, engine } = context;
+    // The CLI has no way to be told that a deletion may have been done: where it can't be read either, a refresh finds out.
+    for (const cut of engine === "cli" ? [false] : [false, true]) {
+      await using way = await aLossyWay(context.cluster);
+      const { wish, nothing, there, known } = settingsOf(context, way.kubeconfig);
+      await stack.up(wish("quiet"));
+      way.lose({ of: "answer", cut });
+      expect((await stack.up(nothing)).ok).toBe(!cut);
+      expect(await known()).toBe(cut);
+      await expect.poll(there, { timeout: 20_000 }).toBeUndefined();
+      way.lose(undefined);
+      expect((await stack.up(wish("quiet"))).message).toBe("");
+      expect(await there()).toBe("quiet");
+      expect((await stack.up(nothing)).message).toBe("");
+    }
+  });
+
   onCluster("is left alone when it turns out to be somebody else's", async (context) => {
     const { stack, expect, cluster, namespace } = context;
     await using way = await aLossyWay(cluster);
