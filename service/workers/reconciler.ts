@@ -121,8 +121,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     deps,
   );
   for (const { item, outcome } of others) {
-    const isGone = outcome.ok && item.instance.deletedAt !== undefined;
-    await settle(tenant, item.instance, isGone ? await afterEnd(outcome, item.instance, target, tenant, deps) : outcome, deps);
+    await settle(tenant, item.instance, outcome.ok ? await afterEnd(outcome, item.instance, target, tenant, deps) : outcome, deps);
   }
 }
 
@@ -153,7 +152,7 @@ async function settleApplied(
 }
 
 /**
- * Deletes the data of an instance that is gone from its stack, if they are to go, and lets nobody have its name before its pod has ended. The
+ * Deletes the data of an instance that is gone from its stack, destroyed or moved, if they are to go, and lets nobody have its name before its pod has ended. The
  * stack is not asked to: it may never have made the instance, or hold another wish of what becomes of its data, and a wish can be written
  * there only for an instance that can be set up.
  */

@@ -12,6 +12,9 @@ import { aStorageClass } from "./volumes.ts";
 export interface Fleet {
   readonly api: ApiClient;
   readonly claw: Claw;
+  /** The control plane's data folder. */
+  readonly host: string;
+  readonly platform: Claw;
   readonly namespace: string;
   /** `/apis/apps/v1/namespaces/…/statefulsets` of the tenant; the group and version may be another. */
   path(plural: string, groupVersion?: string): string;
@@ -55,6 +58,8 @@ export function useFleets(settings: Readonly<Record<string, string>> = {}): {
       return {
         api,
         claw,
+        host: service.dataDir,
+        platform,
         namespace,
         path: (plural, groupVersion = "v1") =>
           `/${groupVersion.includes("/") ? "apis" : "api"}/${groupVersion}/namespaces/${namespace}/${plural}`,
