@@ -95,7 +95,8 @@ export class SnapshotRows {
   #put({ state, takesOver, beside }: Edit & { kind: "put" }): Row[] {
     const known = this.#rowOf.get(takesOver ?? state);
     const row = known ?? { key: randomUUID(), order: Number.NaN, state };
-    const predecessor = beside && this.#rowOf.get(beside);
+    // What depends on it comes after one that only waits for its deletion: the new one has to be there before that is gone.
+    const predecessor = beside ? this.#rowOf.get(beside) : known ? undefined : this.#find(state.urn)[0];
     const formerly = known?.state.delete ? state.urn : (known ?? predecessor ?? row).state.urn;
     if (known) {
       this.#unlink(known);

@@ -126,6 +126,26 @@ describe("a replacement", () => {
     expect(world.ids()).toEqual(["a-2"]);
     expect(await stack.names()).toEqual(["a"]);
   });
+
+  conformance(
+    "that vanished before the old one was deleted is made again, ahead of what depends on it",
+    async ({ stack, world, expect }) => {
+      const program = (replaceKey: number) => () => {
+        const base = new Thing("a", { replaceKey });
+        new Thing("b", {}, { dependsOn: [base] });
+      };
+      await stack.up(program(1));
+      world.misbehave({ op: "delete", name: "a", error: "in use" });
+      expect((await stack.up(program(2))).ok).toBe(false);
+      world.delete("a-2");
+      await stack.refresh();
+      expect((await stack.names()).sort()).toEqual(["a (delete)", "b"]);
+      expect((await stack.up(program(1))).message).toBe("");
+      expect(await stack.names()).toEqual(["a", "b"]);
+      expect(world.ids()).toEqual(["a-3", "b-1"]);
+    },
+    { recordsDiffer: "the CLI reads the two in another order" },
+  );
 });
 
 describe("delete-before-replace", () => {
