@@ -5,7 +5,7 @@ import { createClawTypes } from "../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
 import { adoptionOf } from "../../components/claw-instance/adopt.ts";
 import { Claw } from "../../sdk/client/index.ts";
-import { ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
+import { type BusMessage, ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
 import { createRouteHandlers } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
@@ -22,6 +22,8 @@ import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 
 /** More turns than any test's work takes. */
 const TURNS_MAX = 50;
+const EVENTS_MAX = 1000;
+const ROOM = { instances: 110, cpu: 64, memoryBytes: 2 ** 38 };
 
 /** The use cases on a real database, with everything outside of it played. */
 export interface TestApplication {
@@ -35,7 +37,15 @@ export interface TestApplication {
   pass(seconds: number): Promise<void>;
   /** What asking a cluster came to. */
   inspect(cluster: string, inspection: Inspection): Promise<void>;
+  /** The cluster answers that it has room. */
+  answers(cluster: string): Promise<void>;
+  /** The events of that name that wait to be published: nothing takes them away. */
+  published(name: string): Promise<readonly BusMessage[]>;
+  /** Tables that hold a text anywhere in a row. */
+  tablesWith(text: string): Promise<readonly string[]>;
   readonly database: TestDatabase;
+  /** What the use cases are built of, for those that no route serves. */
+  readonly dependencies: ApplicationDependencies;
   readonly stacks: PlayedStacks;
   readonly agents: PlayedAgents;
   /** What operators did to stacks. */
@@ -48,7 +58,7 @@ export interface TestApplication {
  * Builds the application for a file of tests, on a database of its own. Repositories, transactions, secrets and claw types are the service's;
  * engine runs, agents, clusters and time are played. Nothing happens by itself: the reconciler runs when a test lets it {@link TestApplication.settle}.
  */
-export async function anApplication(over: Partial<Pick<ApplicationDependencies, "unconfined">> = {}): Promise<TestApplication> {
+export async function anApplication({ masterKey = randomBytes(32) }: { masterKey?: Uint8Array } = {}): Promise<TestApplication> {
   const database = await createTestDatabase();
   afterAll(() => database.drop());
   const { transactions } = database;
@@ -94,7 +104,7 @@ export async function anApplication(over: Partial<Pick<ApplicationDependencies, 
     administration: stacks,
     adoptionOf,
     types: createClawTypes({ softwareDir: "/nowhere" }),
-    cipher: new SecretCipherAes(new Uint8Array(randomBytes(32))),
+    cipher: new SecretCipherAes(new Uint8Array(masterKey)),
     local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://control-plane.example/agent/v1" },
     clock,
     agents,
@@ -104,7 +114,6 @@ export async function anApplication(over: Partial<Pick<ApplicationDependencies, 
     sweepSeconds: 3600,
     audit: (entry) => void audited.push(entry),
     wake: () => {},
-    ...over,
   };
   const handlers = createRouteHandlers(dependencies);
   const clientOf = (actorOf: (tenantId: TenantId | undefined) => Actor, tenant: string | undefined) => {
@@ -121,8 +130,13 @@ export async function anApplication(over: Partial<Pick<ApplicationDependencies, 
     return new Claw({ url: "http://in-process", maxRetries: 0, fetch });
   };
 
+  const inspect = async (name: string, inspection: Inspection) => {
+    const cluster = await transactions.platform((tx) => tx.clusters.get(name));
+    await recordInspection(cluster, inspection, clock().toISOString(), { transactions });
+  };
   return {
     database,
+    dependencies,
     stacks,
     agents,
     audited,
@@ -149,11 +163,28 @@ export async function anApplication(over: Partial<Pick<ApplicationDependencies, 
     },
     async pass(seconds) {
       offsetMs += seconds * 1000;
-      await database.pool.query("update instances set next_attempt_at = next_attempt_at - $1 * interval '1 second'", [seconds]);
+      await database.pool.query("update instances set next_attempt_at = now() where next_attempt_at <= $1", [clock()]);
     },
-    async inspect(name, inspection) {
-      const cluster = await transactions.platform((tx) => tx.clusters.get(name));
-      await recordInspection(cluster, inspection, clock().toISOString(), { transactions });
+    inspect,
+    answers: (name) => inspect(name, { ok: true, version: "v1.37.0", nodes: 1, allocatable: ROOM }),
+    async published(name) {
+      const waiting = await transactions.platform((tx) => tx.outbox.claim(EVENTS_MAX));
+      return waiting.map(({ message }) => message).filter(({ aggregate, event }) => `${aggregate}.${event}` === name);
     },
+    tablesWith: (text) => tablesWith(database, text),
   };
+}
+
+async function tablesWith({ pool }: TestDatabase, text: string): Promise<string[]> {
+  const tables = await pool.query<{ name: string }>(
+    "select format('%I', relname) as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+  );
+  const found = [];
+  for (const { name } of tables.rows) {
+    const { rowCount } = await pool.query(`select from ${name} t where strpos(to_jsonb(t)::text, $1) > 0 limit 1`, [text]);
+    if (rowCount) {
+      found.push(name);
+    }
+  }
+  return found;
 }

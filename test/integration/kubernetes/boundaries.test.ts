@@ -48,18 +48,6 @@ describe("what a tenant's instances share in a cluster", () => {
     );
   });
 
-  it("is part of what a plan is bound to", async ({ expect }) => {
-    const fleet = await aFleet("bound", 2);
-    const { claw, namespace } = fleet;
-    const { planId = "" } = await claw.previews.create({ manifests: [anEcho("web")] });
-    await claw.clusters.replace("bound", await withEgress(fleet, "bound", ["192.0.2.0/24"]));
-    await expect(claw.previews.apply(planId)).rejects.toMatchObject({
-      code: "preview.stale",
-      issues: [{ path: `Boundary/${namespace.replace("claw-", "")}/bound` }],
-    });
-    await expect(claw.instances.get("web")).rejects.toMatchObject({ code: "instance.not_found" });
-  });
-
   it("follows the tenant's quota by itself, as its preview shows", async ({ expect }) => {
     const { claw, running, api, path, namespace } = await aFleet("quota", 2);
     const tenant = namespace.replace("claw-", "");

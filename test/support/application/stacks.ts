@@ -35,6 +35,8 @@ interface Stack {
   readonly resources: Map<string, Declared>;
   readonly deviations: Map<string, Deviation>;
   readonly updates: StackUpdate[];
+  /** Instances as they were last made. */
+  readonly made: Map<string, ResolvedInstance>;
   engine: StackEngine;
   /** Somebody's operation is under way. */
   locked: boolean;
@@ -50,6 +52,7 @@ export type OnApplied = (operation: StackOperation, made: readonly ResolvedInsta
 export class PlayedStacks implements StackOperations, StackAdministration {
   readonly #stacks = new Map<string, Stack>();
   readonly #faults = new Map<string, Omit<StackFailure, "urn" | "instance">>();
+  #meanwhile: () => Promise<unknown> = async () => {};
   readonly #onApplied: OnApplied;
 
   constructor(onApplied: OnApplied) {
@@ -70,14 +73,28 @@ export class PlayedStacks implements StackOperations, StackAdministration {
     this.#stackOf(stack).locked = true;
   }
 
-  /** Somebody changes or deletes a resource of that kind of an instance, or of what instances share. */
-  deviate(stack: string, kind: string, deviation: Deviation, instance?: string): void {
+  /** Has something done while the next operation is under way. */
+  meanwhile(work: () => Promise<unknown>): void {
+    this.#meanwhile = work;
+  }
+
+  /** An instance as it was last made. */
+  made(stack: string, instance: string): ResolvedInstance | undefined {
+    return this.#known(stack).made.get(instance);
+  }
+
+  /** Somebody changes or deletes a resource of that kind: of an instance, or of what instances share. Undefined: undoes it. */
+  deviate(stack: string, kind: string, deviation: Deviation | undefined, instance?: string): void {
     const { resources, deviations } = this.#known(stack);
     const found = [...resources.values()].find((item) => item.type.endsWith(`:${kind}`) && item.instance === instance);
     if (!found) {
       throw new Error(`the stack '${stack}' has no ${kind} of ${instance ?? "what instances share"}`);
     }
-    deviations.set(found.urn, deviation);
+    if (deviation) {
+      deviations.set(found.urn, deviation);
+    } else {
+      deviations.delete(found.urn);
+    }
   }
 
   async preview(operation: StackOperation): Promise<StackResult> {
@@ -110,6 +127,12 @@ export class PlayedStacks implements StackOperations, StackAdministration {
       const gone = (operation.instances ?? []).filter(
         ({ name }) => !isFailed(name) && operation.spec.instances.every((instance) => instance.name !== name),
       );
+      for (const instance of made) {
+        stack.made.set(instance.name, instance);
+      }
+      const meanwhile = this.#meanwhile;
+      this.#meanwhile = async () => {};
+      await meanwhile();
       await this.#onApplied(
         operation,
         made,
@@ -196,6 +219,7 @@ export class PlayedStacks implements StackOperations, StackAdministration {
       resources: new Map(),
       deviations: new Map(),
       updates: [],
+      made: new Map(),
       engine: "embedded",
       locked: false,
     };
@@ -300,6 +324,7 @@ function podParts(instance: ResolvedInstance, { images, networkPolicy, ingress, 
     ["kubernetes:core/v1:PersistentVolumeClaim", "data", { spec: claim }],
     ["kubernetes:core/v1:Service", "service", { metadata: { labels: { "clusterclaw.io/project": project } } }],
     ["kubernetes:apps/v1:StatefulSet", "claw", { spec: { replicas: running ? 1 : 0, template } }],
+    ["kubernetes:policy/v1:PodDisruptionBudget", "disruption", {}],
     ...(networkPolicy.enabled ? [["kubernetes:networking.k8s.io/v1:NetworkPolicy", "network", {}] as const] : []),
     ...(expose && ingress ? [["kubernetes:networking.k8s.io/v1:Ingress", "ingress", ingress] as const] : []),
     ...(expose && gateway ? [["kubernetes:gateway.networking.k8s.io/v1:HTTPRoute", "route", gateway] as const] : []),

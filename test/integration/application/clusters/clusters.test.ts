@@ -1,0 +1,147 @@
+import { describe, it } from "vitest";
+import { anApplication } from "../../../support/application.ts";
+import { aClusterManifest, aKubeconfig } from "../../../support/builders/cluster.ts";
+import { anEcho, aTenant } from "../../../support/builders/manifests.ts";
+
+const app = await anApplication();
+const admin = app.admin();
+await admin.tenants.create(aTenant("acme"));
+const acme = app.as({ tenant: "acme" });
+
+describe("a cluster", () => {
+  it("keeps its kubeconfig to itself: encrypted at rest, masked in answers, previews and events", async ({ expect }) => {
+    const preview = await admin.previews.create({ manifests: [aClusterManifest("secretive")] });
+    expect(preview.items).toMatchObject([{ kind: "Cluster", op: "create" }]);
+    await admin.previews.apply(preview.planId ?? "");
+    const cluster = await admin.clusters.get("secretive");
+    expect(cluster.spec.credentials).toEqual({ source: "kubeconfig", kubeconfig: "[secret]" });
+    expect(JSON.stringify([preview, cluster])).not.toContain("hunter2");
+    expect(await app.tablesWith("hunter2")).toEqual([]);
+  });
+
+  it("is refused a kubeconfig that is none, with the place of the mistake and nothing of what stands there", async ({ expect }) => {
+    const kubeconfig = "clusters: []\nusers:\n  - token: hunter2\n bad";
+    const refused = await admin.clusters
+      .create(aClusterManifest("mistyped", { credentials: { source: "kubeconfig", kubeconfig } }))
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "request.invalid", message: expect.stringMatching(/^is not YAML: .* at line \d+, column \d+$/) });
+    expect(JSON.stringify(refused)).not.toContain("hunter2");
+  });
+
+  it("rotates its credentials by a PUT, and the mask keeps the stored ones", async ({ expect }) => {
+    const created = await admin.clusters.create(aClusterManifest("rotating"));
+    const same = await admin.clusters.replace("rotating", { ...aClusterManifest("rotating"), spec: created.spec });
+    expect(same.metadata).toMatchObject({ generation: 1, resourceVersion: created.metadata.resourceVersion });
+    const credentials = { source: "kubeconfig", kubeconfig: aKubeconfig("https://127.0.0.1:1", "another-token-entirely") } as const;
+    const rotated = await admin.clusters.replace("rotating", { ...aClusterManifest("rotating"), spec: { ...created.spec, credentials } });
+    expect(rotated.metadata.generation).toBe(2);
+  });
+
+  it("that does not answer keeps only its own instances waiting, and what they share unseen", async ({ expect }) => {
+    await admin.clusters.create(aClusterManifest("down"));
+    await app.inspect("down", { ok: false, reason: "ConnectionRefused", message: "nobody listens there" });
+    expect((await admin.clusters.get("down")).status).toMatchObject({
+      phase: "Unreachable",
+      conditions: [{ type: "Reachable", status: "False", reason: "ConnectionRefused" }],
+    });
+    const far = (spec: object = {}) => anEcho("far", { placement: { cluster: "down" }, ...spec });
+    await acme.instances.create(far());
+    await acme.instances.create(anEcho("near"));
+    await app.settle();
+    expect((await acme.instances.get("near")).status).toMatchObject({ cluster: "local", phase: "Running" });
+    expect((await acme.instances.get("far")).status).toMatchObject({
+      cluster: "down",
+      phase: "Creating",
+      observedGeneration: 0,
+      conditions: [{ type: "ClusterReachable", status: "False", reason: "ConnectionRefused" }],
+    });
+    const preview = await acme.previews.create({ manifests: [far({ resources: { cpu: "200m" } })] });
+    expect(preview.items[0]?.problems).toMatchObject([{ path: "status.cluster", blocking: false }]);
+    expect(preview.planId).toBeDefined();
+    const quota = await admin.tenants.setQuota("acme", { instances: 50 }, { preview: true });
+    expect(quota).toMatchObject({ items: [{ problems: [{ path: "spec.quota", blocking: false }] }], boundaries: [] });
+
+    await app.answers("down");
+    await app.settle();
+    const back = await acme.instances.get("far");
+    expect(back.status).toMatchObject({ phase: "Running", observedGeneration: 1 });
+    expect(back.status.conditions).toContainEqual(expect.objectContaining({ type: "ClusterReachable", status: "True" }));
+  });
+
+  it("in use can't be deleted, and the refusal names who is on it", async ({ expect }) => {
+    await admin.clusters.create(aClusterManifest("busy"));
+    await app.inspect("busy", { ok: false, reason: "Timeout", message: "" });
+    await acme.instances.create(anEcho("user", { placement: { cluster: "busy" } }));
+    await expect(admin.clusters.delete("busy")).rejects.toMatchObject({ code: "cluster.in_use", message: /acme\/user/ });
+    await acme.instances.replace("user", anEcho("user", { placement: { cluster: "local" } }));
+    await admin.clusters.delete("busy");
+    await expect(admin.clusters.get("busy")).rejects.toMatchObject({ code: "cluster.not_found" });
+  });
+
+  it("is not a tenant's to write, by itself or in a preview", async ({ expect }) => {
+    const theirs = aClusterManifest("theirs");
+    await expect(acme.clusters.create(theirs)).rejects.toMatchObject({ code: "tenant.not_found" });
+    await expect(acme.previews.create({ manifests: [theirs] })).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe("what a tenant's instances share in a cluster", () => {
+  const withEgress = (name: string, allowedEgress: string[]) =>
+    aClusterManifest(name, { networkPolicy: { enabled: true, controlPlaneCidrs: [], allowedEgress } });
+  const aPlaced = async (tenant: string, cluster: string) => {
+    await admin.clusters.create(withEgress(cluster, []));
+    await app.answers(cluster);
+    await admin.tenants.create(aTenant(tenant, { placement: { cluster } }));
+    return app.as({ tenant });
+  };
+
+  it("is previewed and counted with the first of them, and with a change of the cluster", async ({ expect }) => {
+    const claw = await aPlaced("sharing", "shared");
+    const first = await claw.previews.create({ manifests: [anEcho("web")] });
+    expect(first.boundaries).toMatchObject([{ tenant: "sharing", cluster: "shared" }]);
+    const made = first.boundaries[0]?.resources ?? [];
+    expect(new Set(made.map(({ op }) => op))).toEqual(new Set(["create"]));
+    expect(first.summary.create).toBe(made.length + (first.items[0]?.resources.length ?? 0));
+    await claw.previews.apply(first.planId ?? "");
+    await app.settle();
+
+    const opened = await admin.previews.create({ manifests: [withEgress("shared", ["192.0.2.0/24"])] });
+    expect(opened.items).toMatchObject([
+      { kind: "Cluster", op: "update" },
+      { kind: "ClawInstance", name: "web", op: "same", effect: "none" },
+    ]);
+    const changes = opened.boundaries[0]?.resources.filter(({ op }) => op !== "same");
+    expect(changes).toMatchObject([{ type: "kubernetes:networking.k8s.io/v1:NetworkPolicy", op: "update" }]);
+    expect(JSON.stringify(changes?.[0]?.diffs)).toContain("192.0.2.0/24");
+    expect(opened.summary).toMatchObject({ create: 0, update: 1, delete: 0 });
+  });
+
+  it("is part of what a plan is bound to", async ({ expect }) => {
+    const claw = await aPlaced("bound", "binding");
+    const { planId = "" } = await claw.previews.create({ manifests: [anEcho("web")] });
+    await admin.clusters.replace("binding", withEgress("binding", ["192.0.2.0/24"]));
+    await expect(claw.previews.apply(planId)).rejects.toMatchObject({
+      code: "preview.stale",
+      issues: [{ path: "Boundary/bound/binding" }],
+    });
+    await expect(claw.instances.get("web")).rejects.toMatchObject({ code: "instance.not_found" });
+  });
+
+  it("follows the tenant's quota by itself, as its preview shows", async ({ expect }) => {
+    const claw = await aPlaced("counted", "counting");
+    await claw.instances.create(anEcho("web"));
+    await app.settle();
+    const { metadata } = await claw.instances.get("web");
+    const preview = await admin.tenants.setQuota("counted", { instances: 33 }, { preview: true });
+    expect(preview.items).toMatchObject([{ kind: "Tenant", op: "update", problems: [] }]);
+    const changes = preview.boundaries[0]?.resources.filter(({ op }) => op !== "same");
+    expect(changes).toMatchObject([{ type: "kubernetes:core/v1:ResourceQuota", op: "update", diffs: [{ kind: "add", after: "33" }] }]);
+    await admin.previews.apply(preview.planId ?? "");
+    await app.settle();
+    const again = await admin.tenants.setQuota("counted", { instances: 33 }, { preview: true });
+    expect(again.boundaries.flatMap(({ resources }) => resources).filter(({ op }) => op !== "same")).toEqual([]);
+    const { status } = await claw.instances.get("web");
+    expect(status).toMatchObject({ phase: "Running", restarts: 0 });
+    expect((await claw.instances.get("web")).metadata.uid).toBe(metadata.uid);
+  });
+});
