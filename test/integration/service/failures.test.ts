@@ -4,11 +4,10 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Pool } from "pg";
 import { describe, it, onTestFinished } from "vitest";
 import { type Claw, NotFoundError } from "../../../sdk/client/index.ts";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
-import { anEcho, anInstance, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { anEcho, anInstance, aTenant } from "../../support/builders/manifests.ts";
 import { runCli } from "../../support/cli.ts";
 import { freePort } from "../../support/free-port.ts";
 import { aRegistry } from "../../support/npm-registry.ts";
@@ -195,62 +194,5 @@ describe("a deletion with its data ends, and takes them,", () => {
     await create("late", "2.0.0");
     expect(await hasData(service, await withReason(claw, "late", "RegistryUnreachable"))).toBe(true);
     await goesWithItsData(service, "late");
-  });
-
-  it("of an instance whose configuration can't be worked out any more, or whose type is not known any more", {
-    timeout: 120_000,
-  }, async ({ expect }) => {
-    const { service, claw } = await aService();
-    // What runs goes on: its Ready condition says nothing of it.
-    const isRefused = (name: string, why: string) =>
-      eventually(
-        () => claw.instances.get(name),
-        ({ status }) => status.conditions.some(({ reason, message }) => reason === "ConfigInvalid" && message.includes(why)),
-      );
-    await claw.configs.create(aTemplate("base"));
-    await claw.configs.publish("base", {});
-    for (const name of ["unclear", "orphan", "other"]) {
-      await claw.instances.create(anEcho(name, { config: { template: "base" } }));
-    }
-    for (const name of ["unclear", "orphan", "other"]) {
-      expect(await hasData(service, await eventually(() => claw.instances.get(name), isReady))).toBe(true);
-    }
-    const key = { name: "key", type: "string", required: true, secret: true };
-    await claw.configs.replace("base", aTemplate("base", { variables: [key] }));
-    await claw.configs.publish("base", {});
-    await isRefused("unclear", "variable 'key' has no value");
-    await goesWithItsData(service, "unclear");
-
-    const pool = new Pool({ connectionString: service.databaseUrl });
-    onTestFinished(() => pool.end());
-    await pool.query(
-      `update instances set spec = (spec::jsonb || '{"type":"Gone"}')::json, type = 'Gone', generation = generation + 1 where name = 'orphan'`,
-    );
-    await isRefused("orphan", "claw type 'Gone' is not known any more");
-    await goesWithItsData(service, "orphan");
-    // It was in nobody's way.
-    await goesWithItsData(service, "other");
-  });
-
-  it("that was asked for without them first", { timeout: 120_000 }, async ({ expect }) => {
-    const registry = await aRegistry(openClaw("2.0.0", SERVES));
-    process.env["npm_config_fetch_timeout"] = "5000";
-    process.env["npm_config_fetch_retries"] = "0";
-    onTestFinished(() => {
-      delete process.env["npm_config_fetch_timeout"];
-      delete process.env["npm_config_fetch_retries"];
-    });
-    const { service, claw } = await aService();
-    registry.mode = "hang";
-    const { metadata } = await claw.instances.create(anInstance("held", { type: "OpenClaw", version: "2.0.0" }));
-    // While its stack is busy with it, nothing else is done about it.
-    await eventually(
-      async () => registry.requests,
-      (requests) => requests > 0,
-    );
-    await claw.instances.delete("held");
-    await claw.instances.delete("held", { purgeData: true });
-    expect((await claw.instances.get("held")).metadata.generation).toBe(3);
-    await isGoneWithItsData(service, "held", metadata.uid);
   });
 });

@@ -15,48 +15,61 @@ const engines = [
   { engine: "cli", isThere: hasCli, patienceMs: 120_000 },
 ];
 
-describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ engine, isThere, patienceMs }) => {
-  let service: TestService;
+/** A service with a tenant, and how to wait for what becomes of its instances. What they are told by is in `test/integration/application/instances`. */
+function useService({ engine, isThere, patienceMs }: (typeof engines)[number]) {
+  let started: TestService | undefined;
   beforeAll(async () => {
     if (isThere) {
-      service = await startTestService({ CLAW_ENGINE: engine });
-      await service.claw().tenants.create(aTenant("acme"));
+      started = await startTestService({ CLAW_ENGINE: engine });
+      await started.claw().tenants.create(aTenant("acme"));
     }
   });
   beforeEach(({ skip }) => skip(!isThere, NO_CLI));
-  afterAll(() => service?.stop());
-
-  const until = <T>(ask: () => Promise<T>, passes: (answer: T) => boolean) => eventually(ask, passes, patienceMs);
-  const phase = (name: string, wanted: string) =>
-    until(
-      () => service.claw("acme").instances.get(name),
-      ({ status, metadata }) => status.phase === wanted && status.observedGeneration === metadata.generation,
-    );
-  /** The pid of the claw itself, as its agent last wrote it. */
-  const instancePid = async (name: string): Promise<number | undefined> => {
-    const { metadata } = await service.claw("acme").instances.get(name);
-    const file = join(service.dataDir, "run", metadata.uid, "state.json");
-    const text = await readFile(file, "utf8").catch(() => undefined);
-    return text === undefined ? undefined : (JSON.parse(text).claw?.pid as number | undefined);
+  afterAll(() => started?.stop());
+  const service = (): TestService => {
+    if (!started) {
+      throw new Error("the service is there within tests only");
+    }
+    return started;
   };
+  const until = <T>(ask: () => Promise<T>, passes: (answer: T) => boolean) => eventually(ask, passes, patienceMs);
+  return {
+    service,
+    until,
+    phase: (name: string, wanted: string) =>
+      until(
+        () => service().claw("acme").instances.get(name),
+        ({ status, metadata }) => status.phase === wanted && status.observedGeneration === metadata.generation,
+      ),
+    /** The pid of the claw itself, as its agent last wrote it. */
+    instancePid: async (name: string): Promise<number | undefined> => {
+      const { metadata } = await service().claw("acme").instances.get(name);
+      const file = join(service().dataDir, "run", metadata.uid, "state.json");
+      const text = await readFile(file, "utf8").catch(() => undefined);
+      return text === undefined ? undefined : (JSON.parse(text).claw?.pid as number | undefined);
+    },
+    isGone: (name: string) =>
+      until(
+        () =>
+          service()
+            .claw("acme")
+            .instances.get(name)
+            .catch((error: unknown) => error),
+        (answer) => answer instanceof NotFoundError,
+      ),
+  };
+}
 
-  it("goes from accepted to Running, says so in conditions and events, and answers through the control plane", {
-    timeout: 4 * patienceMs,
-  }, async ({ expect }) => {
-    const claw = service.claw("acme");
-    const accepted = await claw.instances.create(anEcho("alive"));
-    expect(accepted).toMatchObject({ metadata: { generation: 1 }, status: { phase: "Creating", observedGeneration: 0 } });
+describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", (settings) => {
+  const { service, until, phase, instancePid, isGone } = useService(settings);
+
+  it("is made, answers, is stopped, started and restarted, and is gone with its data", { timeout: 8 * settings.patienceMs }, async ({
+    expect,
+  }) => {
+    const claw = service().claw("acme");
+    await claw.instances.create(anEcho("alive"));
     const running = await phase("alive", "Running");
     expect(running.status).toMatchObject({ observedGeneration: 1, readyReplicas: 1, restarts: 0 });
-    expect(running.status.conditions.map(({ type, status }) => `${type}=${status}`)).toEqual([
-      "AgentConnected=True",
-      "Provisioned=True",
-      "Ready=True",
-    ]);
-    const events = await claw.instances.events("alive", {});
-    expect(events.items.map(({ reason, message }) => `${reason} ${message}`)).toContain(
-      "PhaseChanged Creating → Running (create, by admin)",
-    );
 
     const chat = await claw.instances.chat("alive");
     let answer = "";
@@ -69,46 +82,35 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
     chat.close();
     expect(answer).toContain("hello there");
     expect((await claw.instances.logs("alive", {})).lines.join("\n")).not.toBe("");
-  });
 
-  it("stops, starts and restarts on request, and each is safe to repeat", { timeout: 4 * patienceMs }, async ({ expect }) => {
-    const claw = service.claw("acme");
-    await claw.instances.create(anEcho("cycle"));
-    const first = await phase("cycle", "Running");
-    await claw.instances.stop("cycle");
-    const again = await claw.instances.stop("cycle");
-    expect(again.metadata.generation).toBe(first.metadata.generation + 1);
-    await phase("cycle", "Stopped");
-    await claw.instances.start("cycle");
-    await phase("cycle", "Running");
-    const { items } = await claw.instances.events("cycle", {});
-    const told = items.filter(({ reason }) => reason === "PhaseChanged" || reason === "Requested");
-    expect(told.map(({ actor, message }) => `${actor} ${message}`)).toEqual([
-      "admin Stopped → Running (start, by admin)",
-      "admin start",
-      "admin Running → Stopped (stop, by admin)",
-      "admin stop",
-      "admin Creating → Running (create, by admin)",
-      "admin create",
-    ]);
-    const before = await instancePid("cycle");
-    const asked = await claw.instances.restart("cycle");
+    await claw.instances.stop("alive");
+    await phase("alive", "Stopped");
+    await claw.instances.start("alive");
+    await phase("alive", "Running");
+    const before = await instancePid("alive");
+    const asked = await claw.instances.restart("alive");
     await until(
-      () => claw.instances.get("cycle"),
+      () => claw.instances.get("alive"),
       ({ status }) => status.observedGeneration === asked.metadata.generation && status.phase === "Running",
     );
     await until(
-      () => instancePid("cycle"),
+      () => instancePid("alive"),
       (pid) => pid !== undefined && pid !== before,
     );
-  });
 
-  it("has no process while it is stopped: what is known of it is there all the same, and what takes one is refused", {
-    timeout: 4 * patienceMs,
-  }, async ({ expect }) => {
-    const claw = service.claw("acme");
+    await claw.instances.delete("alive", { purgeData: true });
+    await isGone("alive");
+    expect(await readdir(join(service().dataDir, "tenants", "acme"))).not.toContain(running.metadata.uid);
+  });
+});
+
+describe("an instance", { timeout: 240_000 }, () => {
+  const { service, until, phase, instancePid, isGone } = useService(engines[0] as (typeof engines)[number]);
+
+  it("has no process while it is stopped: what is known of it is there all the same, and what takes one is refused", async ({ expect }) => {
+    const claw = service().claw("acme");
     const { metadata } = await claw.instances.create(anEcho("idle", { running: false }));
-    const processes = () => processesIn(join(service.dataDir, "run", metadata.uid));
+    const processes = () => processesIn(join(service().dataDir, "run", metadata.uid));
     const said = ({ status }: ClawInstance) => status.conditions.map(({ type, status: is, reason }) => `${type}=${is} ${reason}`);
     const stopped = ["AgentConnected=False Stopped", "Provisioned=True Applied", "Ready=False Stopped"];
     expect(said(await phase("idle", "Stopped"))).toEqual(stopped);
@@ -158,13 +160,11 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
     expect(answer).toContain("new: ");
   });
 
-  it("is Stopped though its agent was killed before, and though nobody heard its last words", { timeout: 4 * patienceMs }, async ({
-    expect,
-  }) => {
-    const claw = service.claw("acme");
+  it("is Stopped though its agent was killed before, and though nobody heard its last words", async ({ expect }) => {
+    const claw = service().claw("acme");
     await claw.instances.create(anEcho("orphan"));
     const { metadata } = await phase("orphan", "Running");
-    const runDir = join(service.dataDir, "run", metadata.uid);
+    const runDir = join(service().dataDir, "run", metadata.uid);
     const agent = JSON.parse(await readFile(join(runDir, "agent.json"), "utf8")).pid as number;
     process.kill(agent, "SIGKILL");
     await claw.instances.stop("orphan");
@@ -172,59 +172,41 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", ({ e
     expect(processesIn(runDir)).toEqual([]);
 
     // As it stands where the control plane died between the end of the claw and its agent's report.
-    const database = new Client(service.databaseUrl);
+    const database = new Client(service().databaseUrl);
     await database.connect();
     const unheard = `update instances set phase = 'Running', agent = jsonb_set(agent::jsonb, '{phase}', '"Ready"')::json where id = $1`;
     expect((await database.query(unheard, [metadata.uid])).rowCount).toBe(1);
     await database.end();
-    await service.restart();
+    await service().restart();
     await until(
-      () => service.claw("acme").instances.get("orphan"),
+      () => service().claw("acme").instances.get("orphan"),
       ({ status }) => status.phase === "Stopped",
     );
   });
 
-  it("stays stopped after a kill", { timeout: 4 * patienceMs }, async ({ expect }) => {
-    const claw = service.claw("acme");
-    await claw.instances.create(anEcho("victim"));
+  it("is killed for good, and keeps its data when it is deleted without them", async ({ expect }) => {
+    const claw = service().claw("acme");
+    const { metadata } = await claw.instances.create(anEcho("victim"));
     await phase("victim", "Running");
     await claw.instances.kill("victim");
-    const stopped = await phase("victim", "Stopped");
-    expect(stopped.spec.running).toBe(false);
-  });
-
-  it("is gone after a delete, with its data kept unless asked otherwise", { timeout: 4 * patienceMs }, async ({ expect }) => {
-    const claw = service.claw("acme");
-    const uids: string[] = [];
-    for (const [name, purgeData] of [
-      ["kept", false],
-      ["purged", true],
-    ] as const) {
-      await claw.instances.create(anEcho(name));
-      uids.push((await phase(name, "Running")).metadata.uid);
-      await claw.instances.delete(name, { purgeData });
-      await until(
-        () => claw.instances.get(name).catch((error: unknown) => error),
-        (answer) => answer instanceof NotFoundError,
-      );
-    }
-    const [kept = "", purged = ""] = uids;
-    const tenantDir = join(service.dataDir, "tenants", "acme");
-    expect(await readdir(join(tenantDir, kept))).toContain("data");
-    expect(await readdir(tenantDir)).not.toContain(purged);
+    expect((await phase("victim", "Stopped")).spec.running).toBe(false);
+    expect(processesIn(join(service().dataDir, "run", metadata.uid))).toEqual([]);
+    await claw.instances.delete("victim");
+    await isGone("victim");
+    expect(await readdir(join(service().dataDir, "tenants", "acme", metadata.uid))).toContain("data");
   });
 
   it.for([
     { name: "and is found again", instance: "steady", port: undefined },
     { name: "and is found again by one at another address, without an operation", instance: "moved", port: "0" as const },
-  ])("goes on while the control plane is away, $name", { timeout: 4 * patienceMs }, async ({ instance, port }, { expect }) => {
-    const claw = () => service.claw("acme");
+  ])("goes on while the control plane is away, $name", async ({ instance, port }, { expect }) => {
+    const claw = () => service().claw("acme");
     await claw().instances.create(anEcho(instance));
     const { metadata } = await phase(instance, "Running");
     const before = await instancePid(instance);
-    const { url } = service;
-    await service.restart(port);
-    expect(service.url === url).toBe(port === undefined);
+    const { url } = service();
+    await service().restart(port);
+    expect(service().url === url).toBe(port === undefined);
     await until(
       () =>
         claw()
