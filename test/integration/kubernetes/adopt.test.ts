@@ -63,25 +63,4 @@ describe("the policy to adopt what somebody changes", () => {
       /not adopted: spec\.replicas: an instance is one pod/,
     );
   });
-
-  it("does not take what quota or policy would refuse", { timeout: 240_000 }, async ({ expect }) => {
-    const { api, claw, path, running, namespace } = await aFleet("refused", 1);
-    await claw.instances.create(anEcho("web", { drift: "adopt" }));
-    const { spec } = await running("web");
-    await claw.tenants.setQuota(namespace.replace(/^claw-/, ""), { instances: 1, cpu: spec.resources.cpu });
-    const resources = { cpu: "2", memory: spec.resources.memory };
-    const container = { name: "claw", resources: { requests: resources, limits: resources } };
-    await api.strategicMerge(
-      `${path("statefulsets", "apps/v1")}/web`,
-      { spec: { template: { spec: { containers: [container] } } } },
-      "kubectl-set",
-    );
-    const { status, ...left } = await eventually(
-      () => claw.instances.get("web"),
-      (instance) => instance.status.drift?.[0]?.notAdopted !== undefined,
-      60_000,
-    );
-    expect(status.drift?.[0]?.notAdopted).toMatch(/cpu/);
-    expect(left.spec.resources).toEqual(spec.resources);
-  });
 });

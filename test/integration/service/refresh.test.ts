@@ -120,22 +120,4 @@ describe("what somebody changes on the host, where nothing is watched", () => {
     );
     expect(again.status.conditions).toContainEqual(expect.objectContaining({ type: "Drifted", status: "False" }));
   });
-
-  it("is left alone while a change is due, which will see it itself", { timeout: 120_000 }, async ({ expect }) => {
-    const changed = anEcho("busy", { config: { overrides: [{ key: "reply.prefix", value: "changed" }] } });
-    await claw().instances.create(anEcho("busy"));
-    const busy = await until("busy", isSettled);
-    const config = folder(busy, "config");
-    await rm(config, { recursive: true });
-    // No folder can be made where a file is: the change fails, and is due again and again.
-    await writeFile(config, "");
-    await claw().instances.replace("busy", changed);
-    await until("busy", ({ status }) => status.conditions.some(({ type, status: is }) => type === "Provisioned" && is === "False"));
-    const { skipped, drift } = await service.claw().stacks.refresh("acme");
-    expect(skipped).toContain("busy");
-    expect(drift.map(({ instance }) => instance)).not.toContain("busy");
-    await rm(config);
-    await until("busy", isSettled);
-    expect(await readFile(join(config, "config.json"), "utf8")).toContain("changed");
-  });
 });
