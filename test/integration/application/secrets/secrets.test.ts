@@ -1,19 +1,14 @@
-import { Client } from "pg";
-import { afterAll, beforeAll, describe, it } from "vitest";
-import { anEcho, anInstance, aTemplate, aTenant } from "../../support/builders/manifests.ts";
-import { eventually, startTestService, type TestService } from "../../support/service.ts";
+import { describe, it } from "vitest";
+import { anApplication } from "../../../support/application.ts";
+import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 
 const SECRET = "hunter2-is-not-a-good-key";
-let service: TestService;
-beforeAll(async () => {
-  service = await startTestService();
-  await service.claw().tenants.create(aTenant("acme"));
-});
-afterAll(() => service.stop());
+const app = await anApplication();
+await app.admin().tenants.create(aTenant("acme"));
+const claw = app.as({ tenant: "acme" });
 
 describe("a secret value", () => {
   it("is in no answer, preview, event or database row, and reaches the claw", async ({ expect }) => {
-    const claw = service.claw("acme");
     const variables = [{ name: "reply.prefix", type: "string", required: true, secret: true, description: "A key" }];
     await claw.configs.create(aTemplate("keyed", { variables }));
     await claw.configs.publish("keyed");
@@ -21,21 +16,17 @@ describe("a secret value", () => {
     const answers: unknown[] = [];
     answers.push(await claw.previews.create({ manifests: [anEcho("keeper", { config })] }));
     answers.push(await claw.instances.create(anEcho("keeper", { config })));
-    answers.push(
-      await eventually(
-        () => claw.instances.get("keeper"),
-        ({ status }) => status.phase === "Running" || status.phase === "Failed",
-      ),
-    );
+    await app.settle();
+    answers.push(await claw.instances.get("keeper"));
     answers.push(await claw.instances.list(), await claw.instances.events("keeper", {}), await claw.configs.get("keyed"));
     answers.push(await claw.previews.create({ changes: [{ action: "restart", name: "keeper" }] }));
     expect(JSON.stringify(answers)).not.toContain(SECRET);
     expect(JSON.stringify(answers)).toContain("[secret]");
-    expect(await tablesWith(SECRET)).toEqual([]);
+    expect(await app.tablesWith(SECRET)).toEqual([]);
+    expect(Object.values(app.stacks.made("acme", "keeper")?.runtime.secretEnv ?? {})).toContain(SECRET);
   });
 
   it("is in nothing of a template or an instance of OpenClaw either, wherever it stands", async ({ expect }) => {
-    const claw = service.claw("acme");
     const spec = {
       adapter: "OpenClawAdapter",
       variables: [{ name: "model.apiKey", type: "string", default: SECRET }],
@@ -54,43 +45,23 @@ describe("a secret value", () => {
       { key: "hooks.token", value: SECRET },
     ];
     const manifest = anInstance("open", { type: "OpenClaw", config: { template: "open", overrides } });
-    // Previewed alone: making it would install the program.
     const preview = await claw.previews.create({ manifests: [manifest] });
     answers.push(preview, await claw.previews.get(preview.planId ?? ""));
+    answers.push(await claw.instances.create(manifest));
+    await app.settle();
+    answers.push(await claw.instances.get("open"), await claw.instances.events("open"));
     const turnedOff = { ...spec, variables: [{ ...spec.variables[0], secret: false, default: "another-good-key" }] };
     answers.push(await claw.previews.create({ manifests: [aTemplate("open", turnedOff)] }));
     answers.push(await claw.configs.versions("open"), await claw.configs.get("open"), await claw.configs.list());
     expect(JSON.stringify(answers)).not.toMatch(/hunter2|another-good-key/);
     expect(preview.items[0]?.files[0]?.diff).toContain("CLAW_SECRET_MODEL_API_KEY");
-    expect(await tablesWith(SECRET)).toEqual([]);
-    expect(await tablesWith("another-good-key")).toEqual([]);
+    expect(await app.tablesWith(SECRET)).toEqual([]);
+    expect(await app.tablesWith("another-good-key")).toEqual([]);
   });
 
   it("is unchanged when its mask is sent back", async ({ expect }) => {
-    const claw = service.claw("acme");
     const { metadata, spec } = await claw.instances.get("keeper");
     const answer = await claw.instances.replace("keeper", anEcho("keeper", spec));
     expect(answer).toMatchObject({ metadata: { generation: metadata.generation } });
   });
 });
-
-/** Tables that hold a text anywhere in a row. */
-async function tablesWith(text: string): Promise<string[]> {
-  const client = new Client(service.databaseUrl);
-  await client.connect();
-  try {
-    const tables = await client.query<{ name: string }>(
-      "select format('%I', relname) as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
-    );
-    const found = [];
-    for (const { name } of tables.rows) {
-      const { rows } = await client.query(`select 1 from ${name} t where strpos(to_jsonb(t)::text, $1) > 0 limit 1`, [text]);
-      if (rows.length > 0) {
-        found.push(name);
-      }
-    }
-    return found;
-  } finally {
-    await client.end();
-  }
-}
