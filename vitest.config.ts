@@ -57,6 +57,8 @@ export default defineConfig({
           include: include(USE_CASES),
           globalSetup: "test/support/services.ts",
           pool: "threads",
+          // Nothing of theirs is a module's: what takes longest is to load the application, which is done once.
+          isolate: false,
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
