@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { digestToken, isSameToken, newToken } from "../../../adapters/identity/tokens.ts";
+import { digestToken, isSameToken, newToken } from "../../../../service/domain/access/tokens.ts";
 
 describe("API tokens", () => {
   it("have the prefix that scanners look for, and 256 random bits", ({ expect }) => {
