@@ -13,7 +13,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 
 const CHUNK_BYTES = 64 * 1024;
@@ -33,6 +33,9 @@ export interface LogFollower {
   resume(): void;
   close(): void;
 }
+
+/** Where the log of a run folder's claw is. */
+export const clawLog = (runDir: string): string => join(runDir, "logs", "claw.log");
 
 /**
  * The claw's log. The claw holds it open for appending, so it is rotated by copying and truncating: the claw needs no signal, and

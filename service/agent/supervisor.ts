@@ -20,7 +20,7 @@ import {
 import { judgeExit } from "./exit-verdict.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { restartKey, spawnDigest } from "./launch.ts";
-import { LogFile } from "./log-file.ts";
+import { clawLog, LogFile } from "./log-file.ts";
 import { claimPort, PortInUseError } from "./ports.ts";
 import { probe } from "./probe.ts";
 import { catchesSignal, isAlive, ownsListener, sendSignal } from "./processes.ts";
@@ -60,7 +60,7 @@ export class Supervisor {
   constructor(spec: ProcessSpec, log: (message: string) => void) {
     this.#spec = spec;
     this.#log = log;
-    this.log = new LogFile(join(spec.dirs.runDir, "logs", "claw.log"));
+    this.log = new LogFile(clawLog(spec.dirs.runDir));
     this.#state = new StateFile(spec.dirs.runDir);
     const record = this.#state.current.claw ?? this.#unrecorded();
     this.#claw = record && adoptClaw(record, () => this.#wakeup.wake());

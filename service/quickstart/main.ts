@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { accessFile, readAccess } from "../../adapters/identity/access-file.ts";
 import { Claw } from "../../sdk/client/index.ts";
 import { startModelServer } from "./model-server.ts";
 import { prepareSoftware } from "./prepare-software.ts";
@@ -39,15 +40,21 @@ async function startService(closers: Closers): Promise<Service> {
   });
   const ready = withProgress("starting PostgreSQL and the service", async () => {
     for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await delay(100)) {
-      const access = await readFile(join(dataDir, "access.json"), "utf8").then(JSON.parse, () => undefined);
-      const answer = access?.pid === child.pid ? await fetch(`${access.url}/readyz`).catch(() => undefined) : undefined;
-      if (answer?.ok) {
-        return { child, url: access.url as string, token: access.token as string };
+      const access = await readAccess(dataDir);
+      if (access && access.pid === child.pid && (await isReady(access.url))) {
+        return { child, url: access.url, token: access.token };
       }
     }
     throw new Error(`the service did not become ready within ${START_TIMEOUT_MS / 1000} s; its output is above`);
   });
   return Promise.race([ready, ended]);
+}
+
+function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 async function stopService(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
@@ -148,11 +155,11 @@ async function tour(closers: Closers): Promise<ChildProcess> {
   headline(8, STEPS, "Done");
   process.stdout.write(`
   API      ${service.url}/api/v1   (OpenAPI: ${service.url}/api/v1/openapi.json)
-  Token    in ${join(dataDir, "access.json")}
+  Token    in ${accessFile(dataDir)}
 
   Next, in another terminal:
     cd ${root}
-    export CLAW_URL=${service.url} CLAW_TENANT=acme CLAW_TOKEN=$(node -p 'require("${join(dataDir, "access.json")}").token')
+    export CLAW_URL=${service.url} CLAW_TENANT=acme CLAW_TOKEN=$(node -p 'require("${accessFile(dataDir)}").token')
     npm run claw -- get instances
     npm run claw -- logs -f assistant-1
     npm run claw -- console echo-1

@@ -23,6 +23,8 @@ export interface ReconcilerDependencies extends ResolveDependencies, TargetDepen
   /** Deletes the data that an instance left, if they are to go. Safe to repeat. @returns what of it still ends */
   readonly cleanUp: (target: StackTarget, tenant: string, uid: InstanceId, withData: boolean) => Promise<readonly string[]>;
   readonly clock: () => Date;
+  /** Calls back whenever desired state has changed. */
+  readonly onWake: (listener: () => void) => void;
   readonly log: Logger;
 }
 
@@ -54,6 +56,7 @@ export function startReconciler(deps: ReconcilerDependencies): Loop {
     },
     deps.log,
   );
+  deps.onWake(loop.wake);
   return {
     wake: loop.wake,
     async stop() {

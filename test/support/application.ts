@@ -151,6 +151,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
         const reconciler = startReconciler({
           ...dependencies,
           clusters: { refreshPods: async () => {} },
+          onWake: () => {},
           cleanUp: async (_target, _tenant, uid, withData) => {
             cleanedUp.push({ uid, withData });
             return [];

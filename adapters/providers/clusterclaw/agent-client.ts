@@ -14,6 +14,7 @@ import {
   ControlResponseSchema,
   parseJson,
 } from "../../../sdk/contract/index.ts";
+import type { Revival } from "../../../service/application/ports/instances/host-agents.ts";
 
 const START_TIMEOUT_MS = 30_000;
 const RESTART_MS = 250;
@@ -231,22 +232,9 @@ function startAgent(runDir: string, hostDir: string, { agentMain, nodePath }: Ag
   }
 }
 
-/** What became of the agents of a host, by the uids of their instances. */
-export interface Revival {
-  /** Started: they did not run. */
-  readonly revived: string[];
-  /** Could not be started. */
-  readonly failed: string[];
-  /** Stopped, as they are to be: they have neither agent nor claw. */
-  readonly stopped: string[];
-}
-
-/**
- * Sees to it that the agents of a host's claws that are to run do so and dial the control plane where it is now. Those that do not run, after
- * a reboot for example, are started: each adopts or starts its claw. What is left of a claw that is to be stopped is ended.
- */
+/** Sees to it that the agents of a host run and dial the control plane where it is now, as the port says. */
 export async function reviveAgents(hostDir: string, agentUrl: string, launcher: AgentLauncher): Promise<Revival> {
-  const revival: Revival = { revived: [], failed: [], stopped: [] };
+  const revival = { revived: [] as string[], failed: [] as string[], stopped: [] as string[] };
   for (const uid of await readdir(join(hostDir, "run")).catch(() => [])) {
     const runDir = join(hostDir, "run", uid);
     if (!(await needsAgent(runDir).catch(() => true))) {

@@ -1,0 +1,2 @@
+/** Ends what was started, the last part first. */
+export type Closers = (() => Promise<unknown>)[];

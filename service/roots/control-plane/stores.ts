@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { describeOther } from "../../../adapters/identity/access-file.ts";
+import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
+import { loadMasterKey } from "../../../adapters/identity/master-key.ts";
+import { startEmbeddedPostgres } from "../../../adapters/postgres/embedded-postgres.ts";
+import { makeLogins } from "../../../adapters/postgres/logins.ts";
+import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
+import { ClawError } from "../../../sdk/contract/index.ts";
+import { keepDerivation } from "../../application/secrets/keep-derivation.ts";
+import type { Environment } from "../../config/environment.ts";
+import type { Closers } from "./closers.ts";
+
+/** The database's URL, as its owner: the one that is set, or that of the data folder, which is this process's from then on. */
+export async function findDatabase(env: Environment, log: Logger, closers: Closers): Promise<string> {
+  if (env.databaseUrl !== undefined) {
+    return env.databaseUrl;
+  }
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(env.dataDir, "postgres"),
+    toolsDir: join(env.dataDir, "tools"),
+    log: (message) => log.info(message),
+  });
+  const owner = await postgres.own();
+  if (owner !== undefined) {
+    throw new ClawError("service.unavailable", await describeOther(env.dataDir, owner));
+  }
+  closers.push(postgres.stop);
+  return postgres.url;
+}
+
+/** The database as the service uses it, migrated, and what seals the secrets in it. */
+export async function openStores(env: Environment, ownerUrl: string, closers: Closers) {
+  await migrateDatabase(ownerUrl);
+  const cipher = await openCipher(env, ownerUrl);
+  const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
+  const database = await openDatabase({ url: logins.service });
+  closers.push(database.close);
+  return { cipher, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
+}
+
+/** What secrets are sealed with. It is asked for as the database's owner: the logins' passwords are made of it. */
+async function openCipher(env: Environment, ownerUrl: string): Promise<SecretCipherAes> {
+  const masterKey = env.masterKey ?? (await loadMasterKey(env.dataDir));
+  const keys = new SecretCipherAes(masterKey, env.formerMasterKeys);
+  const { transactions, close } = await openDatabase({ url: ownerUrl, connections: 1 });
+  const derivation = await keepDerivation(transactions, keys, keys.derivation).finally(close);
+  return new SecretCipherAes(masterKey, env.formerMasterKeys, derivation);
+}
