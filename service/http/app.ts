@@ -1,58 +1,55 @@
-import fastifyWebsocket from "@fastify/websocket";
-import Fastify, { type FastifyInstance, LogController } from "fastify";
-import { BODY_BYTES_MAX, ClawError, FRAME_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
-import type { AppDependencies } from "./context.ts";
-import { openApiDocument } from "./openapi.ts";
-import { sendProblem } from "./problem.ts";
-import { registerRoutes } from "./routes/routes.ts";
-import { registerStreams } from "./streams/streams.ts";
-import { serializerCompiler, validatorCompiler } from "./validation.ts";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import fp from "fastify-plugin";
+import { BODY_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
+import { type AgentSocketOptions, agentSocket } from "./agents/agent-socket.ts";
+import { type IdempotencyOptions, idempotency } from "./plugins/idempotency.ts";
+import { type IdentityOptions, identity } from "./plugins/identity.ts";
+import { problem, sendProblem } from "./plugins/problem.ts";
+import { schemas } from "./plugins/schemas.ts";
+import { type TenantOptions, tenant } from "./plugins/tenant.ts";
+import { webSockets } from "./plugins/web-sockets.ts";
+import { type ProbeOptions, probes } from "./routes/probes.ts";
+import { type ContractRouteOptions, contractRoutes } from "./routes/routes.ts";
+import { type StreamOptions, streams } from "./streams/streams.ts";
 
-const REQUEST_MS_MAX = 30_000;
-const HEADERS_MS_MAX = 10_000;
-const CHECK_MS = 5_000;
+/** What each part of the API is given. */
+export interface ApiOptions {
+  readonly identity: IdentityOptions;
+  readonly tenant: TenantOptions;
+  readonly idempotency: IdempotencyOptions;
+  readonly probes: ProbeOptions;
+  readonly routes: ContractRouteOptions;
+  readonly streams: StreamOptions;
+  readonly agents: AgentSocketOptions;
+}
 
-/** The HTTP application: every route of the contract, the WebSockets and the agents' gateway. It does not listen yet. */
-export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> {
+/**
+ * All that is served, in the order in which a request meets it. What comes belongs here: sessions with identity, which they are another way
+ * to prove; the rate limit right behind it, since it counts by who asks; audit behind the tenant, which an entry names.
+ */
+export const api = fp<ApiOptions>(async (app, options) => {
+  await app.register(problem);
+  await app.register(schemas);
+  await app.register(webSockets);
+  await app.register(identity, options.identity);
+  await app.register(tenant, options.tenant);
+  await app.register(idempotency, options.idempotency);
+  await app.register(probes, options.probes);
+  await app.register(contractRoutes, options.routes);
+  await app.register(streams, options.streams);
+  await app.register(agentSocket, options.agents);
+});
+
+/** The HTTP application. It listens to nothing: see `listener.ts`. */
+export async function buildApp({ log, ...options }: ApiOptions & { readonly log: FastifyBaseLogger }): Promise<FastifyInstance> {
   const app = Fastify({
-    loggerInstance: deps.log,
+    loggerInstance: log,
     bodyLimit: BODY_BYTES_MAX,
-    // A request that has not come whole by then is given up: whoever sends slowly must not hold a connection.
-    requestTimeout: REQUEST_MS_MAX,
-    http: { headersTimeout: HEADERS_MS_MAX, connectionsCheckingInterval: CHECK_MS },
     logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
     genReqId: () => newId("req"),
     frameworkErrors: sendProblem,
   });
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(sendProblem);
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(new ClawError("route.not_found", `there is no ${request.method} ${request.url}`), request, reply),
-  );
-  // Otherwise plain text would be a body too.
-  app.removeContentTypeParser("text/plain");
-  app.decorateRequest("actor");
-  app.addHook("onSend", async (request, reply) => {
-    reply.header("x-request-id", request.id);
-  });
-  await app.register(fastifyWebsocket, {
-    options: { maxPayload: FRAME_BYTES_MAX },
-    // What is no frame at all has closed the socket already, with the code that says why.
-    errorHandler: (error, socket, request) => {
-      request.log.warn({ err: error }, "a WebSocket failed");
-      socket.close(1011);
-    },
-  });
-  const document = JSON.stringify(openApiDocument());
-  app.get("/api/v1/openapi.json", async (_request, reply) => reply.type("application/json").send(document));
-  app.get("/healthz", async () => ({ ok: true }));
-  app.get("/readyz", async () => {
-    await deps.isReady();
-    return { ready: true };
-  });
-  registerRoutes(app, deps);
-  registerStreams(app, deps);
+  await app.register(api, options);
+  await app.ready();
   return app;
 }

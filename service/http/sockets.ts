@@ -1,4 +1,5 @@
 import type { WebSocket } from "ws";
+import { ClawError } from "../../sdk/contract/index.ts";
 
 type Take = (data: Buffer, isBinary: boolean) => Promise<unknown> | undefined;
 
@@ -62,4 +63,9 @@ export function readFrames(socket: WebSocket, take: Take, fail: (error: unknown)
 /** Resolves when the frame has left this process: whoever reads slowly is waited for. */
 export function sendFrame(socket: WebSocket, data: string | Buffer): Promise<void> {
   return new Promise((resolve) => socket.send(data, () => resolve()));
+}
+
+/** The handler of a route that is a WebSocket only: without an upgrade there is nothing to answer. */
+export function upgradeOnly(): Promise<never> {
+  return Promise.reject(new ClawError("request.malformed", "this is a WebSocket; ask for an upgrade"));
 }

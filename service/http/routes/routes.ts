@@ -1,22 +1,27 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { isStateWrite, PreviewSchema, type Route, type RouteId, routes } from "../../../sdk/contract/index.ts";
-import type { RequestContext } from "../../application/resources/route-handlers.ts";
-import { type AppDependencies, authenticate, contextOf, tenantHeaderOf } from "../context.ts";
+import type { RequestContext, RouteHandlers } from "../../application/resources/route-handlers.ts";
 import { etagOf, ifMatchOf } from "../headers.ts";
-import { type Answer, onceForKey } from "../idempotency.ts";
+import type { Answer } from "../plugins/idempotency.ts";
 import { documentValidatorCompiler, serializing } from "../validation.ts";
 
 const NoQuerySchema = z.strictObject({});
 
-/** Every route of the contract: its use case, served under its method and path. */
-export function registerRoutes(app: FastifyInstance, deps: AppDependencies): void {
-  for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
-    register(app, id, route, deps);
-  }
+export interface ContractRouteOptions {
+  readonly handlers: RouteHandlers;
 }
 
-function register(app: FastifyInstance, id: RouteId, route: Route, deps: AppDependencies): void {
+/** Every route of the contract: its use case, served under its method and path. */
+export const contractRoutes: FastifyPluginAsync<ContractRouteOptions> = async (app, { handlers }) => {
+  for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
+    register(app, id, route, handlers[id] as Handle);
+  }
+};
+
+type Handle = (ctx: RequestContext, input: unknown) => Promise<unknown>;
+
+function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handle): void {
   const serialize = route.response && serializing(route.response);
   app.route({
     method: route.method,
@@ -30,19 +35,21 @@ function register(app: FastifyInstance, id: RouteId, route: Route, deps: AppDepe
     },
     ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
     ...(route.isDocument && { validatorCompiler: documentValidatorCompiler }),
-    onRequest: (request) => authenticate(request, route.scope, deps),
     handler: async (request, reply) => {
-      const ctx = {
-        ...(await contextOf(request, route.scope, deps, tenantHeaderOf(request), ifMatchOf(request, route))),
+      const { actor, tenant, id: requestId } = request;
+      const ctx: RequestContext = {
+        actor,
+        tenant,
+        requestId,
+        ifMatch: ifMatchOf(request, route),
         ...(serialize && { assertAnswerable: (answer: unknown) => void serialize(answer) }),
       };
-      const handle = deps.routes[id] as (ctx: RequestContext, input: unknown) => Promise<unknown>;
       const serve = async (): Promise<Answer> => {
         const { params, query, body } = request;
         const isPreview = isStateWrite(route) && (query as { preview?: boolean }).preview === true;
         return { status: isPreview ? 200 : route.success, body: await handle(ctx, { params, query, body }) };
       };
-      const { status, body } = route.method === "GET" ? await serve() : await onceForKey(request, ctx, deps.transactions, serve);
+      const { status, body } = route.method === "GET" ? await serve() : await app.onceForKey(request, ctx, serve);
       const etag = etagOf(body);
       return (etag === undefined ? reply : reply.header("etag", etag)).code(status).send(body ?? undefined);
     },
@@ -62,6 +69,5 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The contract's operation that the route serves. */
     operationId?: RouteId;
-    scope?: Route["scope"];
   }
 }

@@ -13,7 +13,7 @@ import { removeClawFolder } from "../../../adapters/providers/clusterclaw/claw-f
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { adoptionOf } from "../../../components/claw-instance/adopt.ts";
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
-import { ClawError, type StackTarget } from "../../../sdk/contract/index.ts";
+import type { StackTarget } from "../../../sdk/contract/index.ts";
 import { createStoredLogs } from "../../agent/stored-logs.ts";
 import { createAuthenticator } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
@@ -26,7 +26,9 @@ import { createChannelOpener } from "../../application/instances/open-channel.ts
 import { resealStored } from "../../application/secrets/reseal.ts";
 import type { Environment } from "../../config/environment.ts";
 import { createAgentHub } from "../../http/agents/agent-hub.ts";
+import { agentUrlOf } from "../../http/agents/agent-socket.ts";
 import { buildApp } from "../../http/app.ts";
+import { bindPort } from "../../http/listener.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startClusterKeeper } from "../../workers/cluster-keeper.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
@@ -68,14 +70,16 @@ export async function startControlPlane(env: Environment, version: string, log: 
 
 async function start(env: Environment, version: string, log: Logger, closers: Closers): Promise<Omit<ControlPlane, "stop">> {
   await mkdir(env.dataDir, { recursive: true });
+  // Before the port: of two that start on one data folder, the other one is told whose it is.
   const ownerUrl = await findDatabase(env, log, closers);
+  const listener = await bindPort(env);
+  closers.push(listener.close);
   const stores = await openStores(env, ownerUrl, closers);
   const { transactions, cipher } = stores;
   const adminToken = await bootstrap(transactions, cipher, env.adminToken);
 
   const clock = () => new Date();
-  // Agents dial the port that the app comes to listen on.
-  const local = { runtime: "process" as const, rootDir: env.dataDir, agentUrl: "" };
+  const local = { runtime: "process" as const, rootDir: env.dataDir, agentUrl: agentUrlOf(listener.url) };
   const confinement = confinementOf(env.dataDir);
   const unconfined = confinement.kind === "none" ? confinement : undefined;
   if (unconfined) {
@@ -131,27 +135,20 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     audit: (entry) => log.warn(entry, "audit"),
     wake,
   };
+  const handlers = createRouteHandlers(dependencies);
   const app = await buildApp({
-    routes: createRouteHandlers(dependencies),
-    authenticate: createAuthenticator(transactions),
-    resolveTenant: createTenantResolver(transactions),
-    transactions,
-    agents: hub,
-    openChannel,
-    unconfined,
     log,
-    isReady: () => assertBootstrapped(transactions),
+    identity: { authenticate: createAuthenticator(transactions) },
+    tenant: { resolveTenant: createTenantResolver(transactions) },
+    idempotency: { transactions },
+    probes: { assertReady: () => assertBootstrapped(transactions) },
+    routes: { handlers },
+    streams: { getInstance: handlers["instances.get"], agents: hub, openChannel, transactions, unconfined },
+    agents: { hub },
   });
-  closers.push(() => app.close());
+  closers.push(() => app.close().finally(listener.close));
   closers.push(() => hub.close());
-  const url = await app.listen({ host: env.host, port: env.port }).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "EADDRINUSE"
-      ? new ClawError("service.unavailable", `port ${env.port} is in use; set CLAW_PORT to another, or 0 for any free one`, {
-          cause: error,
-        })
-      : error;
-  });
-  local.agentUrl = `${url.replace(/^http/, "ws")}/agent/v1`;
+  listener.serve(app);
 
   const cleanUp = async (target: StackTarget, tenant: string, uid: string, withData: boolean) => {
     if (target.runtime === "kubernetes") {
@@ -190,6 +187,6 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     }),
   ];
   closers.push(() => Promise.all(workers.map((worker) => worker.stop())));
-  await writeAccess(env.dataDir, { url, token: adminToken, pid: process.pid });
-  return { url, adminToken };
+  await writeAccess(env.dataDir, { url: listener.url, token: adminToken, pid: process.pid });
+  return { url: listener.url, adminToken };
 }

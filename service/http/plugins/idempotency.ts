@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
-import type { IdempotencyRepository } from "../application/ports/resources/idempotency-repository.ts";
-import type { Transactions } from "../application/ports/transactions.ts";
-import type { RequestContext } from "../application/resources/route-handlers.ts";
-import { idempotencyKeyOf } from "./headers.ts";
+import fp from "fastify-plugin";
+import type { IdempotencyRepository } from "../../application/ports/resources/idempotency-repository.ts";
+import type { Transactions } from "../../application/ports/transactions.ts";
+import type { RequestContext } from "../../application/resources/route-handlers.ts";
+import { idempotencyKeyOf } from "../headers.ts";
 
 /** What a request is answered with. */
 export interface Answer {
@@ -11,8 +12,26 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** Serves a write once for its `Idempotency-Key`: a repetition gets the first one's answer. A write that failed may be made again. */
-export async function onceForKey(
+declare module "fastify" {
+  interface FastifyInstance {
+    /** Serves a write once for its `Idempotency-Key`: a repetition gets the first one's answer. A write that failed may be made again. */
+    onceForKey(request: FastifyRequest, ctx: RequestContext, serve: () => Promise<Answer>): Promise<Answer>;
+  }
+}
+
+export interface IdempotencyOptions {
+  readonly transactions: Transactions;
+}
+
+/** Keeps the answers of writes by their keys. */
+export const idempotency = fp<IdempotencyOptions>(
+  async (app, { transactions }) => {
+    app.decorate("onceForKey", (request, ctx, serve) => onceForKey(request, ctx, transactions, serve));
+  },
+  { name: "idempotency" },
+);
+
+async function onceForKey(
   request: FastifyRequest,
   ctx: RequestContext,
   transactions: Transactions,

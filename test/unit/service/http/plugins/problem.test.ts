@@ -1,12 +1,11 @@
 import Fastify from "fastify";
 import { describe, it } from "vitest";
-import { ClawError, SECRET_MASK } from "../../../../sdk/contract/index.ts";
-import { sendProblem } from "../../../../service/http/problem.ts";
+import { ClawError, SECRET_MASK } from "../../../../../sdk/contract/index.ts";
+import { problem, sendProblem } from "../../../../../service/http/plugins/problem.ts";
 
 const SECRET = "hunter2-is-not-a-good-key";
 const app = Fastify({ frameworkErrors: sendProblem });
-app.setErrorHandler(sendProblem);
-app.setNotFoundHandler((request, reply) => sendProblem(new ClawError("route.not_found", `there is no ${request.url}`), request, reply));
+await app.register(problem);
 let failure: Error = new Error("none");
 app.get("/fails", () => {
   throw failure;

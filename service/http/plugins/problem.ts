@@ -1,8 +1,23 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { ClawError, errorCatalogue, type Issue, type Problem } from "../../sdk/contract/index.ts";
-import { redact } from "../domain/redact.ts";
+import fp from "fastify-plugin";
+import { ClawError, errorCatalogue, type Issue, type Problem } from "../../../sdk/contract/index.ts";
+import { redact } from "../../domain/redact.ts";
 
 const DOCS = "https://clusterclaw.io/errors/";
+
+/** Answers what fails, and what there is no route for, with a problem document. Every answer names its request. */
+export const problem = fp(
+  async (app) => {
+    app.setErrorHandler(sendProblem);
+    app.setNotFoundHandler((request, reply) =>
+      sendProblem(new ClawError("route.not_found", `there is no ${request.method} ${request.url}`), request, reply),
+    );
+    app.addHook("onSend", async (request, reply) => {
+      reply.header("x-request-id", request.id);
+    });
+  },
+  { name: "problem" },
+);
 
 /** Any failure as the error that callers are told. What nobody expected is an internal error without detail. */
 function toClawError(error: FastifyError | Error): ClawError {
@@ -33,7 +48,7 @@ function refusal(
 }
 
 /** All that it says is redacted here: a message may quote a driver, npm, an engine, or what the caller gave. */
-function toProblem(error: ClawError, requestId: string): Problem {
+export function toProblem(error: ClawError, requestId: string): Problem {
   const { title, status, retryable } = errorCatalogue[error.code];
   return {
     type: `${DOCS}${error.code}`,

@@ -1,0 +1,76 @@
+import type { FastifyRequest } from "fastify";
+import fp from "fastify-plugin";
+import { ClawError } from "../../../sdk/contract/index.ts";
+import type { ResolveTenant } from "../../application/access/resolve-tenant.ts";
+import type { RequestContext } from "../../application/resources/route-handlers.ts";
+import { invalid } from "../validation.ts";
+
+type TenantRef = NonNullable<RequestContext["tenant"]>;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The tenant that the request is about; always there where the route's scope is `tenant`. */
+    tenant: RequestContext["tenant"];
+  }
+}
+
+export interface TenantOptions {
+  readonly resolveTenant: ResolveTenant;
+}
+
+/** Finds out which tenant a request is about, once it is let in and valid. */
+export const tenant = fp<TenantOptions>(
+  async (app, { resolveTenant }) => {
+    app.decorateRequest("tenant");
+    app.addHook("preHandler", async (request) => {
+      request.tenant = await tenantOf(request, resolveTenant);
+    });
+  },
+  { name: "tenant", dependencies: ["identity"] },
+);
+
+async function tenantOf(request: FastifyRequest, resolveTenant: ResolveTenant): Promise<RequestContext["tenant"]> {
+  const { actor } = request;
+  const { scope } = request.routeOptions.config;
+  const named = namedTenant(request);
+  if (scope === "authenticated") {
+    return resolveTenant(actor, named).catch((error: unknown) => {
+      // A preview may be what brings the tenant about that the client is set to.
+      if (actor.platform && error instanceof ClawError && error.code === "tenant.not_found") {
+        return undefined;
+      }
+      throw error;
+    });
+  }
+  if (scope !== "tenant") {
+    return undefined;
+  }
+  const { namespace } = (request.body as { metadata?: { namespace?: string } } | undefined)?.metadata ?? {};
+  const found = await resolveTenant(actor, named ?? namespace);
+  if (!found) {
+    throw new ClawError("tenant.required", "name the tenant with the header X-Claw-Tenant, or in the manifest's metadata.namespace");
+  }
+  if (namespace !== undefined && namespace !== found.name) {
+    // Another's tenant is as if it did not exist.
+    await resolveTenant(actor, namespace);
+    throw otherTenant(found, namespace);
+  }
+  return found;
+}
+
+/** A manifest can't be of another tenant than its request. */
+function otherTenant({ name }: TenantRef, namespace: string): ClawError {
+  return invalid([
+    {
+      path: "metadata.namespace",
+      message: `the manifest is of tenant '${namespace}', the request of '${name}'`,
+      fix: "name the same tenant in both, or leave one out",
+    },
+  ]);
+}
+
+/** By the header, or by the query of a stream: a browser's WebSocket has no headers. */
+function namedTenant({ headers, query }: FastifyRequest): string | undefined {
+  const header = headers["x-claw-tenant"];
+  return typeof header === "string" ? header : (query as { tenant?: string } | undefined)?.tenant;
+}

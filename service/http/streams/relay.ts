@@ -1,0 +1,48 @@
+import type { WebSocket } from "ws";
+import { ClawError, parseJson, type Stream, TerminalSizeSchema } from "../../../sdk/contract/index.ts";
+import type { AgentChannel } from "../../application/ports/instances/agents.ts";
+import { sendFrame } from "../sockets.ts";
+import { closeReason } from "./close-stream.ts";
+
+/** Keeps an agent's frames far below any limit of its side. */
+const PIECE_BYTES = 48 * 1024;
+
+/** What a client's frame does with the channel. @throws {ClawError} `request.invalid` for one that the stream does not take */
+export function takerOf(
+  { receives }: Stream,
+  form: "text" | "binary",
+  data: Buffer,
+  isBinary: boolean,
+): (channel: AgentChannel) => Promise<void> | undefined {
+  if (isBinary && form === "binary") {
+    return (channel) => sendBytes(channel, data);
+  }
+  const size = receives && !isBinary ? TerminalSizeSchema.safeParse(parseJson(data.toString())) : undefined;
+  if (!size?.success) {
+    const taken = [form === "binary" ? "binary frames" : "no frames", ...(receives ? ['text frames {"cols":80,"rows":24}'] : [])];
+    throw new ClawError("request.invalid", `a frame can't be read: this stream takes ${taken.join(" and ")}`);
+  }
+  return (channel) => {
+    channel.resize(size.data.cols, size.data.rows);
+    return undefined;
+  };
+}
+
+function sendBytes(channel: AgentChannel, data: Buffer): Promise<void> | undefined {
+  const room = channel.send(data.subarray(0, PIECE_BYTES).toString("base64"));
+  const rest = data.subarray(PIECE_BYTES);
+  return rest.length === 0 ? room : Promise.resolve(room).then(() => sendBytes(channel, rest));
+}
+
+export function pipe(socket: WebSocket, channel: AgentChannel, form: "text" | "binary"): void {
+  let sent = Promise.resolve();
+  channel.onData((data) => {
+    sent = sendFrame(socket, form === "text" ? data : Buffer.from(data, "base64"));
+    return sent;
+  });
+  channel.onClose(async ({ error, exitCode }) => {
+    // A socket that closes is given up after a while: a slow reader would lose the end.
+    await sent;
+    socket.close(error === undefined ? 1000 : 1011, closeReason(error ?? (exitCode === undefined ? "" : `exit code ${exitCode}`)));
+  });
+}
