@@ -149,8 +149,6 @@ export class Monitor {
     this.#server.forceShutdown();
   }
 
-  // --- plumbing ---------------------------------------------------------------------------------------------------
-
   #serve<Request, Response>(work: (request: Request) => Response | Promise<Response>) {
     return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
       const terminate = () => {
@@ -231,8 +229,6 @@ export class Monitor {
     await this.#shutdown.promise;
     return new emptyPb.Empty();
   }
-
-  // --- resources --------------------------------------------------------------------------------------------------
 
   #registerResource(request: resourcePb.RegisterResourceRequest): Promise<resourcePb.RegisterResourceResponse> {
     return this.#track(async () => {

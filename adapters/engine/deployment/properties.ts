@@ -88,8 +88,6 @@ export function deepEqual(left: PropertyValue | undefined, right: PropertyValue 
   return true;
 }
 
-// --- google.protobuf.Struct ---------------------------------------------------------------------------------------
-
 type Struct = structPb.Struct;
 type Value = structPb.Value;
 const { KindCase } = structPb.Value;
@@ -163,8 +161,6 @@ function toValue(value: PropertyValue): Value {
   return wire;
 }
 
-// --- events -------------------------------------------------------------------------------------------------------
-
 const maskedSecret: PropertyValue = { [SIGNATURE_KEY]: SECRET_SIGNATURE, ciphertext: "[secret]" };
 const masked = new WeakMap<PropertyMap, PropertyMap>();
 
@@ -200,8 +196,6 @@ function maskValue(value: PropertyValue): PropertyValue {
     return part;
   });
 }
-
-// --- checkpoints --------------------------------------------------------------------------------------------------
 
 /** Ciphertexts of secrets that were loaded or written before: an unchanged secret is written as it was. */
 const ciphertexts = new WeakMap<object, { manager: SecretsManager; ciphertext: string }>();

@@ -111,8 +111,6 @@ export class SnapshotRows {
     return [row, ...moved, ...renamed];
   }
 
-  // --- places -----------------------------------------------------------------------------------------------------
-
   /**
    * Gives a row its place after all that it depends on. A row that has a place keeps it, so that its dependents need not move: what
    * it newly depends on moves down before it instead. Returns the rows that moved.
@@ -189,8 +187,6 @@ export class SnapshotRows {
     return found;
   }
 
-  // --- names ------------------------------------------------------------------------------------------------------
-
   /** States keep referring to a resource by its new name when an alias renamed it, and children carry their parent's new type. */
   #rename(from: string, to: string): Row[] {
     this.#renamed.set(from, to);
@@ -232,8 +228,6 @@ export class SnapshotRows {
     }
     return renamed;
   }
-
-  // --- index ------------------------------------------------------------------------------------------------------
 
   readonly #find = (urn: string): Row[] => [...(this.#byUrn?.get(urn) ?? [])];
 

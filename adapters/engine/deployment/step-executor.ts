@@ -191,8 +191,6 @@ export class StepExecutor {
     (step.op === "read" || step.op === "read-replacement" ? this.#execution.reads : this.#execution.news).set(state.urn, state);
   }
 
-  // --- outputs of components and of the stack ---------------------------------------------------------------------
-
   async registerOutputs(urn: string, outputs: PropertyMap): Promise<void> {
     if (isRootUrn(urn)) {
       // The stack's outputs are settled at the end, when it is known whether everything succeeded.

@@ -71,8 +71,6 @@ export class StepGenerator {
     return this.#decided.has(this.#aliases.successorOf(urn) ?? urn);
   }
 
-  // --- registrations ----------------------------------------------------------------------------------------------
-
   async register(goal: Goal): Promise<RegisterResult> {
     const urn = this.#claimUrn(goal.parent, goal.type, goal.name);
     const { old, invalid } = await this.#aliases.findOld(urn, goal, (other) => this.#seen.has(other));
@@ -246,8 +244,6 @@ export class StepGenerator {
     return after.length === 0 ? imported : this.#finish(after, next);
   }
 
-  // --- decisions --------------------------------------------------------------------------------------------------
-
   async #decide(registration: Registration, old: ResourceState | undefined, invalid: boolean): Promise<Step[]> {
     const { urn, goal, now } = registration;
     const { deletes } = this.#execution;
@@ -364,8 +360,6 @@ export class StepGenerator {
     }
     return [...dependents, ...first, { op: "replace", ...shared }, { op: "create-replacement", ...shared }];
   }
-
-  // --- targets ----------------------------------------------------------------------------------------------------
 
   /** A resource that is not targeted stays as it was, and so does everything that it needs. */
   #carryOver(old: ResourceState): Step[] {
