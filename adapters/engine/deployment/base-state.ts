@@ -1,6 +1,7 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
 import type { StackRef, StackStore, StoredResource } from "../contract/store.ts";
 import type { SecretsManager } from "../operation.ts";
+import { DependencyIndex } from "./graph.ts";
 import { decryptState } from "./properties.ts";
 
 interface Entry {
@@ -26,6 +27,8 @@ export class BaseState {
   readonly #askedForDependents = new Set<string>();
   #entries: Entry[] = [];
   #list: ResourceState[] | undefined;
+  /** Made when it is first asked for: most operations replace nothing. */
+  #dependencies: DependencyIndex | undefined;
   #waiting: { urns: Set<string>; loaded: Promise<void> } | undefined;
 
   private constructor(store: StackStore, ref: StackRef, secrets: SecretsManager, partial: boolean, onLoad: (row: StoredResource) => void) {
@@ -68,6 +71,25 @@ export class BaseState {
       this.#list = this.#entries.map((entry) => entry.state);
     }
     return this.#list;
+  }
+
+  has(state: ResourceState): boolean {
+    return this.#dependencyIndex().has(state);
+  }
+
+  /** In order: those that depend on `root`, directly or by others that aren't ignored. */
+  dependentsOf(root: ResourceState, ignore: (urn: string) => boolean): readonly ResourceState[] {
+    return this.#dependencyIndex().dependentsOf(root, ignore);
+  }
+
+  #dependencyIndex(): DependencyIndex {
+    if (!this.#dependencies) {
+      this.#dependencies = new DependencyIndex();
+      for (const { state, order } of this.#entries) {
+        this.#dependencies.add(state, order);
+      }
+    }
+    return this.#dependencies;
   }
 
   /** In order: those that asked to be replaced or deleted together with `urn`. */
@@ -139,6 +161,7 @@ export class BaseState {
     }
     this.#entries = entries;
     this.#list = undefined;
+    this.#dependencies = undefined;
     this.#live.clear();
     this.#all.clear();
     this.#followers.clear();
@@ -169,6 +192,7 @@ export class BaseState {
       this.#live.set(state.urn, state);
     }
     push(this.#all, state.urn, state);
+    this.#dependencies?.add(state, entry.order);
     const leaders = new Set(state.replaceWith);
     if (state.deletedWith) {
       leaders.add(state.deletedWith);

@@ -105,7 +105,7 @@ async function deletionFilter(
 ): Promise<(state: ResourceState) => boolean> {
   const { base } = execution;
   const withDependents = (roots: readonly ResourceState[]) =>
-    new Set([...roots, ...dependentsOf(base.list(), roots, { withChildren: true })].map((state) => state.urn));
+    new Set([...roots, ...dependentsOf(base.list(), roots)].map((state) => state.urn));
   if (targets.targets.isConstrained) {
     await base.ensureDependents(targets.targets.literals);
     const allowed = withDependents(base.list().filter((state) => targets.targets.matches(state.urn)));
@@ -122,7 +122,7 @@ async function deletionFilter(
     // What an excluded resource needs stays, and with it what depends on that in turn: one after the other until nothing is added.
     for (let before = -1; targets.withExcludeDependents && before !== kept.size; ) {
       before = kept.size;
-      const dependents = dependentsOf(base.list(), [...kept], { withChildren: true });
+      const dependents = dependentsOf(base.list(), [...kept]);
       kept = dependencyClosure([...kept, ...dependents], (urn) => base.findAll(urn));
     }
     const keptUrns = new Set([...kept].map((state) => state.urn));

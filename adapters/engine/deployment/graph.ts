@@ -30,14 +30,10 @@ function mapReference(reference: string, map: (urn: string) => string | undefine
 }
 
 /**
- * The states after `roots` in the list that depend on any of them, directly or not, in order. The list is a topological order, so
- * one scan finds them all.
+ * The states after `roots` in the list that depend on any of them, directly or not, or are their children, in order. The list is a
+ * topological order, so one scan finds them all.
  */
-export function dependentsOf(
-  list: readonly ResourceState[],
-  roots: readonly ResourceState[],
-  options: { ignore?: (urn: string) => boolean; withChildren: boolean },
-): ResourceState[] {
+export function dependentsOf(list: readonly ResourceState[], roots: readonly ResourceState[]): ResourceState[] {
   const dependents: ResourceState[] = [];
   const waiting = new Set(roots);
   const reached = new Set<string>();
@@ -45,16 +41,56 @@ export function dependentsOf(
     if (waiting.has(candidate)) {
       reached.add(candidate.urn);
     }
-    if (reached.size === 0 || waiting.has(candidate) || options.ignore?.(candidate.urn)) {
+    if (reached.size === 0 || waiting.has(candidate)) {
       continue;
     }
-    const depends = edgesOf(candidate).some((edge) => reached.has(edge.urn) && (options.withChildren || edge.kind !== "parent"));
-    if (depends) {
+    if (edgesOf(candidate).some((edge) => reached.has(edge.urn))) {
       dependents.push(candidate);
       reached.add(candidate.urn);
     }
   }
   return dependents;
+}
+
+/** Which states depend on which: made once, where it is asked of one state after the other. Being a child is no dependency here. */
+export class DependencyIndex {
+  readonly #orders = new Map<ResourceState, number>();
+  readonly #referrers = new Map<string, ResourceState[]>();
+
+  /** @param order of the state in a topological order */
+  add(state: ResourceState, order: number): void {
+    this.#orders.set(state, order);
+    const needed = edgesOf(state).flatMap(({ kind, urn }) => (kind === "parent" ? [] : urn));
+    for (const urn of new Set(needed)) {
+      const referrers = this.#referrers.get(urn);
+      if (referrers) {
+        referrers.push(state);
+      } else {
+        this.#referrers.set(urn, [state]);
+      }
+    }
+  }
+
+  has(state: ResourceState): boolean {
+    return this.#orders.has(state);
+  }
+
+  /** The states after `root` that depend on it, directly or by others that aren't ignored, in order. */
+  dependentsOf(root: ResourceState, ignore: (urn: string) => boolean): ResourceState[] {
+    const orderOf = (state: ResourceState) => this.#orders.get(state) ?? Number.POSITIVE_INFINITY;
+    const found = new Set<ResourceState>();
+    const open = [root];
+    for (let state = open.pop(); state; state = open.pop()) {
+      // What comes before refers to another state of that URN.
+      for (const referrer of this.#referrers.get(state.urn) ?? []) {
+        if (orderOf(referrer) > orderOf(state) && referrer !== root && !found.has(referrer) && !ignore(referrer.urn)) {
+          found.add(referrer);
+          open.push(referrer);
+        }
+      }
+    }
+    return [...found].sort((left, right) => orderOf(left) - orderOf(right));
+  }
 }
 
 /** Everything that the given states need, transitively, themselves included. */

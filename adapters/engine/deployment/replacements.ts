@@ -4,7 +4,6 @@ import { type PropertyMap, UNKNOWN_VALUE } from "../contract/values.ts";
 import { identify } from "./apply-step.ts";
 import { applyReplaceOnChanges, isReplace } from "./diff.ts";
 import type { Execution } from "./execution.ts";
-import { dependentsOf } from "./graph.ts";
 import { DiffUnavailableError } from "./providers.ts";
 import type { Step } from "./steps.ts";
 
@@ -36,7 +35,7 @@ export class Replacements {
   async deleteDependents(root: ResourceState): Promise<Step[]> {
     const { deletes, dryRun, base } = this.#execution;
     await base.ensureDependents([root.urn]);
-    const known = !dryRun || base.list().includes(root);
+    const known = !dryRun || base.has(root);
     const dependents = [
       ...(known ? await this.dependentsToReplace(root) : []),
       ...this.cascadesOf(root.urn).map((state) => ({ state, keys: [] })),
@@ -76,7 +75,7 @@ export class Replacements {
     const found: Dependent[] = [];
     // What was registered already can't depend on the root: it would have had to be registered after it.
     const ignore = (urn: string) => this.#isDecided(urn) || this.#execution.deletes.has(urn);
-    for (const state of dependentsOf(base.list(), [root], { ignore, withChildren: false })) {
+    for (const state of base.dependentsOf(root, ignore)) {
       const keys = await this.#keysIfReplaced(state, going);
       if (!keys) {
         continue;
