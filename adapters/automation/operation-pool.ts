@@ -226,6 +226,7 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     destroy: run("destroy"),
     scan: run<StackScan>("scan"),
     exportState: state("exportState"),
+    listHeld: state("listHeld"),
     importState: state("importState"),
     history: state("history"),
     migrate: state("migrate"),

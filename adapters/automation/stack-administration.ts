@@ -18,6 +18,7 @@ export function createAdministration({ jobs, storeOf, projectName, cancelGraceMs
   const refOf = ({ stack }: TenantStack): StackRef => ({ project: projectName, stack });
   return {
     exportState: jobs.exportState,
+    listHeld: jobs.listHeld,
     importState: jobs.importState,
     history: jobs.history,
     migrate: jobs.migrate,

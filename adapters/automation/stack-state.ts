@@ -1,15 +1,18 @@
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { ClawError, type StackEngine, type StackExport, type StackUpdate } from "../../sdk/contract/index.ts";
-import type { StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
+import type { HeldResource, StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
 import type { StackRef } from "../engine/contract/store.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
-import { exportSealed, importInto } from "./state-file.ts";
+import { exportSealed, fileOf, importInto } from "./state-file.ts";
+
+/** Of an operation's message in a history: a page of 500 stays well below a mebibyte. */
+const MESSAGE_CHARACTERS_MAX = 512;
 
 /** What needs an engine, and so runs in a worker. */
-export type StateJobs = Pick<StackAdministration, "exportState" | "importState" | "history" | "migrate"> & {
+export type StateJobs = Pick<StackAdministration, "exportState" | "listHeld" | "importState" | "history" | "migrate"> & {
   /** Removes the lock that a killed CLI left. */
   releaseLock(stack: TenantStack): Promise<void>;
 };
@@ -30,20 +33,29 @@ export function createStateJobs(access: StateAccess): StateJobs {
     throw noStack(stack);
   };
   const open = async (stack: TenantStack, command?: PulumiCommand) => (await openStack(stack, noProgram, access, command)).stack;
+  const settled = async (stack: TenantStack) => {
+    await engineOrThrow(stack);
+    // While an operation runs, what is under way is in the state as such.
+    await settleInterrupted(stack, access).catch(ifLocked);
+    return open(stack);
+  };
 
   return {
     async exportState(stack, showSecrets) {
-      await engineOrThrow(stack);
-      // While an operation runs, what is under way is in the export as such.
-      await settleInterrupted(stack, access).catch(ifLocked);
-      const opened = await open(stack);
+      const opened = await settled(stack);
       if (!showSecrets) {
-        return exportSealed(opened);
+        return fileOf(stack, await exportSealed(opened));
       }
       const exported = (await opened.exportStack()) as unknown as StackExport;
       // For whoever imports it: a CLI takes no plaintext without a provider, and nobody else has the tenant's passphrase.
       const { salt } = await access.createPassphrase("");
-      return { ...exported, deployment: { ...exported.deployment, secrets_providers: { type: "passphrase", state: { salt } } } };
+      const deployment = { ...exported.deployment, secrets_providers: { type: "passphrase", state: { salt } } };
+      return fileOf(stack, { ...exported, deployment });
+    },
+    async listHeld(stack) {
+      const { deployment } = await exportSealed(await settled(stack));
+      const resources = (deployment.resources ?? []) as HeldResource[];
+      return resources.map(({ type, id }) => ({ type, ...(id !== undefined && { id }) }));
     },
     async importState(stack, file) {
       await importInto(await open(stack), file);
@@ -58,7 +70,8 @@ export function createStateJobs(access: StateAccess): StateJobs {
         result: result === "succeeded" || result === "failed" ? result : "in-progress",
         startTime: startTime.toISOString(),
         endTime: endTime.toISOString(),
-        message,
+        // Whoever ran the CLI by hand may have written any text.
+        message: message.slice(0, MESSAGE_CHARACTERS_MAX).toWellFormed(),
         resourceChanges: resourceChanges as StackUpdate["resourceChanges"],
       }));
     },

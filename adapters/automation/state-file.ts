@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandError, ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation/index.js";
-import { ClawError, type StackExport } from "../../sdk/contract/index.ts";
+import { ClawError, STACK_BYTES_MAX, type StackExport } from "../../sdk/contract/index.ts";
+import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { RunnableCommand } from "./cli-command.ts";
 
 /** The parts of a workspace that the Automation API keeps to itself: its own export always shows secrets. */
@@ -17,6 +18,18 @@ export async function exportSealed({ name, workspace }: Stack): Promise<StackExp
   const { pulumiCommand, workDir, envVars } = workspace as unknown as Runnable;
   const { stdout } = await pulumiCommand.run(["stack", "export", "--stack", name], workDir, envVars);
   return JSON.parse(stdout) as StackExport;
+}
+
+/** An export as a file has it. @throws {ClawError} `stack.too_large` when no import would take it */
+export function fileOf({ stack }: TenantStack, exported: StackExport, bytesMax = STACK_BYTES_MAX): Uint8Array {
+  const file = Buffer.from(JSON.stringify(exported));
+  if (file.length > bytesMax) {
+    throw new ClawError(
+      "stack.too_large",
+      `the state of stack '${stack}' comes to ${file.length} bytes, and an import takes ${bytesMax}: a backup of the database holds it too`,
+    );
+  }
+  return file;
 }
 
 /** The Automation API's own import leaves its file behind when it is refused, readable by all. */

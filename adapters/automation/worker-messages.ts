@@ -3,7 +3,14 @@ import { type ErrorCode, errorCatalogue, IssueSchema } from "../../sdk/contract/
 import type { StackOperation, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StateJobs } from "./stack-state.ts";
 
-const STATE_JOBS = ["exportState", "importState", "history", "migrate", "releaseLock"] as const satisfies readonly (keyof StateJobs)[];
+const STATE_JOBS = [
+  "exportState",
+  "listHeld",
+  "importState",
+  "history",
+  "migrate",
+  "releaseLock",
+] as const satisfies readonly (keyof StateJobs)[];
 const OPERATION_KINDS = ["preview", "up", "refresh", "destroy", "scan"] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 

@@ -141,9 +141,14 @@ export const ClusterSchema = resourceOf("Cluster", ClusterSpecSchema, ClusterSta
 export type Cluster = z.infer<typeof ClusterSchema>;
 export const ClusterPageSchema = pageOf(ClusterSchema);
 
-/** What a drain did, or would do: an instance whose data can't come along stays, and says why. */
+/**
+ * What a drain did, or would do: an instance whose data can't come along stays, and says why. Of each list 256 kB are given; those that stay
+ * are named again by the next drain, and each one that moves has an event of it.
+ */
 export const DrainSchema = z.object({
   cluster: z.string(),
+  /** How many instances it is, whether there was room to list them or not. */
+  summary: z.object({ moved: z.int(), stays: z.int() }),
   moved: z.array(z.object({ tenant: z.string(), instance: z.string(), to: z.string() })),
   stays: z.array(z.object({ tenant: z.string(), instance: z.string(), reason: z.string() })),
 });

@@ -68,6 +68,7 @@ export const errorCatalogue = {
   "preview.stale": { status: 409, title: "The preview's base has changed", retryable: false, fault: "caller" },
   "stack.not_found": { status: 404, title: "The tenant has no stack yet", retryable: false, fault: "caller" },
   "stack.invalid": { status: 422, title: "The stack's state can't be imported", retryable: false, fault: "caller" },
+  "stack.too_large": { status: 422, title: "The stack's state is too large for a file", retryable: false, fault: "caller" },
   "stack.locked": { status: 409, title: "Another operation is running", retryable: true, fault: "platform" },
   "engine.failed": { status: 500, title: "The engine operation failed", retryable: true, fault: "platform" },
   "service.unavailable": { status: 503, title: "The service is not available", retryable: true, fault: "platform" },

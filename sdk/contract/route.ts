@@ -23,6 +23,8 @@ export interface Route {
   /** Success status and body. 202: accepted, and reconciled later. */
   readonly success: 200 | 201 | 202 | 204;
   readonly response?: z.ZodType;
+  /** The answer is given whole, as bytes that hold the JSON of `response`: it may be too large to be taken apart on its way. */
+  readonly answersFile?: true;
   /** Refusals of its own, beside those that follow from its form: see {@link errorCodesOf}. */
   readonly errors?: readonly ErrorCode[];
 }

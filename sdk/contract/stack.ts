@@ -11,6 +11,9 @@ export type StackEngine = z.infer<typeof StackEngineSchema>;
 const RESOURCES_MAX = 200_000;
 const StackResourceSchema = z.looseObject({ urn: z.string().min(1).max(4096), type: z.string().min(1).max(1024) });
 
+/** Of the file that an export gives and an import takes. */
+export const STACK_BYTES_MAX = 512 * 1024 * 1024;
+
 /** A stack's state in Pulumi's own form: what `pulumi stack export` prints and `pulumi stack import` takes. */
 export const StackExportSchema = z.object({
   version: z.int(),
@@ -56,9 +59,14 @@ export const StackCancelledSchema = z.object({
 export const StackRefreshedSchema = z.object({
   /** How many were read. */
   resources: z.int(),
-  /** What is not as declared. Resources that instances share are listed with each of them. */
+  /** How many there are of what is listed below, whether there was room for it or not. */
+  summary: z.object({ drift: z.int(), skipped: z.int() }),
+  /**
+   * What is not as declared, 256 kB of it; each instance's status has all of its own. Resources that instances share are listed with each of
+   * them.
+   */
   drift: z.array(DriftSchema.extend({ instance: z.string() })),
-  /** Instances that an operation is due for: they were left alone. */
+  /** Instances that an operation is due for: they were left alone. At most 64 kB of names. */
   skipped: z.array(z.string()),
 });
 

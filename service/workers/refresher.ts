@@ -21,9 +21,9 @@ export function startRefresher(periodSeconds: number, deps: ApplicationDependenc
       }
       const { tenant, cluster } = claimed;
       try {
-        const { drift } = await refreshStack(tenant, cluster, deps);
-        if (drift.length > 0) {
-          deps.log.info({ tenantId: tenant.id, cluster, drifted: drift.length }, "a stack is not as declared");
+        const { summary } = await refreshStack(tenant, cluster, deps);
+        if (summary.drift > 0) {
+          deps.log.info({ tenantId: tenant.id, cluster, drifted: summary.drift }, "a stack is not as declared");
         }
       } catch (err) {
         deps.log.warn({ err, tenantId: tenant.id, cluster }, "refreshing a stack failed; it is tried again in its next period");

@@ -40,7 +40,7 @@ export function startHostSweeper(host: string, hosted: HostedInstances, deps: Sw
 export interface ClusterSweeperDependencies extends SweepDependencies {
   readonly clusters: Clusters;
   readonly cipher: SecretCipher;
-  readonly administration: Pick<StackAdministration, "exportState">;
+  readonly administration: Pick<StackAdministration, "listHeld">;
 }
 
 /** Looks, in every cluster that can be reached, for objects of this control plane whose instance nobody knows. */
@@ -90,8 +90,8 @@ async function idsInStacks(name: string, deps: ClusterSweeperDependencies): Prom
 /** Kind and id of all that a stack holds, once what its interrupted operations did is known. */
 async function idsInStack(tenantId: TenantId, stack: string, deps: ClusterSweeperDependencies): Promise<ReadonlySet<string>> {
   try {
-    const { deployment } = await deps.administration.exportState({ tenantId, stack }, false);
-    return new Set((deployment.resources ?? []).map(({ type, id }) => `${type.split(":").at(-1)}/${String(id)}`));
+    const held = await deps.administration.listHeld({ tenantId, stack });
+    return new Set(held.map(({ type, id }) => `${type.split(":").at(-1)}/${id}`));
   } catch (error) {
     if (error instanceof ClawError && error.code === "stack.not_found") {
       return new Set();

@@ -11,7 +11,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { InstanceRepository, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
 import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
-import type { Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
+import type { Instance, InstanceMark, InstanceState } from "../../../service/domain/instances/instance.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage } from "../list-page.ts";
@@ -19,6 +19,8 @@ import type { Scope } from "../session.ts";
 import { boundedQuantities, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
+
+type MarkRow = Pick<JoinedRow, "id" | "name" | "project_name" | "generation" | "deleted_at" | "moved_from" | "observed_generation">;
 
 const COLUMNS = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
 /** Of a claw that has stopped, or whose host tells nothing any more, the last sample says nothing. */
@@ -181,6 +183,26 @@ export class PostgresInstanceRepository implements InstanceRepository {
 
   listByCluster(name: string): Promise<readonly Instance[]> {
     return this.#query(`${select} where i.cluster = $1 or i.moved_from = $1 order by i.name`, [name]);
+  }
+
+  listMarks(cluster: string): Promise<readonly InstanceMark[]> {
+    return this.#scope.run(async (manager) => {
+      const rows = await manager.query<MarkRow[]>(
+        `select i.id, i.name, p.name as project_name, i.generation, i.deleted_at, i.moved_from, i.observed_generation
+         from instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id
+         where i.cluster = $1 or i.moved_from = $1 order by i.name`,
+        [cluster],
+      );
+      return rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        projectName: row.project_name,
+        generation: row.generation,
+        deletedAt: row.deleted_at?.toISOString(),
+        movedFrom: row.moved_from ?? undefined,
+        status: { observedGeneration: row.observed_generation },
+      }));
+    });
   }
 
   listDue(cluster: string, limit: number): Promise<readonly Instance[]> {

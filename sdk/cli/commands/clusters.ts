@@ -92,7 +92,8 @@ export const clustersDrain = defineCommand({
     const { claw, out, signal } = context;
     const options = { ...(dryRun ? { dryRun } : {}), ...(discardData ? { discardData } : {}), signal };
     const drain = await claw.clusters.drain(name, options);
-    if (drain.stays.length > 0) {
+    const { moved, stays } = drain.summary;
+    if (stays > 0) {
       context.exitCode = ExitCode.Conflict;
     }
     if (output) {
@@ -103,6 +104,10 @@ export const clustersDrain = defineCommand({
     }
     for (const { tenant, instance, reason } of drain.stays) {
       await out.line(`${tenant}/${instance} stays: ${reason}`);
+    }
+    const hidden = moved + stays - drain.moved.length - drain.stays.length;
+    if (hidden > 0) {
+      out.note(`${hidden} more are not listed: in all ${moved} ${dryRun ? "would move" : "move"} and ${stays} stay`);
     }
     out.note(dryRun ? "nothing was changed" : `cluster/${name} takes no new instances`);
   },

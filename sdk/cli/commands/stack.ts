@@ -124,9 +124,9 @@ export const stackRefresh = defineCommand({
   examples: ["claw stack refresh acme", "claw stack refresh acme.eu-1"],
   syntax: (command) => command.argument("<stack>", STACK),
   async run({ claw, out, signal }, _options, stack) {
-    const { resources, drift, skipped } = await claw.stacks.refresh(stack, { signal, timeoutMs: TIMEOUT_MS });
+    const { resources, summary, drift, skipped } = await claw.stacks.refresh(stack, { signal, timeoutMs: TIMEOUT_MS });
     await out.line(
-      `stack/${stack}: ${resources} resources read, ${drift.length === 0 ? "all as declared" : `${drift.length} not as declared`}`,
+      `stack/${stack}: ${resources} resources read, ${summary.drift === 0 ? "all as declared" : `${summary.drift} not as declared`}`,
     );
     for (const [instance, found] of Map.groupBy(drift, (item) => item.instance)) {
       await out.line(`${out.paint("bold", instance)} (declared → actual)`);
@@ -134,8 +134,12 @@ export const stackRefresh = defineCommand({
         await writeDrift(out, item);
       }
     }
-    if (skipped.length > 0) {
-      out.note(`left alone, because a change is under way: ${skipped.join(", ")}`);
+    if (summary.drift > drift.length) {
+      out.note(`${summary.drift - drift.length} more are not listed: 'claw describe' shows all of an instance`);
+    }
+    if (summary.skipped > 0) {
+      const more = summary.skipped - skipped.length;
+      out.note(`left alone, because a change is under way: ${skipped.join(", ")}${more > 0 ? ` and ${more} more` : ""}`);
     }
   },
 });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { idParams as id, PageNumberSchema, type Route } from "../route.ts";
 import { EmptyRequestSchema } from "../service.ts";
 import {
+  STACK_BYTES_MAX,
   StackCancelledSchema,
   StackExportSchema,
   StackImportedSchema,
@@ -22,7 +23,8 @@ export const stackRoutes = {
     query: z.strictObject({ showSecrets: z.stringbool().optional().describe("secrets in plaintext; audited") }),
     success: 200,
     response: StackExportSchema,
-    errors: ["tenant.not_found", "stack.not_found"],
+    answersFile: true,
+    errors: ["tenant.not_found", "stack.not_found", "stack.too_large"],
   },
   "stacks.import": {
     method: "POST",
@@ -31,7 +33,7 @@ export const stackRoutes = {
     scope: "platform",
     params: id,
     body: StackExportSchema,
-    bodyBytesMax: 512 * 1024 * 1024,
+    bodyBytesMax: STACK_BYTES_MAX,
     isDocument: true,
     success: 200,
     response: StackImportedSchema,

@@ -1,9 +1,12 @@
 import { ClawError, type Drain, EventReason, EventType, newId } from "../../../sdk/contract/index.ts";
+import { FirstOf } from "../../domain/first-of.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
 import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
 import { recordEvent } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
+
+const LIST_BYTES_MAX = 256_000;
 
 interface DrainOptions {
   readonly actor: Actor;
@@ -27,12 +30,12 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
     const data = { name, uid: cluster.id, actor: actor.subject };
     await shared.publish({ id: newId("evt"), event: "cluster.cordoned", time: now, data });
   }
-  const moved: Drain["moved"] = [];
-  const stays: Drain["stays"] = [];
+  const moved = new FirstOf<Drain["moved"][number]>(LIST_BYTES_MAX);
+  const stays = new FirstOf<Drain["stays"][number]>(LIST_BYTES_MAX);
   for (const { tenantId, tenant, instance: instanceName } of await tx.clusters.users(name)) {
     const scope = await tx.enter(tenantId);
     const instance = await scope.instances.get(instanceName);
-    const stay = (reason: string) => stays.push({ tenant, instance: instanceName, reason });
+    const stay = (reason: string) => stays.add({ tenant, instance: instanceName, reason });
     const placement = instance.spec.placement ?? (await scope.tenants.get(tenantId)).spec.placement;
     if (instance.cluster !== name || instance.deletedAt !== undefined) {
       stay(instance.deletedAt === undefined ? `it is on its way to '${instance.cluster}'` : "it is being destroyed");
@@ -47,7 +50,7 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
         await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
         const message = `drained from '${name}' to '${to}': ${reason}`;
         await recordEvent(scope, instance.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: actor.subject }, now);
-        moved.push({ tenant, instance: instanceName, to });
+        moved.add({ tenant, instance: instanceName, to });
       } catch (error) {
         if (!(error instanceof ClawError) || !error.code.startsWith("placement.")) {
           throw error;
@@ -56,5 +59,5 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
       }
     }
   }
-  return { cluster: name, moved, stays };
+  return { cluster: name, summary: { moved: moved.count, stays: stays.count }, moved: moved.items, stays: stays.items };
 }

@@ -10,7 +10,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
-import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { Instance, InstanceMark, InstanceState } from "../../domain/instances/instance.ts";
 import { isSettled } from "../../domain/instances/phase.ts";
 import { recordEvent } from "../instances/report-status.ts";
 import type { DeclaredResource, Deviation, SeenObject } from "../ports/clusters/clusters.ts";
@@ -33,7 +33,7 @@ export async function instancesOf(tx: TenantTransaction, cluster: string, { uid 
 }
 
 /** While an operation is due or under way, what is seen may be its own doing. */
-export function isUnderWay(instance: Instance): boolean {
+export function isUnderWay(instance: InstanceMark): boolean {
   return !isSettled(instance);
 }
 

@@ -26,7 +26,9 @@ export interface RouteInput<R extends Route> {
   readonly body: Part<R, "body">;
 }
 /** A write that is asked for as a preview answers that. */
-export type RouteOutput<R extends Route> = Part<R, "response"> | ("preview" extends keyof Part<R, "query"> ? Preview : never);
+export type RouteOutput<R extends Route> = R extends { answersFile: true }
+  ? Uint8Array
+  : Part<R, "response"> | ("preview" extends keyof Part<R, "query"> ? Preview : never);
 
 /** One use case per route: what `http` registers under the route's method and path. Throws `ClawError`. */
 export type RouteHandlers = {

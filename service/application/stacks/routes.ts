@@ -36,8 +36,7 @@ export function stackRoutes(deps: ApplicationDependencies): StackRoutes {
     "stacks.refresh": async (ctx, { params }) => {
       const [name = "", ...cluster] = (await audited(ctx, params.id, "stack refreshed")).stack.split(".");
       const tenant = await transactions.platform((tx) => tx.tenants.get(name));
-      const { resources, drift, skipped } = await refreshStack(tenant, cluster.join(".") || LOCAL_CLUSTER, deps);
-      return { resources, drift: [...drift], skipped: [...skipped] };
+      return refreshStack(tenant, cluster.join(".") || LOCAL_CLUSTER, deps);
     },
     "stacks.cancel": async (ctx, { params }) => {
       const { holder, stopped } = await administration.cancel(await audited(ctx, params.id, "stack operation cancelled"));

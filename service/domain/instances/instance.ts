@@ -43,6 +43,11 @@ export interface Instance {
   readonly usage?: Usage | undefined;
 }
 
+/** Enough of an instance to know it by, and whether an operation on it is due. */
+export type InstanceMark = Pick<Instance, "id" | "name" | "projectName" | "generation" | "deletedAt" | "movedFrom"> & {
+  readonly status: Pick<InstanceState, "observedGeneration">;
+};
+
 /** The instance as one that something new is wanted of: attempts, which are counted per generation, start afresh. */
 export function requestReconcile(instance: Instance): Instance {
   return {

@@ -9,7 +9,7 @@ import {
   ProvisionReason,
 } from "../../../sdk/contract/index.ts";
 import { type NewCondition, withCondition } from "./conditions.ts";
-import type { Instance, InstanceState } from "./instance.ts";
+import type { Instance, InstanceMark, InstanceState } from "./instance.ts";
 import { hasFailed, type PodReport } from "./pod.ts";
 
 /** Back-off of failed attempts: 2 s doubling to 5 min. */
@@ -69,7 +69,7 @@ export type OperationOutcome =
     };
 
 /** Whether no operation on it is due or under way. */
-export function isSettled(instance: Instance): boolean {
+export function isSettled(instance: InstanceMark): boolean {
   return instance.deletedAt === undefined && instance.movedFrom === undefined && instance.status.observedGeneration === instance.generation;
 }
 

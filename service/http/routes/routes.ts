@@ -50,6 +50,9 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
         return { status: isPreview ? 200 : route.success, body: await handle(ctx, { params, query, body }) };
       };
       const { status, body } = route.method === "GET" ? await serve() : await app.onceForKey(request, ctx, serve);
+      if (route.answersFile) {
+        reply.type("application/json; charset=utf-8");
+      }
       const etag = etagOf(body);
       return (etag === undefined ? reply : reply.header("etag", etag)).code(status).send(body ?? undefined);
     },

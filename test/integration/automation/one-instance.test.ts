@@ -38,7 +38,7 @@ describe.each([
     };
     const whole = (version: string) =>
       workers.pool.up(anOperation(tenantId, host, [instance("a", version), instance("b", "1"), instance("c", "1")], undefined));
-    const checkpoint = async () => contentOf(await workers.administration.exportState({ tenantId, stack: "acme" }, true));
+    const checkpoint = async () => contentOf(await workers.exportOf({ tenantId, stack: "acme" }, true));
     await whole("1");
     const alone = await workers.pool.up(anOperation(tenantId, host, [instance("a", "2")]));
     expect(opsOf(alone)).toEqual({ "a-process": "update" });

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { fileOf } from "../../../adapters/automation/state-file.ts";
 import { LeaseLostError } from "../../../adapters/engine/contract/store.ts";
 import type { StackExport } from "../../../sdk/contract/index.ts";
 import { startTimeOf } from "../../../service/agent/processes.ts";
@@ -50,7 +51,7 @@ async function aTenant(tenantId: string) {
     stack,
     operation,
     whole: anOperation(tenantId, host, [instance], undefined),
-    exported: () => workers.administration.exportState(stack, false),
+    exported: () => workers.exportOf(stack, false),
   };
 }
 
@@ -62,7 +63,7 @@ function expectNoFailures({ failures }: { failures: readonly unknown[] }): void 
 
 /** What an export says beside the time it was made and the salt it was sealed with. */
 async function contentOf(stack: { tenantId: string; stack: string }): Promise<unknown> {
-  const { resources, pending_operations } = (await workers.administration.exportState(stack, true)).deployment;
+  const { resources, pending_operations } = (await workers.exportOf(stack, true)).deployment;
   return { resources, pending_operations };
 }
 
@@ -74,7 +75,15 @@ describe("an export", () => {
     expect(sealed.deployment.secrets_providers?.type).toBe("passphrase");
     expect(JSON.stringify(sealed)).not.toContain(SECRET);
     expect(JSON.stringify(sealed)).toContain("ciphertext");
-    expect(JSON.stringify(await workers.administration.exportState(stack, true))).toContain(SECRET);
+    expect(JSON.stringify(await workers.exportOf(stack, true))).toContain(SECRET);
+  });
+
+  it("is whole, or refused where no import would take it", async ({ expect }) => {
+    const { stack, exported } = await aTenant("ten_size");
+    const state = await exported();
+    const { length } = JSON.stringify(state);
+    expect(fileOf(stack, state, length)).toHaveLength(length);
+    expect(() => fileOf(stack, state, length - 1)).toThrow(expect.objectContaining({ code: "stack.too_large" }));
   });
 
   it("of a stack that never was says so, as do history, cancel and unlock", async ({ expect }) => {
@@ -82,6 +91,7 @@ describe("an export", () => {
     const { administration } = workers;
     for (const ask of [
       () => administration.exportState(stack, false),
+      () => administration.listHeld(stack),
       () => administration.history(stack, 10, 1),
       () => administration.migrate(stack, "cli"),
       () => administration.cancel(stack),
@@ -96,7 +106,7 @@ describe("an import", () => {
   it("takes back what an export gave, sealed or in plaintext, and previews empty", async ({ expect }) => {
     const { stack, operation, whole, exported } = await aTenant("ten_import");
     const before = await contentOf(stack);
-    for (const file of [await exported(), await workers.administration.exportState(stack, true)]) {
+    for (const file of [await exported(), await workers.exportOf(stack, true)]) {
       await workers.administration.importState(stack, file);
       expect(await contentOf(stack)).toEqual(before);
       expect(opsOf(await workers.pool.preview(operation))).toEqual({});
@@ -106,7 +116,7 @@ describe("an import", () => {
 
   it("brings a stack into a tenant that has none", async ({ expect }) => {
     const { stack, whole } = await aTenant("ten_source");
-    const file = await workers.administration.exportState(stack, true);
+    const file = await workers.exportOf(stack, true);
     const to = { tenantId: "ten_empty", stack: "acme" };
     expect(await workers.administration.importState(to, file)).toEqual({ resources: 8 });
     expect(opsOf(await workers.pool.preview({ ...whole, tenantId: "ten_empty" }))).toEqual({});
@@ -151,6 +161,15 @@ describe("the history", () => {
     expect(all[2]?.resourceChanges).toEqual({ create: 7 });
     expect((await workers.administration.history(stack, 2, 2)).map(({ version }) => version)).toEqual([1]);
   });
+
+  it("shows the beginning of a long message: 500 operations are one answer", async ({ expect }) => {
+    const { stack } = await aTenant("ten_message");
+    const time = "2026-01-01T00:00:00.000Z";
+    const entry = { startTime: time, endTime: time, environment: {}, config: {}, result: "succeeded", resourceChanges: {} } as const;
+    await workers.storeOf(stack.tenantId).appendHistory(ref, { ...entry, kind: "update", message: "🦀".repeat(100_000) });
+    const [newest] = await workers.administration.history(stack, 1, 1);
+    expect(newest?.message).toBe("🦀".repeat(256));
+  });
 });
 
 /** An operation that does not end by itself, in a worker process. */
@@ -175,7 +194,7 @@ describe("a cancel", () => {
     expect(stopped).toBe(true);
     const result = await running.catch((error: unknown) => error);
     expect(JSON.stringify(result)).toMatch(/cancel|b-software/);
-    const { deployment } = await workers.administration.exportState(stack, false);
+    const { deployment } = await workers.exportOf(stack, false);
     expect(deployment.resources?.filter(({ urn }) => urn.endsWith("::b-software"))).toEqual([]);
     expect(await workers.administration.cancel(stack)).toEqual({ holder: undefined, stopped: true });
     const lease = await workers.storeOf(stack.tenantId).acquireLease(ref, "next", 5);
@@ -184,7 +203,7 @@ describe("a cancel", () => {
 
   it("gets through though every worker is busy, as an export does", async ({ expect }) => {
     const { stack, running } = await aHangingOperation("ten_busy");
-    expect((await workers.administration.exportState(stack, false)).version).toBe(3);
+    expect((await workers.exportOf(stack, false)).version).toBe(3);
     await workers.administration.cancel(stack);
     await running.catch(() => undefined);
   });
@@ -214,7 +233,7 @@ describe("a stack that moves between the engines", () => {
     expect(await workers.administration.migrate(stack, "cli")).toEqual({ from: "cli", resources: 8 });
     expect(opsOf(await workers.pool.preview(operation))).toEqual({});
     expect(opsOf(await workers.pool.preview(whole))).toEqual({});
-    expect(JSON.stringify(await workers.administration.exportState(stack, false))).not.toContain(SECRET);
+    expect(JSON.stringify(await workers.exportOf(stack, false))).not.toContain(SECRET);
     const { rows } = await database.pool.query(
       `select convert_from(decode(data->>'data', 'base64'), 'utf8') as text from claw_cli.pulumi_state_ten_moving where key like '%/acme.json'`,
     );
@@ -236,7 +255,7 @@ describe("a stack that moves between the engines", () => {
 
   it("is taken by a CLI of one's own, as the guide says", async ({ expect }) => {
     const { stack, host } = await aTenant("ten_by_hand");
-    writeFileSync(join(host, "acme.json"), JSON.stringify(await workers.administration.exportState(stack, true)));
+    writeFileSync(join(host, "acme.json"), JSON.stringify(await workers.exportOf(stack, true)));
     writeFileSync(join(host, "Pulumi.yaml"), `name: ${PROJECT_NAME}\nruntime: nodejs\n`);
     mkdirSync(join(host, "state"));
     const env = {

@@ -168,6 +168,20 @@ describe("InstanceRepository", () => {
     expect(counts.get(project.id)).toBe(3);
   });
 
+  it("lists what tells whether an operation is due on a cluster, by name", async ({ expect }) => {
+    const { store, project, run } = await aStore();
+    await store({ name: "b", cluster: "east" });
+    const moving = await store({ name: "a", cluster: "west", movedFrom: "east", generation: 3 });
+    await store({ name: "c", cluster: "west" });
+    const marks = await run((tx) => tx.instances.listMarks("east"));
+    expect(marks.map(({ name }) => name)).toEqual(["a", "b"]);
+    const { id, generation, status } = moving;
+    expect(marks[0]).toEqual({
+      ...{ id, name: "a", projectName: project.name, generation, deletedAt: undefined, movedFrom: "east" },
+      status: { observedGeneration: status.observedGeneration },
+    });
+  });
+
   it("lists who uses a template", async ({ expect }) => {
     const { store, run } = await aStore();
     await store({ name: "b", spec: specOf({ config: { template: "base" } }) });

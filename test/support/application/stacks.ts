@@ -10,6 +10,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { Deviation } from "../../../service/application/ports/clusters/clusters.ts";
 import type {
+  HeldResource,
   StackAdministration,
   StackFailure,
   StackOperation,
@@ -166,9 +167,14 @@ export class PlayedStacks implements StackOperations, StackAdministration {
 
   async close(): Promise<void> {}
 
-  async exportState({ stack }: TenantStack): Promise<StackExport> {
-    const { resources } = this.#known(stack);
-    return { version: 3, deployment: { resources: [...resources.values()].map(({ urn, type, inputs }) => ({ urn, type, inputs })) } };
+  async exportState({ stack }: TenantStack): Promise<Uint8Array> {
+    const resources = [...this.#known(stack).resources.values()].map(({ urn, type, inputs }) => ({ urn, type, inputs }));
+    const exported: StackExport = { version: 3, deployment: { resources } };
+    return Buffer.from(JSON.stringify(exported));
+  }
+
+  async listHeld({ stack }: TenantStack): Promise<readonly HeldResource[]> {
+    return [...this.#known(stack).resources.values()].map(({ type, name }) => ({ type, id: `id-of-${name}` }));
   }
 
   async importState({ stack }: TenantStack, { deployment }: StackExport): Promise<{ readonly resources: number }> {

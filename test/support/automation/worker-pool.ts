@@ -1,7 +1,7 @@
 import { createOperationPool } from "../../../adapters/automation/operation-pool.ts";
 import { createAdministration } from "../../../adapters/automation/stack-administration.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
+import type { ResolvedInstance, StackExport } from "../../../sdk/contract/index.ts";
 import type { StackOperation, StackResult } from "../../../service/application/ports/stacks/stack-operations.ts";
 import { PROJECT_NAME, stackName } from "../../../stacks/tenant/program.ts";
 import type { EngineDatabase } from "../engine/database.ts";
@@ -25,7 +25,9 @@ export function openWorkers(database: EngineDatabase, toolsDir: string, env: Rea
     },
   });
   const administration = createAdministration({ jobs: pool, storeOf, projectName: PROJECT_NAME, cancelGraceMs: 120_000 });
-  return { pool, administration, storeOf };
+  const exportOf = async (...args: Parameters<typeof administration.exportState>) =>
+    JSON.parse(Buffer.from(await administration.exportState(...args)).toString()) as StackExport;
+  return { pool, administration, storeOf, exportOf };
 }
 
 /** An operation on some of a tenant's instances; on all of the stack when no names are given. */

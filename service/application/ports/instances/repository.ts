@@ -1,5 +1,5 @@
 import type { InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
-import type { Instance, InstanceState } from "../../../domain/instances/instance.ts";
+import type { Instance, InstanceMark, InstanceState } from "../../../domain/instances/instance.ts";
 import type { Page, Ref } from "../resources/page.ts";
 
 /** What instances that are not being deleted add up to. CPU in cores, memory and storage in bytes; replicas counted. */
@@ -33,6 +33,8 @@ export interface InstanceRepository {
   listByTemplate(name: string): Promise<readonly Instance[]>;
   /** Those that are on a cluster, or have not left it yet. */
   listByCluster(name: string): Promise<readonly Instance[]>;
+  /** The same, without all that makes instances large. */
+  listMarks(cluster: string): Promise<readonly InstanceMark[]>;
   /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
   listDue(cluster: string, limit: number): Promise<readonly Instance[]>;
   /** Says that a moving instance has left its former cluster. */

@@ -63,10 +63,22 @@ export interface StackOperations {
   close(): Promise<void>;
 }
 
+/** A resource as a stack has it. */
+export interface HeldResource {
+  readonly type: string;
+  /** What its provider calls it; components have none. */
+  readonly id?: string;
+}
+
 /** What an operator may do with a tenant's stack itself. @throws {ClawError} `stack.not_found`, `stack.locked`, `engine.failed` */
 export interface StackAdministration {
-  /** Secrets are sealed, unless they are to be shown. */
-  exportState(stack: TenantStack, showSecrets: boolean): Promise<StackExport>;
+  /**
+   * The whole state, as the JSON of a `StackExport`: it may be so large that who hands it on must not take it apart. Secrets are sealed,
+   * unless they are to be shown. @throws {stack.too_large}
+   */
+  exportState(stack: TenantStack, showSecrets: boolean): Promise<Uint8Array>;
+  /** All resources that a stack holds, once what its interrupted operations did is known. */
+  listHeld(stack: TenantStack): Promise<readonly HeldResource[]>;
   /** Replaces the state, and makes the stack when there is none. @throws {stack.invalid} then nothing was changed */
   importState(stack: TenantStack, file: StackExport): Promise<{ readonly resources: number }>;
   /** Newest first; `page` counts from 1. */

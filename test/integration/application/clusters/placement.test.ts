@@ -106,6 +106,7 @@ describe("a drain", () => {
     expect((await admin.clusters.get("old")).spec.unschedulable).toBe(false);
     const drained = await admin.clusters.drain("old");
     expect(drained.moved).toEqual(dry.moved);
+    expect(drained.summary).toEqual({ moved: 1, stays: 1 });
     expect(drained.stays).toMatchObject([{ instance: "pinned", reason: /names this cluster/ }]);
     expect((await acme.instances.get("chosen")).status.cluster).toBe("new");
     await expect(acme.instances.create(anEcho("late", { placement: { cluster: "old" } }))).rejects.toMatchObject({
