@@ -8,6 +8,7 @@ import type { TenantTransaction, Transactions } from "../application/ports/trans
 import { stackTarget, type TargetDependencies } from "../application/stacks/stack-target.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
+import { rulesAt } from "../domain/runtimes/runtimes.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
@@ -108,9 +109,8 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
       tenantId: tenant.id,
       spec: { tenant: tenant.name, target, instances: ready.flatMap(({ resolution }) => resolution?.resolved ?? []) },
       instances: ready.map(({ instance }) => ({ name: instance.name, project: instance.projectName })),
-      // What failed in a cluster may rest on what is gone: somebody deleted the namespace while nobody had an instance there.
       refresh: ready.some(
-        ({ instance: { status } }) => status.drift.length > 0 || (target.runtime === "kubernetes" && status.attempts > 0),
+        ({ instance: { status } }) => status.drift.length > 0 || (rulesAt(cluster).readsAfterFailure && status.attempts > 0),
       ),
     },
     deps,

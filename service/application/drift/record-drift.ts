@@ -1,13 +1,4 @@
-import {
-  ConditionReason,
-  ConditionType,
-  type Drift,
-  EventReason,
-  EventType,
-  LOCAL_CLUSTER,
-  newId,
-  type TenantId,
-} from "../../../sdk/contract/index.ts";
+import { ConditionReason, ConditionType, type Drift, EventReason, EventType, newId, type TenantId } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import type { Instance, InstanceMark, InstanceState } from "../../domain/instances/instance.ts";
@@ -29,7 +20,7 @@ export async function instancesOf(tx: TenantTransaction, cluster: string, { uid 
     return (await tx.instances.listByCluster(cluster)).filter((instance) => instance.cluster === cluster);
   }
   const instance = await tx.instances.find(uid);
-  return instance?.cluster === cluster && cluster !== LOCAL_CLUSTER ? [instance] : [];
+  return instance?.cluster === cluster ? [instance] : [];
 }
 
 /** While an operation is due or under way, what is seen may be its own doing. */

@@ -1,8 +1,9 @@
-import { ClawError, type InstanceSpec, LOCAL_CLUSTER, type Placement, parseQuantity } from "../../../sdk/contract/index.ts";
+import { ClawError, type InstanceSpec, type Placement, parseQuantity } from "../../../sdk/contract/index.ts";
 import type { ClusterState } from "../../domain/clusters/cluster.ts";
-import { mayStay, place } from "../../domain/clusters/placement.ts";
+import { mayStay, place, undisputedPlace } from "../../domain/clusters/placement.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
+import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 
 /** Where an instance is to run, and why when that was just decided. */
@@ -31,7 +32,7 @@ export async function placeInstance(
   if (digestOf(spec.placement) === digestOf(before.spec.placement)) {
     return stay;
   }
-  const current = before.cluster === LOCAL_CLUSTER ? undefined : await tx.clusters.find(before.cluster);
+  const current = await tx.clusters.find(before.cluster);
   return mayStay(spec.placement, before.cluster, current?.labels) ? stay : moveInstance(tx, { ...before, spec }, spec.placement);
 }
 
@@ -55,7 +56,7 @@ export async function moveInstance(tx: PlatformTransaction, instance: Instance, 
  */
 async function leaving(tx: PlatformTransaction, { cluster, movedFrom, status }: Instance, next: string): Promise<string | undefined> {
   const isTried = movedFrom !== undefined || status.observedGeneration > 0 || status.attempts > 0;
-  const isThere = isTried || cluster === LOCAL_CLUSTER || (await tx.clusters.find(cluster))?.state.reachable === true;
+  const isThere = isTried || rulesAt(cluster).canBeReached((await tx.clusters.find(cluster))?.state);
   const former = isThere ? (movedFrom ?? cluster) : undefined;
   return former === next ? undefined : former;
 }
@@ -71,8 +72,7 @@ async function choose(tx: PlatformTransaction, name: string, spec: InstanceSpec,
     cpu: parseQuantity(spec.resources.cpu) * spec.replicas,
     memoryBytes: parseQuantity(spec.resources.memory) * spec.replicas,
   };
-  const isLocal = placement === undefined || placement.cluster === LOCAL_CLUSTER;
-  const candidates = isLocal ? [] : await lockedCandidates(tx, placement);
+  const candidates = undisputedPlace(placement) === undefined ? await lockedCandidates(tx, placement?.cluster) : [];
   const decision = place(placement, demand, candidates);
   if (decision.cluster !== undefined) {
     const state = candidates.find(({ cluster }) => cluster.name === decision.cluster)?.cluster.state;
@@ -85,7 +85,7 @@ async function choose(tx: PlatformTransaction, name: string, spec: InstanceSpec,
 }
 
 /** Under their locks, so that two writers can't both take the last place. */
-async function lockedCandidates(tx: PlatformTransaction, { cluster: named }: Placement) {
+async function lockedCandidates(tx: PlatformTransaction, named: string | undefined) {
   const names = named === undefined ? (await tx.clusters.all()).map((cluster) => cluster.name) : [named];
   await tx.clusters.lock(names);
   const clusters = (await tx.clusters.all()).filter((cluster) => names.includes(cluster.name));

@@ -1,4 +1,5 @@
-import { LOCAL_CLUSTER, type Placement } from "../../../sdk/contract/index.ts";
+import type { Placement } from "../../../sdk/contract/index.ts";
+import { DEFAULT_CLUSTER, rulesAt } from "../runtimes/runtimes.ts";
 import { type Cluster, capacityOf, type Load } from "./cluster.ts";
 
 /** What an instance asks for. CPU in cores, memory in bytes. */
@@ -20,13 +21,23 @@ export type PlacementDecision =
   /** Why each cluster can't take it. */
   | { readonly cluster: undefined; readonly refusals: readonly { readonly cluster: string; readonly reason: string }[] };
 
+/** Of an instance that asks for none. */
+const DEFAULT_PLACEMENT: Placement = { cluster: DEFAULT_CLUSTER, tolerations: [] };
+
+/** The cluster that a placement comes to without a choice: the one that it names, when that takes all that comes. */
+export function undisputedPlace({ cluster }: Placement = DEFAULT_PLACEMENT): string | undefined {
+  return cluster !== undefined && rulesAt(cluster).takesAll ? cluster : undefined;
+}
+
 /**
  * Where an instance is to run. A cluster that is named is taken when it has room and is not cordoned, reachable or not: it may come back.
  * A selector takes, of the clusters that match, are reachable and have room, the one that stays emptiest; names break ties.
  */
-export function place(placement: Placement | undefined, demand: Demand, candidates: readonly Candidate[]): PlacementDecision {
-  if (placement === undefined || placement.cluster === LOCAL_CLUSTER) {
-    return { cluster: LOCAL_CLUSTER, reason: placement ? "asked for" : "no cluster was asked for" };
+export function place(wanted: Placement | undefined, demand: Demand, candidates: readonly Candidate[]): PlacementDecision {
+  const placement = wanted ?? DEFAULT_PLACEMENT;
+  const undisputed = undisputedPlace(placement);
+  if (undisputed !== undefined) {
+    return { cluster: undisputed, reason: wanted ? "asked for" : "no cluster was asked for" };
   }
   if (placement.cluster !== undefined) {
     const named = candidates.find(({ cluster }) => cluster.name === placement.cluster);

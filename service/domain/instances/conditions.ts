@@ -1,4 +1,4 @@
-import type { Condition, ConditionType } from "../../../sdk/contract/index.ts";
+import { type Condition, ConditionType } from "../../../sdk/contract/index.ts";
 import { redact } from "../redact.ts";
 
 /** A condition that is being set. */
@@ -10,4 +10,9 @@ export function withCondition(conditions: readonly Condition[], next: NewConditi
   const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : now;
   const rest = conditions.filter((condition) => condition.type !== next.type);
   return [...rest, { ...next, message: redact(next.message), lastTransitionTime }].sort((a, b) => a.type.localeCompare(b.type));
+}
+
+/** The condition that says why an instance's resources could not be made, if they could not. */
+export function notProvisioned({ conditions }: { readonly conditions: readonly Condition[] }): Condition | undefined {
+  return conditions.find((condition) => condition.type === ConditionType.Provisioned && condition.status === "False");
 }

@@ -1,16 +1,15 @@
 import {
   AgentPhase,
-  AgentReason,
   type AgentStatus,
   ConditionReason,
   ConditionType,
   InstancePhase,
-  LOCAL_CLUSTER,
   ProvisionReason,
 } from "../../../sdk/contract/index.ts";
-import { type NewCondition, withCondition } from "./conditions.ts";
+import { rulesAt } from "../runtimes/runtimes.ts";
+import { type NewCondition, notProvisioned, withCondition } from "./conditions.ts";
 import type { Instance, InstanceMark, InstanceState } from "./instance.ts";
-import { hasFailed, type PodReport } from "./pod.ts";
+import type { PodReport } from "./pod.ts";
 
 /** Back-off of failed attempts: 2 s doubling to 5 min. */
 const FIRST_RETRY_SECONDS = 2;
@@ -223,7 +222,8 @@ function derive(instance: Instance, state: InstanceState, now: string): Instance
     );
     return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };
   }
-  const ready = isReady(instance, state) && instance.spec.running;
+  const { awaited, isReady } = rulesAt(instance.cluster);
+  const ready = isReady(state) && instance.spec.running;
   const cause = notProvisioned(state) ?? state.pod ?? state.agent;
   const conditions = withCondition(
     state.conditions,
@@ -231,72 +231,18 @@ function derive(instance: Instance, state: InstanceState, now: string): Instance
       type: ConditionType.Ready,
       status: ready ? "True" : "False",
       reason: ready ? ConditionReason.Ready : (cause?.reason ?? ConditionReason.Pending),
-      message: ready ? "" : (cause?.message ?? (onCluster(instance) ? "waiting for its pod" : "waiting for its agent")),
+      message: ready ? "" : (cause?.message ?? `waiting for ${awaited}`),
     },
     now,
   );
   return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };
 }
 
-/** Whether it is a process of a host that is to be stopped, and is. */
+/** Whether it is to be stopped and is, with nobody left to tell of it. */
 function isDown(instance: Instance, phase: InstancePhase): boolean {
-  return !onCluster(instance) && !instance.spec.running && phase === InstancePhase.Stopped;
-}
-
-function onCluster(instance: Instance): boolean {
-  return instance.cluster !== LOCAL_CLUSTER;
-}
-
-/** On a cluster its pod says whether it is ready: its probes ask the claw itself, and go on when the agent's connection does not. */
-function isReady(instance: Instance, state: InstanceState): boolean {
-  return onCluster(instance) ? state.pod?.ready === true : state.agent?.phase === AgentPhase.Ready;
+  return rulesAt(instance.cluster).stopsAgent && !instance.spec.running && phase === InstancePhase.Stopped;
 }
 
 function phaseOf(instance: Instance, state: InstanceState): InstancePhase {
-  if (instance.deletedAt !== undefined) {
-    return state.phase;
-  }
-  return onCluster(instance) ? phaseOnCluster(instance, state) : phaseOfProcess(instance, state);
-}
-
-function phaseOnCluster(instance: Instance, state: InstanceState): InstancePhase {
-  const { pod } = state;
-  if (!instance.spec.running && pod === undefined && !notProvisioned(state)) {
-    return state.observedGeneration === instance.generation ? InstancePhase.Stopped : state.phase;
-  }
-  if (pod?.ready) {
-    return InstancePhase.Running;
-  }
-  if (notProvisioned(state) || (pod && hasFailed(pod))) {
-    return InstancePhase.Failed;
-  }
-  // A pod that has run and is not ready for a moment still runs; one that comes back after a failure or a stop is being created again.
-  return state.phase === InstancePhase.Running && pod !== undefined ? InstancePhase.Running : InstancePhase.Creating;
-}
-
-function phaseOfProcess(instance: Instance, state: InstanceState): InstancePhase {
-  const agent = state.agent;
-  if (!instance.spec.running) {
-    if (notProvisioned(state)) {
-      return InstancePhase.Failed;
-    }
-    const stopped = agent === undefined || agent.phase === AgentPhase.Stopped;
-    return stopped && state.observedGeneration === instance.generation ? InstancePhase.Stopped : state.phase;
-  }
-  if (agent?.phase === AgentPhase.Ready || agent?.phase === AgentPhase.Unready) {
-    return InstancePhase.Running;
-  }
-  if (
-    notProvisioned(state) ||
-    agent?.phase === AgentPhase.Failed ||
-    (agent?.phase === AgentPhase.BackOff && agent.reason === AgentReason.CrashLoop)
-  ) {
-    return InstancePhase.Failed;
-  }
-  // Starting again after a failure is an attempt to get out of it; a first start is still creating.
-  return state.phase === InstancePhase.Failed && agent?.phase === AgentPhase.Starting ? InstancePhase.Creating : state.phase;
-}
-
-function notProvisioned(state: InstanceState) {
-  return state.conditions.find((condition) => condition.type === ConditionType.Provisioned && condition.status === "False");
+  return instance.deletedAt === undefined ? rulesAt(instance.cluster).phaseOf(instance, state) : state.phase;
 }

@@ -1,0 +1,32 @@
+import { InstancePhase } from "../../../../sdk/contract/index.ts";
+import { notProvisioned } from "../../instances/conditions.ts";
+import type { Instance, InstanceState } from "../../instances/instance.ts";
+import { hasFailed } from "../../instances/pod.ts";
+import type { RuntimeRules } from "../runtime-rules.ts";
+
+/** Claws that are pods. A pod says whether it is ready: its probes ask the claw itself, and go on when the agent's connection does not. */
+export const kubernetesRules: RuntimeRules = {
+  awaited: "its pod",
+  stopsAgent: false,
+  takesAll: false,
+  // Somebody deleted the namespace while nobody had an instance there.
+  readsAfterFailure: true,
+  canBeReached: (cluster) => cluster?.reachable === true,
+  isReady: ({ pod }) => pod?.ready === true,
+  phaseOf,
+};
+
+function phaseOf(instance: Instance, state: InstanceState): InstancePhase {
+  const { pod } = state;
+  if (!instance.spec.running && pod === undefined && !notProvisioned(state)) {
+    return state.observedGeneration === instance.generation ? InstancePhase.Stopped : state.phase;
+  }
+  if (pod?.ready) {
+    return InstancePhase.Running;
+  }
+  if (notProvisioned(state) || (pod && hasFailed(pod))) {
+    return InstancePhase.Failed;
+  }
+  // A pod that has run and is not ready for a moment still runs; one that comes back after a failure or a stop is being created again.
+  return state.phase === InstancePhase.Running && pod !== undefined ? InstancePhase.Running : InstancePhase.Creating;
+}

@@ -1,0 +1,23 @@
+import type { InstancePhase, StackTarget } from "../../../sdk/contract/index.ts";
+import type { ClusterState } from "../clusters/cluster.ts";
+import type { Instance, InstanceState } from "../instances/instance.ts";
+
+/** The runtimes that there are, as a stack's target names them. */
+export type RuntimeName = StackTarget["runtime"];
+
+/** What of an instance's life depends on its runtime. */
+export interface RuntimeRules {
+  /** What an instance that nothing is known of waits for: `its pod`. */
+  readonly awaited: string;
+  /** Whether a claw that is stopped has no agent either: nobody is left who could tell of it. */
+  readonly stopsAgent: boolean;
+  /** Whether instances are taken as they come: there is no capacity to share out, and nothing to be closed for them. */
+  readonly takesAll: boolean;
+  /** Whether what failed may rest on what somebody else deleted, so that the next attempt reads first what there is. */
+  readonly readsAfterFailure: boolean;
+  /** Whether an operation that nobody has heard of can have made something there. @param cluster what is known of it, if it is registered */
+  canBeReached(cluster: ClusterState | undefined): boolean;
+  isReady(state: InstanceState): boolean;
+  /** Of one that is not being destroyed. */
+  phaseOf(instance: Instance, state: InstanceState): InstancePhase;
+}
