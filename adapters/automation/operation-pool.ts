@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { ClawError, LOCAL_CLUSTER, type StackIdentity } from "../../sdk/contract/index.ts";
+import { ClawError, clusterOf, type StackIdentity } from "../../sdk/contract/index.ts";
 import type {
   StackOperation,
   StackOperations,
@@ -254,9 +254,5 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
 
 /** The cluster that an operation is on, by name; undefined for a job on a stack's state. */
 function placeOf({ request }: Job): string | undefined {
-  if (request.type === "state") {
-    return undefined;
-  }
-  const { target } = request.operation.spec;
-  return target.runtime === "process" ? LOCAL_CLUSTER : target.cluster;
+  return request.type === "state" ? undefined : clusterOf(request.operation.spec.target);
 }

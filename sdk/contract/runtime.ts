@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LOCAL_CLUSTER } from "./cluster.ts";
 import { PackageNameSchema, RelativePathSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { NameSchema } from "./meta.ts";
 import { QuotaSchema } from "./tenant.ts";
@@ -166,6 +167,11 @@ export type KubernetesTarget = z.infer<typeof KubernetesTargetSchema>;
 /** Where a stack's instances run. */
 export const StackTargetSchema = z.discriminatedUnion("runtime", [ProcessTargetSchema, KubernetesTargetSchema]);
 export type StackTarget = z.infer<typeof StackTargetSchema>;
+
+/** The cluster that a target is, by name: one that names none is the control plane's own host. */
+export function clusterOf(target: StackTarget): string {
+  return "cluster" in target ? target.cluster : LOCAL_CLUSTER;
+}
 
 /**
  * What the program `stacks/tenant` is a pure function of: a tenant's instances on one target. A change of one instance evaluates it

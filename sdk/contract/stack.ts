@@ -1,11 +1,26 @@
 import { z } from "zod";
 import { boundedRecord } from "./bounds.ts";
+import { LOCAL_CLUSTER } from "./cluster.ts";
 import { DriftSchema } from "./instance.ts";
 import { pageOf } from "./meta.ts";
 
 /** What keeps a stack's state and runs its operations. */
 export const StackEngineSchema = z.enum(["embedded", "cli"]);
 export type StackEngine = z.infer<typeof StackEngineSchema>;
+
+/**
+ * Name of the stack that holds a tenant's instances of one cluster: the tenant's own for the control plane's host, else
+ * `<tenant>.<cluster>`. Both names are DNS labels, so no two stacks have a name in common.
+ */
+export function stackNameOf(tenant: string, cluster: string): string {
+  return cluster === LOCAL_CLUSTER ? tenant : `${tenant}.${cluster}`;
+}
+
+/** The tenant and the cluster that a stack's name stands for. */
+export function stackPlaceOf(name: string): { readonly tenant: string; readonly cluster: string } {
+  const [tenant = "", ...cluster] = name.split(".");
+  return { tenant, cluster: cluster.join(".") || LOCAL_CLUSTER };
+}
 
 /** More than a tenant's part of a cluster comes to. */
 const RESOURCES_MAX = 200_000;

@@ -1,4 +1,4 @@
-import { ClawError, LeftoverReason, LOCAL_CLUSTER, type TenantId } from "../../sdk/contract/index.ts";
+import { ClawError, LeftoverReason, LOCAL_CLUSTER, stackNameOf, type TenantId } from "../../sdk/contract/index.ts";
 import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../application/clusters/sweep-leftovers.ts";
 import type { Clusters } from "../application/ports/clusters/clusters.ts";
 import type { HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
@@ -83,7 +83,7 @@ async function idsInStacks(name: string, deps: ClusterSweeperDependencies): Prom
     tenant: await tx.tenants.find(name),
     clusters: await tx.clusters.all(),
   }));
-  const known = await Promise.all(tenant ? clusters.map((cluster) => idsInStack(tenant.id, `${tenant.name}.${cluster.name}`, deps)) : []);
+  const known = await Promise.all(tenant ? clusters.map((cluster) => idsInStack(tenant.id, stackNameOf(tenant.name, cluster.name), deps)) : []);
   return new Set(known.flatMap((ids) => [...ids]));
 }
 

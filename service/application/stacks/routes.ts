@@ -1,4 +1,4 @@
-import { LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
+import { stackPlaceOf } from "../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { TenantStack } from "../ports/stacks/stack-operations.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
@@ -34,9 +34,9 @@ export function stackRoutes(deps: ApplicationDependencies): StackRoutes {
       return { items, ...(items.length === limit && { nextCursor: String(page + 1) }) };
     },
     "stacks.refresh": async (ctx, { params }) => {
-      const [name = "", ...cluster] = (await audited(ctx, params.id, "stack refreshed")).stack.split(".");
-      const tenant = await transactions.platform((tx) => tx.tenants.get(name));
-      return refreshStack(tenant, cluster.join(".") || LOCAL_CLUSTER, deps);
+      const place = stackPlaceOf((await audited(ctx, params.id, "stack refreshed")).stack);
+      const tenant = await transactions.platform((tx) => tx.tenants.get(place.tenant));
+      return refreshStack(tenant, place.cluster, deps);
     },
     "stacks.cancel": async (ctx, { params }) => {
       const { holder, stopped } = await administration.cancel(await audited(ctx, params.id, "stack operation cancelled"));
