@@ -7,10 +7,10 @@ import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { type KubernetesTarget, parseQuantity, type Quota } from "../../sdk/contract/index.ts";
-import { BOUNDARY_TYPE, boundaryChildren } from "../claw-instance/instance-urns.ts";
-import { AGENT_REQUESTS } from "../claw-instance/pod-template.ts";
+import { BOUNDARY_TYPE, boundaryChildren } from "./kubernetes-component.ts";
 import { ownerLabels, tenantLabels } from "./labels.ts";
 import { tenantPolicies } from "./network-policies.ts";
+import { AGENT_REQUESTS } from "./pod-template.ts";
 
 /** Name of the service account of a tenant's pods. */
 export const CLAW_SERVICE_ACCOUNT = "claw";

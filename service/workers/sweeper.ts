@@ -83,7 +83,9 @@ async function idsInStacks(name: string, deps: ClusterSweeperDependencies): Prom
     tenant: await tx.tenants.find(name),
     clusters: await tx.clusters.all(),
   }));
-  const known = await Promise.all(tenant ? clusters.map((cluster) => idsInStack(tenant.id, stackNameOf(tenant.name, cluster.name), deps)) : []);
+  const known = await Promise.all(
+    tenant ? clusters.map((cluster) => idsInStack(tenant.id, stackNameOf(tenant.name, cluster.name), deps)) : [],
+  );
   return new Set(known.flatMap((ids) => [...ids]));
 }
 

@@ -1,6 +1,5 @@
 import { describe, it } from "vitest";
-import { adoptionOf } from "../../components/claw-instance/adopt.ts";
-import { instanceUrns } from "../../components/claw-instance/instance-urns.ts";
+import { adoptionOf, instanceUrns } from "../../components/claw-instance/runtimes.ts";
 import type { Drift, PropertyDiff } from "../../sdk/contract/index.ts";
 import { anEcho } from "../support/builders/manifests.ts";
 import { aResolvedInstance } from "../support/builders/resolved-instance.ts";
@@ -48,9 +47,9 @@ describe("what somebody changed, as a specification", () => {
       adopted: ["spec.storage.size"],
     },
   ])("has a place: $what", ({ drift, after, adopted }, { expect }) => {
-    expect(adoptionOf(spec, drift)).toEqual({ spec: after, adopted, reasons: [] });
+    expect(adoptionOf("kubernetes", spec, drift)).toEqual({ spec: after, adopted, reasons: [] });
     // As it is declared then, there is nothing more to adopt.
-    expect(adoptionOf(after, drift)).toEqual({ spec: after, adopted: [], reasons: [] });
+    expect(adoptionOf("kubernetes", after, drift)).toEqual({ spec: after, adopted: [], reasons: [] });
   });
 
   it.for([
@@ -60,9 +59,14 @@ describe("what somebody changed, as a specification", () => {
     { what: "the size of its config", drift: aDrift("config", { "spec.resources.requests.storage": "1Gi" }), reason: /no place/ },
     { what: "a Service", drift: aDrift("service", { "spec.type": "NodePort" }), reason: /spec\.type: .*no place/ },
     { what: "a deletion", drift: { ...aDrift("service", {}), op: "deleted" as const }, reason: /destroy the instance/ },
-    { what: "a config file", drift: aDrift("files", { 'files["config.json"]': "{}" }, host), reason: /spec\.config\.overrides/ },
-  ])("has none, and says why: $what", ({ drift, reason }, { expect }) => {
+    {
+      what: "a config file",
+      runtime: "process" as const,
+      drift: aDrift("files", { 'files["config.json"]': "{}" }, host),
+      reason: /spec\.config\.overrides/,
+    },
+  ])("has none, and says why: $what", ({ runtime, drift, reason }, { expect }) => {
     expect(drift.urn).not.toBe("");
-    expect(adoptionOf(spec, drift)).toEqual({ spec, adopted: [], reasons: [expect.stringMatching(reason)] });
+    expect(adoptionOf(runtime ?? "kubernetes", spec, drift)).toEqual({ spec, adopted: [], reasons: [expect.stringMatching(reason)] });
   });
 });

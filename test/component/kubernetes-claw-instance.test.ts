@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, it, vi } from "vitest";
-import { instanceUrns, sharedUrns, stackName } from "../../components/claw-instance/instance-urns.ts";
+import { instanceUrns, sharedUrns } from "../../components/claw-instance/runtimes.ts";
+import { stackName } from "../../components/claw-instance/urns.ts";
 import { type KubernetesTarget, KubernetesTargetSchema, PodBootSchema, type ResolvedInstance } from "../../sdk/contract/index.ts";
 import { aResolvedInstance as anInstance } from "../support/builders/resolved-instance.ts";
 import { evaluate as evaluateProgram, evaluateTenant, mockEngine, typeAndName } from "../support/mocked-program.ts";

@@ -1,5 +1,5 @@
 import { beforeAll, describe, it } from "vitest";
-import { instanceUrns } from "../../components/claw-instance/instance-urns.ts";
+import { instanceUrns } from "../../components/claw-instance/runtimes.ts";
 import type { ResolvedInstance, StackIdentity } from "../../sdk/contract/index.ts";
 import { aResolvedInstance as anInstance } from "../support/builders/resolved-instance.ts";
 import { evaluateTenant, mockEngine, secret, typeAndName } from "../support/mocked-program.ts";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { PROJECT_NAME, stackName } from "../../components/claw-instance/instance-urns.ts";
+import { PROJECT_NAME, stackName } from "../../components/claw-instance/urns.ts";
 import type { StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";

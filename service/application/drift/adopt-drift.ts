@@ -1,6 +1,7 @@
 import { ClawError, EventReason, EventType, type InstanceId, type InstanceSpec } from "../../../sdk/contract/index.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
+import { runtimeAt } from "../../domain/runtimes/runtimes.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import { recordEvent } from "../instances/report-status.ts";
@@ -23,7 +24,7 @@ export async function adoptDrift(tenant: Tenant, id: InstanceId, deps: Applicati
   let { spec } = instance;
   let manager: string | undefined;
   for (const drift of instance.status.drift) {
-    const adoption = deps.adoptionOf(spec, drift);
+    const adoption = deps.adoptionOf(runtimeAt(instance.cluster), spec, drift);
     spec = adoption.spec;
     for (const path of adoption.adopted) {
       adopted.add(path);

@@ -5,7 +5,7 @@ import { declaredResources } from "../../../adapters/automation/declared-resourc
 import { createOperationPool } from "../../../adapters/automation/operation-pool.ts";
 import { createAdministration } from "../../../adapters/automation/stack-administration.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import { PROJECT_NAME, stackName } from "../../../components/claw-instance/instance-urns.ts";
+import { PROJECT_NAME, stackName } from "../../../components/claw-instance/urns.ts";
 import type { DriftDependencies } from "../../application/drift/record-drift.ts";
 import { stackKey } from "../../application/secrets/stack-key.ts";
 import type { Environment } from "../../config/environment.ts";

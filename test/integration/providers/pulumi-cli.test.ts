@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, it } from "vitest";
 import { callAgent } from "../../../adapters/providers/clusterclaw/agent-client.ts";
-import { instanceUrns } from "../../../components/claw-instance/instance-urns.ts";
+import { instanceUrns } from "../../../components/claw-instance/runtimes.ts";
 import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, isRunning, processesIn, until } from "../../support/agent/harness.ts";

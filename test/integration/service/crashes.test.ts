@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
-import { PROJECT_NAME } from "../../../components/claw-instance/instance-urns.ts";
+import { PROJECT_NAME } from "../../../components/claw-instance/urns.ts";
 import { processesIn } from "../../support/agent/harness.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";

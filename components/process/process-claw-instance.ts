@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type ClawRuntime, clawRunDir } from "../../sdk/contract/index.ts";
-import { ConfigFiles } from "../process/config-files.ts";
-import { Directory } from "../process/directory.ts";
-import { Process } from "../process/process.ts";
-import { Software } from "../process/software.ts";
-import { INSTANCE_TYPE, instanceChildren } from "./instance-urns.ts";
-import { replacePlaceholders } from "./placeholders.ts";
+import { replacePlaceholders } from "../claw-instance/placeholders.ts";
+import { ConfigFiles } from "./config-files.ts";
+import { Directory } from "./directory.ts";
+import { Process } from "./process.ts";
+import { INSTANCE_TYPE, instanceChildren } from "./process-component.ts";
+import { Software } from "./software.ts";
 
 /** Inputs of {@link ProcessClawInstance}. */
 export interface ProcessClawInstanceArgs {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ClawRuntime, PodBoot } from "../../sdk/contract/index.ts";
-import { storageDirs } from "./instance-dirs.ts";
-import { replacePlaceholders } from "./placeholders.ts";
+import { storageDirs } from "../claw-instance/instance-dirs.ts";
+import { replacePlaceholders } from "../claw-instance/placeholders.ts";
 
 /** Where an instance's volumes are mounted: the root of the paths that a manifest names. */
 const INSTANCE_ROOT = "/claw";

@@ -8,8 +8,8 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy.js
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClawRuntime, KubernetesTarget } from "../../sdk/contract/index.ts";
-import { claimName, instanceLabels, instanceSelector, objectName, ownerLabels, tenantLabels } from "../kubernetes/labels.ts";
-import { KUBERNETES_INSTANCE_TYPE, podChildren } from "./instance-urns.ts";
+import { KUBERNETES_INSTANCE_TYPE, podChildren } from "./kubernetes-component.ts";
+import { claimName, instanceLabels, instanceSelector, objectName, ownerLabels, tenantLabels } from "./labels.ts";
 import { BOOT_FILE, clawInPod, podBoot } from "./pod-boot.ts";
 import { podTemplate } from "./pod-template.ts";
 
