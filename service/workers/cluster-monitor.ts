@@ -3,7 +3,7 @@ import { recordInspection } from "../application/clusters/report-cluster.ts";
 import { ClusterError, type Clusters } from "../application/ports/clusters/clusters.ts";
 import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
-import { kubernetesAccess } from "../application/stacks/stack-target.ts";
+import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import type { Cluster, Inspection } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";

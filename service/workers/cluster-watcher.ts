@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
 import { createReports } from "../application/instances/report-status.ts";
 import type { ClusterListener } from "../application/ports/clusters/clusters.ts";
-import { kubernetesAccess } from "../application/stacks/stack-target.ts";
+import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { createDriftWatcher, type DriftWatcherDependencies } from "./drift-watcher.ts";

@@ -3,7 +3,7 @@ import { createCarrier } from "../application/custom-resources/carry-resource.ts
 import type { ApplicationDependencies } from "../application/dependencies.ts";
 import type { Clusters } from "../application/ports/clusters/clusters.ts";
 import type { CustomResource } from "../application/ports/clusters/custom-resources.ts";
-import { kubernetesAccess } from "../application/stacks/stack-target.ts";
+import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
 

@@ -3,7 +3,7 @@ import type { ApplicationDependencies } from "../application/dependencies.ts";
 import { adoptDrift } from "../application/drift/adopt-drift.ts";
 import { type DriftDependencies, instancesOf, isUnderWay, recordDrift } from "../application/drift/record-drift.ts";
 import type { Clusters, DeclaredResource, SeenObject } from "../application/ports/clusters/clusters.ts";
-import { kubernetesAccess } from "../application/stacks/stack-target.ts";
+import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";

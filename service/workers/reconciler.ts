@@ -1,11 +1,10 @@
 import type { Logger } from "pino";
-import { ClawError, ConditionReason, EventType, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
+import { ClawError, ConditionReason, clusterOf, EventType, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
 import { recordEvent, recordStates } from "../application/instances/report-status.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/instances/resolve-instance.ts";
-import type { Clusters } from "../application/ports/clusters/clusters.ts";
+import type { Runtime, Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
-import { stackTarget, type TargetDependencies } from "../application/stacks/stack-target.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
 import { rulesAt } from "../domain/runtimes/runtimes.ts";
@@ -17,12 +16,10 @@ const BATCH = 100;
 const STACKS = 50;
 const IDLE_MS = 1000;
 
-export interface ReconcilerDependencies extends ResolveDependencies, TargetDependencies {
+export interface ReconcilerDependencies extends ResolveDependencies {
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
-  readonly clusters: Pick<Clusters, "refreshPods">;
-  /** Deletes the data that an instance left, if they are to go. Safe to repeat. @returns what of it still ends */
-  readonly cleanUp: (target: StackTarget, tenant: string, uid: InstanceId, withData: boolean) => Promise<readonly string[]>;
+  readonly runtimes: Runtimes;
   readonly clock: () => Date;
   /** Calls back whenever desired state has changed. */
   readonly onWake: (listener: () => void) => void;
@@ -73,6 +70,7 @@ interface Work {
 }
 
 async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerDependencies): Promise<void> {
+  const runtime = deps.runtimes.at(cluster);
   const { work, target } = await deps.transactions.platform(async (tx) => {
     const scope = await tx.enter(tenant.id);
     const due = await scope.instances.listDue(cluster, BATCH);
@@ -85,7 +83,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     const resolutionOf = new Map(resolutions.map((resolution) => [resolution.instance.id, resolution]));
     const items = due.map((instance): Work => ({ instance, resolution: resolutionOf.get(instance.id) }));
     // After the instances: one that is due for a change of the tenant or the cluster is due for what is read here, or newer.
-    return { work: items, target: await stackTarget(tx, await tx.tenants.get(tenant.id), cluster, deps) };
+    return { work: items, target: await runtime.target(tx, await tx.tenants.get(tenant.id), cluster) };
   });
   const isResolved = ({ instance, resolution }: Work) => leaves(instance) || resolution?.resolved !== undefined;
   const unresolved = work.filter((item) => !isResolved(item));
@@ -113,6 +111,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
         ({ instance: { status } }) => status.drift.length > 0 || (rulesAt(cluster).readsAfterFailure && status.attempts > 0),
       ),
     },
+    runtime,
     deps,
   );
   const outcomes = ready.map((item) => ({ item, outcome: outcomeOf(item) }));
@@ -124,7 +123,8 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     deps,
   );
   for (const { item, outcome } of others) {
-    await settle(tenant, item.instance, outcome.ok ? await afterEnd(outcome, item.instance, target, tenant, deps) : outcome, deps);
+    const place = { tenant, target, runtime };
+    await settle(tenant, item.instance, outcome.ok ? await afterEnd(outcome, item.instance, place, deps) : outcome, deps);
   }
 }
 
@@ -154,6 +154,13 @@ async function settleApplied(
   );
 }
 
+/** Where a stack's instances are. */
+interface Place {
+  readonly tenant: Tenant;
+  readonly target: StackTarget;
+  readonly runtime: Runtime;
+}
+
 /**
  * Deletes the data of an instance that is gone from its stack, destroyed or moved, if they are to go, and lets nobody have its name before its pod has ended. The
  * stack is not asked to: it may never have made the instance, or hold another wish of what becomes of its data, and a wish can be written
@@ -162,12 +169,11 @@ async function settleApplied(
 async function afterEnd(
   outcome: OperationOutcome,
   { id, generation, purgeData, spec }: Instance,
-  target: StackTarget,
-  tenant: Tenant,
+  { tenant, target, runtime }: Place,
   deps: ReconcilerDependencies,
 ): Promise<OperationOutcome> {
   try {
-    const left = await deps.cleanUp(target, tenant.name, id, purgeData || spec.deletionPolicy === "delete");
+    const left = await runtime.cleanUp(target, tenant.name, id, purgeData || spec.deletionPolicy === "delete");
     return left.length === 0
       ? outcome
       : { ok: false, waitsFor: ConditionReason.StillEnding, message: `it is gone when these are: ${left.join(", ")}` };
@@ -189,7 +195,7 @@ function leaves(instance: Instance): boolean {
 
 type OutcomeOf = (item: Work) => OperationOutcome;
 
-async function runOperation(operation: StackOperation, deps: ReconcilerDependencies): Promise<OutcomeOf> {
+async function runOperation(operation: StackOperation, runtime: Runtime, deps: ReconcilerDependencies): Promise<OutcomeOf> {
   const failed = (instance: Instance, reason: string, message: string): OperationOutcome => ({
     ok: false,
     generation: instance.generation,
@@ -208,7 +214,11 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
     return ({ instance }) => failed(instance, ConditionReason.OperationFailed, message);
   }
-  await refreshPods(operation, result, deps);
+  const { target, instances } = operation.spec;
+  // A changed boot file should reach an instance that runs now: it is what a config reload is made of.
+  await runtime
+    .deliverFiles(target, instances, result.changes)
+    .catch((err: unknown) => deps.log.warn({ err, cluster: clusterOf(target) }, "changed files reach their claws within a minute"));
   return ({ instance, resolution }) => {
     const failure =
       result.failures.find((item) => item.instance === instance.name) ?? result.failures.find((item) => item.instance === undefined);
@@ -216,20 +226,6 @@ async function runOperation(operation: StackOperation, deps: ReconcilerDependenc
       ? failed(instance, failure.reason ?? ConditionReason.ResourceFailed, failure.message)
       : { ok: true, generation: instance.generation, ...configOf(resolution) };
   };
-}
-
-/** A changed boot file should reach an instance that runs now: it is what a config reload is made of. */
-async function refreshPods({ spec }: StackOperation, { changes }: StackResult, deps: ReconcilerDependencies): Promise<void> {
-  const { target } = spec;
-  const changed = new Set(
-    changes.filter(({ type, op }) => type === "kubernetes:core/v1:Secret" && op === "update").map(({ instance }) => instance),
-  );
-  const uids = spec.instances.filter(({ name, running }) => running && changed.has(name)).map(({ uid }) => uid);
-  if (target.runtime === "kubernetes" && uids.length > 0) {
-    await deps.clusters
-      .refreshPods(target, target.namespace, uids)
-      .catch((err: unknown) => deps.log.warn({ err, cluster: target.cluster }, "changed secrets reach their pods within a minute"));
-  }
 }
 
 /** Writes what became of an instance; one that is gone with all its resources leaves the database. */

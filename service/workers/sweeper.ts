@@ -4,7 +4,7 @@ import type { Clusters } from "../application/ports/clusters/clusters.ts";
 import type { HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
 import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
 import type { StackAdministration } from "../application/ports/stacks/stack-operations.ts";
-import { kubernetesAccess } from "../application/stacks/stack-target.ts";
+import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 

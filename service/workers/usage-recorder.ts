@@ -3,7 +3,7 @@ import { type InstanceId, type Usage, UsageSchema } from "../../sdk/contract/ind
 import type { Clusters } from "../application/ports/clusters/clusters.ts";
 import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
-import { kubernetesAccess } from "../application/stacks/stack-target.ts";
+import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 

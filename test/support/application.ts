@@ -3,18 +3,21 @@ import { pino } from "pino";
 import { afterAll } from "vitest";
 import { createClawTypes } from "../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
-import { adoptionOf } from "../../components/claw-instance/adopt.ts";
+import { adoptionOf, runtimeComponents } from "../../components/claw-instance/runtimes.ts";
 import { Claw } from "../../sdk/client/index.ts";
 import { type BusMessage, ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
 import { createRouteHandlers } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
+import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
+import { createRuntimes } from "../../service/application/runtimes/runtimes.ts";
 import type { Inspection } from "../../service/domain/clusters/cluster.ts";
 import { type Actor, SHARED_TENANT } from "../../service/domain/tenancy/tenant.ts";
 import { startReconciler } from "../../service/workers/reconciler.ts";
 import { anAgentStatus, PlayedAgents } from "./application/agents.ts";
+import { playedClusters } from "./application/clusters.ts";
 import { inProcessFetch } from "./application/in-process-fetch.ts";
 import { PlayedStacks } from "./application/stacks.ts";
 import { storeTenant } from "./builders/tenancy.ts";
@@ -98,14 +101,33 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
 
   const audited: AuditEntry[] = [];
   const cleanedUp: { uid: string; withData: boolean }[] = [];
+  const cipher = new SecretCipherAes(new Uint8Array(masterKey));
+  const { at } = createRuntimes({
+    local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://control-plane.example/agent/v1" },
+    host: { storedLogs: () => undefined, removeData: async () => {} },
+    clusters: playedClusters,
+    components: runtimeComponents,
+    agents,
+    transactions,
+    cipher,
+  });
+  const runtimes: Runtimes = {
+    at: (cluster) => ({
+      ...at(cluster),
+      cleanUp: (target, tenant, uid, withData) => {
+        cleanedUp.push({ uid, withData });
+        return at(cluster).cleanUp(target, tenant, uid, withData);
+      },
+    }),
+  };
   const dependencies: ApplicationDependencies = {
     transactions,
     stacks,
     administration: stacks,
     adoptionOf,
     types: createClawTypes({ softwareDir: "/nowhere" }),
-    cipher: new SecretCipherAes(new Uint8Array(masterKey)),
-    local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://control-plane.example/agent/v1" },
+    cipher,
+    runtimes,
     clock,
     agents,
     openChannel: (target, open) => agents.open(target.uid, open),
@@ -148,16 +170,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
         if (turn === TURNS_MAX) {
           throw new Error(`after ${TURNS_MAX} turns there is still something due`);
         }
-        const reconciler = startReconciler({
-          ...dependencies,
-          clusters: { refreshPods: async () => {} },
-          onWake: () => {},
-          cleanUp: async (_target, _tenant, uid, withData) => {
-            cleanedUp.push({ uid, withData });
-            return [];
-          },
-          log,
-        });
+        const reconciler = startReconciler({ ...dependencies, onWake: () => {}, log });
         // It has begun its first turn, which it ends.
         await reconciler.stop();
       }

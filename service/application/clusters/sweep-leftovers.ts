@@ -3,7 +3,7 @@ import { type InstanceId, newId } from "../../../sdk/contract/index.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { FoundLeftover, MarkedThing, Place, StoredLeftover } from "../ports/clusters/leftovers.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
-import { controlPlaneId } from "../stacks/stack-target.ts";
+import { controlPlaneId } from "../runtimes/control-plane-id.ts";
 import { endsAt, presentLeftover } from "./present-leftover.ts";
 
 export interface SweepDependencies {

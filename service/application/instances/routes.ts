@@ -7,8 +7,9 @@ import { presentInstance } from "../present.ts";
 import { applied, assertSameName, tenantIn, writeOrPreview } from "../resources/requests.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import type { Written } from "../resources/write-context.ts";
+import { notRunning } from "../runtimes/down.ts";
 import { assertConfined } from "./host-use.ts";
-import { channelTarget, isReachable, notRunning } from "./open-channel.ts";
+import { channelTarget } from "./open-channel.ts";
 
 /** How long a log read may take before what has come is answered. */
 const LOGS_TIMEOUT_MS = 5000;
@@ -80,7 +81,7 @@ function presentWritten(written: Written): ClawInstance {
 }
 
 function assertReachable(instance: Instance, deps: ApplicationDependencies): void {
-  if (!isReachable(instance, deps.agents)) {
+  if (!deps.runtimes.at(instance.cluster).isReachable(instance)) {
     if (!instance.spec.running) {
       throw notRunning(instance.name);
     }

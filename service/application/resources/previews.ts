@@ -18,10 +18,10 @@ import type { Actor } from "../../domain/tenancy/tenant.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { ResolveDependencies } from "../instances/resolve-instance.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
+import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import { previewStacks, type StackChanges, type TouchedStack, touchedStacks } from "../stacks/preview-stacks.ts";
-import type { TargetDependencies } from "../stacks/stack-target.ts";
 import { type Affected, assertAllowed, makeChanges, type Outcome, problemsOf } from "./changes.ts";
 import { inTurns } from "./in-turns.ts";
 import type { IfMatch } from "./route-handlers.ts";
@@ -29,7 +29,8 @@ import type { StoredResource, Written } from "./write-context.ts";
 
 const PLAN_TTL_MS = 60 * 60 * 1000;
 
-export interface PreviewDependencies extends ResolveDependencies, TargetDependencies {
+export interface PreviewDependencies extends ResolveDependencies {
+  readonly runtimes: Runtimes;
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
   readonly clock: () => Date;
@@ -54,8 +55,8 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   const base = new Map<string, string>();
   const { outcome, touched } = await deps.transactions.dryRun(async (tx) => {
     const result = await makeChanges(tx, changes, stamp, deps);
-    const stacks = await touchedStacks(tx, result, deps);
-    for (const [key, version] of baseOf(result, stacks)) {
+    const stacks = await touchedStacks(tx, result, deps.runtimes);
+    for (const [key, version] of baseOf(result, stacks, deps.runtimes)) {
       base.set(key, version);
     }
     return { outcome: result, touched: stacks };
@@ -140,7 +141,7 @@ export async function applyPlan(
         throw error instanceof ClawError && error.status < 500 ? stale(error.message, []) : error;
       },
     );
-    const moved = movedSince(plan.base, baseOf(outcome, await touchedStacks(tx, outcome, deps)));
+    const moved = movedSince(plan.base, baseOf(outcome, await touchedStacks(tx, outcome, deps.runtimes), deps.runtimes));
     if (moved.length > 0 || outcome.digest !== plan.digest) {
       throw stale(`what preview '${id}' was computed from has changed`, moved);
     }
@@ -167,7 +168,7 @@ async function planTenant({ actor, tenantId }: PlanOwner, transactions: Transact
  * What an outcome was computed from: each resource's version before, how far its reconciliation was, and what its stacks get of the
  * cluster and the tenant.
  */
-function* baseOf(outcome: Outcome, touched: readonly TouchedStack[]): Iterable<[string, string]> {
+function* baseOf(outcome: Outcome, touched: readonly TouchedStack[], runtimes: Runtimes): Iterable<[string, string]> {
   for (const item of outcome.written) {
     yield [targetKey(item.change), item.before ? String(item.before.resourceVersion) : "absent"];
   }
@@ -179,10 +180,9 @@ function* baseOf(outcome: Outcome, touched: readonly TouchedStack[]): Iterable<[
     ];
   }
   for (const { tenant, cluster, target } of touched) {
-    if (target.runtime === "kubernetes") {
-      // Credentials that rotate change nothing that was shown.
-      const { kubeconfig: _kubeconfig, context: _context, ...declared } = target;
-      yield [`Boundary/${tenant}/${cluster}`, digestOf(declared)];
+    const base = runtimes.at(cluster).previewBase(target);
+    if (base !== undefined) {
+      yield [`Boundary/${tenant}/${cluster}`, digestOf(base)];
     }
   }
 }

@@ -3,7 +3,7 @@ import type { PlannedChange } from "../../domain/change.ts";
 import { tenantOf } from "../../domain/change.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
-import { channelTarget, isReachable } from "../instances/open-channel.ts";
+import { channelTarget } from "../instances/open-channel.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { assertAllowed, makeChanges } from "./changes.ts";
 import { previewChanges } from "./previews.ts";
@@ -99,8 +99,9 @@ export async function writeOne<T>(
 export async function carryOut(written: readonly Written[], deps: ApplicationDependencies): Promise<void> {
   deps.wake();
   for (const { change, after, tenant } of written) {
-    if (change.action === "kill" && isReachable(after as Instance, deps.agents)) {
-      await deps.openChannel(channelTarget(after as Instance, tenant), { channel: "signal", action: "kill" });
+    const instance = change.action === "kill" ? (after as Instance) : undefined;
+    if (instance && deps.runtimes.at(instance.cluster).isReachable(instance)) {
+      await deps.openChannel(channelTarget(instance, tenant), { channel: "signal", action: "kill" });
     }
   }
 }

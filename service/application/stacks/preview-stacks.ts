@@ -6,10 +6,10 @@ import {
   type StackTarget,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
+import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Outcome } from "../resources/changes.ts";
-import { stackTarget, type TargetDependencies } from "./stack-target.ts";
 
 /** One stack that changes touch, with what is to become of the instances that it has or gets. */
 export interface TouchedStack {
@@ -26,7 +26,7 @@ export interface TouchedStack {
 export async function touchedStacks(
   tx: PlatformTransaction,
   { affected, written }: Pick<Outcome, "affected" | "written">,
-  deps: TargetDependencies,
+  runtimes: Runtimes,
 ): Promise<TouchedStack[]> {
   const stacks = new Map<string, TouchedStack>();
   const touch = async (tenantId: TenantId, tenant: string, cluster: string): Promise<TouchedStack> => {
@@ -35,7 +35,7 @@ export async function touchedStacks(
       tenantId,
       tenant,
       cluster,
-      target: await stackTarget(tx, await tx.tenants.get(tenantId), cluster, deps),
+      target: await runtimes.at(cluster).target(tx, await tx.tenants.get(tenantId), cluster),
       reachable: (await tx.clusters.find(cluster))?.state.reachable !== false,
       instances: [],
     };

@@ -7,7 +7,6 @@ import type { ApplicationDependencies } from "../dependencies.ts";
 import { adoptDrift } from "../drift/adopt-drift.ts";
 import { isUnderWay, recordDrift } from "../drift/record-drift.ts";
 import type { ScannedResource } from "../ports/stacks/stack-operations.ts";
-import { stackTarget } from "./stack-target.ts";
 
 /** Instances that one operation reads: in a large stack, what is due gets its turn between two of them. */
 const BATCH = 50;
@@ -24,7 +23,7 @@ export async function refreshStack(
   deps: ApplicationDependencies,
 ): Promise<z.output<typeof StackRefreshedSchema>> {
   const { target, all } = await deps.transactions.platform(async (tx) => {
-    const known = await stackTarget(tx, tenant, cluster, deps);
+    const known = await deps.runtimes.at(cluster).target(tx, tenant, cluster);
     return { target: known, all: await (await tx.enter(tenant.id)).instances.listMarks(cluster) };
   });
   const wanted = all.filter((instance) => !isUnderWay(instance));

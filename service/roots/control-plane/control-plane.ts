@@ -12,8 +12,7 @@ import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/provi
 import { removeClawFolder } from "../../../adapters/providers/clusterclaw/claw-folder.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
-import { adoptionOf } from "../../../components/claw-instance/runtimes.ts";
-import type { StackTarget } from "../../../sdk/contract/index.ts";
+import { adoptionOf, runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { createStoredLogs } from "../../agent/stored-logs.ts";
 import { createAuthenticator } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
@@ -23,6 +22,8 @@ import { createRouteHandlers } from "../../application/application.ts";
 import type { ApplicationDependencies } from "../../application/dependencies.ts";
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
+import type { Host } from "../../application/ports/runtimes/host.ts";
+import { createRuntimes } from "../../application/runtimes/runtimes.ts";
 import { resealStored } from "../../application/secrets/reseal.ts";
 import type { Environment } from "../../config/environment.ts";
 import { createAgentHub } from "../../http/agents/agent-hub.ts";
@@ -109,13 +110,12 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     onDisconnect: reports.disconnected,
     log,
   });
-  const openChannel = createChannelOpener({
-    agents: hub,
-    pods: clusters,
+  const host: Host = {
     storedLogs: createStoredLogs(env.dataDir),
-    transactions,
-    cipher,
-  });
+    removeData: (tenant, uid) => removeClawFolder(instanceRoot(env.dataDir, tenant, uid)),
+  };
+  const runtimes = createRuntimes({ local, host, agents: hub, clusters, transactions, cipher, components: runtimeComponents });
+  const openChannel = createChannelOpener(runtimes);
 
   const { wake, onWake } = createWakeUp();
   const dependencies: ApplicationDependencies = {
@@ -125,7 +125,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     adoptionOf,
     types,
     cipher,
-    local,
+    runtimes,
     clock,
     agents: hub,
     openChannel,
@@ -150,21 +150,12 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => hub.close());
   listener.serve(app);
 
-  const cleanUp = async (target: StackTarget, tenant: string, uid: string, withData: boolean) => {
-    if (target.runtime === "kubernetes") {
-      return clusters.cleanUp(target, target.namespace, uid, withData);
-    }
-    if (withData) {
-      await removeClawFolder(instanceRoot(target.rootDir, tenant, uid));
-    }
-    return [];
-  };
   const clusterDependencies = { ...dependencies, clusters, declared, log };
   const sweeping = { transactions, graceSeconds: env.sweepSeconds, clock, log };
   const warming = warmAgents(env.dataDir, localLauncher);
   closers.push(() => warming);
   const workers = [
-    startReconciler({ transactions, stacks, clusters, cleanUp, types, cipher, local, clock, onWake, log }),
+    startReconciler({ transactions, stacks, runtimes, types, cipher, clock, onWake, log }),
     startClusterKeeper({
       transactions,
       log,

@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
+import { runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { type InstanceId, InstanceSpecSchema, newId, type PlanId } from "../../../sdk/contract/index.ts";
 import { recordStates } from "../../../service/application/instances/report-status.ts";
 import { type ResolveDependencies, resolveInstances } from "../../../service/application/instances/resolve-instance.ts";
@@ -10,6 +11,7 @@ import type { SecretCipher } from "../../../service/application/ports/secrets/se
 import type { StackOperations } from "../../../service/application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { applyPlan, previewChanges } from "../../../service/application/resources/previews.ts";
+import { createRuntimes, type RuntimesDependencies } from "../../../service/application/runtimes/runtimes.ts";
 import { startUsageRecorder } from "../../../service/workers/usage-recorder.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
@@ -118,7 +120,10 @@ describe("a batch of instances", () => {
       clock: () => new Date(),
       cipher: new SecretCipherAes(randomBytes(32)),
       types: createClawTypes({ softwareDir: "/nowhere" }),
-      local: { runtime: "process" as const, rootDir: "/nowhere", agentUrl: "ws://127.0.0.1:9/agent/v1" },
+      runtimes: createRuntimes({
+        local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://127.0.0.1:9/agent/v1" },
+        components: runtimeComponents,
+      } as unknown as RuntimesDependencies),
     };
     const statements = [];
     for (const size of [2, 40]) {

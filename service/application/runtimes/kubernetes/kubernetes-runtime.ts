@@ -1,0 +1,63 @@
+import { ClawError, type InstanceId, type KubernetesTarget } from "../../../../sdk/contract/index.ts";
+import { namespaceOf } from "../../../domain/clusters/cluster.ts";
+import { ClusterError, type Clusters } from "../../ports/clusters/clusters.ts";
+import type { Agents } from "../../ports/instances/agents.ts";
+import type { Pods } from "../../ports/instances/pods.ts";
+import type { ChannelTarget, DeclaredResources, Runtime } from "../../ports/runtimes/runtime.ts";
+import type { SecretCipher } from "../../ports/secrets/secret-cipher.ts";
+import type { Transactions } from "../../ports/transactions.ts";
+import { controlPlaneId } from "../control-plane-id.ts";
+import { kubernetesAccess, kubernetesTarget } from "./kubernetes-target.ts";
+import { openPodChannel } from "./pod-channel.ts";
+
+/** The claw's container in its pod; the components name it. */
+const CONTAINER = "claw";
+
+export interface KubernetesRuntimeDependencies {
+  readonly clusters: Pick<Clusters, "cleanUp" | "refreshPods"> & Pods;
+  readonly agents: Agents;
+  readonly transactions: Transactions;
+  readonly cipher: SecretCipher;
+}
+
+/**
+ * Instances that are pods of a registered cluster. Chats and connections go through their agents; logs, terminals and the kill through the
+ * cluster's API.
+ */
+export function createKubernetesRuntime(
+  { clusters, agents, transactions, cipher }: KubernetesRuntimeDependencies,
+  resources: DeclaredResources,
+): Runtime<KubernetesTarget> {
+  return {
+    target: async (tx, tenant, cluster) => kubernetesTarget(await tx.clusters.get(cluster), tenant, await controlPlaneId(tx), cipher),
+    // Credentials that rotate change nothing that was shown.
+    previewBase: ({ kubeconfig: _kubeconfig, context: _context, ...declared }) => declared,
+    exchangesClaw: resources.exchangesClaw,
+    async deliverFiles(target, instances, changes) {
+      const changed = new Set(changes.filter(resources.changesMountedFiles).map(({ instance }) => instance));
+      const uids = instances.filter(({ name, running }) => running && changed.has(name)).map(({ uid }) => uid);
+      if (uids.length > 0) {
+        await clusters.refreshPods(target, target.namespace, uids);
+      }
+    },
+    cleanUp: (target, _tenant, uid, withData) => clusters.cleanUp(target, target.namespace, uid, withData),
+    isReachable: ({ status }) => status.pod !== undefined,
+    async open(target, open) {
+      if (open.channel === "chat" || open.channel === "tcp") {
+        return agents.open(target.uid as InstanceId, open);
+      }
+      if (target.pod === undefined || target.pod === "") {
+        throw new ClawError("instance.unreachable", `instance '${target.name}' has no pod on cluster '${target.cluster}'; is it running?`);
+      }
+      const cluster = await transactions.platform((tx) => tx.clusters.get(target.cluster));
+      const container = { namespace: namespaceOf(cluster.spec, target.tenant), pod: target.pod, container: CONTAINER };
+      return openPodChannel(clusters, kubernetesAccess(cluster, cipher), container, open).catch((error: unknown) => {
+        throw error instanceof ClusterError ? unreachable(target, error) : error;
+      });
+    },
+  };
+}
+
+function unreachable({ name, cluster }: ChannelTarget, error: ClusterError): ClawError {
+  return new ClawError("instance.unreachable", `instance '${name}' on cluster '${cluster}': ${error.message}`, { cause: error });
+}

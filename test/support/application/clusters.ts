@@ -1,0 +1,15 @@
+import { ClusterError } from "../../../service/application/ports/clusters/clusters.ts";
+import type { KubernetesRuntimeDependencies } from "../../../service/application/runtimes/kubernetes/kubernetes-runtime.ts";
+
+const noPod = (): never => {
+  throw new ClusterError("NotFound", "there is no such pod");
+};
+
+/** Clusters that do what they are asked to, and have no pods to talk to. */
+export const playedClusters: KubernetesRuntimeDependencies["clusters"] = {
+  refreshPods: async () => {},
+  cleanUp: async () => [],
+  logs: noPod,
+  exec: async () => noPod(),
+  kill: async () => noPod(),
+};
