@@ -13,28 +13,21 @@ import { collectedOf, runStackOperation } from "../../adapters/automation/stack-
 import { type ScanOptions, scanStack } from "../../adapters/automation/stack-scan.ts";
 import { createStateJobs } from "../../adapters/automation/stack-state.ts";
 import { type WorkerReply, WorkerRequestSchema } from "../../adapters/automation/worker-messages.ts";
-import { openClawCompletion } from "../../adapters/claws/openclaw/config-schemas.ts";
-import { runConfined } from "../../adapters/confinement/run-confined.ts";
 import { EmbeddedCommand } from "../../adapters/engine/command/embedded-command.ts";
 import { LEASE_TTL_SECONDS } from "../../adapters/engine/contract/lease.ts";
-import type { ResourceProvider } from "../../adapters/engine/contract/provider.ts";
 import type { StackLease } from "../../adapters/engine/contract/store.ts";
 import { useLeanRuntime } from "../../adapters/engine/deployment/lean-runtime.ts";
 import { WarmProviderHost } from "../../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../../adapters/engine/secrets/envelope.ts";
 import { createPassphrase } from "../../adapters/engine/secrets/passphrase.ts";
-import { deviationOf as deviationInCluster } from "../../adapters/kubernetes/drift.ts";
 import { cliStateTable } from "../../adapters/postgres/cli-state.ts";
 import { openPool } from "../../adapters/postgres/open-pool.ts";
 import { PostgresStackStore } from "../../adapters/postgres/stack-store.ts";
-import { localLauncher } from "../../adapters/providers/clusterclaw/agent-client.ts";
-import { deviationOf as deviationOnHost } from "../../adapters/providers/clusterclaw/deviation.ts";
-import { ClawProvider } from "../../adapters/providers/clusterclaw/provider.ts";
-import { KubernetesProvider } from "../../adapters/providers/kubernetes/provider.ts";
 import { ClawError, type StackEngine } from "../../sdk/contract/index.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../stacks/tenant/program.ts";
 import type { TenantStack } from "../application/ports/stacks/stack-operations.ts";
 import { redact } from "../domain/redact.ts";
+import { packageOf, resourceProviders } from "./packages.ts";
 
 const CONNECTIONS = 4;
 
@@ -45,11 +38,7 @@ const toolsDir = take("CLAW_TOOLS_DIR");
 delete process.env["NODE_COMPILE_CACHE"];
 const newStacks: StackEngine = process.env["CLAW_ENGINE"] === "cli" ? "cli" : "embedded";
 const pool = openPool(databaseUrl, CONNECTIONS);
-const inProcess: Readonly<Record<string, () => ResourceProvider>> = {
-  clusterclaw: () => new ClawProvider(localLauncher, openClawCompletion(runConfined)),
-  kubernetes: () => new KubernetesProvider(),
-};
-const providers = new WarmProviderHost({ inProcess });
+const providers = new WarmProviderHost({ inProcess: resourceProviders });
 const holder = `${hostname()}/${process.pid}`;
 useLeanRuntime();
 const workDir = await mkdtemp(join(tmpdir(), "claw-stack-"));
@@ -98,7 +87,7 @@ const options: ScanOptions = {
   engineFor,
   storeOf,
   holder,
-  idOf: (type, inputs) => inProcess[type.split(":", 1)[0] ?? ""]?.().idOf?.(type, inputs),
+  idOf: (type, inputs) => packageOf(type)?.provider().idOf?.(type, inputs),
   log,
   existing: async ({ tenantId, spec }, stack, urns) => {
     const wanted = new Set(urns);
@@ -114,9 +103,7 @@ const options: ScanOptions = {
   stackName,
   sharedUrns,
   instanceUrns,
-  deviationOf: ({ type, held, found }) =>
-    // The cluster's objects say themselves what is somebody's edit.
-    type.startsWith("kubernetes:") ? deviationInCluster(held.inputs, found?.outputs) : deviationOnHost(type, held.outputs, found?.outputs),
+  deviationOf: (read) => packageOf(read.type)?.deviationOf(read),
   workDir,
   // What seals a stack's secrets wherever Pulumi's own form is needed; another tenant's can't be opened with it.
   env: ({ tenantId }) => ({ PULUMI_CONFIG_PASSPHRASE: createHmac("sha256", wrappingKey).update(tenantId).digest("base64url") }),
