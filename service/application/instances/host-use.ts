@@ -1,4 +1,5 @@
-import { ClawError, LOCAL_CLUSTER } from "../../../sdk/contract/index.ts";
+import { ClawError } from "../../../sdk/contract/index.ts";
+import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import { type Actor, isAdministrator } from "../../domain/tenancy/tenant.ts";
 
 /** Why claws of the control plane's own host can do there what it can itself, and what would mend that. */
@@ -13,8 +14,8 @@ export interface Unconfined {
  * @throws {ClawError} `auth.forbidden`
  */
 export function assertConfined(actor: Actor, cluster: string, unconfined: Unconfined | undefined): void {
-  if (cluster === LOCAL_CLUSTER && unconfined && !isAdministrator(actor)) {
-    const message = `claws on '${LOCAL_CLUSTER}' are a platform administrator's only: this host can't confine them: ${unconfined.why}`;
+  if (rulesAt(cluster).isBesideControlPlane && unconfined && !isAdministrator(actor)) {
+    const message = `claws on '${cluster}' are a platform administrator's only: this host can't confine them: ${unconfined.why}`;
     const { fix } = unconfined;
     throw new ClawError("auth.forbidden", `${message}; ${fix}`, { issues: [{ path: "spec.placement.cluster", message, fix }] });
   }

@@ -61,7 +61,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
     }
     return { outcome: result, touched: stacks };
   });
-  const stacks = { ...(await previewStacks(touched, deps.stacks)), unseen: touched.filter(({ reachable }) => !reachable) };
+  const stacks = { ...(await previewStacks(touched, deps)), unseen: touched.filter(({ reachable }) => !reachable) };
   const items = [...(await itemsOfWritten(outcome, stacks)), ...(await itemsOfOthers(outcome, stacks))];
   const [firstPage, ...morePages] = pagesOf(items);
   const id: PlanId = newId("pln");
@@ -244,7 +244,7 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: Reado
   const own = [...(stacks.byInstance.get(`${affected.tenant}/${affected.name}`) ?? [])];
   const mask = [...(affected.before?.secretValues ?? []), ...(affected.after?.secretValues ?? [])];
   return {
-    effect: effectOf(affected, own),
+    effect: effectOf(affected, stacks.exchanged.has(`${affected.tenant}/${affected.name}`)),
     files: diffFiles(before?.runtime.files ?? [], after?.runtime.files ?? [], mask).filter((file) => file.diff !== ""),
     ...(affected.after && { placement: placementOf(affected.after.instance, reason) }),
     resources: own,
@@ -280,7 +280,7 @@ function toPreviewProblem({ path, message, fix, pending }: ConfigIssue): Preview
   return { path, message, ...(fix !== undefined && { fix }), blocking: !pending };
 }
 
-function effectOf(affected: Affected, resources: readonly ResourceChange[]): (typeof ChangeEffect)[keyof typeof ChangeEffect] {
+function effectOf(affected: Affected, isExchanged: boolean): (typeof ChangeEffect)[keyof typeof ChangeEffect] {
   const before = affected.before?.resolved;
   const after = affected.after?.resolved;
   if (!affected.after) {
@@ -297,15 +297,10 @@ function effectOf(affected: Affected, resources: readonly ResourceChange[]): (ty
     return "start";
   }
   const isRestart = before.runtime.restartDigest !== after.runtime.restartDigest || before.restartedAt !== after.restartedAt;
-  if (isRestart || resources.some(exchangesPod)) {
+  if (isRestart || isExchanged) {
     return "restart";
   }
   return JSON.stringify(before.runtime.files) === JSON.stringify(after.runtime.files) ? "none" : "hot-reload";
-}
-
-/** A pod is never changed but for a new one: for its resources, its images, or anything else of its template. */
-function exchangesPod({ type, diffs }: ResourceChange): boolean {
-  return type === "kubernetes:apps/v1:StatefulSet" && diffs.some(({ path }) => path.startsWith("spec.template"));
 }
 
 function manifestDiff(before: StoredResource | undefined, after: StoredResource | undefined) {

@@ -66,6 +66,8 @@ export async function touchedStacks(
 export interface StackChanges {
   /** By `tenant/instance`. */
   readonly byInstance: ReadonlyMap<string, readonly ResourceChange[]>;
+  /** Those instances, in the same form, whose claw ends and another one starts. */
+  readonly exchanged: ReadonlySet<string>;
   readonly boundaries: readonly BoundaryChange[];
 }
 
@@ -73,8 +75,12 @@ export interface StackChanges {
  * Engine previews of all stacks, beside one another. A stack of a cluster that can't be reached is left out: what it has now is not
  * known. @throws {ClawError} `engine.failed`
  */
-export async function previewStacks(touched: readonly TouchedStack[], stacks: Pick<StackOperations, "preview">): Promise<StackChanges> {
+export async function previewStacks(
+  touched: readonly TouchedStack[],
+  { stacks, runtimes }: { readonly stacks: Pick<StackOperations, "preview">; readonly runtimes: Runtimes },
+): Promise<StackChanges> {
   const byInstance = new Map<string, ResourceChange[]>();
+  const exchanged = new Set<string>();
   const boundaries: BoundaryChange[] = [];
   const results = await Promise.all(
     touched
@@ -96,6 +102,9 @@ export async function previewStacks(touched: readonly TouchedStack[], stacks: Pi
     }
     for (const change of result.changes.filter(({ instance }) => instance !== undefined)) {
       const key = `${tenant}/${change.instance}`;
+      if (runtimes.at(cluster).exchangesClaw(change)) {
+        exchanged.add(key);
+      }
       const known = byInstance.get(key);
       if (known) {
         known.push(change);
@@ -108,5 +117,5 @@ export async function previewStacks(touched: readonly TouchedStack[], stacks: Pi
       throw new ClawError("engine.failed", `the preview failed at ${failure.urn}: ${failure.message}`);
     }
   }
-  return { byInstance, boundaries };
+  return { byInstance, exchanged, boundaries };
 }

@@ -11,6 +11,8 @@ export interface RuntimeRules {
   readonly awaited: string;
   /** Whether a claw that is stopped has no agent either: nobody is left who could tell of it. */
   readonly stopsAgent: boolean;
+  /** Whether claws are on the control plane's own host, where one that nothing confines can do what that can. */
+  readonly isBesideControlPlane: boolean;
   /** Whether instances are taken as they come: there is no capacity to share out, and nothing to be closed for them. */
   readonly takesAll: boolean;
   /** Whether what failed may rest on what somebody else deleted, so that the next attempt reads first what there is. */

@@ -8,6 +8,7 @@ import type { RuntimeRules } from "../runtime-rules.ts";
 export const kubernetesRules: RuntimeRules = {
   awaited: "its pod",
   stopsAgent: false,
+  isBesideControlPlane: false,
   takesAll: false,
   // Somebody deleted the namespace while nobody had an instance there.
   readsAfterFailure: true,

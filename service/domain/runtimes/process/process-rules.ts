@@ -7,6 +7,7 @@ import type { RuntimeRules } from "../runtime-rules.ts";
 export const processRules: RuntimeRules = {
   awaited: "its agent",
   stopsAgent: true,
+  isBesideControlPlane: true,
   takesAll: true,
   readsAfterFailure: false,
   canBeReached: () => true,
