@@ -1,4 +1,5 @@
-import type { CustomKind, CustomResource, CustomResources } from "../../service/application/ports/clusters/custom-resources.ts";
+import { type CustomKind, resourceKinds } from "../../sdk/contract/index.ts";
+import type { CustomResource, CustomResources } from "../../service/application/ports/clusters/custom-resources.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import { follow } from "./changes.ts";
 import type { ApiClient } from "./client/api-client.ts";
@@ -7,13 +8,12 @@ import { listAt, mapAt, numberAt, textAt } from "./client/objects.ts";
 const ROOT = "/apis/clusterclaw.io/v1";
 const FINALIZER = "clusterclaw.io/control-plane";
 const MANAGER = { fieldManager: "clusterclaw-control-plane" };
-const PLURALS: Readonly<Record<CustomKind, string>> = {
-  ClawInstance: "clawinstances",
-  ConfigTemplate: "configtemplates",
-  Tenant: "tenants",
-};
+/** What their paths are called by. */
+const PLURALS: ReadonlyMap<CustomKind, string> = new Map(
+  resourceKinds.flatMap((facts) => ("customResource" in facts ? [[facts.kind, facts.customResource.plural] as const] : [])),
+);
 
-/** The ClawInstances, ConfigTemplates and Tenants that were written to a cluster. */
+/** What of ours was written to a cluster. */
 export function openCustomResources(connect: () => Promise<ApiClient>): CustomResources {
   const patch = async (resource: CustomResource, body: PropertyMap, subresource = "") => {
     const client = await connect();
@@ -31,7 +31,7 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
   return {
     follow(listener) {
       const controller = new AbortController();
-      for (const kind of Object.keys(PLURALS) as CustomKind[]) {
+      for (const kind of PLURALS.keys()) {
         void followKind(connect, kind, listener, controller.signal);
       }
       return { stop: () => controller.abort() };
@@ -79,7 +79,7 @@ async function followKind(
   signal: AbortSignal,
 ): Promise<void> {
   const known = new Set<string>();
-  await follow<PropertyMap>(connect, { path: `${ROOT}/${PLURALS[kind]}` }, signal, (change) => {
+  await follow<PropertyMap>(connect, { path: `${ROOT}/${PLURALS.get(kind)}` }, signal, (change) => {
     const put = (object: PropertyMap) => {
       const resource = toResource(kind, object);
       known.add(keyOf(resource));
@@ -106,7 +106,7 @@ function keyOf({ kind, namespace = "", name }: CustomResource): string {
 }
 
 function pathOf({ kind, namespace, name }: CustomResource): string {
-  return `${ROOT}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${PLURALS[kind]}/${name}`;
+  return `${ROOT}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${PLURALS.get(kind)}/${name}`;
 }
 
 function toResource(kind: CustomKind, object: PropertyMap): CustomResource {

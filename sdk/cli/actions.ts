@@ -4,9 +4,9 @@ import type { ClawInstance, Preview } from "../contract/index.ts";
 import { type CommandDefinition, defineCommand } from "./command.ts";
 import type { Context } from "./context.ts";
 import { usageError } from "./failure.ts";
+import { instanceKind } from "./kinds/instance.ts";
 import { previewOption, selectorOption, timeoutOption, waitOption, writeOutputOption } from "./options.ts";
 import { showPreview } from "./preview.ts";
-import { instanceKind } from "./resources.ts";
 import { waitFor } from "./wait.ts";
 
 interface ActionSpec {

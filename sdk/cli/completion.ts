@@ -1,6 +1,12 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Claw } from "../client/index.ts";
-import { clusterKind, configKind, findKind, instanceKind, projectKind, type ResourceKind, resourceKinds, tenantKind } from "./resources.ts";
+import { clusterKind } from "./kinds/cluster.ts";
+import { configKind } from "./kinds/config-template.ts";
+import { instanceKind } from "./kinds/instance.ts";
+import type { ResourceKind } from "./kinds/kind.ts";
+import { projectKind } from "./kinds/project.ts";
+import { tenantKind } from "./kinds/tenant.ts";
+import { findKind, resourceKinds } from "./resources.ts";
 
 /** Completion must not make a shell hang. */
 const NAMES_TIMEOUT_MS = 1500;

@@ -1,13 +1,11 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
-import type { Manifest, ManifestKind } from "../contract/index.ts";
+import { type Manifest, resourceKinds, writeRank } from "../contract/index.ts";
 import { CliError, ExitCode, usageError } from "./failure.ts";
 import type { Io } from "./io.ts";
 
 const API_VERSION: Manifest["apiVersion"] = "clusterclaw.io/v1";
-/** In the order in which they need one another. */
-const KINDS: readonly ManifestKind[] = ["Cluster", "Tenant", "Project", "ConfigTemplate", "ClawInstance"];
 
 /** A manifest and where it was read. */
 export interface SourcedManifest {
@@ -32,7 +30,7 @@ export async function readManifests(io: Io, paths: readonly string[]): Promise<S
     throw usageError(`there is no manifest in ${paths.join(", ")}`, "manifests are *.yaml, *.yml or *.json files");
   }
   refuseDuplicates(read);
-  return read.toSorted((a, b) => KINDS.indexOf(a.manifest.kind) - KINDS.indexOf(b.manifest.kind));
+  return read.toSorted((a, b) => writeRank(a.manifest.kind) - writeRank(b.manifest.kind));
 }
 
 async function filesAt(io: Io, path: string): Promise<string[]> {
@@ -91,8 +89,9 @@ function asManifest(value: unknown, where: string): Manifest {
   if (apiVersion !== API_VERSION) {
     throw usageError(`${where} has the apiVersion '${String(apiVersion ?? "")}'`, `write 'apiVersion: ${API_VERSION}'`);
   }
-  if (!KINDS.some((known) => known === kind)) {
-    throw usageError(`${where} has the kind '${String(kind ?? "")}'`, `the kinds are ${KINDS.join(", ")}`);
+  const kinds = resourceKinds.map((facts) => facts.kind);
+  if (!kinds.some((known) => known === kind)) {
+    throw usageError(`${where} has the kind '${String(kind ?? "")}'`, `the kinds are ${kinds.join(", ")}`);
   }
   if (!isObject(metadata) || typeof metadata["name"] !== "string") {
     throw usageError(`${where} has no name`, "write 'metadata: { name: … }'");

@@ -1,6 +1,7 @@
+import type { Resource } from "../contract/index.ts";
 import { type CommandDefinition, defineCommand } from "./command.ts";
+import type { ResourceKind } from "./kinds/kind.ts";
 import { outputOption, selectorOption } from "./options.ts";
-import type { Resource, ResourceKind } from "./resources.ts";
 
 /** `claw <noun> list`. */
 export function defineList<T extends Resource>(noun: string, kind: ResourceKind<T>): CommandDefinition {

@@ -1,9 +1,9 @@
 import type { Change } from "../contract/index.ts";
 import type { Context } from "./context.ts";
+import type { ResourceKind } from "./kinds/kind.ts";
 import { renderPreview } from "./output/preview.ts";
 import { applyPreview, assertApplicable, showPreview, wholePreview } from "./preview.ts";
 import { confirm } from "./prompt.ts";
-import type { ResourceKind } from "./resources.ts";
 import { waitFor } from "./wait.ts";
 
 /** A resource to delete. */
@@ -30,7 +30,7 @@ export async function remove(context: Context, targets: readonly RemovalTarget[]
     await removeOfTenant(context, tenant, group, options);
   }
   if (options.waitMs !== undefined && !options.preview) {
-    const instances = targets.filter((target) => target.kind.kind === "ClawInstance");
+    const instances = targets.filter((target) => target.kind.runs);
     await waitFor(
       context,
       instances.map(({ name, tenant }) => ({ name, tenant, gone: true })),
@@ -50,7 +50,7 @@ async function removeOfTenant(context: Context, tenant: string | undefined, targ
       action: "delete",
       kind: kind.kind,
       name,
-      ...(options.purgeData && kind.kind === "ClawInstance" ? { purgeData: true } : {}),
+      ...(options.purgeData && kind.runs ? { purgeData: true } : {}),
     }),
   );
   const ask = () => wholePreview(claw, claw.previews.create({ changes }, { signal }), signal);
@@ -70,6 +70,6 @@ async function removeOfTenant(context: Context, tenant: string | undefined, targ
   }
   await applyPreview(claw, preview, signal, options.yes ? ask : undefined);
   for (const { kind, name } of targets) {
-    await out.line(`${kind.word}/${name} ${kind.kind === "ClawInstance" ? "is being destroyed" : "deleted"}`);
+    await out.line(`${kind.word}/${name} ${kind.runs ? "is being destroyed" : "deleted"}`);
   }
 }

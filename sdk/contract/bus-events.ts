@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { DriftSchema, InstancePhase } from "./instance.ts";
+import type { KindFacts } from "./kind.ts";
+import { resourceKinds } from "./kinds.ts";
 import { LeftoverSchema } from "./leftover.ts";
 
 const subject = z.object({ uid: z.string(), name: z.string() });
@@ -12,13 +14,19 @@ interface BusEventSpec {
   readonly data: z.ZodObject;
 }
 
-/** What is published of each kind of resource for the writes of people and programs. */
-function writes<const Aggregate extends string>(aggregate: Aggregate, noun: string, deleted = `${noun} was deleted`) {
-  return {
-    [`${aggregate}.created`]: { when: `${noun} was created`, data: written },
-    [`${aggregate}.updated`]: { when: `${noun} was changed`, data: written },
-    [`${aggregate}.deleted`]: { when: deleted, data: written },
-  } as Record<`${Aggregate}.${"created" | "updated" | "deleted"}`, { when: string; data: typeof written }>;
+type Area = (typeof resourceKinds)[number]["area"];
+
+/** What is published of every kind of resource for the writes of people and programs. */
+function writes() {
+  const events = (resourceKinds as readonly KindFacts[]).flatMap(({ area, noun, deletedWhen }) => {
+    const one = `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
+    return [
+      [`${area}.created`, { when: `${one} was created`, data: written }],
+      [`${area}.updated`, { when: `${one} was changed`, data: written }],
+      [`${area}.deleted`, { when: deletedWhen ?? `${one} was deleted`, data: written }],
+    ];
+  });
+  return Object.fromEntries(events) as Record<`${Area}.${"created" | "updated" | "deleted"}`, { when: string; data: typeof written }>;
 }
 
 /**
@@ -26,11 +34,7 @@ function writes<const Aggregate extends string>(aggregate: Aggregate, noun: stri
  * `claw.v1.<tenantId>.<aggregate>.<event>`, at least once, each with an id of its own, in order per tenant; the platform's are the tenant `default`'s.
  */
 export const busEvents = {
-  ...writes("tenant", "a tenant"),
-  ...writes("project", "a project"),
-  ...writes("config", "a config template"),
-  ...writes("cluster", "a cluster"),
-  ...writes("instance", "an instance", "an instance is to be destroyed"),
+  ...writes(),
   "cluster.cordoned": { when: "a drain closed a cluster for new instances", data: subject.extend({ actor: z.string() }) },
   "cluster.reachable": { when: "a cluster answers, and did not before", data: subject },
   "cluster.unreachable": { when: "a cluster does not answer any more", data: subject.extend({ reason: z.string() }) },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boundedRecord, DisplayNameSchema, INSTANCES_MAX } from "./bounds.ts";
+import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, LabelsSchema, MetadataInputSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 
 /** The name of the control plane's own host, where instances are processes: it is always there, and no Cluster may be called so. */
@@ -140,6 +141,17 @@ export type ClusterInput = z.infer<typeof ClusterInputSchema>;
 export const ClusterSchema = resourceOf("Cluster", ClusterSpecSchema, ClusterStatusSchema);
 export type Cluster = z.infer<typeof ClusterSchema>;
 export const ClusterPageSchema = pageOf(ClusterSchema);
+
+export const clusterFacts = {
+  kind: "Cluster",
+  noun: "cluster",
+  area: "cluster",
+  idPrefix: "cls",
+  scope: "platform",
+  actions: [],
+  input: ClusterInputSchema,
+  schema: ClusterSchema,
+} as const satisfies KindFacts;
 
 /**
  * What a drain did, or would do: an instance whose data can't come along stays, and says why. Of each list 256 kB are given; those that stay

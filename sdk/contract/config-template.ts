@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { boundedRecord, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
+import { ConditionType } from "./conditions.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 import { SECRET_MASK } from "./property-diff.ts";
 
@@ -63,6 +65,30 @@ export const ConfigTemplateSchema = resourceOf(
 );
 export type ConfigTemplate = z.infer<typeof ConfigTemplateSchema>;
 export const ConfigTemplatePageSchema = pageOf(ConfigTemplateSchema);
+
+export const configTemplateFacts = {
+  kind: "ConfigTemplate",
+  noun: "config template",
+  area: "config",
+  idPrefix: "cfg",
+  scope: "tenant",
+  actions: ["publish"],
+  input: ConfigTemplateInputSchema,
+  schema: ConfigTemplateSchema,
+  customResource: {
+    plural: "configtemplates",
+    shortNames: ["clawtemplate"],
+    spec: ConfigTemplateSpecSchema,
+    status: z.object({ publishedVersion: z.int().optional(), dirty: z.boolean().optional(), ...carriedStatus }),
+    columns: [
+      ["Adapter", "string", ".spec.adapter"],
+      ["Published", "integer", ".status.publishedVersion"],
+      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
+    ],
+    rules: {},
+    keys: { "spec.variables": "name" },
+  },
+} as const satisfies KindFacts;
 
 /** An immutable published version of a template. */
 export const ConfigVersionSchema = z.object({

@@ -1,94 +1,11 @@
 import { z } from "zod";
-import { ConditionType } from "./conditions.ts";
-import { ConfigTemplateSpecSchema } from "./config-template.ts";
-import { InstanceSpecSchema, InstanceStatusSchema } from "./instance.ts";
-import { API_VERSION, ConditionSchema, QuantitySchema } from "./meta.ts";
-import { TenantSpecSchema } from "./tenant.ts";
+import type { CelRule, KindFacts } from "./kind.ts";
+import { resourceKinds } from "./kinds.ts";
+import { API_VERSION, QuantitySchema } from "./meta.ts";
 
 type Json = { [key: string]: unknown };
 
-function conditionPath(type: ConditionType, field: "status" | "reason"): string {
-  return `.status.conditions[?(@.type=="${type}")].${field}`;
-}
-
-interface Rule {
-  readonly rule: string;
-  readonly message: string;
-}
-
-/** What a custom resource and the control plane's resource last agreed on. */
-export const CarriedSchema = z.object({
-  /** The id of the cluster's registration: what another control plane carried is news to this one. */
-  cluster: z.string(),
-  uid: z.string(),
-  /** Digests of the labels, annotations and specification on either side: the side that is not as its digest says has been edited. */
-  inCluster: z.string(),
-  inControlPlane: z.string(),
-});
-const carriedStatus = {
-  /** The custom resource's own generation that was carried last: for people and tools. */
-  observedGeneration: z.int().optional(),
-  carried: CarriedSchema.optional(),
-  conditions: z.array(ConditionSchema).optional(),
-};
-
-const definitions = [
-  {
-    kind: "ClawInstance",
-    plural: "clawinstances",
-    shortNames: ["claw", "claws"],
-    scope: "Namespaced",
-    spec: InstanceSpecSchema,
-    status: InstanceStatusSchema.omit({ usage: true }).partial().extend(carriedStatus),
-    columns: [
-      ["Type", "string", ".spec.type"],
-      ["Phase", "string", ".status.phase"],
-      ["Ready", "string", conditionPath(ConditionType.Ready, "status")],
-      ["Restarts", "integer", ".status.restarts"],
-      ["Cluster", "string", ".status.cluster"],
-      ["Reason", "string", conditionPath(ConditionType.Ready, "reason"), 1],
-      ["Version", "string", ".status.version", 1],
-      ["Template", "string", ".spec.config.template", 1],
-    ],
-    rules: {
-      spec: [{ rule: "self.type.lowerAscii() == oldSelf.type.lowerAscii()", message: "an instance can't change its type; create another" }],
-      "spec.placement": [{ rule: "has(self.cluster) != has(self.selector)", message: "give either 'cluster' or 'selector'" }],
-    },
-    keys: { "spec.config.overrides": "key" },
-  },
-  {
-    kind: "ConfigTemplate",
-    plural: "configtemplates",
-    shortNames: ["clawtemplate"],
-    scope: "Namespaced",
-    spec: ConfigTemplateSpecSchema,
-    status: z.object({ publishedVersion: z.int().optional(), dirty: z.boolean().optional(), ...carriedStatus }),
-    columns: [
-      ["Adapter", "string", ".spec.adapter"],
-      ["Published", "integer", ".status.publishedVersion"],
-      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
-    ],
-    rules: {},
-    keys: { "spec.variables": "name" },
-  },
-  {
-    kind: "Tenant",
-    plural: "tenants",
-    shortNames: ["clawtenant"],
-    scope: "Cluster",
-    spec: TenantSpecSchema,
-    status: z.object({ instances: z.int().optional(), ...carriedStatus }),
-    columns: [
-      ["Instances", "integer", ".status.instances"],
-      ["Quota", "integer", ".spec.quota.instances"],
-      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
-    ],
-    rules: { "spec.placement": [{ rule: "has(self.cluster) != has(self.selector)", message: "give either 'cluster' or 'selector'" }] },
-    keys: { "spec.policies": "name" },
-  },
-] as const;
-
-const NAME_RULE: Rule = {
+const NAME_RULE: CelRule = {
   rule: "self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",
   message: "the name must be a DNS label: at most 63 lower-case letters, digits and '-'",
 };
@@ -99,48 +16,61 @@ const NAME_RULE: Rule = {
  */
 export function customResourceDefinitions(): Json[] {
   const [group = "", version = ""] = API_VERSION.split("/");
-  return definitions.map(({ kind, plural, shortNames, scope, spec, status, columns, rules, keys }) => ({
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope,
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames, categories: ["clusterclaw"] },
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          subresources: { status: {} },
-          additionalPrinterColumns: [
-            ...columns.map(([name, type, jsonPath, priority]) => ({ name, type, jsonPath, ...(priority !== undefined && { priority }) })),
-            { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
-          ],
-          schema: {
-            openAPIV3Schema: {
-              type: "object",
-              required: ["spec"],
-              "x-kubernetes-validations": [NAME_RULE],
-              properties: {
-                apiVersion: { type: "string" },
-                kind: { type: "string" },
-                metadata: { type: "object" },
-                spec: structural(spec, "spec", rules, keys),
-                status: structural(status, "status", {}, {}),
+  return (resourceKinds as readonly KindFacts[]).flatMap(({ kind, scope, customResource }) => {
+    if (!customResource) {
+      return [];
+    }
+    const { plural, shortNames, spec, status, columns, rules, keys } = customResource;
+    return [
+      {
+        apiVersion: "apiextensions.k8s.io/v1",
+        kind: "CustomResourceDefinition",
+        metadata: { name: `${plural}.${group}` },
+        spec: {
+          group,
+          scope: scope === "tenant" ? "Namespaced" : "Cluster",
+          names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames, categories: ["clusterclaw"] },
+          versions: [
+            {
+              name: version,
+              served: true,
+              storage: true,
+              subresources: { status: {} },
+              additionalPrinterColumns: [
+                ...columns.map(([name, type, jsonPath, priority]) => ({
+                  name,
+                  type,
+                  jsonPath,
+                  ...(priority !== undefined && { priority }),
+                })),
+                { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+              ],
+              schema: {
+                openAPIV3Schema: {
+                  type: "object",
+                  required: ["spec"],
+                  "x-kubernetes-validations": [NAME_RULE],
+                  properties: {
+                    apiVersion: { type: "string" },
+                    kind: { type: "string" },
+                    metadata: { type: "object" },
+                    spec: structural(spec, "spec", rules, keys),
+                    status: structural(status, "status", {}, {}),
+                  },
+                },
               },
             },
-          },
+          ],
         },
-      ],
-    },
-  }));
+      },
+    ];
+  });
 }
 
 function structural(
   schema: z.ZodType,
   path: string,
-  rules: Readonly<Record<string, readonly Rule[]>>,
+  rules: Readonly<Record<string, readonly CelRule[]>>,
   keys: Readonly<Record<string, string>>,
 ): Json {
   const json = z.toJSONSchema(schema, { io: "input", target: "openapi-3.0", unrepresentable: "any" }) as Json;
@@ -166,7 +96,7 @@ const KEPT = [
 function toStructural(
   schema: Json,
   path: string,
-  rules: Readonly<Record<string, readonly Rule[]>>,
+  rules: Readonly<Record<string, readonly CelRule[]>>,
   keys: Readonly<Record<string, string>>,
 ): Json {
   const inner = (value: unknown, name: string) => toStructural(value as Json, `${path}.${name}`, rules, keys);

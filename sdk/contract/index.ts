@@ -12,6 +12,8 @@ export * from "./identifiers.ts";
 export * from "./ids.ts";
 export * from "./instance.ts";
 export * from "./issues.ts";
+export * from "./kind.ts";
+export * from "./kinds.ts";
 export * from "./leftover.ts";
 export * from "./meta.ts";
 export * from "./nearest-key.ts";

@@ -2,7 +2,9 @@ import { z } from "zod";
 import { ConfinementSchema } from "./agent.ts";
 import { JsonValueSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
+import { ConditionType } from "./conditions.ts";
 import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 import { EventType } from "./reasons.ts";
@@ -100,6 +102,39 @@ export type ClawInstanceInput = z.infer<typeof ClawInstanceInputSchema>;
 export const ClawInstanceSchema = resourceOf("ClawInstance", InstanceSpecSchema, InstanceStatusSchema);
 export type ClawInstance = z.infer<typeof ClawInstanceSchema>;
 export const ClawInstancePageSchema = pageOf(ClawInstanceSchema);
+
+export const instanceFacts = {
+  kind: "ClawInstance",
+  noun: "instance",
+  area: "instance",
+  idPrefix: "ins",
+  scope: "tenant",
+  actions: ["start", "stop", "restart", "kill"],
+  deletedWhen: "an instance is to be destroyed",
+  input: ClawInstanceInputSchema,
+  schema: ClawInstanceSchema,
+  customResource: {
+    plural: "clawinstances",
+    shortNames: ["claw", "claws"],
+    spec: InstanceSpecSchema,
+    status: InstanceStatusSchema.omit({ usage: true }).partial().extend(carriedStatus),
+    columns: [
+      ["Type", "string", ".spec.type"],
+      ["Phase", "string", ".status.phase"],
+      ["Ready", "string", conditionPath(ConditionType.Ready, "status")],
+      ["Restarts", "integer", ".status.restarts"],
+      ["Cluster", "string", ".status.cluster"],
+      ["Reason", "string", conditionPath(ConditionType.Ready, "reason"), 1],
+      ["Version", "string", ".status.version", 1],
+      ["Template", "string", ".spec.config.template", 1],
+    ],
+    rules: {
+      spec: [{ rule: "self.type.lowerAscii() == oldSelf.type.lowerAscii()", message: "an instance can't change its type; create another" }],
+      "spec.placement": [PLACEMENT_RULE],
+    },
+    keys: { "spec.config.overrides": "key" },
+  },
+} as const satisfies KindFacts;
 
 /** Something that happened to an instance: a phase transition, an operation, a report of its agent. */
 export const InstanceEventSchema = z.object({

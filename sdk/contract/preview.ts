@@ -1,23 +1,8 @@
 import { z } from "zod";
 import { TextSchema } from "./bounds.ts";
-import { ClusterInputSchema } from "./cluster.ts";
-import { ConfigTemplateInputSchema } from "./config-template.ts";
-import { ClawInstanceInputSchema } from "./instance.ts";
+import { ManifestKindSchema, ManifestSchema } from "./kinds.ts";
 import { NameSchema, pageOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
-import { ProjectInputSchema, TenantInputSchema } from "./tenant.ts";
-
-/** Any manifest; `kind` decides. */
-export const ManifestSchema = z.discriminatedUnion("kind", [
-  ClawInstanceInputSchema,
-  ConfigTemplateInputSchema,
-  TenantInputSchema,
-  ProjectInputSchema,
-  ClusterInputSchema,
-]);
-export type Manifest = z.infer<typeof ManifestSchema>;
-export const ManifestKindSchema = z.enum(["ClawInstance", "ConfigTemplate", "Tenant", "Project", "Cluster"]);
-export type ManifestKind = z.infer<typeof ManifestKindSchema>;
 
 /** A write that could be made: what a preview is computed for, and what applying it makes. */
 export const ChangeSchema = z.discriminatedUnion("action", [

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { DisplayNameSchema, INSTANCES_MAX, TextSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
+import { ConditionType } from "./conditions.ts";
+import { carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 
 /** Upper bounds; an absent one is unlimited. */
@@ -40,6 +42,30 @@ export const TenantSchema = resourceOf("Tenant", TenantSpecSchema, z.object({ in
 export type Tenant = z.infer<typeof TenantSchema>;
 export const TenantPageSchema = pageOf(TenantSchema);
 
+export const tenantFacts = {
+  kind: "Tenant",
+  noun: "tenant",
+  area: "tenant",
+  idPrefix: "ten",
+  scope: "itself",
+  actions: [],
+  input: TenantInputSchema,
+  schema: TenantSchema,
+  customResource: {
+    plural: "tenants",
+    shortNames: ["clawtenant"],
+    spec: TenantSpecSchema,
+    status: z.object({ instances: z.int().optional(), ...carriedStatus }),
+    columns: [
+      ["Instances", "integer", ".status.instances"],
+      ["Quota", "integer", ".spec.quota.instances"],
+      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
+    ],
+    rules: { "spec.placement": [PLACEMENT_RULE] },
+    keys: { "spec.policies": "name" },
+  },
+} as const satisfies KindFacts;
+
 export const ProjectSpecSchema = z.strictObject({ displayName: DisplayNameSchema.optional(), quota: QuotaSchema.default({}) });
 export type ProjectSpec = z.infer<typeof ProjectSpecSchema>;
 
@@ -53,3 +79,14 @@ export const ProjectSchema = resourceOf(
 );
 export type Project = z.infer<typeof ProjectSchema>;
 export const ProjectPageSchema = pageOf(ProjectSchema);
+
+export const projectFacts = {
+  kind: "Project",
+  noun: "project",
+  area: "project",
+  idPrefix: "prj",
+  scope: "tenant",
+  actions: [],
+  input: ProjectInputSchema,
+  schema: ProjectSchema,
+} as const satisfies KindFacts;

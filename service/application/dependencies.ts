@@ -1,8 +1,13 @@
+import type { Unconfined } from "./instances/host-use.ts";
 import type { OpenChannel } from "./instances/open-channel.ts";
 import type { Agents } from "./ports/instances/agents.ts";
+import type { ClawTypes } from "./ports/instances/claw-adapter.ts";
+import type { Runtimes } from "./ports/runtimes/runtime.ts";
+import type { SecretCipher } from "./ports/secrets/secret-cipher.ts";
 import type { AdoptionOf } from "./ports/stacks/adoption.ts";
-import type { StackAdministration } from "./ports/stacks/stack-operations.ts";
-import type { PreviewDependencies } from "./resources/previews.ts";
+import type { StackAdministration, StackOperations } from "./ports/stacks/stack-operations.ts";
+import type { Transactions } from "./ports/transactions.ts";
+import type { RequestDependencies } from "./resources/requests.ts";
 
 /** Who did what to which stack. */
 export interface AuditEntry {
@@ -12,12 +17,20 @@ export interface AuditEntry {
   readonly requestId: string;
 }
 
-/** What the use cases work with. */
-export interface ApplicationDependencies extends PreviewDependencies {
+/** What the application is given from outside. */
+export interface OuterDependencies {
+  readonly runtimes: Runtimes;
+  readonly cipher: SecretCipher;
+  readonly transactions: Transactions;
+  readonly stacks: StackOperations;
+  readonly administration: StackAdministration;
+  readonly types: ClawTypes;
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
-  readonly administration: StackAdministration;
   readonly adoptionOf: AdoptionOf;
+  readonly clock: () => Date;
+  /** Where claws of this host are not confined: why, and what would mend it. */
+  readonly unconfined?: Unconfined | undefined;
   /** Puts what an operator does on record. */
   readonly audit: (entry: AuditEntry) => void;
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
@@ -26,3 +39,6 @@ export interface ApplicationDependencies extends PreviewDependencies {
   /** How long what nobody knows is left alone after it was found. */
   readonly sweepSeconds: number;
 }
+
+/** What the use cases work with. */
+export interface ApplicationDependencies extends OuterDependencies, RequestDependencies {}

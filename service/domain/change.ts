@@ -1,4 +1,4 @@
-import type { Change, Manifest, ManifestKind } from "../../sdk/contract/index.ts";
+import { type Change, factsOf, kindOfAction, type Manifest, type ManifestKind, writeRank } from "../../sdk/contract/index.ts";
 import { SHARED_TENANT } from "./tenancy/tenant.ts";
 
 /** A change with what the caller meant beyond it. */
@@ -23,10 +23,8 @@ export function targetOf(change: Change): Target {
       return { kind: change.manifest.kind, name: change.manifest.metadata.name };
     case "delete":
       return { kind: change.kind, name: change.name };
-    case "publish":
-      return { kind: "ConfigTemplate", name: change.name };
     default:
-      return { kind: "ClawInstance", name: change.name };
+      return { kind: kindOfAction(change.action), name: change.name };
   }
 }
 
@@ -36,25 +34,22 @@ export function targetKey(change: PlannedChange): string {
   return `${kind}/${change.tenant}/${name}`;
 }
 
-const ORDER: readonly ManifestKind[] = ["Cluster", "Tenant", "Project", "ConfigTemplate", "ClawInstance"];
-
 /** Orders changes so that what others need comes first and deletions go the other way, last. */
 export function inWriteOrder<T extends PlannedChange>(changes: readonly T[]): T[] {
   const rank = (change: PlannedChange) => {
-    const kind = ORDER.indexOf(targetOf(change).kind);
-    return change.action === "delete" ? 100 - kind : kind;
+    const place = writeRank(targetOf(change).kind);
+    return change.action === "delete" ? 100 - place : place;
   };
   return [...changes].sort((a, b) => rank(a) - rank(b));
 }
 
+/** The tenant that a resource of a kind is kept with: itself, the shared one, or the one that is named. */
+export function homeOf(kind: ManifestKind, name: string, named: string | undefined): string | undefined {
+  const { scope } = factsOf(kind);
+  return scope === "itself" ? name : scope === "platform" ? SHARED_TENANT : named;
+}
+
 /** The tenant a manifest belongs to: itself, its namespace, or the one that the request is about. */
-export function tenantOf(manifest: Manifest, requestTenant: string | undefined): string | undefined {
-  switch (manifest.kind) {
-    case "Tenant":
-      return manifest.metadata.name;
-    case "Cluster":
-      return SHARED_TENANT;
-    default:
-      return manifest.metadata.namespace ?? requestTenant;
-  }
+export function tenantOf({ kind, metadata }: Manifest, requestTenant: string | undefined): string | undefined {
+  return homeOf(kind, metadata.name, metadata.namespace ?? requestTenant);
 }

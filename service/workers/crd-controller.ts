@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { writeRank } from "../../sdk/contract/index.ts";
 import { createCarrier } from "../application/custom-resources/carry-resource.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
 import type { Clusters } from "../application/ports/clusters/clusters.ts";
@@ -35,7 +36,7 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
         PERIOD_MS,
         async () => {
           const versions = await deps.transactions.platform((tx) => tx.work.listVersions());
-          // Tenants before templates before instances, as they need one another.
+          // Those first that others need.
           for (const [key] of inOrder(resources)) {
             // As it is by now: a turn may be long.
             const resource = resources.get(key);
@@ -83,12 +84,10 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
   );
 }
 
-const ORDER = ["Tenant", "ConfigTemplate", "ClawInstance"];
-
 function versionKey({ kind, namespace = "", name }: CustomResource): string {
   return `${kind}/${namespace}/${name}`;
 }
 
 function inOrder(resources: ReadonlyMap<string, CustomResource>): [key: string, resource: CustomResource][] {
-  return [...resources].sort(([, a], [, b]) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  return [...resources].sort(([, a], [, b]) => writeRank(a.kind) - writeRank(b.kind));
 }

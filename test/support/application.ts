@@ -6,7 +6,7 @@ import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
 import { adoptionOf, runtimeComponents } from "../../components/claw-instance/runtimes.ts";
 import { Claw } from "../../sdk/client/index.ts";
 import { type BusMessage, ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
-import { createRouteHandlers } from "../../service/application/application.ts";
+import { createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
@@ -120,7 +120,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
       },
     }),
   };
-  const dependencies: ApplicationDependencies = {
+  const { routes, dependencies } = createApplication({
     transactions,
     stacks,
     administration: stacks,
@@ -136,10 +136,9 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     sweepSeconds: 3600,
     audit: (entry) => void audited.push(entry),
     wake: () => {},
-  };
-  const handlers = createRouteHandlers(dependencies);
+  });
   const clientOf = (actorOf: (tenantId: TenantId | undefined) => Actor, tenant: string | undefined) => {
-    const fetch = inProcessFetch(handlers, async ({ scope }) => {
+    const fetch = inProcessFetch(routes, async ({ scope }) => {
       const named = tenant === undefined ? undefined : await transactions.platform((tx) => tx.tenants.find(tenant));
       const actor = actorOf(named?.id);
       if (named === undefined && (scope === "tenant" || !actor.platform)) {

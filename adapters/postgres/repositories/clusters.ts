@@ -6,7 +6,7 @@ import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { boundedQuantities, insertRow, updateRow } from "./rows.ts";
+import { boundedQuantities, columnOf, insertRow, updateRow } from "./rows.ts";
 
 const listing: Listing = {
   columns: "c.*",
@@ -70,7 +70,7 @@ export class PostgresClusterRepository implements ClusterRepository {
   }
 
   async find(ref: Ref): Promise<Cluster | undefined> {
-    const column = ref.startsWith("cls_") ? "id" : "name";
+    const column = columnOf("Cluster", ref);
     const rows = await this.#scope.run((manager) => manager.query<ClusterRow[]>(`select * from clusters where ${column} = $1`, [ref]));
     return rows[0] && toCluster(rows[0]);
   }

@@ -8,7 +8,7 @@ import { ConfigTemplateEntity, type ConfigTemplateRow } from "../entities/config
 import { ConfigVersionEntity, type ConfigVersionRow } from "../entities/config-version.ts";
 import { formatNumberCursor, type Listing, listPage, parseNumberCursor, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { insertRow, notFound, updateRow } from "./rows.ts";
+import { columnOf, insertRow, notFound, updateRow } from "./rows.ts";
 
 const OWN_TENANT = "current_setting('claw.tenant_id', true)";
 
@@ -49,13 +49,13 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
   async get(ref: Ref): Promise<ConfigTemplate> {
     const template = await this.find(ref);
     if (!template) {
-      throw await notFound(this.#scope, "config", ref);
+      throw await notFound(this.#scope, "ConfigTemplate", "config_templates", ref);
     }
     return template;
   }
 
   async find(ref: Ref): Promise<ConfigTemplate | undefined> {
-    const column = ref.startsWith("cfg_") ? "id" : "name";
+    const column = columnOf("ConfigTemplate", ref);
     const rows = await this.#scope.run((manager) =>
       manager.query<ConfigTemplateRow[]>(
         `select * from config_templates where ${column} = $1 order by tenant_id = ${OWN_TENANT} desc limit 1`,

@@ -16,7 +16,7 @@ import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { boundedQuantities, insertRow, notFound, updateRow } from "./rows.ts";
+import { boundedQuantities, columnOf, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
 
@@ -73,13 +73,13 @@ export class PostgresInstanceRepository implements InstanceRepository {
   async get(ref: Ref): Promise<Instance> {
     const instance = await this.find(ref);
     if (!instance) {
-      throw await notFound(this.#scope, "instance", ref);
+      throw await notFound(this.#scope, "ClawInstance", "instances", ref);
     }
     return instance;
   }
 
   async find(ref: Ref): Promise<Instance | undefined> {
-    const column = ref.startsWith("ins_") ? "id" : "name";
+    const column = columnOf("ClawInstance", ref);
     const rows = await this.#query(`${select} where i.${column} = $1`, [ref]);
     return rows[0];
   }

@@ -7,7 +7,7 @@ import { ProjectEntity, type ProjectRow } from "../entities/project.ts";
 import { errorCodeOf } from "../errors.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { boundedQuantities, insertRow, notFound, updateRow } from "./rows.ts";
+import { boundedQuantities, columnOf, insertRow, notFound, updateRow } from "./rows.ts";
 
 const listing: Listing = {
   columns: "p.*",
@@ -36,13 +36,13 @@ export class PostgresProjectRepository implements ProjectRepository {
   async get(ref: Ref): Promise<Project> {
     const project = await this.find(ref);
     if (!project) {
-      throw await notFound(this.#scope, "project", ref);
+      throw await notFound(this.#scope, "Project", "projects", ref);
     }
     return project;
   }
 
   async find(ref: Ref): Promise<Project | undefined> {
-    const column = ref.startsWith("prj_") ? "id" : "name";
+    const column = columnOf("Project", ref);
     const rows = await this.#scope.run((manager) => manager.query<ProjectRow[]>(`select * from projects where ${column} = $1`, [ref]));
     return rows[0] && toProject(rows[0]);
   }

@@ -1,6 +1,6 @@
 import type { EntityManager, EntitySchema, ObjectLiteral } from "typeorm";
 import type { QueryDeepPartialEntity } from "typeorm/query-builder/QueryPartialEntity.js";
-import { boundedQuantity, ClawError, nearestKey } from "../../../sdk/contract/index.ts";
+import { boundedQuantity, ClawError, factsOf, type ManifestKind, nearestKey } from "../../../sdk/contract/index.ts";
 import type { Scope } from "../session.ts";
 
 /**
@@ -47,17 +47,17 @@ export async function updateRow<Row extends ObjectLiteral & { id: string; name: 
   }
 }
 
-const NAMED = {
-  instance: { table: "instances", noun: "instance" },
-  project: { table: "projects", noun: "project" },
-  config: { table: "config_templates", noun: "config template" },
-} as const;
+/** The column that a reference is in: of the id when it has the kind's prefix, of the name otherwise. */
+export function columnOf(kind: ManifestKind, ref: string): "id" | "name" {
+  return ref.startsWith(`${factsOf(kind).idPrefix}_`) ? "id" : "name";
+}
+
 /** Names that are looked through for the one that was meant. */
 const CANDIDATES = 1000;
 
 /** The refusal of a name that the tenant has nothing under; says which one may have been meant. */
-export async function notFound(scope: Scope, area: keyof typeof NAMED, ref: string): Promise<ClawError> {
-  const { table, noun } = NAMED[area];
+export async function notFound(scope: Scope, kind: ManifestKind, table: string, ref: string): Promise<ClawError> {
+  const { area, noun } = factsOf(kind);
   const rows = await scope.run((manager) =>
     manager.query<{ name: string }[]>(`select name from ${table} order by abs(length(name) - $1), name limit ${CANDIDATES}`, [ref.length]),
   );

@@ -8,7 +8,7 @@ import { TenantEntity, type TenantRow } from "../entities/tenant.ts";
 import { errorCodeOf } from "../errors.ts";
 import { type Listing, listPage } from "../list-page.ts";
 import type { Scope, Session } from "../session.ts";
-import { boundedQuantities, insertRow, updateRow } from "./rows.ts";
+import { boundedQuantities, columnOf, insertRow, updateRow } from "./rows.ts";
 
 const listing: Listing = {
   columns: "t.*",
@@ -41,7 +41,7 @@ export class PostgresTenantRepository implements TenantRepository {
   }
 
   async find(ref: Ref): Promise<Tenant | undefined> {
-    const column = ref.startsWith("ten_") ? "id" : "name";
+    const column = columnOf("Tenant", ref);
     const rows = await this.#scope.run((manager) => manager.query<TenantRow[]>(`select * from tenants where ${column} = $1`, [ref]));
     return rows[0] && toTenant(rows[0]);
   }

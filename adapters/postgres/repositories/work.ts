@@ -1,10 +1,22 @@
-import type { InstanceId, TenantId, Usage } from "../../../sdk/contract/index.ts";
+import type { CustomKind, InstanceId, TenantId, Usage } from "../../../sdk/contract/index.ts";
 import type { WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
 import type { Scope } from "../session.ts";
 import { DUE, WORKPLACE } from "./instances.ts";
 import { toTenant } from "./tenants.ts";
+
+/**
+ * What differs when a row of a kind has been written. xmin is the transaction that wrote the row last: it counts what no column of ours does. A tenant's
+ * status has its instances' number.
+ */
+const VERSIONS: Readonly<Record<CustomKind, string>> = {
+  ClawInstance: "select t.name || '/' || i.name as place, i.xmin::text as version from instances i join tenants t on t.id = i.tenant_id",
+  ConfigTemplate:
+    "select t.name || '/' || c.name as place, c.xmin::text as version from config_templates c join tenants t on t.id = c.tenant_id",
+  Tenant:
+    "select '/' || t.name as place, t.xmin::text || '/' || (select count(*) from instances i where i.tenant_id = t.id) as version from tenants t",
+};
 
 export class PostgresWorkRepository implements WorkRepository {
   readonly #scope: Scope;
@@ -73,15 +85,11 @@ export class PostgresWorkRepository implements WorkRepository {
   }
 
   async listVersions(): Promise<ReadonlyMap<string, string>> {
-    // xmin is the transaction that wrote the row last: it counts what no column of ours does. A tenant's status has its instances' number.
     const rows = await this.#scope.run((manager) =>
       manager.query<{ key: string; version: string }[]>(
-        `select 'ClawInstance/' || t.name || '/' || i.name as key, i.xmin::text as version
-           from instances i join tenants t on t.id = i.tenant_id
-         union all
-         select 'ConfigTemplate/' || t.name || '/' || c.name, c.xmin::text from config_templates c join tenants t on t.id = c.tenant_id
-         union all
-         select 'Tenant//' || t.name, t.xmin::text || '/' || (select count(*) from instances i where i.tenant_id = t.id) from tenants t`,
+        Object.entries(VERSIONS)
+          .map(([kind, rows]) => `select '${kind}/' || place as key, version from (${rows}) as ${kind}`)
+          .join(" union all "),
       ),
     );
     return new Map(rows.map(({ key, version }) => [key, version]));

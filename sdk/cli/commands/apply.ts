@@ -91,9 +91,7 @@ export async function previewManifests({ claw, signal }: Context, manifests: rea
 }
 
 function targetsOf(preview: Preview) {
-  return preview.items
-    .filter((item) => item.kind === "ClawInstance")
-    .map(({ name, tenant, op }) => ({ name, tenant, gone: op === "delete" }));
+  return preview.items.filter((item) => kindOf(item.kind).runs).map(({ name, tenant, op }) => ({ name, tenant, gone: op === "delete" }));
 }
 
 const DONE = { create: "created", update: "updated", delete: "deleted", same: "unchanged" } as const;

@@ -6,12 +6,12 @@ import type { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
 import { CliError, ExitCode, usageError } from "../failure.ts";
 import type { Io } from "../io.ts";
+import { clusterKind } from "../kinds/cluster.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { documentOutputOption, parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import { toYaml } from "../output/printer.ts";
 import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
-import { clusterKind } from "../resources.ts";
 
 export const clustersList = defineList("clusters", clusterKind);
 export const clustersGet = defineGet("clusters", clusterKind);

@@ -2,6 +2,7 @@ import { Option } from "@commander-js/extra-typings";
 import type { ConfigTemplateInput, ConfigVersion, Issue } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { CliError, usageError } from "../failure.ts";
+import { configKind } from "../kinds/config-template.ts";
 import { readManifests } from "../manifests.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { filesOption, outputOption, parsePair, parseValue, previewOption, writeOutputOption, yesOption } from "../options.ts";
@@ -9,7 +10,6 @@ import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
 import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
-import { configKind } from "../resources.ts";
 
 export const configsList = defineList("configs", configKind);
 export const configsGet = defineGet("configs", configKind);

@@ -2,9 +2,9 @@ import { Option } from "@commander-js/extra-typings";
 import type { Claw } from "../../client/index.ts";
 import type { ClawInstanceInput } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
+import { instanceKind } from "../kinds/instance.ts";
 import { parseCount, parsePair, parseValue, previewOption, timeoutOption, waitOption, writeOutputOption } from "../options.ts";
 import { showPreview } from "../preview.ts";
-import { instanceKind } from "../resources.ts";
 import { waitFor } from "../wait.ts";
 
 type Json = ClawInstanceInput["spec"]["config"]["overrides"][number]["value"];

@@ -1,3 +1,4 @@
+import { factsOf } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { usageError } from "../failure.ts";
 import { readManifests } from "../manifests.ts";
@@ -30,7 +31,7 @@ export const deleteCommand = defineCommand({
     if (filename.length > 0) {
       for (const { manifest } of (await readManifests(context.io, filename)).toReversed()) {
         const { name, namespace } = manifest.metadata;
-        targets.push({ kind: kindOf(manifest.kind), name, tenant: manifest.kind === "Tenant" ? undefined : namespace });
+        targets.push({ kind: kindOf(manifest.kind), name, tenant: factsOf(manifest.kind).scope === "tenant" ? namespace : undefined });
       }
     }
     for (const { kind, name } of parseReferences(words)) {

@@ -1,12 +1,12 @@
-import type { ClawInstance, Cluster, Condition } from "../../contract/index.ts";
+import type { Condition, Resource } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { usageError } from "../failure.ts";
+import { instanceKind } from "../kinds/instance.ts";
+import type { Fact, ResourceKind } from "../kinds/kind.ts";
 import { formatAge } from "../output/age.ts";
-import { writeDrift } from "../output/drift.ts";
 import { toYaml } from "../output/printer.ts";
-import { instanceKind, parseReferences, type Resource } from "../resources.ts";
-import { eventView } from "./events.ts";
+import { parseReferences } from "../resources.ts";
 
 export const describeCommand = defineCommand({
   path: "describe",
@@ -19,15 +19,15 @@ export const describeCommand = defineCommand({
       if (name === undefined) {
         throw usageError(`'${kind.word}' alone names no resource`, `claw describe ${kind.word} <name>`);
       }
-      await describe(context, await kind.get(context.claw, name, context.signal));
+      await describe(context, kind, await kind.get(context.claw, name, context.signal));
     }
   },
 });
 
-async function describe(context: Context, resource: Resource): Promise<void> {
+async function describe(context: Context, kind: ResourceKind, resource: Resource): Promise<void> {
   const { out } = context;
   const { metadata } = resource;
-  const facts: [string, string | undefined][] = [
+  const facts: Fact[] = [
     ["Name", metadata.name],
     ["Kind", resource.kind],
     ["Tenant", metadata.namespace],
@@ -37,10 +37,9 @@ async function describe(context: Context, resource: Resource): Promise<void> {
     ["Generation", String(metadata.generation)],
     ["Labels", pairs(metadata.labels)],
     ["Annotations", pairs(metadata.annotations)],
-    ...(resource.kind === "ClawInstance" ? instanceFacts(resource) : []),
-    ...(resource.kind === "Cluster" ? clusterFacts(resource) : []),
+    ...(kind.facts?.(resource) ?? []),
   ];
-  const shown = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
+  const shown = facts.filter((fact): fact is readonly [string, string] => fact[1] !== undefined);
   for (const [label, value] of shown) {
     await out.line(`${out.paint("bold", `${label}:`)}${" ".repeat(Math.max(1, 14 - label.length))}${value}`);
   }
@@ -48,59 +47,10 @@ async function describe(context: Context, resource: Resource): Promise<void> {
     await out.line(`\n${out.paint("bold", "Conditions")}`);
     await out.table<Condition>(resource.status.conditions, { columns: conditionColumns });
   }
-  if (resource.kind === "ClawInstance" && resource.status.drift) {
-    await out.line(`\n${out.paint("bold", "Drift")} (declared → actual)`);
-    for (const drift of resource.status.drift) {
-      await writeDrift(out, drift);
-    }
-  }
+  await kind.sections?.before?.(context, resource);
   await out.line(`\n${out.paint("bold", "Specification")}`);
   await out.write(indent(await toYaml([resource.spec])));
-  if (resource.kind === "ClawInstance") {
-    const { items } = await context.claw.instances.events(metadata.name, { limit: 10 }, { signal: context.signal });
-    if (items.length > 0) {
-      await out.line(`\n${out.paint("bold", "Events")} (newest first)`);
-      await out.table(items, eventView);
-    }
-  }
-}
-
-function instanceFacts({ spec, status, metadata }: ClawInstance): [string, string | undefined][] {
-  const behind =
-    status.observedGeneration < metadata.generation
-      ? ` (a change is under way: ${status.observedGeneration} of ${metadata.generation})`
-      : "";
-  return [
-    ["Phase", `${status.phase} for ${formatAge(status.lastTransitionTime)}${behind}`],
-    ["Cluster", status.cluster],
-    ["Ready", `${status.readyReplicas} replicas`],
-    ["Resources", `${spec.resources.cpu} cpu, ${spec.resources.memory} memory${status.cluster === LOCAL ? `; ${NOT_ENFORCED}` : ""}`],
-    ["Usage", status.usage && `${status.usage.cpu} cpu, ${status.usage.memory} memory (${formatAge(status.usage.time)} ago)`],
-    ["Confined", status.confinement && CONFINEMENTS[status.confinement]],
-    ["Version", status.version],
-    ["Config", status.configVersion === undefined ? undefined : `version ${status.configVersion}`],
-    ["Restarts", String(status.restarts)],
-  ];
-}
-
-/** Where processes run. */
-const LOCAL = "local";
-const CONFINEMENTS = {
-  user: "by a Unix user of its tenant's own",
-  sandbox: "by a sandbox (bubblewrap)",
-  none: "by nothing: it can do on this host what the control plane can",
-};
-const NOT_ENFORCED = "counted against the quota, but a process on this host is not held to them";
-
-function clusterFacts({ status }: Cluster): [string, string | undefined][] {
-  const { allocated, capacity } = status;
-  const used = (["instances", "cpu", "memory"] as const).map((what) => `${allocated[what]} of ${capacity[what] ?? "∞"} ${what}`);
-  return [
-    ["Phase", status.phase],
-    ["Version", status.version],
-    ["Nodes", status.nodes === undefined ? undefined : String(status.nodes)],
-    ["Used", used.join(", ")],
-  ];
+  await kind.sections?.after?.(context, resource);
 }
 
 const conditionColumns = [

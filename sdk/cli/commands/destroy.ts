@@ -1,9 +1,9 @@
 import { Option } from "@commander-js/extra-typings";
 import { selectNames } from "../actions.ts";
 import { defineCommand } from "../command.ts";
+import { instanceKind } from "../kinds/instance.ts";
 import { previewOption, selectorOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { remove } from "../removal.ts";
-import { instanceKind } from "../resources.ts";
 
 export const purgeDataOption = new Option("--purge-data", "also delete the instances' data, which is kept otherwise");
 

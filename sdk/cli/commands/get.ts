@@ -1,10 +1,12 @@
 import { Option } from "@commander-js/extra-typings";
+import type { Resource } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { usageError } from "../failure.ts";
+import type { ResourceKind } from "../kinds/kind.ts";
 import { outputOption, parseCount, selectorOption } from "../options.ts";
 import type { OutputFormat } from "../output/printer.ts";
-import { parseReferences, type Reference, type Resource, type ResourceKind, resourceKinds } from "../resources.ts";
+import { parseReferences, type Reference, resourceKinds } from "../resources.ts";
 import { watchList } from "../watch.ts";
 
 export const getCommand = defineCommand({

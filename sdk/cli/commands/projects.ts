@@ -1,11 +1,11 @@
 import { Option } from "@commander-js/extra-typings";
 import type { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
+import { projectKind } from "../kinds/project.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
-import { projectKind } from "../resources.ts";
 
 export const projectsList = defineList("projects", projectKind);
 export const projectsGet = defineGet("projects", projectKind);

@@ -2,12 +2,12 @@ import { Option } from "@commander-js/extra-typings";
 import type { Claw } from "../../client/index.ts";
 import type { QuotaStatus } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
+import { tenantKind } from "../kinds/tenant.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { outputOption, parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import type { View } from "../output/printer.ts";
 import { showPreview } from "../preview.ts";
 import { remove } from "../removal.ts";
-import { tenantKind } from "../resources.ts";
 
 export const tenantsList = defineList("tenants", tenantKind);
 export const tenantsGet = defineGet("tenants", tenantKind);

@@ -1,4 +1,4 @@
-import type { Preview, PropertyDiff, ResourceChange } from "../../contract/index.ts";
+import { factsOf, type Preview, type PropertyDiff, type ResourceChange } from "../../contract/index.ts";
 import { kindOf } from "../resources.ts";
 import { formatDuration } from "./age.ts";
 import type { Paint } from "./colors.ts";
@@ -89,7 +89,7 @@ export function renderPreview(preview: Preview, paint: Paint, now: number = Date
 function renderItem(item: Item, paint: Paint): string[] {
   const { mark, style } = MARKS[item.op === "same" && changesStack(item) ? "update" : item.op];
   const effect = EFFECTS[item.effect];
-  const owner = item.kind === "Tenant" || item.kind === "Cluster" ? "" : paint("dim", ` in ${item.tenant}`);
+  const owner = factsOf(item.kind).scope === "tenant" ? paint("dim", ` in ${item.tenant}`) : "";
   const subject = `${kindOf(item.kind).word}/${item.name}`;
   const unchanged = item.op === "same" && !changesStack(item) ? paint("dim", " unchanged") : "";
   const lines = [`${paint(style, `${mark} ${subject}`)}${owner}${effect ? `  ${paint("cyan", effect)}` : ""}${unchanged}`];

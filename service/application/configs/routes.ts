@@ -1,44 +1,27 @@
 import { ClawError, type ConfigVersion } from "../../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../../domain/configs/config-template.ts";
 import { resolveConfig } from "../../domain/configs/resolve-config.ts";
-import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
-import { presentTemplate } from "../present.ts";
-import { applied, assertSameName, tenantIn, writeOrPreview } from "../resources/requests.ts";
+import type { ResourceKind } from "../resources/kind.ts";
+import { writeOrPreview } from "../resources/requests.ts";
+import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
-import type { Written } from "../resources/write-context.ts";
+import { tenantIn } from "../resources/tenant-in.ts";
 import { openTemplate } from "../secrets/seal-config.ts";
 
 type ConfigRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `configs.${string}`>>;
 
-export function configRoutes(deps: ApplicationDependencies): ConfigRoutes {
-  const find = (ctx: RequestContext, id: string) => deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.templates.get(id));
-  const present = (ctx: RequestContext, template: ConfigTemplate) => presentTemplate(template, tenantIn(ctx).name, digestOf(template.spec));
-  const presentWritten = (ctx: RequestContext) => (written: Written) => present(ctx, written.after as ConfigTemplate);
+export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate>, deps: ApplicationDependencies): ConfigRoutes {
+  const own = resourceRoutes(kind, deps, { draft: true });
+  const find = (ctx: RequestContext, id: string) => kind.get(ctx, deps.transactions, id);
 
   return {
-    "configs.list": async (ctx, { query }) => {
-      const page = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.templates.list(query));
-      return { ...page, items: page.items.map((template) => present(ctx, template)) };
-    },
-    "configs.create": (ctx, { body, query }) =>
-      writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent", draft: true }), deps, presentWritten(ctx)),
-    "configs.get": async (ctx, { params }) => present(ctx, await find(ctx, params.id)),
-    "configs.replace": async (ctx, { params, body, query }) => {
-      assertSameName(body, await find(ctx, params.id));
-      return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present", draft: true }), deps, presentWritten(ctx));
-    },
-    "configs.delete": async (ctx, { params, query }) => {
-      const { name } = await find(ctx, params.id);
-      return writeOrPreview(
-        ctx,
-        query,
-        { action: "delete", kind: "ConfigTemplate", name, tenant: tenantIn(ctx).name },
-        deps,
-        () => undefined,
-      );
-    },
+    "configs.list": own.list,
+    "configs.get": own.get,
+    "configs.create": own.create,
+    "configs.replace": own.replace,
+    "configs.delete": own.delete,
     "configs.versions": async (ctx, { params, query }) => {
       const template = await find(ctx, params.id);
       const page = await deps.transactions.tenant(tenantIn(ctx).id, (tx) =>
@@ -50,11 +33,11 @@ export function configRoutes(deps: ApplicationDependencies): ConfigRoutes {
       const { name } = await find(ctx, params.id);
       const tenant = tenantIn(ctx);
       const change = { action: "publish", name, message: body.message, tenant: tenant.name } as const;
-      return writeOrPreview(ctx, query, change, deps, async ({ after }, tx) => {
-        const { id, publishedVersion } = after as ConfigTemplate;
-        const version = await (await tx.enter(tenant.id)).templates.findVersion(id, publishedVersion);
+      return writeOrPreview(ctx, query, change, deps, async (written, tx) => {
+        const { after } = kind.own(written);
+        const version = after && (await (await tx.enter(tenant.id)).templates.findVersion(after.id, after.publishedVersion));
         if (!version) {
-          throw new ClawError("service.internal", `version ${publishedVersion} of '${name}' is missing`);
+          throw new ClawError("service.internal", `version ${after?.publishedVersion} of '${name}' is missing`);
         }
         return presentVersion(version);
       });

@@ -8,27 +8,25 @@ import {
   type Issue,
   type Manifest,
   ManifestSchema,
-  type Metadata,
+  type Resource,
   SECRET_MASK,
 } from "../../../sdk/contract/index.ts";
+import { homeOf } from "../../domain/change.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
-import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { type NewCondition, withCondition } from "../../domain/instances/conditions.ts";
-import type { Instance } from "../../domain/instances/instance.ts";
-import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
+import { DEFAULT_PROJECT, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
-import type { CustomKind, CustomResource, CustomResources } from "../ports/clusters/custom-resources.ts";
-import { presentInstance, presentTemplate, presentTenant } from "../present.ts";
+import type { CustomResource, CustomResources } from "../ports/clusters/custom-resources.ts";
+import { kindNamed } from "../resources/changes.ts";
+import type { AnyKind, CustomSpec } from "../resources/kind.ts";
 import { applied, writeOne } from "../resources/requests.ts";
 import type { RequestContext } from "../resources/route-handlers.ts";
-import type { StoredResource } from "../resources/write-context.ts";
 
 /** Annotations of kubectl's own, and the one that names the project. */
 const KUBECTL = "kubectl.kubernetes.io/";
 const PROJECT = "clusterclaw.io/project";
 
-type Answer = { readonly metadata: Metadata; readonly spec: unknown; readonly status: object };
 /** What either side says, as a custom resource says it. */
 type Content = Pick<CustomResource, "labels" | "annotations" | "spec">;
 
@@ -39,29 +37,27 @@ type Content = Pick<CustomResource, "labels" | "annotations" | "spec">;
  * Made of the same use cases as requests are, for a platform actor that is named after the cluster.
  */
 export function createCarrier(deps: ApplicationDependencies) {
+  const kindOf = ({ kind }: CustomResource) => kindNamed(kind, deps.kinds);
+
   /** The control plane's resource of the same name, and whose it is. */
-  const find = (cluster: Cluster, { kind, namespace, name, uid }: CustomResource) =>
-    deps.transactions.platform(async (tx): Promise<{ ctx: RequestContext; current: Answer | undefined }> => {
-      const tenant = await tx.tenants.find(kind === "Tenant" ? name : (namespace ?? SHARED_TENANT));
+  const find = (cluster: Cluster, resource: CustomResource) =>
+    deps.transactions.platform(async (tx): Promise<{ ctx: RequestContext; current: Resource | undefined }> => {
+      const { name, uid } = resource;
+      const tenant = await tx.tenants.find(homeOfCustom(resource));
       const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined, relays: true } as const;
       const ctx = { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: uid, ifMatch: undefined };
-      if (!tenant) {
-        return { ctx, current: undefined };
-      }
-      if (kind === "Tenant") {
-        const instances = await tx.tenants.countInstances([tenant.id]);
-        return { ctx, current: presentTenant(tenant, instances.get(tenant.id) ?? 0) };
-      }
-      const scope = await tx.enter(tenant.id);
-      const stored = await (kind === "ClawInstance" ? scope.instances : scope.templates).find(name);
-      // A shared template of that name is another resource.
-      return { ctx, current: stored?.tenantId === tenant.id ? present(kind, stored, tenant.name) : undefined };
+      return { ctx, current: tenant && (await kindOf(resource).look(tx, tenant, name)) };
     });
 
   /** @returns what it says here now */
-  const apply = async (ctx: RequestContext, manifest: Manifest, kind: CustomKind): Promise<Content> => {
-    return writeOne(ctx, applied(ctx, manifest), deps, ({ after, tenant }) => contentOf(present(kind, after as StoredResource, tenant)));
-  };
+  const apply = (ctx: RequestContext, manifest: Manifest, kind: AnyKind): Promise<Content> =>
+    writeOne(ctx, applied(ctx, manifest), deps, async (written, tx) => {
+      const shown = await kind.presentWritten(tx, written);
+      if (!shown) {
+        throw new Error(`nothing is left of ${kind.kind} '${written.name}' to carry`);
+      }
+      return contentOf(shown);
+    });
 
   /** @returns whether it is to be looked at again soon, since it is not where it should be */
   return async function carry(cluster: Cluster, resource: CustomResource, remote: CustomResources): Promise<boolean> {
@@ -81,7 +77,8 @@ export function createCarrier(deps: ApplicationDependencies) {
       return false;
     }
     try {
-      const manifest = manifestOf(resource, cluster);
+      const kind = kindOf(resource);
+      const manifest = manifestOf(resource, cluster, kind.custom);
       const isEditedHere = current && carried?.inControlPlane !== digestOfContent(contentOf(current));
       if (!current || carried?.inCluster !== digestOfContent(resource)) {
         if (!(await remote.isCurrent(resource))) {
@@ -90,8 +87,8 @@ export function createCarrier(deps: ApplicationDependencies) {
         }
         // Where labels or annotations alone were edited, a secret that was changed here stays as it is.
         const isSpecCarried = isEditedHere === false && resource.status["observedGeneration"] === resource.generation;
-        const content = await apply(ctx, (isSpecCarried ? { ...manifest, spec: current?.spec } : manifest) as Manifest, resource.kind);
-        if (resource.kind === "Tenant") {
+        const content = await apply(ctx, (isSpecCarried ? { ...manifest, spec: current?.spec } : manifest) as Manifest, kind);
+        if (kind.custom.isNamespace) {
           await remote.ensureNamespace(resource.name);
         }
         const after = await find(cluster, resource);
@@ -122,7 +119,7 @@ export function createCarrier(deps: ApplicationDependencies) {
   async function release(
     ctx: RequestContext,
     resource: CustomResource,
-    current: Answer | undefined,
+    current: Resource | undefined,
     remote: CustomResources,
   ): Promise<boolean> {
     if (!current || !resource.held) {
@@ -133,8 +130,7 @@ export function createCarrier(deps: ApplicationDependencies) {
     }
     const { kind, name } = resource;
     try {
-      const tenant = kind === "Tenant" ? name : (ctx.tenant?.name ?? SHARED_TENANT);
-      await writeOne(ctx, { action: "delete", kind, name, tenant }, deps, () => undefined);
+      await writeOne(ctx, { action: "delete", kind, name, tenant: homeOfCustom(resource) }, deps, () => undefined);
     } catch (error) {
       if (!(error instanceof ClawError)) {
         throw error;
@@ -149,13 +145,13 @@ export function createCarrier(deps: ApplicationDependencies) {
   async function report(
     cluster: Cluster,
     resource: CustomResource,
-    current: Answer,
+    current: Resource,
     content: Content,
     remote: CustomResources,
   ): Promise<false> {
     const accepted = { type: ConditionType.Accepted, status: "True", reason: ConditionReason.Carried, message: "" } as const;
     // A sample is no change of the resource: it would be a write each time.
-    const { usage: _, ...known } = current.status as { usage?: unknown };
+    const { usage: _, ...known } = current.status as { readonly usage?: unknown };
     const status = {
       ...known,
       observedGeneration: resource.generation,
@@ -195,18 +191,7 @@ export function createCarrier(deps: ApplicationDependencies) {
   }
 }
 
-function present(kind: CustomKind, stored: StoredResource, tenant: string): Answer {
-  switch (kind) {
-    case "ClawInstance":
-      return presentInstance(stored as Instance, tenant);
-    case "ConfigTemplate":
-      return presentTemplate(stored as ConfigTemplate, tenant, digestOf(stored.spec));
-    case "Tenant":
-      return presentTenant(stored as Tenant, 0);
-  }
-}
-
-function contentOf({ metadata: { labels, annotations, project = DEFAULT_PROJECT }, spec }: Answer): Content {
+function contentOf({ metadata: { labels, annotations, project = DEFAULT_PROJECT }, spec }: Resource): Content {
   return { labels, annotations: carriedOnes({ ...annotations, ...(project !== DEFAULT_PROJECT && { [PROJECT]: project }) }), spec };
 }
 
@@ -254,12 +239,15 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function homeOfCustom({ kind, name, namespace }: CustomResource): string {
+  return homeOf(kind, name, namespace) ?? SHARED_TENANT;
+}
+
 /**
- * What a custom resource means here. An instance that names no placement runs in the cluster that it was written to: on the control plane's
- * host only when it says so.
+ * What a custom resource means here.
  * @throws {ClawError} `request.invalid` for what a cluster without our schemas let through
  */
-function manifestOf({ kind, namespace, name, labels, annotations, spec }: CustomResource, cluster: Cluster): Manifest {
+function manifestOf({ kind, namespace, name, labels, annotations, spec }: CustomResource, cluster: Cluster, custom: CustomSpec): Manifest {
   const { [PROJECT]: project, ...others } = carriedOnes(annotations);
   const parsed = ManifestSchema.safeParse({
     apiVersion: API_VERSION,
@@ -267,11 +255,11 @@ function manifestOf({ kind, namespace, name, labels, annotations, spec }: Custom
     metadata: {
       name,
       ...(namespace !== undefined && { namespace }),
-      ...(project !== undefined && kind === "ClawInstance" && { project }),
+      ...(project !== undefined && custom.hasProject && { project }),
       labels,
       annotations: others,
     },
-    spec: kind === "ClawInstance" ? { placement: { cluster: cluster.name }, ...(spec as object) } : spec,
+    spec: isObject(spec) && custom.specOf ? custom.specOf(spec, cluster.name) : spec,
   });
   if (parsed.success) {
     return parsed.data;

@@ -1,12 +1,11 @@
-import { ClawError, type ClawInstance } from "../../../sdk/contract/index.ts";
-import type { PlannedChange } from "../../domain/change.ts";
+import { ClawError, type instanceFacts } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { AgentChannel } from "../ports/instances/agents.ts";
-import { presentInstance } from "../present.ts";
-import { applied, assertSameName, tenantIn, writeOrPreview } from "../resources/requests.ts";
+import type { ResourceKind } from "../resources/kind.ts";
+import { type Asked, type Named, resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
-import type { Written } from "../resources/write-context.ts";
+import { tenantIn } from "../resources/tenant-in.ts";
 import { notRunning } from "../runtimes/down.ts";
 import { assertConfined } from "./host-use.ts";
 import { channelTarget } from "./open-channel.ts";
@@ -18,43 +17,25 @@ const LOGS_LENGTH_MAX = 1024 * 1024;
 
 type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instances.${string}`>>;
 
-export function instanceRoutes(deps: ApplicationDependencies): InstanceRoutes {
-  const find = (ctx: RequestContext, id: string): Promise<Instance> => {
-    const tenant = tenantIn(ctx);
-    return deps.transactions.tenant(tenant.id, (tx) => tx.instances.get(id));
-  };
-  const act = async (
-    ctx: RequestContext,
-    id: string,
-    query: { preview?: boolean | undefined },
-    action: "start" | "stop" | "restart" | "kill" | "delete",
-    purgeData = false,
-  ) => {
-    const tenant = tenantIn(ctx);
-    const { name } = await find(ctx, id);
-    const change: PlannedChange =
-      action === "delete" ? { action, kind: "ClawInstance", name, tenant: tenant.name, purgeData } : { action, name, tenant: tenant.name };
-    return writeOrPreview(ctx, query, change, deps, presentWritten);
-  };
+export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: ApplicationDependencies): InstanceRoutes {
+  const own = resourceRoutes(kind, deps);
+  const find = (ctx: RequestContext, id: string): Promise<Instance> => kind.get(ctx, deps.transactions, id);
+  const act = (action: (typeof instanceFacts.actions)[number]) => async (ctx: RequestContext, input: Named & Asked) =>
+    own.write(ctx, input.query, { action, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name });
 
   return {
-    "instances.list": async (ctx, { query }) => {
-      const tenant = tenantIn(ctx);
-      const page = await deps.transactions.tenant(tenant.id, (tx) => tx.instances.list(query));
-      return { ...page, items: page.items.map((instance) => presentInstance(instance, tenant.name)) };
+    "instances.list": own.list,
+    "instances.get": own.get,
+    "instances.create": own.create,
+    "instances.replace": own.replace,
+    "instances.delete": async (ctx, input) => {
+      const target = { kind: kind.kind, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name };
+      return own.write(ctx, input.query, { action: "delete", ...target, purgeData: input.query.purgeData ?? false });
     },
-    "instances.get": async (ctx, { params }) => presentInstance(await find(ctx, params.id), tenantIn(ctx).name),
-    "instances.create": (ctx, { body, query }) =>
-      writeOrPreview(ctx, query, applied(ctx, body, { expect: "absent" }), deps, presentWritten),
-    "instances.replace": async (ctx, { params, body, query }) => {
-      assertSameName(body, await find(ctx, params.id));
-      return writeOrPreview(ctx, query, applied(ctx, body, { expect: "present" }), deps, presentWritten);
-    },
-    "instances.delete": (ctx, { params, query }) => act(ctx, params.id, query, "delete", query.purgeData),
-    "instances.start": (ctx, { params, query }) => act(ctx, params.id, query, "start"),
-    "instances.stop": (ctx, { params, query }) => act(ctx, params.id, query, "stop"),
-    "instances.restart": (ctx, { params, query }) => act(ctx, params.id, query, "restart"),
-    "instances.kill": (ctx, { params, query }) => act(ctx, params.id, query, "kill"),
+    "instances.start": act("start"),
+    "instances.stop": act("stop"),
+    "instances.restart": act("restart"),
+    "instances.kill": act("kill"),
     "instances.logs": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
       const text = await readAll(
@@ -74,10 +55,6 @@ export function instanceRoutes(deps: ApplicationDependencies): InstanceRoutes {
       return { url: `/api/v1/instances/${instance.id}/console/stream?cols=${body.cols}&rows=${body.rows}` };
     },
   };
-}
-
-function presentWritten(written: Written): ClawInstance {
-  return presentInstance(written.after as Instance, written.tenant);
 }
 
 function assertReachable(instance: Instance, deps: ApplicationDependencies): void {

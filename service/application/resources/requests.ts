@@ -1,21 +1,15 @@
-import { ClawError, type Manifest, type Preview, type TenantId } from "../../../sdk/contract/index.ts";
-import type { PlannedChange } from "../../domain/change.ts";
-import { tenantOf } from "../../domain/change.ts";
-import type { Instance } from "../../domain/instances/instance.ts";
-import type { ApplicationDependencies } from "../dependencies.ts";
-import { channelTarget } from "../instances/open-channel.ts";
+import { ClawError, type Manifest, type Preview } from "../../../sdk/contract/index.ts";
+import { type PlannedChange, tenantOf } from "../../domain/change.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { assertAllowed, makeChanges } from "./changes.ts";
-import { previewChanges } from "./previews.ts";
+import type { Written } from "./kind.ts";
+import { type PreviewDependencies, previewChanges } from "./previews.ts";
 import type { RequestContext } from "./route-handlers.ts";
-import type { Written } from "./write-context.ts";
 
-/** The tenant of a request to a tenant route. @throws {ClawError} `tenant.required` */
-export function tenantIn(ctx: RequestContext): { readonly id: TenantId; readonly name: string } {
-  if (!ctx.tenant) {
-    throw new ClawError("tenant.required", "this request is about a tenant's resources; name it with the header X-Claw-Tenant");
-  }
-  return ctx.tenant;
+/** What requests for changes are served with. */
+export interface RequestDependencies extends PreviewDependencies {
+  /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
+  readonly wake: () => void;
 }
 
 /** The change that a manifest stands for, in the tenant that it or the request names. @throws {ClawError} when that is another's tenant */
@@ -54,14 +48,14 @@ export function assertSameName(manifest: Manifest, stored: { readonly name: stri
 }
 
 /** What becomes of a write in its answer, inside its transaction. */
-export type Presenter<T> = (written: Written, tx: PlatformTransaction) => T | Promise<T>;
+type Presenter<T> = (written: Written, tx: PlatformTransaction) => T | Promise<T>;
 
 /** What a use case answers for a change: the preview when the request asks for it (`?preview=true`), else what `present` makes of the write. */
 export async function writeOrPreview<T>(
   ctx: RequestContext,
   query: { readonly preview?: boolean | undefined },
   change: PlannedChange,
-  deps: ApplicationDependencies,
+  deps: RequestDependencies,
   present: Presenter<T>,
 ): Promise<T | Preview> {
   return query.preview
@@ -76,7 +70,7 @@ export async function writeOrPreview<T>(
 export async function writeOne<T>(
   ctx: RequestContext,
   change: PlannedChange,
-  deps: ApplicationDependencies,
+  deps: RequestDependencies,
   present: Presenter<T>,
 ): Promise<T> {
   const now = deps.clock().toISOString();
@@ -95,13 +89,12 @@ export async function writeOne<T>(
   return answer;
 }
 
-/** What follows once changes are committed: the reconciler is woken, and claws that are to be killed are killed without waiting for it. */
-export async function carryOut(written: readonly Written[], deps: ApplicationDependencies): Promise<void> {
-  deps.wake();
-  for (const { change, after, tenant } of written) {
-    const instance = change.action === "kill" ? (after as Instance) : undefined;
-    if (instance && deps.runtimes.at(instance.cluster).isReachable(instance)) {
-      await deps.openChannel(channelTarget(instance, tenant), { channel: "signal", action: "kill" });
+/** What follows once changes are committed: the reconciler is woken, and what kinds do without waiting for it. */
+export async function carryOut(written: readonly Written[], { kinds, wake }: Pick<RequestDependencies, "kinds" | "wake">): Promise<void> {
+  wake();
+  for (const item of written) {
+    for (const kind of kinds) {
+      await kind.committed(item);
     }
   }
 }

@@ -1,13 +1,13 @@
-import type { PlanId } from "../../../sdk/contract/index.ts";
-import type { PlannedChange } from "../../domain/change.ts";
-import type { ApplicationDependencies } from "../dependencies.ts";
+import type { Change, PlanId } from "../../../sdk/contract/index.ts";
+import { homeOf, type PlannedChange, targetOf } from "../../domain/change.ts";
 import { applyPlan, getPlan, getPlanPage, previewChanges } from "./previews.ts";
-import { applied, assertTenant, carryOut, tenantIn } from "./requests.ts";
+import { applied, assertTenant, carryOut, type RequestDependencies } from "./requests.ts";
 import type { RequestContext, RouteHandlers } from "./route-handlers.ts";
+import { tenantIn } from "./tenant-in.ts";
 
 type PreviewRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `previews.${string}`>>;
 
-export function previewRoutes(deps: ApplicationDependencies): PreviewRoutes {
+export function previewRoutes(deps: RequestDependencies): PreviewRoutes {
   const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenantId: ctx.tenant?.id, assertAnswerable: ctx.assertAnswerable });
   return {
     "previews.create": (ctx, { body }) => {
@@ -27,9 +27,9 @@ export function previewRoutes(deps: ApplicationDependencies): PreviewRoutes {
   };
 }
 
-/** A tenant is deleted by its own name; everything else is in the request's tenant. */
-function tenantOfChange(ctx: RequestContext, change: { readonly action: string; readonly kind?: string; readonly name: string }): string {
-  const tenant = change.action === "delete" && change.kind === "Tenant" ? change.name : tenantIn(ctx).name;
+function tenantOfChange(ctx: RequestContext, change: Change): string {
+  const { kind, name } = targetOf(change);
+  const tenant = homeOf(kind, name, ctx.tenant?.name) ?? tenantIn(ctx).name;
   assertTenant(ctx, tenant);
   return tenant;
 }

@@ -6,7 +6,7 @@ import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Page } from "../ports/resources/page.ts";
 import type { RotatingCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
-import { allTenants } from "../resources/write-context.ts";
+import { allTenants } from "../resources/all-tenants.ts";
 import { sealOverrides, sealTemplate } from "./seal-config.ts";
 
 export interface ResealDependencies {

@@ -3,7 +3,7 @@ import { SecretRules } from "../../domain/configs/secret-rules.ts";
 import { openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
 import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import { invalid } from "../resources/write-context.ts";
+import { invalid } from "../resources/refusals.ts";
 
 /** Where a template's base is in the unified config. */
 const BASE = "native";

@@ -6,10 +6,11 @@ import {
   type StackTarget,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
+import type { Affected } from "../instances/affected.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import type { Outcome } from "../resources/changes.ts";
+import type { Written } from "../resources/kind.ts";
 
 /** One stack that changes touch, with what is to become of the instances that it has or gets. */
 export interface TouchedStack {
@@ -25,7 +26,7 @@ export interface TouchedStack {
 /** The stacks that changes touch, as they are inside the transaction that made them. An instance that moves touches two. */
 export async function touchedStacks(
   tx: PlatformTransaction,
-  { affected, written }: Pick<Outcome, "affected" | "written">,
+  { affected, written }: { readonly affected: readonly Affected[]; readonly written: readonly Written[] },
   runtimes: Runtimes,
 ): Promise<TouchedStack[]> {
   const stacks = new Map<string, TouchedStack>();

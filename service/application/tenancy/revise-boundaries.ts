@@ -1,13 +1,12 @@
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
-import { resolveInstances } from "../instances/resolve-instance.ts";
+import { type ResolveDependencies, resolveInstances } from "../instances/resolve-instance.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import type { WriteDependencies } from "../resources/write-context.ts";
 
 /**
  * Makes what a tenant's instances share due in each cluster where it has some: one of them becomes due, and every operation sees to what
  * they share first. One that can't be resolved would bring no operation about. Answers the clusters.
  */
-export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, deps: WriteDependencies): Promise<string[]> {
+export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, deps: ResolveDependencies): Promise<string[]> {
   const revised: string[] = [];
   const clusters = await tx.clusters.all();
   const scope = await tx.enter(tenant.id);

@@ -9,6 +9,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../digest.ts";
 import { type NewCondition, withCondition } from "../instances/conditions.ts";
+import type { StoredResource } from "../resource.ts";
 import type { Sealed } from "../sealed.ts";
 
 /** A cluster's specification at rest: its kubeconfig is ciphertext. */
@@ -19,16 +20,9 @@ export type SealedClusterSpec = Omit<ClusterSpec, "credentials"> & {
 };
 
 /** A registered Kubernetes cluster: what was declared, and what is known of it. */
-export interface Cluster {
+export interface Cluster extends StoredResource {
   readonly id: ClusterId;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly spec: SealedClusterSpec;
-  readonly generation: number;
-  readonly resourceVersion: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
   readonly state: ClusterState;
 }
 

@@ -1,21 +1,15 @@
 import type { ConfigTemplateId, ConfigTemplateSpec, TenantId } from "../../../sdk/contract/index.ts";
+import type { StoredResource } from "../resource.ts";
 
 /** A config template: a draft that is edited, and the number of its newest published version. */
-export interface ConfigTemplate {
+export interface ConfigTemplate extends StoredResource {
   readonly id: ConfigTemplateId;
   readonly tenantId: TenantId;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly spec: ConfigTemplateSpec;
-  readonly generation: number;
-  readonly resourceVersion: number;
   /** 0 before the first publication. */
   readonly publishedVersion: number;
   /** Digest of the newest published spec. */
   readonly publishedDigest: string | undefined;
-  readonly createdAt: string;
-  readonly updatedAt: string;
 }
 
 /** A published, immutable version. */

@@ -9,23 +9,18 @@ import type {
   TenantId,
   Usage,
 } from "../../../sdk/contract/index.ts";
-
+import type { StoredResource } from "../resource.ts";
 import type { PodReport } from "./pod.ts";
 
 /** An instance as it is stored: what was declared, and what is known of it. */
-export interface Instance {
+export interface Instance extends StoredResource {
   readonly id: InstanceId;
   readonly tenantId: TenantId;
   readonly projectId: ProjectId;
   readonly projectName: string;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly spec: InstanceSpec;
   /** Grows with every change that the reconciler must carry out: of `spec`, a restart, a kill, a deletion, a new version of its template. */
   readonly generation: number;
-  /** Grows with every write a client makes; status does not touch it. */
-  readonly resourceVersion: number;
   /** Set by `restart`: a new value is a new restart. ISO-8601. */
   readonly restartedAt: string | undefined;
   /** Set by a delete; the row goes when the stack's resources are gone. */
@@ -36,8 +31,6 @@ export interface Instance {
   readonly cluster: string;
   /** The cluster that it is leaving; its resources there go first. */
   readonly movedFrom: string | undefined;
-  readonly createdAt: string;
-  readonly updatedAt: string;
   readonly status: InstanceState;
   /** The newest sample of what it takes; read with it, never written with it. */
   readonly usage?: Usage | undefined;

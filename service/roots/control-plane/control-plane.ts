@@ -18,8 +18,7 @@ import { createAuthenticator } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
 import { createTenantResolver } from "../../application/access/resolve-tenant.ts";
 import { verifyAgent } from "../../application/access/verify-agent.ts";
-import { createRouteHandlers } from "../../application/application.ts";
-import type { ApplicationDependencies } from "../../application/dependencies.ts";
+import { createApplication } from "../../application/application.ts";
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
@@ -118,7 +117,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const openChannel = createChannelOpener(runtimes);
 
   const { wake, onWake } = createWakeUp();
-  const dependencies: ApplicationDependencies = {
+  const { routes, dependencies } = createApplication({
     transactions,
     stacks,
     administration,
@@ -134,16 +133,15 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     sweepSeconds: env.sweepSeconds,
     audit: (entry) => log.warn(entry, "audit"),
     wake,
-  };
-  const handlers = createRouteHandlers(dependencies);
+  });
   const app = await buildApp({
     log,
     identity: { authenticate: createAuthenticator(transactions) },
     tenant: { resolveTenant: createTenantResolver(transactions) },
     idempotency: { transactions },
     probes: { assertReady: () => assertBootstrapped(transactions) },
-    routes: { handlers },
-    streams: { getInstance: handlers["instances.get"], agents: hub, openChannel, transactions, unconfined },
+    routes: { handlers: routes },
+    streams: { getInstance: routes["instances.get"], agents: hub, openChannel, transactions, unconfined },
     agents: { hub },
   });
   closers.push(() => app.close().finally(listener.close));

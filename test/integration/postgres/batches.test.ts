@@ -5,6 +5,8 @@ import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { type InstanceId, InstanceSpecSchema, newId, type PlanId } from "../../../sdk/contract/index.ts";
+import { createApplication } from "../../../service/application/application.ts";
+import type { OuterDependencies } from "../../../service/application/dependencies.ts";
 import { recordStates } from "../../../service/application/instances/report-status.ts";
 import { type ResolveDependencies, resolveInstances } from "../../../service/application/instances/resolve-instance.ts";
 import type { SecretCipher } from "../../../service/application/ports/secrets/secret-cipher.ts";
@@ -114,7 +116,7 @@ describe("a batch of instances", () => {
 
   it("is previewed, published to and settled with as many statements as two instances", async ({ expect }) => {
     const stacks = { preview: async () => ({ changes: [], failures: [] }) } as unknown as StackOperations;
-    const deps = {
+    const { dependencies } = createApplication({
       transactions: database.transactions,
       stacks,
       clock: () => new Date(),
@@ -124,7 +126,7 @@ describe("a batch of instances", () => {
         local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://127.0.0.1:9/agent/v1" },
         components: runtimeComponents,
       } as unknown as RuntimesDependencies),
-    };
+    } as unknown as OuterDependencies);
     const statements = [];
     for (const size of [2, 40]) {
       const { fleet, tenant, run } = await aFleet(size);
@@ -133,11 +135,11 @@ describe("a batch of instances", () => {
       let planId: PlanId | undefined;
       statements.push([
         await statementsOf(async () => {
-          const { summary, id } = await previewChanges(owner, [publish], deps);
+          const { summary, id } = await previewChanges(owner, [publish], dependencies);
           planId = id as PlanId;
           expect(summary.items.update + summary.items.same).toBe(size + 1);
         }),
-        await statementsOf(() => applyPlan(owner, planId as PlanId, deps)),
+        await statementsOf(() => applyPlan(owner, planId as PlanId, dependencies)),
         await statementsOf(() =>
           run((tx) =>
             recordStates(

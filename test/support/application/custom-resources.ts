@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import type { CustomKind } from "../../../sdk/contract/index.ts";
 import { ClusterError } from "../../../service/application/ports/clusters/clusters.ts";
-import type { CustomKind, CustomResource, CustomResources } from "../../../service/application/ports/clusters/custom-resources.ts";
+import type { CustomResource, CustomResources } from "../../../service/application/ports/clusters/custom-resources.ts";
 
 type Listener = Parameters<CustomResources["follow"]>[0];
 /** What somebody writes with kubectl. */

@@ -1,5 +1,6 @@
 import { describe, it } from "vitest";
-import { instanceKind, parseReferences } from "../../../sdk/cli/resources.ts";
+import { instanceKind } from "../../../sdk/cli/kinds/instance.ts";
+import { parseReferences } from "../../../sdk/cli/resources.ts";
 
 const read = (words: string[], fallback?: typeof instanceKind) =>
   parseReferences(words, fallback).map(({ kind, name }) => [kind.word, name]);

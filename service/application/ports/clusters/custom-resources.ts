@@ -1,4 +1,4 @@
-export type CustomKind = "ClawInstance" | "ConfigTemplate" | "Tenant";
+import type { CustomKind } from "../../../../sdk/contract/index.ts";
 
 /** A resource of ours as somebody wrote it to a cluster. */
 export interface CustomResource {

@@ -2,7 +2,7 @@ import type { FastifyRouteSchemaDef } from "fastify/types/schema.js";
 import { describe, it } from "vitest";
 import { z } from "zod";
 import { type ClawError, ClawInstanceSchema, QuotaStatusSchema } from "../../../../sdk/contract/index.ts";
-import { presentInstance } from "../../../../service/application/present.ts";
+import { presentInstance } from "../../../../service/application/instances/present-instance.ts";
 import { documentValidatorCompiler, serializerCompiler, validatorCompiler } from "../../../../service/http/validation.ts";
 import { anInstance } from "../../../support/builders/instance.ts";
 

@@ -1,5 +1,6 @@
 import { describe, it } from "vitest";
 import type { ApplicationDependencies } from "../../../../../service/application/dependencies.ts";
+import { instanceKind } from "../../../../../service/application/instances/instance-kind.ts";
 import { instanceRoutes } from "../../../../../service/application/instances/routes.ts";
 import type { AgentChannel } from "../../../../../service/application/ports/instances/agents.ts";
 import type { RequestContext } from "../../../../../service/application/resources/route-handlers.ts";
@@ -11,10 +12,11 @@ async function answerTo(frames: readonly string[]): Promise<readonly string[]> {
     onData: (listener: (data: string) => void) => frames.forEach(listener),
     onClose: (listener: (end: object) => void) => listener({}),
   } as AgentChannel;
-  const handlers = instanceRoutes({
+  const deps = {
     transactions: { tenant: async () => anInstance() },
     openChannel: async () => channel,
-  } as unknown as ApplicationDependencies);
+  } as unknown as ApplicationDependencies;
+  const handlers = instanceRoutes(instanceKind(deps), deps);
   const ctx: RequestContext = {
     actor: { subject: "a", platform: false, tenantId: "ten_1" },
     tenant: { id: "ten_1", name: "acme" },

@@ -1,0 +1,141 @@
+import { API_VERSION, type ConfigTemplateSpec, configTemplateFacts } from "../../../sdk/contract/index.ts";
+import { keySetBy } from "../../domain/configs/config-path.ts";
+import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
+import { digestOf } from "../../domain/digest.ts";
+import { maskLeaves } from "../../domain/sealed.ts";
+import { isAdministrator, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import { recordEvents } from "../instances/report-status.ts";
+import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
+import { allTenants } from "../resources/all-tenants.ts";
+import { collect } from "../resources/collect.ts";
+import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
+import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
+import { presentMetadata } from "../resources/present-metadata.ts";
+import { platformOnly, unknownType } from "../resources/refusals.ts";
+import { sealTemplate } from "../secrets/seal-config.ts";
+
+interface TemplateDependencies {
+  readonly types: ClawTypes;
+  readonly cipher: SecretCipher;
+}
+
+/** Config templates: a manifest is published at once, unless it is written as a draft. */
+export function configTemplateKind({ types, cipher }: TemplateDependencies): ResourceKind<"ConfigTemplate", ConfigTemplate> {
+  return defineKind(configTemplateFacts, ofTenant, {
+    rows: (tx) => tx.templates,
+    async find(tx, name, home) {
+      const found = await tx.templates.find(name);
+      // A shared template of the same name is not this tenant's to change: applying makes the tenant's own.
+      return found?.tenantId === home.id ? found : undefined;
+    },
+    async build({ home, stamp }, manifest, before: ConfigTemplate | undefined, base) {
+      const adapter = types.find(manifest.spec.adapter);
+      if (!adapter) {
+        const known = types.list().map(({ name }) => name);
+        throw unknownType("spec.adapter", manifest.spec.adapter, known);
+      }
+      const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, adapter, cipher);
+      if (!isAdministrator(stamp.actor)) {
+        assertNoPlatformKeys(spec, before?.spec, adapter);
+      }
+      const { publishedVersion, publishedDigest } = before ?? { publishedVersion: 0, publishedDigest: undefined };
+      return { next: { ...base, tenantId: home.id, spec, publishedVersion, publishedDigest } };
+    },
+    async settle(writer, { op, after }) {
+      if (writer.change.draft) {
+        return {};
+      }
+      const published = await publish(after, "", writer);
+      return { after: published, op: op === "same" && published !== after ? "update" : op };
+    },
+    async remove({ at }, before) {
+      await at.templates.delete(before.id);
+      return REMOVED;
+    },
+    async act(writer, _publish, before) {
+      const { change } = writer;
+      const after = await publish(before, (change.action === "publish" ? change.message : undefined) ?? "", writer);
+      return { op: after === before ? "same" : "update", after };
+    },
+    present: async (_tx, templates, tenant) =>
+      templates.map((template) => ({
+        apiVersion: API_VERSION,
+        kind: "ConfigTemplate",
+        metadata: { ...presentMetadata(template), namespace: tenant },
+        spec: maskLeaves(template.spec),
+        status: {
+          publishedVersion: template.publishedVersion,
+          dirty: digestOf(template.spec) !== template.publishedDigest,
+          conditions: [],
+        },
+      })),
+    async touches(_tx, changes) {
+      // A draft is nothing that instances get, before it is published.
+      const published = changes.filter(({ action, draft }) => !(action === "apply" && draft));
+      return {
+        tenants: published.some(({ tenant }) => tenant === SHARED_TENANT) ? "all" : [],
+        instances: (scope, tenant) =>
+          collect(
+            published.filter((change) => change.tenant === tenant || change.tenant === SHARED_TENANT),
+            ({ name }) => scope.instances.listByTemplate(name),
+          ),
+      };
+    },
+  });
+}
+
+/** Publishes the draft as the next version and asks every instance that uses it to be reconciled. No new version when nothing changed. */
+async function publish(
+  template: ConfigTemplate,
+  message: string,
+  { tx, at: scope, home: tenant, stamp }: TenantWriter,
+): Promise<ConfigTemplate> {
+  const digest = digestOf(template.spec);
+  if (digest === template.publishedDigest) {
+    return template;
+  }
+  const version = template.publishedVersion + 1;
+  await scope.templates.insertVersion({
+    templateId: template.id,
+    version,
+    spec: template.spec,
+    digest,
+    author: stamp.actor.subject,
+    message,
+    createdAt: stamp.now,
+  });
+  const next = {
+    ...template,
+    publishedVersion: version,
+    publishedDigest: digest,
+    resourceVersion: template.resourceVersion + 1,
+    updatedAt: stamp.now,
+  };
+  await scope.templates.update(next, template.resourceVersion);
+  for (const user of tenant.name === SHARED_TENANT ? await allTenants(tx) : [tenant]) {
+    const users = await tx.enter(user.id);
+    const ids = (await users.instances.listByTemplate(template.name)).map(({ id }) => id);
+    const message = `version ${version} of config template '${template.name}'`;
+    await users.instances.requestReconcile(ids);
+    const event = { type: "Normal", reason: "Requested", message, actor: stamp.actor.subject } as const;
+    await recordEvents(
+      users,
+      ids.map((instance) => ({ instance, ...event })),
+      stamp.now,
+    );
+  }
+  return next;
+}
+
+/** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */
+function assertNoPlatformKeys(spec: ConfigTemplateSpec, former: ConfigTemplateSpec | undefined, { platformKeys }: ClawAdapter): void {
+  const kept = new Set(former?.variables.map((variable) => digestOf([variable.name, variable.default])));
+  for (const [index, { name, default: value }] of spec.variables.entries()) {
+    const isNew = value !== undefined && !kept.has(digestOf([name, value]));
+    const key = isNew ? keySetBy(name, value, platformKeys) : undefined;
+    if (key !== undefined) {
+      throw platformOnly(`spec.variables[${index}].default`, key);
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { instanceFacts, type TenantId, type Verdict } from "../../../sdk/contract/index.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import { digestOf } from "../../domain/digest.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import type { Runtimes } from "../ports/runtimes/runtime.ts";
+import type { StackOperations } from "../ports/stacks/stack-operations.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+import { allTenants } from "../resources/all-tenants.ts";
+import type { Consequences, Effects, Shown, Trace } from "../resources/consequences.ts";
+import { inTurns } from "../resources/in-turns.ts";
+import type { AnyKind, Touches, Written } from "../resources/kind.ts";
+import { previewStacks, type TouchedStack, touchedStacks } from "../stacks/preview-stacks.ts";
+import { judge } from "./admission.ts";
+import { type Affected, keyOf } from "./affected.ts";
+import { itemOf, itemsOfOthers } from "./preview-items.ts";
+import { type Resolution, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
+
+interface ConsequenceDependencies extends ResolveDependencies {
+  readonly runtimes: Runtimes;
+  readonly kinds: readonly AnyKind[];
+  readonly stacks: Pick<StackOperations, "preview">;
+}
+
+interface Touched {
+  readonly tenant: string;
+  readonly resolution: Resolution;
+}
+
+/** What changes mean for instances: those that they name, and those that use a template or are on a cluster that they change. */
+export function instanceConsequences(deps: ConsequenceDependencies): Consequences {
+  return {
+    async observe(tx, changes) {
+      const touches: Touches[] = [];
+      for (const kind of deps.kinds) {
+        touches.push(await kind.touches(tx, changes));
+      }
+      const before = await resolveTouched(tx, changes, touches, deps);
+      return {
+        async compare(tx, written) {
+          const affected: Affected[] = [];
+          const verdicts: Verdict[] = [];
+          for (const { id, name } of await touchedTenants(tx, changes, touches)) {
+            const own = await affectedOf(tx, { tenantId: id, tenant: name }, before, written, deps);
+            affected.push(...own);
+            verdicts.push(...(await judge(tx, id, own)));
+          }
+          return effectsOf(affected, verdicts, written, deps);
+        },
+      };
+    },
+  };
+}
+
+/** The instances that changes name, and those that are touched by them otherwise, as they resolve now. */
+async function resolveTouched(
+  tx: PlatformTransaction,
+  changes: readonly PlannedChange[],
+  touches: readonly Touches[],
+  deps: ResolveDependencies,
+): Promise<Touched[]> {
+  const touched: Touched[] = [];
+  for (const tenant of await touchedTenants(tx, changes, touches)) {
+    const scope = await tx.enter(tenant.id);
+    const instances = new Map<string, Instance>();
+    for (const touch of touches) {
+      for (const instance of await touch.instances(scope, tenant.name)) {
+        instances.set(instance.name, instance);
+      }
+    }
+    for (const resolution of await resolveInstances(scope, tenant.name, [...instances.values()], deps)) {
+      touched.push({ tenant: tenant.name, resolution });
+    }
+  }
+  return touched;
+}
+
+/** The tenants that changes touch: their own, and those that have instances which they touch. Ones that are gone are left out. */
+async function touchedTenants(
+  tx: PlatformTransaction,
+  changes: readonly PlannedChange[],
+  touches: readonly Touches[],
+): Promise<{ id: TenantId; name: string }[]> {
+  if (touches.some(({ tenants }) => tenants === "all")) {
+    return allTenants(tx);
+  }
+  const names = new Set([...changes.map((change) => change.tenant), ...touches.flatMap(({ tenants }) => tenants)]);
+  const found = [];
+  for (const name of names) {
+    found.push(await tx.tenants.find(name));
+  }
+  return found.filter((tenant) => tenant !== undefined);
+}
+
+async function affectedOf(
+  tx: PlatformTransaction,
+  { tenantId, tenant }: Pick<Affected, "tenantId" | "tenant">,
+  before: readonly Touched[],
+  written: readonly Written[],
+  deps: ResolveDependencies,
+): Promise<Affected[]> {
+  const scope = await tx.enter(tenantId);
+  const beforeOf = new Map(before.filter((item) => item.tenant === tenant).map(({ resolution }) => [resolution.instance.name, resolution]));
+  const names = new Set(beforeOf.keys());
+  for (const item of written.filter(isInstance)) {
+    if (item.tenant === tenant) {
+      names.add(item.name);
+    }
+  }
+  const staying = (await scope.instances.findAll([...names])).filter(({ deletedAt }) => deletedAt === undefined);
+  const resolutions = await resolveInstances(scope, tenant, staying, deps);
+  const afterOf = new Map(resolutions.map((resolution) => [resolution.instance.name, resolution]));
+  return [...names].map((name) => ({ tenantId, tenant, name, before: beforeOf.get(name), after: afterOf.get(name) }));
+}
+
+async function effectsOf(
+  affected: readonly Affected[],
+  verdicts: readonly Verdict[],
+  written: readonly Written[],
+  deps: ConsequenceDependencies,
+): Promise<Effects> {
+  const named = new Set(written.filter(isInstance).map(keyOf));
+  // Instances that merely use a changed template report theirs as a condition.
+  const problems = affected.filter((item) => named.has(keyOf(item))).flatMap((item) => item.after?.issues ?? []);
+  return {
+    verdicts,
+    problems,
+    digests: await inTurns(affected, ({ tenant, name, after }) =>
+      digestOf([tenant, name, after?.instance.cluster, after?.resolved, after?.issues]),
+    ),
+    async trace(tx): Promise<Trace> {
+      const touched = await touchedStacks(tx, { affected, written }, deps.runtimes);
+      return {
+        base: [...baseOf(affected, touched, deps.runtimes)],
+        async show(): Promise<Shown> {
+          const unseen = touched.filter(({ reachable }) => !reachable);
+          const stacks = { ...(await previewStacks(touched, deps)), unseen };
+          const affectedBy = new Map(affected.map((item) => [keyOf(item), item]));
+          const blocking = new Set(problems);
+          return {
+            of: (item) => itemOf(item, isInstance(item) ? affectedBy.get(keyOf(item)) : undefined, stacks, blocking),
+            others: () =>
+              itemsOfOthers(
+                affected.filter((item) => !named.has(keyOf(item))),
+                stacks,
+              ),
+            boundaries: stacks.boundaries,
+          };
+        },
+      };
+    },
+  };
+}
+
+function isInstance({ kind }: Written): boolean {
+  return kind === instanceFacts.kind;
+}
+
+/** Each instance's version before, how far its reconciliation was, and what its stacks get of the cluster and the tenant. */
+function* baseOf(affected: readonly Affected[], touched: readonly TouchedStack[], runtimes: Runtimes): Iterable<[string, string]> {
+  for (const item of affected) {
+    const before = item.before?.instance;
+    yield [
+      `ClawInstance/${keyOf(item)}`,
+      before ? `${before.resourceVersion}/${before.generation}/${before.status.observedGeneration}` : "absent",
+    ];
+  }
+  for (const { tenant, cluster, target } of touched) {
+    const base = runtimes.at(cluster).previewBase(target);
+    if (base !== undefined) {
+      yield [`Boundary/${tenant}/${cluster}`, digestOf(base)];
+    }
+  }
+}

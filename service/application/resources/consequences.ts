@@ -1,0 +1,48 @@
+import type { BoundaryChange, PreviewItem, Verdict } from "../../../sdk/contract/index.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import type { ConfigIssue } from "../../domain/configs/resolve-config.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+import type { Written } from "./kind.ts";
+
+/**
+ * What changes mean beyond the resources that they name: in instances that they touch. Looked at before they are made, worked out inside
+ * their transaction, shown outside it.
+ */
+export interface Consequences {
+  observe(tx: PlatformTransaction, changes: readonly PlannedChange[]): Promise<Observation>;
+}
+
+/** What stood before changes were made. */
+export interface Observation {
+  /** Once they are made, in the same transaction. */
+  compare(tx: PlatformTransaction, written: readonly Written[]): Promise<Effects>;
+}
+
+/** What changes come to. */
+export interface Effects {
+  /** Of quota and policies. */
+  readonly verdicts: readonly Verdict[];
+  /** What is wrong with what the changes name; what is only waited for is `pending`. */
+  readonly problems: readonly ConfigIssue[];
+  /** Of everything that they touch, as it is resolved. */
+  readonly digests: readonly string[];
+  /** What has to be known to show them, asked in the same transaction. */
+  trace(tx: PlatformTransaction): Promise<Trace>;
+}
+
+export interface Trace {
+  /** What the effects were computed from, by key: a plan holds while all of it is the same. */
+  readonly base: readonly (readonly [key: string, version: string])[];
+  /** Asks the engine. Outside any transaction. @throws {ClawError} `engine.failed` */
+  show(): Promise<Shown>;
+}
+
+/** What a preview says of a resource beside its own differences. */
+export type ItemEffects = Omit<PreviewItem, "kind" | "name" | "tenant" | "op" | "diffs" | "cut">;
+
+export interface Shown {
+  of(written: Written): ItemEffects;
+  /** Resources that change though no manifest names them. */
+  others(): Promise<readonly PreviewItem[]>;
+  readonly boundaries: readonly BoundaryChange[];
+}

@@ -1,0 +1,52 @@
+import type { ListQuery, ManifestKind, ManifestOf, Preview, ResourceOf } from "../../../sdk/contract/index.ts";
+import { homeOf, type PlannedChange } from "../../domain/change.ts";
+import type { StoredResource } from "../../domain/resource.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+import type { ResourceKind, Written } from "./kind.ts";
+import { applied, assertSameName, type RequestDependencies, writeOrPreview } from "./requests.ts";
+import type { RequestContext } from "./route-handlers.ts";
+
+/** A request about one resource. */
+export interface Named {
+  readonly params: { readonly id: string };
+}
+/** A request for a write, or for its preview. */
+export interface Asked {
+  readonly query: { readonly preview?: boolean | undefined };
+}
+
+/** The routes that every kind has. @param meaning of what is written with them, beside what the methods say */
+export function resourceRoutes<K extends ManifestKind, S extends StoredResource>(
+  kind: ResourceKind<K, S>,
+  deps: RequestDependencies,
+  meaning: Pick<PlannedChange, "draft"> = {},
+) {
+  const present = async (written: Written, tx: PlatformTransaction): Promise<ResourceOf<K>> => {
+    const shown = await kind.presentWritten(tx, written);
+    if (!shown) {
+      throw new Error(`nothing is left of ${kind.kind} '${written.name}' to answer`);
+    }
+    return shown;
+  };
+  const write = (ctx: RequestContext, query: Asked["query"], change: PlannedChange): Promise<ResourceOf<K> | Preview> =>
+    writeOrPreview(ctx, query, change, deps, present);
+  const nameOf = async (ctx: RequestContext, { params }: Named) => (await kind.get(ctx, deps.transactions, params.id)).name;
+  return {
+    /** Writes one and answers it, or a preview. */
+    write,
+    nameOf,
+    list: (ctx: RequestContext, { query }: { readonly query: ListQuery }) => kind.list(ctx, deps.transactions, query),
+    get: (ctx: RequestContext, { params }: Named) => kind.show(ctx, deps.transactions, params.id),
+    create: (ctx: RequestContext, { body, query }: Asked & { readonly body: ManifestOf<K> }) =>
+      write(ctx, query, applied(ctx, body, { expect: "absent", ...meaning })),
+    async replace(ctx: RequestContext, { params, body, query }: Named & Asked & { readonly body: ManifestOf<K> }) {
+      assertSameName(body, await kind.get(ctx, deps.transactions, params.id));
+      return write(ctx, query, applied(ctx, body, { expect: "present", ...meaning }));
+    },
+    async delete(ctx: RequestContext, input: Named & Asked) {
+      const name = await nameOf(ctx, input);
+      const tenant = homeOf(kind.kind, name, ctx.tenant?.name) ?? "";
+      return writeOrPreview(ctx, input.query, { action: "delete", kind: kind.kind, name, tenant }, deps, () => undefined);
+    },
+  };
+}

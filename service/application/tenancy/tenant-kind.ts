@@ -1,0 +1,57 @@
+import { API_VERSION, ClawError, newId, tenantFacts } from "../../../sdk/contract/index.ts";
+import { digestOf } from "../../domain/digest.ts";
+import { policyIssues } from "../../domain/tenancy/policy.ts";
+import { DEFAULT_PROJECT, type Project, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+import { defineKind, ofPlatform, REMOVED } from "../resources/define-kind.ts";
+import type { ResourceKind, Stamp } from "../resources/kind.ts";
+import { presentMetadata } from "../resources/present-metadata.ts";
+import { assertDispensable } from "../resources/refusals.ts";
+import { reviseBoundaries } from "./revise-boundaries.ts";
+
+export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): ResourceKind<"Tenant", Tenant> {
+  return defineKind(tenantFacts, ofPlatform, {
+    rows: (tx) => tx.tenants,
+    async build(_writer, { metadata, spec }, _before: Tenant | undefined, base) {
+      const issues = policyIssues(spec.policies);
+      if (issues.length > 0) {
+        throw new ClawError("request.invalid", `tenant '${metadata.name}' has policies that can't be evaluated`, { issues });
+      }
+      return { next: { ...base, spec } };
+    },
+    async settle({ tx, stamp }, { before, after }) {
+      if (!before) {
+        await addDefaultProject(tx, after, stamp);
+        return {};
+      }
+      // Clusters enforce the quota too.
+      return { boundaries: digestOf(before.spec.quota) === digestOf(after.spec.quota) ? [] : await reviseBoundaries(tx, after, deps) };
+    },
+    async remove({ at }, before) {
+      assertDispensable("tenant", before.name, SHARED_TENANT);
+      await at.tenants.delete(before.id);
+      return REMOVED;
+    },
+    async present(tx, tenants) {
+      const counts = await tx.tenants.countInstances(tenants.map(({ id }) => id));
+      return tenants.map((tenant) => ({
+        apiVersion: API_VERSION,
+        kind: "Tenant",
+        metadata: presentMetadata(tenant),
+        spec: tenant.spec,
+        status: { instances: counts.get(tenant.id) ?? 0, conditions: [] },
+      }));
+    },
+    custom: { isNamespace: true },
+  });
+}
+
+/** Every tenant has it. */
+async function addDefaultProject(tx: PlatformTransaction, tenant: Tenant, { now, ids }: Stamp): Promise<void> {
+  const key = `Project/${tenant.name}/${DEFAULT_PROJECT}`;
+  const id = (ids[key] ?? newId("prj")) as Project["id"];
+  ids[key] = id;
+  const project = { id, tenantId: tenant.id, name: DEFAULT_PROJECT, labels: {}, annotations: {}, spec: { quota: {} } };
+  const scope = await tx.enter(tenant.id);
+  await scope.projects.insert({ ...project, generation: 1, resourceVersion: 1, createdAt: now, updatedAt: now });
+}
