@@ -45,6 +45,12 @@ export default {
     arrow("sdk-alone", "^sdk/", [], "sdk imports nothing of the rest"),
     arrow("domain-inward", "^service/domain/", [contract], "domain knows nothing outside itself but the contract"),
     arrow("application-inward", "^service/application/", ["^service/domain/", contract], "application knows domain"),
+    arrow(
+      "resources-know-no-area",
+      "^service/application/resources/",
+      ["^service/application/ports/", "^service/domain/", contract],
+      "the way of a write is the same for all areas: what is an area's own reaches it through a kind or a port of it",
+    ),
     arrow("http-inward", "^service/http/", ["^service/(domain|application)/", contract], "http knows application"),
     arrow("workers-inward", "^service/workers/", ["^service/(domain|application)/", contract], "workers know application"),
     arrow("config-alone", "^service/config/", [contract], "the settings know nothing else"),

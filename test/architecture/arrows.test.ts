@@ -51,6 +51,7 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "service/domain/x.ts", imports: "node:fs", rules: ["domain-pure"] },
   { file: "service/application/x.ts", imports: "../http/y.ts", rules: ["application-inward"] },
   { file: "service/application/x.ts", imports: "../../adapters/postgres/y.ts", rules: ["application-inward", "roots-compose"] },
+  { file: "service/application/resources/x.ts", imports: "../instances/y.ts", rules: ["resources-know-no-area"] },
   { file: "service/application/x.ts", imports: "typeorm", rules: ["vendor-typeorm"] },
   { file: "service/application/x.ts", imports: "pino", rules: ["vendor-pino-value"] },
   { file: "service/http/x.ts", imports: "../workers/y.ts", rules: ["http-inward"] },

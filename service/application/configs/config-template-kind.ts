@@ -1,4 +1,4 @@
-import { API_VERSION, type ConfigTemplateSpec, configTemplateFacts } from "../../../sdk/contract/index.ts";
+import { API_VERSION, type ConfigTemplateSpec, configTemplateFacts, EventReason, EventType } from "../../../sdk/contract/index.ts";
 import { keySetBy } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -118,7 +118,7 @@ async function publish(
     const ids = (await users.instances.listByTemplate(template.name)).map(({ id }) => id);
     const message = `version ${version} of config template '${template.name}'`;
     await users.instances.requestReconcile(ids);
-    const event = { type: "Normal", reason: "Requested", message, actor: stamp.actor.subject } as const;
+    const event = { type: EventType.Normal, reason: EventReason.Requested, message, actor: stamp.actor.subject };
     await recordEvents(
       users,
       ids.map((instance) => ({ instance, ...event })),

@@ -9,10 +9,10 @@ import { allTenants } from "../resources/all-tenants.ts";
 import type { Consequences, Effects, Shown, Trace } from "../resources/consequences.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import type { AnyKind, Touches, Written } from "../resources/kind.ts";
-import { previewStacks, type TouchedStack, touchedStacks } from "../stacks/preview-stacks.ts";
 import { judge } from "./admission.ts";
 import { type Affected, keyOf } from "./affected.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
+import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 
 interface ConsequenceDependencies extends ResolveDependencies {

@@ -1,4 +1,12 @@
-import { ClawError, type InstanceSpec, instanceFacts, LOCAL_CLUSTER, type ManifestOf } from "../../../sdk/contract/index.ts";
+import {
+  ClawError,
+  EventReason,
+  EventType,
+  type InstanceSpec,
+  instanceFacts,
+  LOCAL_CLUSTER,
+  type ManifestOf,
+} from "../../../sdk/contract/index.ts";
 import type { PlannedChange } from "../../domain/change.ts";
 import { reachCondition } from "../../domain/clusters/cluster.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
@@ -127,7 +135,7 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
 /** What was asked of an instance, and by whom: what its next transition comes from. */
 async function recordRequest({ at, stamp }: TenantWriter, before: Instance | undefined, after: Instance, message: string): Promise<void> {
   if (after.generation !== before?.generation) {
-    const event = { type: "Normal", reason: "Requested", message, actor: stamp.actor.subject } as const;
+    const event = { type: EventType.Normal, reason: EventReason.Requested, message, actor: stamp.actor.subject };
     await recordEvent(at, after.id, event, stamp.now);
   }
 }

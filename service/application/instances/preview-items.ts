@@ -5,8 +5,8 @@ import type { Instance } from "../../domain/instances/instance.ts";
 import type { ItemEffects } from "../resources/consequences.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import type { Written } from "../resources/kind.ts";
-import type { StackChanges, TouchedStack } from "../stacks/preview-stacks.ts";
 import { type Affected, keyOf } from "./affected.ts";
+import type { StackChanges, TouchedStack } from "./preview-stacks.ts";
 
 /** What the engine says of the stacks, and those that it could not be asked about. */
 interface StackPreviews extends StackChanges {

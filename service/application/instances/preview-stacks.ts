@@ -6,11 +6,11 @@ import {
   type StackTarget,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
-import type { Affected } from "../instances/affected.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Written } from "../resources/kind.ts";
+import type { Affected } from "./affected.ts";
 
 /** One stack that changes touch, with what is to become of the instances that it has or gets. */
 export interface TouchedStack {
