@@ -35,6 +35,17 @@ const vendor = (name, packages, allowed, typesAllowed = []) => [
 ];
 
 const contract = "^sdk/contract/";
+
+/** The areas of the application from the ground up, with the areas that each may know. */
+const areas = [
+  ["secrets|runtimes", []],
+  ["instances", ["secrets", "runtimes"]],
+  ...["configs", "tenancy", "clusters", "drift", "access", "custom-resources", "service"].map((name) => [
+    name,
+    ["secrets", "runtimes", "instances"],
+  ]),
+  ["stacks", ["runtimes", "instances", "drift"]],
+];
 const engineContract = "^adapters/engine/contract/";
 const kubernetesClient = "^adapters/kubernetes/client/";
 
@@ -50,6 +61,19 @@ export default {
       "^service/application/resources/",
       ["^service/application/ports/", "^service/domain/", contract],
       "the way of a write is the same for all areas: what is an area's own reaches it through a kind or a port of it",
+    ),
+    ...areas.map(([names, beneath]) =>
+      arrow(
+        `area-${names.replaceAll("|", "-")}`,
+        `^service/application/(${names})/`,
+        [
+          `^service/application/(${["ports", "resources", ...beneath].join("|")})/`,
+          "^service/application/dependencies\\.ts$",
+          "^service/domain/",
+          contract,
+        ],
+        "an area knows what lies beneath it, never one beside or above it",
+      ),
     ),
     arrow("http-inward", "^service/http/", ["^service/(domain|application)/", contract], "http knows application"),
     arrow("workers-inward", "^service/workers/", ["^service/(domain|application)/", contract], "workers know application"),
