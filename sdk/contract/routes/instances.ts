@@ -96,7 +96,7 @@ export const instanceRoutes = {
     params: id,
     body: actionBody,
     ...instanceWrite,
-    errors: ["instance.not_found", "instance.name_taken", ...admission],
+    errors: ["instance.not_found", "instance.name_taken", "instance.unreachable", ...admission],
   },
   "instances.logs": {
     method: "GET",
