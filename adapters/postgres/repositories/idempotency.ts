@@ -1,8 +1,7 @@
 import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
 import type { IdempotencyRepository } from "../../../service/application/ports/resources/idempotency-repository.ts";
-import { IdempotencyKeyEntity, type IdempotencyKeyRow } from "../entities/idempotency-key.ts";
+import type { IdempotencyKeyRow } from "../entities/idempotency-key.ts";
 import type { Scope } from "../session.ts";
-import { insertRow } from "./rows.ts";
 
 /** Whose keys those are that are of no tenant. */
 export const PLATFORM_KEYS = "platform";
@@ -20,10 +19,15 @@ export class PostgresIdempotencyRepository implements IdempotencyRepository {
 
   async claim(key: string, requestDigest: string): Promise<Answer | undefined> {
     return this.#scope.run(async (manager) => {
-      await manager.query(`delete from idempotency_keys where tenant_id = $1 and created_at < now() - interval '1 day'`, [this.#owner]);
-      const claim = { tenant_id: this.#owner, key, request_digest: requestDigest };
-      // The insert waits for a transaction that claims the same key. A row that is gone right after it was in the way was released.
-      while (!(await insertRow(manager, IdempotencyKeyEntity, claim))) {
+      // The insert waits for a transaction that claims the same key. A row that is gone right after it was in the way was released, or
+      // was an old one, which go with each claim: one statement, as every write has one.
+      const insert = () =>
+        manager.query<unknown[]>(
+          `with old as (delete from idempotency_keys where tenant_id = $1 and created_at < now() - interval '1 day')
+           insert into idempotency_keys (tenant_id, key, request_digest) values ($1, $2, $3) on conflict do nothing returning 1`,
+          [this.#owner, key, requestDigest],
+        );
+      while ((await insert()).length === 0) {
         const [row] = await manager.query<(IdempotencyKeyRow & { abandoned: boolean })[]>(
           `select *, status is null and created_at < now() - interval '1 minute' as abandoned
            from idempotency_keys where tenant_id = $1 and key = $2 for update`,

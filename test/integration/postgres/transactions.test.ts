@@ -195,6 +195,18 @@ describe("idempotency keys", () => {
     await expect(run((tx) => tx.idempotency.claim("key", "digest"))).rejects.toMatchObject({ code: "request.in_progress" });
   });
 
+  it("are forgotten after a day, and may be used for another request then", async ({ expect }) => {
+    const { tenant, run } = await storeTenant(database.transactions);
+    for (const key of ["key", "other"]) {
+      await run((tx) => tx.idempotency.claim(key, "digest"));
+      await run((tx) => tx.idempotency.complete(key, { status: 200, body: 1 }));
+    }
+    await database.pool.query(`update idempotency_keys set created_at = now() - interval '25 hours' where tenant_id = $1`, [tenant.id]);
+    expect(await run((tx) => tx.idempotency.claim("key", "another"))).toBeUndefined();
+    const { rows } = await database.pool.query(`select key, request_digest from idempotency_keys where tenant_id = $1`, [tenant.id]);
+    expect(rows).toEqual([{ key: "key", request_digest: "another" }]);
+  });
+
   it("are each tenant's own, and the platform's", async ({ expect }) => {
     const [one, other] = [await storeTenant(database.transactions), await storeTenant(database.transactions)];
     await one.run((tx) => tx.idempotency.complete("shared", { status: 200, body: 1 }));
