@@ -26,6 +26,8 @@ const listing: Listing = {
 export class PostgresTenantRepository implements TenantRepository {
   readonly #scope: Scope;
   readonly #session: Session;
+  /** By id and by name: a write asks for its tenant again and again, and each time the transaction would change its role for it. */
+  readonly #known = new Map<Ref, Tenant>();
 
   constructor(scope: Scope, session: Session) {
     this.#scope = scope;
@@ -41,9 +43,17 @@ export class PostgresTenantRepository implements TenantRepository {
   }
 
   async find(ref: Ref): Promise<Tenant | undefined> {
+    const known = this.#known.get(ref);
+    if (known) {
+      return known;
+    }
     const column = columnOf("Tenant", ref);
-    const rows = await this.#scope.run((manager) => manager.query<TenantRow[]>(`select * from tenants where ${column} = $1`, [ref]));
-    return rows[0] && toTenant(rows[0]);
+    const [row] = await this.#scope.run((manager) => manager.query<TenantRow[]>(`select * from tenants where ${column} = $1`, [ref]));
+    const tenant = row && toTenant(row);
+    if (tenant) {
+      this.#known.set(tenant.id, tenant).set(tenant.name, tenant);
+    }
+    return tenant;
   }
 
   async lock(id: TenantId): Promise<Tenant> {
@@ -61,10 +71,12 @@ export class PostgresTenantRepository implements TenantRepository {
   }
 
   update(tenant: Tenant, expected: number): Promise<void> {
+    this.#known.clear();
     return this.#scope.run((manager) => updateRow(manager, TenantEntity, toRow(tenant), expected, "tenant"));
   }
 
   async delete(id: TenantId): Promise<void> {
+    this.#known.clear();
     await this.#assertEmpty(id);
     await this.#deleteStacks(id);
     await this.#scope.run(async (manager) => {

@@ -79,6 +79,18 @@ describe("Transactions", () => {
     });
   });
 
+  it("knows a tenant that it has read, as it was written since", async ({ expect }) => {
+    const { tenant } = await storeTenant(database.transactions);
+    await database.transactions.platform(async (tx) => {
+      expect(await tx.tenants.get(tenant.name)).toEqual(tenant);
+      const next = { ...tenant, spec: { ...tenant.spec, displayName: "Acme" }, resourceVersion: tenant.resourceVersion + 1 };
+      await tx.tenants.update(next, tenant.resourceVersion);
+      expect((await tx.tenants.get(tenant.id)).spec.displayName).toBe("Acme");
+      await tx.tenants.delete(tenant.id);
+      expect(await tx.tenants.find(tenant.name)).toBeUndefined();
+    });
+  });
+
   it("does not claim success after a failed statement that the work has caught", async ({ expect }) => {
     const [one, other] = [await storeTenant(database.transactions), await storeTenant(database.transactions)];
     const caught = one.run(async (tx) => {
