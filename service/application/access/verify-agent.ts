@@ -1,5 +1,4 @@
-import { isSameToken } from "../../domain/access/tokens.ts";
-import { agentTokenPurpose } from "../instances/resolve-instance.ts";
+import { agentTokenPurpose, isSameToken } from "../../domain/access/tokens.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 
 /** Whether the token is that instance's; takes the same time for any wrong one. */

@@ -1,4 +1,5 @@
 import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
+import { agentTokenPurpose } from "../../domain/access/tokens.ts";
 import { valueAt } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
@@ -181,9 +182,4 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
       agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
     },
   };
-}
-
-/** What an instance's agent token is derived for. */
-export function agentTokenPurpose(instanceId: string): string {
-  return `agent-token:${instanceId}`;
 }

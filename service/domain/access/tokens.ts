@@ -21,6 +21,11 @@ export function digestToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
+/** What an instance's agent token is derived for. */
+export function agentTokenPurpose(instanceId: string): string {
+  return `agent-token:${instanceId}`;
+}
+
 /** Whether two tokens are the same, in a time that tells nothing of where they differ. */
 export function isSameToken(one: string, other: string): boolean {
   return timingSafeEqual(Buffer.from(digestToken(one)), Buffer.from(digestToken(other)));

@@ -6,6 +6,7 @@ import { createOperationPool } from "../../../adapters/automation/operation-pool
 import { createAdministration } from "../../../adapters/automation/stack-administration.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import { PROJECT_NAME, stackName } from "../../../components/claw-instance/urns.ts";
+import { stackNameOf } from "../../../sdk/contract/index.ts";
 import type { DriftDependencies } from "../../application/drift/record-drift.ts";
 import { stackKey } from "../../application/secrets/stack-key.ts";
 import type { Environment } from "../../config/environment.ts";
@@ -39,6 +40,6 @@ export async function openEngine(env: Environment, stores: Awaited<ReturnType<ty
   closers.push(stacks.close);
   const administration = createAdministration({ jobs: stacks, storeOf, projectName: PROJECT_NAME });
   const declared: DriftDependencies["declared"] = (tenantId, tenant, cluster) =>
-    declaredResources(storeOf(tenantId), PROJECT_NAME, `${tenant}.${cluster}`);
+    declaredResources(storeOf(tenantId), PROJECT_NAME, stackNameOf(tenant, cluster));
   return { stacks, administration, declared };
 }

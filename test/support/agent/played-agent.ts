@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { loadMasterKey } from "../../../adapters/identity/master-key.ts";
 import type { AgentFrame, InstanceId, ServerFrame } from "../../../sdk/contract/index.ts";
-import { agentTokenPurpose } from "../../../service/application/instances/resolve-instance.ts";
+import { agentTokenPurpose } from "../../../service/domain/access/tokens.ts";
 import type { TestService } from "../service.ts";
 import { until } from "./harness.ts";
 
