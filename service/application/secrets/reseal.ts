@@ -1,6 +1,7 @@
 import { ClawError, type ConfigTemplateSpec, type TenantId } from "../../../sdk/contract/index.ts";
 import { SECRET_RULES_VERSION } from "../../domain/configs/secret-rules.ts";
 import { digestOf } from "../../domain/digest.ts";
+import { requestReconcile } from "../../domain/instances/instance.ts";
 import { maskLeaves, rewrapLeaves } from "../../domain/sealed.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Page } from "../ports/resources/page.ts";
@@ -163,9 +164,10 @@ async function resealInstances(
         const variables = template?.spec.variables ?? [];
         const spec = sealOverrides(rewrapLeaves(instance.spec, cipher), undefined, { adapter, variables, cipher });
         const isExposed = wasExposed(instance.spec, spec) || (template !== undefined && templates.has(template.id));
-        const generation = instance.generation + (isExposed && !running ? 1 : 0);
-        if (generation !== instance.generation || digestOf(spec) !== digestOf(instance.spec)) {
-          await tx.instances.update({ ...instance, spec, generation }, instance.resourceVersion);
+        const isToApply = isExposed && !running;
+        if (isToApply || digestOf(spec) !== digestOf(instance.spec)) {
+          const sealed = { ...instance, spec };
+          await tx.instances.update(isToApply ? requestReconcile(sealed) : sealed, instance.resourceVersion);
         }
         return isExposed && running;
       }),
