@@ -7,7 +7,7 @@ import { confirm } from "./prompt.ts";
 import { waitFor } from "./wait.ts";
 
 /** A resource to delete. */
-export interface RemovalTarget {
+export interface RemovedResource {
   readonly kind: ResourceKind;
   readonly name: string;
   readonly tenant?: string | undefined;
@@ -23,7 +23,7 @@ interface RemovalOptions {
 }
 
 /** Deletes resources: shows what goes, asks, then applies exactly what was shown; with --yes at once. Dependents go first. */
-export async function remove(context: Context, targets: readonly RemovalTarget[], options: RemovalOptions): Promise<void> {
+export async function remove(context: Context, targets: readonly RemovedResource[], options: RemovalOptions): Promise<void> {
   const { out } = context;
   const byTenant = Map.groupBy(targets, (target) => target.tenant);
   for (const [tenant, group] of byTenant) {
@@ -42,7 +42,7 @@ export async function remove(context: Context, targets: readonly RemovalTarget[]
   }
 }
 
-async function removeOfTenant(context: Context, tenant: string | undefined, targets: readonly RemovalTarget[], options: RemovalOptions) {
+async function removeOfTenant(context: Context, tenant: string | undefined, targets: readonly RemovedResource[], options: RemovalOptions) {
   const { io, out, signal } = context;
   const claw = tenant === undefined ? context.claw : context.claw.withOptions({ tenant });
   const changes = targets.map(

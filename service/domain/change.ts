@@ -12,12 +12,12 @@ export type PlannedChange = Change & {
 };
 
 /** What a change is about. */
-export interface Target {
+export interface ChangedResource {
   readonly kind: ManifestKind;
   readonly name: string;
 }
 
-export function targetOf(change: Change): Target {
+export function changedResource(change: Change): ChangedResource {
   switch (change.action) {
     case "apply":
       return { kind: change.manifest.kind, name: change.manifest.metadata.name };
@@ -29,15 +29,15 @@ export function targetOf(change: Change): Target {
 }
 
 /** Identifies a change's resource within a plan: `ClawInstance/tenant-a/claw-1`. */
-export function targetKey(change: PlannedChange): string {
-  const { kind, name } = targetOf(change);
+export function changeKey(change: PlannedChange): string {
+  const { kind, name } = changedResource(change);
   return `${kind}/${change.tenant}/${name}`;
 }
 
 /** Orders changes so that what others need comes first and deletions go the other way, last. */
 export function inWriteOrder<T extends PlannedChange>(changes: readonly T[]): T[] {
   const rank = (change: PlannedChange) => {
-    const place = writeRank(targetOf(change).kind);
+    const place = writeRank(changedResource(change).kind);
     return change.action === "delete" ? 100 - place : place;
   };
   return [...changes].sort((a, b) => rank(a) - rank(b));

@@ -130,7 +130,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     runtimes,
     clock,
     agents,
-    openChannel: (target, open) => agents.open(target.uid, open),
+    openChannel: (address, open) => agents.open(address.uid, open),
     unconfined: undefined,
     version: "0.0.0-test",
     sweepSeconds: 3600,
@@ -176,7 +176,9 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     },
     async pass(seconds) {
       offsetMs += seconds * 1000;
-      await database.pool.query("update instances set next_attempt_at = now() - interval '1 minute' where next_attempt_at <= $1", [clock()]);
+      await database.pool.query("update instances set next_attempt_at = now() - interval '1 minute' where next_attempt_at <= $1", [
+        clock(),
+      ]);
     },
     inspect,
     answers: (name) => inspect(name, { ok: true, version: "v1.37.0", nodes: 1, allocatable: ROOM }),

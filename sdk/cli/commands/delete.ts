@@ -3,7 +3,7 @@ import { defineCommand } from "../command.ts";
 import { usageError } from "../failure.ts";
 import { readManifests } from "../manifests.ts";
 import { filesOption, previewOption, timeoutOption, waitOption, yesOption } from "../options.ts";
-import { type RemovalTarget, remove } from "../removal.ts";
+import { type RemovedResource, remove } from "../removal.ts";
 import { kindOf, parseReferences } from "../resources.ts";
 import { purgeDataOption } from "./destroy.ts";
 
@@ -27,7 +27,7 @@ export const deleteCommand = defineCommand({
     if (filename.length > 0 === words.length > 0) {
       throw usageError("name resources or give manifests, but not both", "claw delete <kind>/<name>, or claw delete -f <path>");
     }
-    const targets: RemovalTarget[] = [];
+    const targets: RemovedResource[] = [];
     if (filename.length > 0) {
       for (const { manifest } of (await readManifests(context.io, filename)).toReversed()) {
         const { name, namespace } = manifest.metadata;

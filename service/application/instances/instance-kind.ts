@@ -21,7 +21,7 @@ import type { Base, Made, ResourceKind, TenantWriter } from "../resources/kind.t
 import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
-import { channelTarget, type OpenChannel } from "./open-channel.ts";
+import { addressOf, type OpenChannel } from "./open-channel.ts";
 import { placeInstance } from "./place-instance.ts";
 import { assertNoPlatformKeys } from "./platform-keys.ts";
 import { presentInstance } from "./present-instance.ts";
@@ -73,7 +73,7 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
     async committed({ change, after, tenant }) {
       // Without waiting for the reconciler.
       if (change.action === "kill" && after && deps.runtimes.at(after.cluster).isReachable(after)) {
-        await deps.openChannel(channelTarget(after, tenant), { channel: "signal", action: "kill" });
+        await deps.openChannel(addressOf(after, tenant), { channel: "signal", action: "kill" });
       }
     },
     custom: {

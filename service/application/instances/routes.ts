@@ -8,7 +8,7 @@ import type { RequestContext, RouteHandlers } from "../resources/route-handlers.
 import { tenantIn } from "../resources/tenant-in.ts";
 import { notRunning } from "../runtimes/down.ts";
 import { assertConfined } from "./host-use.ts";
-import { channelTarget } from "./open-channel.ts";
+import { addressOf } from "./open-channel.ts";
 
 /** How long a log read may take before what has come is answered. */
 const LOGS_TIMEOUT_MS = 5000;
@@ -39,7 +39,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.logs": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
       const text = await readAll(
-        await deps.openChannel(channelTarget(instance, tenantIn(ctx).name), { channel: "logs", tailLines: query.tailLines, follow: false }),
+        await deps.openChannel(addressOf(instance, tenantIn(ctx).name), { channel: "logs", tailLines: query.tailLines, follow: false }),
       );
       return { lines: text === "" ? [] : text.replace(/\n$/, "").split("\n") };
     },

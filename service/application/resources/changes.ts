@@ -1,5 +1,5 @@
 import { ClawError, factsOf, newId } from "../../../sdk/contract/index.ts";
-import { inWriteOrder, type PlannedChange, targetOf } from "../../domain/change.ts";
+import { changedResource, inWriteOrder, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { Actor } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
@@ -50,7 +50,7 @@ async function writeChanges(
 ): Promise<Written[]> {
   const written: Written[] = [];
   for (const change of inWriteOrder(changes)) {
-    const result = await kindNamed(targetOf(change).kind, kinds).write(tx, change, stamp);
+    const result = await kindNamed(changedResource(change).kind, kinds).write(tx, change, stamp);
     written.push(result);
     await publish(tx, result, stamp);
   }
@@ -100,7 +100,7 @@ export function isAllowed({ effects }: Outcome): boolean {
 }
 
 function assertMayWrite(changes: readonly PlannedChange[], actor: Actor): void {
-  if (!actor.platform && changes.some((change) => factsOf(targetOf(change).kind).scope !== "tenant")) {
+  if (!actor.platform && changes.some((change) => factsOf(changedResource(change).kind).scope !== "tenant")) {
     throw new ClawError("auth.forbidden", "tenants and clusters are written by platform administrators only");
   }
 }

@@ -1,5 +1,5 @@
 import { type FactsOf, factsOf, type ManifestKind, type ManifestOf, newId, type ResourceOf } from "../../../sdk/contract/index.ts";
-import { type PlannedChange, targetKey, targetOf } from "../../domain/change.ts";
+import { changedResource, changeKey, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -80,7 +80,7 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
     kind,
     own,
     async write(tx, change, stamp) {
-      const { name } = targetOf(change);
+      const { name } = changedResource(change);
       const { at, home } = await reach.open(tx, change.tenant);
       const before = await find(at, name, home);
       assertExpected(change, before, stamp);
@@ -107,7 +107,7 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       return stored && presentOne(at, stored, tenant.name);
     },
     async touches(tx, changes) {
-      const own = changes.filter((change) => targetOf(change).kind === kind).map((change) => asKindChange(kind, change));
+      const own = changes.filter((change) => changedResource(change).kind === kind).map((change) => asKindChange(kind, change));
       return own.length > 0 && spec.touches ? spec.touches(tx, own) : UNTOUCHED;
     },
     async committed(written) {
@@ -125,7 +125,7 @@ function isOfKind<K extends ManifestKind>(kind: K, manifest: { readonly kind: Ma
 
 function asKindChange<K extends ManifestKind>(kind: K, change: PlannedChange): KindChange<K> {
   const manifest = change.action === "apply" && isOfKind(kind, change.manifest) ? change.manifest : undefined;
-  return { name: targetOf(change).name, tenant: change.tenant, action: change.action, draft: change.draft ?? false, manifest };
+  return { name: changedResource(change).name, tenant: change.tenant, action: change.action, draft: change.draft ?? false, manifest };
 }
 
 const UNTOUCHED: Touches = { tenants: [], instances: async () => [] };
@@ -145,7 +145,7 @@ function baseOf<K extends ManifestKind>(
   }
   const times = { createdAt: stamp.now, updatedAt: stamp.now };
   return {
-    id: idOf(kind, targetKey(change), stamp),
+    id: idOf(kind, changeKey(change), stamp),
     name: metadata.name,
     labels,
     annotations,

@@ -1,12 +1,12 @@
 import { ClawError, factsOf } from "../../../sdk/contract/index.ts";
-import { type PlannedChange, targetOf } from "../../domain/change.ts";
+import { changedResource, type PlannedChange } from "../../domain/change.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Stamp } from "./kind.ts";
 import type { IfMatch } from "./route-handlers.ts";
 
 /** That a resource is there, or is not, and is what the caller takes it to be. @throws {ClawError} `<area>.name_taken`, `<area>.not_found`, `resource.version_conflict` */
 export function assertExpected(change: PlannedChange, before: StoredResource | undefined, stamp: Stamp): void {
-  const { kind, name } = targetOf(change);
+  const { kind, name } = changedResource(change);
   const { noun, area, scope } = factsOf(kind);
   if (change.expect === "absent" && before) {
     const message = `the ${noun} '${name}' is there already`;

@@ -9,7 +9,7 @@ import type {
   ResourceOf,
   TenantId,
 } from "../../../sdk/contract/index.ts";
-import type { PlannedChange, Target } from "../../domain/change.ts";
+import type { ChangedResource, PlannedChange } from "../../domain/change.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Actor, Tenant } from "../../domain/tenancy/tenant.ts";
@@ -38,7 +38,7 @@ export interface Made<S extends StoredResource = StoredResource> {
 }
 
 /** One change that was made, with the stored resource before and after. */
-export interface Written<S extends StoredResource = StoredResource> extends Target, Made<S> {
+export interface Written<S extends StoredResource = StoredResource> extends ChangedResource, Made<S> {
   readonly change: PlannedChange;
   readonly tenantId: TenantId;
   readonly tenant: string;

@@ -1,5 +1,5 @@
 import { ClawError, newId, type PlanId, type Preview, type PreviewItem, type TenantId } from "../../../sdk/contract/index.ts";
-import { type PlannedChange, targetKey } from "../../domain/change.ts";
+import { changeKey, type PlannedChange } from "../../domain/change.ts";
 import { diffValues } from "../../domain/diff.ts";
 import { type PreviewPage, pagesOf, shownBoundaries, shownVerdicts, summaryOf } from "../../domain/preview-pages.ts";
 import type { StoredResource } from "../../domain/resource.ts";
@@ -144,7 +144,7 @@ async function planTenant({ actor, tenantId }: PlanOwner, transactions: Transact
 
 /** What an outcome was computed from: each resource's version before, and what its effects rest on. */
 function baseOf(written: readonly Written[], { base }: Trace): Readonly<Record<string, string>> {
-  const versions = written.map(({ change, before }) => [targetKey(change), before ? String(before.resourceVersion) : "absent"] as const);
+  const versions = written.map(({ change, before }) => [changeKey(change), before ? String(before.resourceVersion) : "absent"] as const);
   return Object.fromEntries([...versions, ...base]);
 }
 

@@ -1,5 +1,5 @@
 import type { Change, PlanId } from "../../../sdk/contract/index.ts";
-import { homeOf, type PlannedChange, targetOf } from "../../domain/change.ts";
+import { changedResource, homeOf, type PlannedChange } from "../../domain/change.ts";
 import { applyPlan, getPlan, getPlanPage, previewChanges } from "./previews.ts";
 import { applied, assertTenant, carryOut, type RequestDependencies } from "./requests.ts";
 import type { RequestContext, RouteHandlers } from "./route-handlers.ts";
@@ -28,7 +28,7 @@ export function previewRoutes(deps: RequestDependencies): PreviewRoutes {
 }
 
 function tenantOfChange(ctx: RequestContext, change: Change): string {
-  const { kind, name } = targetOf(change);
+  const { kind, name } = changedResource(change);
   const tenant = homeOf(kind, name, ctx.tenant?.name) ?? tenantIn(ctx).name;
   assertTenant(ctx, tenant);
   return tenant;

@@ -1,9 +1,9 @@
 import { ClawError } from "../../../sdk/contract/index.ts";
 import type { Agents } from "../ports/instances/agents.ts";
-import type { ChannelTarget } from "../ports/runtimes/runtime.ts";
+import type { InstanceAddress } from "../ports/runtimes/runtime.ts";
 
 /** Whether nobody would answer because the claw is stopped: a stopped one has no agent. */
-export function isDown({ uid, running }: ChannelTarget, agents: Agents): boolean {
+export function isDown({ uid, running }: InstanceAddress, agents: Agents): boolean {
   return !running && agents.status(uid) === undefined;
 }
 

@@ -5,7 +5,7 @@ import { assertConfined, type Unconfined } from "../../application/instances/hos
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
 import { recordSession, type Session } from "../../application/instances/record-session.ts";
 import type { AgentChannel, Agents } from "../../application/ports/instances/agents.ts";
-import type { ChannelTarget } from "../../application/ports/runtimes/runtime.ts";
+import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../../application/ports/transactions.ts";
 import type { RouteHandlers } from "../../application/resources/route-handlers.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
@@ -18,7 +18,7 @@ import { pipe, takerOf } from "./relay.ts";
 declare module "fastify" {
   interface FastifyRequest {
     /** What a stream is to, once the request is let in. */
-    target: ChannelTarget & { readonly tenantId: TenantId };
+    address: InstanceAddress & { readonly tenantId: TenantId };
   }
 }
 
@@ -35,7 +35,7 @@ type QueryOf<S extends Stream> = ReturnType<S["query"]["parse"]>;
 /** The WebSockets of the contract: what passes between a client and an instance. */
 export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) => {
   const open = new OpenStreams();
-  app.decorateRequest("target");
+  app.decorateRequest("address");
   const route = <S extends Stream>(
     stream: S,
     session: Session | undefined,
@@ -50,7 +50,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       handler: upgradeOnly,
       wsHandler: async (socket, request) => {
         try {
-          const leave = open.take(request.target.tenant);
+          const leave = open.take(request.address.tenant);
           socket.once("close", leave);
           await serve(socket, request, request.query as QueryOf<S>);
         } catch (error) {
@@ -66,7 +66,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     openOf: (query: QueryOf<S>) => ChannelOpen,
   ) =>
     route(stream, session, async (socket, request, query) => {
-      const opening = options.openChannel(request.target, openOf(query)).then((channel) => recorded(channel, session, request, options));
+      const opening = options.openChannel(request.address, openOf(query)).then((channel) => recorded(channel, session, request, options));
       let channel: AgentChannel | undefined;
       const take = (data: Buffer, isBinary: boolean) => {
         const give = takerOf(stream, form, data, isBinary);
@@ -79,12 +79,12 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       channel.close();
     });
   route(webSockets.stream, "chat", async (socket, request) => {
-    if (isDown(request.target, options.agents)) {
-      throw notRunning(request.target.name);
+    if (isDown(request.address, options.agents)) {
+      throw notRunning(request.address.name);
     }
     let isRecorded = false;
     await serveChat(socket, async (message) => {
-      const opened = await options.agents.open(request.target.uid, message);
+      const opened = await options.agents.open(request.address.uid, message);
       const channel = await recorded(opened, isRecorded ? undefined : "chat", request, options);
       isRecorded = true;
       return channel;
@@ -106,7 +106,7 @@ async function findTarget(request: FastifyRequest, session: Session | undefined,
   const { metadata, spec, status } = instance;
   const { uid, name, namespace = "" } = metadata;
   const tenantId = tenant?.id as TenantId;
-  request.target = { uid, name, tenant: namespace, tenantId, running: spec.running, cluster: status.cluster, pod: status.pod?.name };
+  request.address = { uid, name, tenant: namespace, tenantId, running: spec.running, cluster: status.cluster, pod: status.pod?.name };
   if (session === "console") {
     assertConfined(actor, status.cluster, options.unconfined);
   }
@@ -116,11 +116,11 @@ async function findTarget(request: FastifyRequest, session: Session | undefined,
 async function recorded(
   channel: AgentChannel,
   session: Session | undefined,
-  { actor, target }: FastifyRequest,
+  { actor, address }: FastifyRequest,
   { transactions }: StreamOptions,
 ): Promise<AgentChannel> {
   if (session) {
-    await recordSession(transactions, target.tenantId, target.uid as InstanceId, session, actor, new Date()).catch((error: unknown) => {
+    await recordSession(transactions, address.tenantId, address.uid as InstanceId, session, actor, new Date()).catch((error: unknown) => {
       channel.close();
       throw error;
     });

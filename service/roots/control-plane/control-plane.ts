@@ -33,7 +33,7 @@ import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startClusterKeeper } from "../../workers/cluster-keeper.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
-import { createCrdController } from "../../workers/crd-controller.ts";
+import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
 import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
 import { startRefresher } from "../../workers/refresher.ts";
@@ -159,7 +159,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       log,
       parts: [
         createClusterMonitor(clusterDependencies),
-        createCrdController(clusterDependencies),
+        createCustomResourceCarrier(clusterDependencies),
         recorder.part,
         createClusterSweeper({ ...sweeping, clusters, cipher, administration }),
         createClusterWatcher(clusterDependencies),

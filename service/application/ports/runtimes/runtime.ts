@@ -6,7 +6,7 @@ import type { AgentChannel } from "../instances/agents.ts";
 import type { PlatformTransaction } from "../transactions.ts";
 
 /** What must be known of an instance to talk to it. */
-export interface ChannelTarget {
+export interface InstanceAddress {
   readonly uid: string;
   readonly name: string;
   /** The tenant's name. */
@@ -35,7 +35,7 @@ export interface Runtime<T extends StackTarget = StackTarget> {
   /** Whether anybody would answer on a channel. */
   isReachable(instance: Instance): boolean;
   /** @throws {ClawError} `instance.unreachable`, `instance.not_running` */
-  open(target: ChannelTarget, open: ChannelOpen): Promise<AgentChannel>;
+  open(address: InstanceAddress, open: ChannelOpen): Promise<AgentChannel>;
 }
 
 /** The runtimes that there are. */

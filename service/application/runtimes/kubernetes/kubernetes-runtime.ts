@@ -3,7 +3,7 @@ import { namespaceOf } from "../../../domain/clusters/cluster.ts";
 import { ClusterError, type Clusters } from "../../ports/clusters/clusters.ts";
 import type { Agents } from "../../ports/instances/agents.ts";
 import type { Pods } from "../../ports/instances/pods.ts";
-import type { ChannelTarget, DeclaredResources, Runtime } from "../../ports/runtimes/runtime.ts";
+import type { DeclaredResources, InstanceAddress, Runtime } from "../../ports/runtimes/runtime.ts";
 import type { SecretCipher } from "../../ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../../ports/transactions.ts";
 import { controlPlaneId } from "../control-plane-id.ts";
@@ -42,22 +42,25 @@ export function createKubernetesRuntime(
     },
     cleanUp: (target, _tenant, uid, withData) => clusters.cleanUp(target, target.namespace, uid, withData),
     isReachable: ({ status }) => status.pod !== undefined,
-    async open(target, open) {
+    async open(address, open) {
       if (open.channel === "chat" || open.channel === "tcp") {
-        return agents.open(target.uid as InstanceId, open);
+        return agents.open(address.uid as InstanceId, open);
       }
-      if (target.pod === undefined || target.pod === "") {
-        throw new ClawError("instance.unreachable", `instance '${target.name}' has no pod on cluster '${target.cluster}'; is it running?`);
+      if (address.pod === undefined || address.pod === "") {
+        throw new ClawError(
+          "instance.unreachable",
+          `instance '${address.name}' has no pod on cluster '${address.cluster}'; is it running?`,
+        );
       }
-      const cluster = await transactions.platform((tx) => tx.clusters.get(target.cluster));
-      const container = { namespace: namespaceOf(cluster.spec, target.tenant), pod: target.pod, container: CONTAINER };
+      const cluster = await transactions.platform((tx) => tx.clusters.get(address.cluster));
+      const container = { namespace: namespaceOf(cluster.spec, address.tenant), pod: address.pod, container: CONTAINER };
       return openPodChannel(clusters, kubernetesAccess(cluster, cipher), container, open).catch((error: unknown) => {
-        throw error instanceof ClusterError ? unreachable(target, error) : error;
+        throw error instanceof ClusterError ? unreachable(address, error) : error;
       });
     },
   };
 }
 
-function unreachable({ name, cluster }: ChannelTarget, error: ClusterError): ClawError {
+function unreachable({ name, cluster }: InstanceAddress, error: ClusterError): ClawError {
   return new ClawError("instance.unreachable", `instance '${name}' on cluster '${cluster}': ${error.message}`, { cause: error });
 }

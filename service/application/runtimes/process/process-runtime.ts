@@ -34,15 +34,15 @@ export function createProcessRuntime(
       return [];
     },
     isReachable: ({ id }) => agents.status(id) !== undefined,
-    async open(target, open) {
-      const id = target.uid as InstanceId;
-      if (!isDown(target, agents)) {
+    async open(address, open) {
+      const id = address.uid as InstanceId;
+      if (!isDown(address, agents)) {
         return agents.open(id, open);
       }
       if (open.channel === "logs") {
         return storedLogChannel(host.storedLogs(id), open);
       }
-      throw notRunning(target.name);
+      throw notRunning(address.name);
     },
   };
 }

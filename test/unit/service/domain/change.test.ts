@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { inWriteOrder, type PlannedChange, targetKey } from "../../../../service/domain/change.ts";
+import { changeKey, inWriteOrder, type PlannedChange } from "../../../../service/domain/change.ts";
 import { digestOf } from "../../../../service/domain/digest.ts";
 
 const apply = (kind: string, name: string) =>
@@ -15,7 +15,7 @@ describe("changes", () => {
       apply("ConfigTemplate", "c"),
       apply("Tenant", "a"),
     ];
-    expect(inWriteOrder(changes).map(targetKey)).toEqual([
+    expect(inWriteOrder(changes).map(changeKey)).toEqual([
       "Tenant/a/a",
       "ConfigTemplate/a/c",
       "ClawInstance/a/x",

@@ -21,7 +21,9 @@ interface Left {
 }
 
 /** Lets `kubectl` be a way in, on the clusters that say so: carries what is written there here, and what becomes of it back. */
-export function createCrdController(deps: ApplicationDependencies & { readonly clusters: Clusters; readonly log: Logger }): ClusterPart {
+export function createCustomResourceCarrier(
+  deps: ApplicationDependencies & { readonly clusters: Clusters; readonly log: Logger },
+): ClusterPart {
   const carry = createCarrier(deps);
   return forEachCluster(
     ({ spec, state }) => spec.crds && state.reachable === true,
@@ -32,7 +34,7 @@ export function createCrdController(deps: ApplicationDependencies & { readonly c
       const left = new WeakMap<CustomResource, Left>();
       let stopped = false;
       const loop = startLoop(
-        "crd-controller",
+        "custom-resource-carrier",
         PERIOD_MS,
         async () => {
           const versions = await deps.transactions.platform((tx) => tx.work.listVersions());
