@@ -68,7 +68,7 @@ export default {
         `^service/application/(${names})/`,
         [
           `^service/application/(${["ports", "resources", ...beneath].join("|")})/`,
-          "^service/application/dependencies\\.ts$",
+          ...(beneath.includes("instances") ? ["^service/application/dependencies\\.ts$"] : []),
           "^service/domain/",
           contract,
         ],

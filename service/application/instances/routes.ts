@@ -1,23 +1,30 @@
 import { ClawError, type instanceFacts } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
-import type { ApplicationDependencies } from "../dependencies.ts";
 import type { AgentChannel } from "../ports/instances/agents.ts";
+import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { ResourceKind } from "../resources/kind.ts";
+import type { RequestDependencies } from "../resources/requests.ts";
 import { type Asked, type Named, resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { notRunning } from "../runtimes/down.ts";
-import { assertConfined } from "./host-use.ts";
-import { addressOf } from "./open-channel.ts";
+import { assertConfined, type Unconfined } from "./host-use.ts";
+import { addressOf, type OpenChannel } from "./open-channel.ts";
 
 /** How long a log read may take before what has come is answered. */
 const LOGS_TIMEOUT_MS = 5000;
 /** What of a log is answered at most, in characters. */
 const LOGS_LENGTH_MAX = 1024 * 1024;
 
+interface InstanceRouteDependencies extends RequestDependencies {
+  readonly runtimes: Runtimes;
+  readonly openChannel: OpenChannel;
+  readonly unconfined?: Unconfined | undefined;
+}
+
 type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instances.${string}`>>;
 
-export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: ApplicationDependencies): InstanceRoutes {
+export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: InstanceRouteDependencies): InstanceRoutes {
   const own = resourceRoutes(kind, deps);
   const find = (ctx: RequestContext, id: string): Promise<Instance> => kind.get(ctx, deps.transactions, id);
   const act = (action: (typeof instanceFacts.actions)[number]) => async (ctx: RequestContext, input: Named & Asked) =>
@@ -57,7 +64,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
   };
 }
 
-function assertReachable(instance: Instance, deps: ApplicationDependencies): void {
+function assertReachable(instance: Instance, deps: Pick<InstanceRouteDependencies, "runtimes">): void {
   if (!deps.runtimes.at(instance.cluster).isReachable(instance)) {
     if (!instance.spec.running) {
       throw notRunning(instance.name);
