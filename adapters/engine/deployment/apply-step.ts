@@ -1,3 +1,4 @@
+// One file, though a long one: each operation of a step is one function, and all of them change state by the same few rules.
 import type { ResourceState } from "../contract/checkpoint.ts";
 import { resetIgnored } from "../contract/property-path.ts";
 import { ResourceInitError } from "../contract/provider.ts";

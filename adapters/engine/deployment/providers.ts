@@ -1,3 +1,4 @@
+// One file, though a long one: a provider and the registry that configures, replaces and closes it know each other's state.
 import { randomUUID } from "node:crypto";
 import { gte, valid } from "semver";
 import type { ResourceState } from "../contract/checkpoint.ts";

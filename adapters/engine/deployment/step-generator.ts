@@ -1,3 +1,4 @@
+// One file, though a long one: what is decided of a resource rests on all that was decided before, which its parts share.
 import { randomBytes } from "node:crypto";
 import type { ResourceState } from "../contract/checkpoint.ts";
 import { edgesOf } from "../contract/edges.ts";

@@ -1,3 +1,4 @@
+// One file, though a long one: both engines beside what is compared of them, so that neither is asked more than the other.
 import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
