@@ -18,8 +18,6 @@ type AnyFacts = (typeof resourceKinds)[number];
 export type ManifestKind = AnyFacts["kind"];
 /** The facts of one kind. */
 export type FactsOf<K extends ManifestKind> = Extract<AnyFacts, { kind: K }>;
-/** What a tenant's token may write; the rest is for platform administrators. */
-export type TenantKind = Extract<AnyFacts, { scope: "tenant" }>["kind"];
 /** The kinds that can be written to a cluster as custom resources. */
 export type CustomKind = Extract<AnyFacts, { customResource: CustomResourceFacts }>["kind"];
 /** The actions of all kinds: what `Change.action` may be beside `apply` and `delete`. */

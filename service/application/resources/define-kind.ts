@@ -155,7 +155,8 @@ function baseOf<K extends ManifestKind>(
   };
 }
 
-function idOf<K extends ManifestKind>(kind: K, key: string, stamp: Stamp): Base<K>["id"] {
+/** The id of a new resource: the one that its preview had, when it had one. @param key as `changeKey` has it */
+export function idOf<K extends ManifestKind>(kind: K, key: string, stamp: Stamp): Base<K>["id"] {
   // A plan keeps the ids of its creations as plain strings.
   const id = (stamp.ids[key] ?? newId(factsOf(kind).idPrefix)) as Base<K>["id"];
   stamp.ids[key] = id;

@@ -1,10 +1,11 @@
 import type { ListQuery, ManifestKind, ManifestOf, Preview, ResourceOf } from "../../../sdk/contract/index.ts";
-import { homeOf, type PlannedChange } from "../../domain/change.ts";
+import type { PlannedChange } from "../../domain/change.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { ResourceKind, Written } from "./kind.ts";
 import { applied, assertSameName, type RequestDependencies, writeOrPreview } from "./requests.ts";
 import type { RequestContext } from "./route-handlers.ts";
+import { homeIn } from "./tenant-in.ts";
 
 /** A request about one resource. */
 export interface Named {
@@ -45,7 +46,7 @@ export function resourceRoutes<K extends ManifestKind, S extends StoredResource>
     },
     async delete(ctx: RequestContext, input: Named & Asked) {
       const name = await nameOf(ctx, input);
-      const tenant = homeOf(kind.kind, name, ctx.tenant?.name) ?? "";
+      const tenant = homeIn(ctx, kind.kind, name);
       return writeOrPreview(ctx, input.query, { action: "delete", kind: kind.kind, name, tenant }, deps, () => undefined);
     },
   };

@@ -1,9 +1,9 @@
 import type { Change, PlanId } from "../../../sdk/contract/index.ts";
-import { changedResource, homeOf, type PlannedChange } from "../../domain/change.ts";
+import { changedResource, type PlannedChange } from "../../domain/change.ts";
 import { applyPlan, getPlan, getPlanPage, previewChanges } from "./previews.ts";
 import { applied, assertTenant, carryOut, type RequestDependencies } from "./requests.ts";
 import type { RequestContext, RouteHandlers } from "./route-handlers.ts";
-import { tenantIn } from "./tenant-in.ts";
+import { homeIn } from "./tenant-in.ts";
 
 type PreviewRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `previews.${string}`>>;
 
@@ -29,7 +29,7 @@ export function previewRoutes(deps: RequestDependencies): PreviewRoutes {
 
 function tenantOfChange(ctx: RequestContext, change: Change): string {
   const { kind, name } = changedResource(change);
-  const tenant = homeOf(kind, name, ctx.tenant?.name) ?? tenantIn(ctx).name;
+  const tenant = homeIn(ctx, kind, name);
   assertTenant(ctx, tenant);
   return tenant;
 }

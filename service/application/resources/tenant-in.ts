@@ -1,4 +1,5 @@
-import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
+import { ClawError, type ManifestKind, type TenantId } from "../../../sdk/contract/index.ts";
+import { homeOf } from "../../domain/change.ts";
 import type { RequestContext } from "./route-handlers.ts";
 
 /** The tenant of a request to a tenant route. @throws {ClawError} `tenant.required` */
@@ -7,4 +8,9 @@ export function tenantIn(ctx: RequestContext): { readonly id: TenantId; readonly
     throw new ClawError("tenant.required", "this request is about a tenant's resources; name it with the header X-Claw-Tenant");
   }
   return ctx.tenant;
+}
+
+/** Name of the tenant that a resource is kept with, when a request names the resource alone. @throws {ClawError} `tenant.required` */
+export function homeIn(ctx: RequestContext, kind: ManifestKind, name: string): string {
+  return homeOf(kind, name, ctx.tenant?.name) ?? tenantIn(ctx).name;
 }

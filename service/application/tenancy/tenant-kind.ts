@@ -1,9 +1,9 @@
-import { API_VERSION, ClawError, newId, tenantFacts } from "../../../sdk/contract/index.ts";
+import { API_VERSION, ClawError, tenantFacts } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { policyIssues } from "../../domain/tenancy/policy.ts";
-import { DEFAULT_PROJECT, type Project, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
+import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { defineKind, ofPlatform, REMOVED } from "../resources/define-kind.ts";
+import { defineKind, idOf, ofPlatform, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, Stamp } from "../resources/kind.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { assertDispensable } from "../resources/refusals.ts";
@@ -47,11 +47,9 @@ export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): Resour
 }
 
 /** Every tenant has it. */
-async function addDefaultProject(tx: PlatformTransaction, tenant: Tenant, { now, ids }: Stamp): Promise<void> {
-  const key = `Project/${tenant.name}/${DEFAULT_PROJECT}`;
-  const id = (ids[key] ?? newId("prj")) as Project["id"];
-  ids[key] = id;
+async function addDefaultProject(tx: PlatformTransaction, tenant: Tenant, stamp: Stamp): Promise<void> {
+  const id = idOf("Project", `Project/${tenant.name}/${DEFAULT_PROJECT}`, stamp);
   const project = { id, tenantId: tenant.id, name: DEFAULT_PROJECT, labels: {}, annotations: {}, spec: { quota: {} } };
   const scope = await tx.enter(tenant.id);
-  await scope.projects.insert({ ...project, generation: 1, resourceVersion: 1, createdAt: now, updatedAt: now });
+  await scope.projects.insert({ ...project, generation: 1, resourceVersion: 1, createdAt: stamp.now, updatedAt: stamp.now });
 }
