@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { ClusterReason, ConditionReason } from "../../sdk/contract/index.ts";
-import { ClusterError, type Clusters, type KubernetesAccess } from "../../service/application/ports/clusters/clusters.ts";
+import {
+  type ClusterConnection,
+  ClusterError,
+  type Clusters,
+  type KubernetesAccess,
+} from "../../service/application/ports/clusters/clusters.ts";
 import type { Pods } from "../../service/application/ports/instances/pods.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import { cleanUp } from "./clean-up.ts";
@@ -24,18 +29,13 @@ export function createClusters(): Clusters & Pods {
     const key = createHash("sha256")
       .update(JSON.stringify([access.kubeconfig, access.context]))
       .digest("base64");
-    const client = clients.get(key) ?? connect(access);
+    const client = clients.get(key) ?? openClient(access);
     clients.set(key, client);
     client.catch(() => clients.delete(key));
     return client;
   };
   return {
-    inspect: (access) => asked(async () => inspect(await clientOf(access))),
-    observe(access, listener) {
-      const controller = new AbortController();
-      void observe(() => clientOf(access), listener, controller.signal);
-      return { stop: () => controller.abort() };
-    },
+    connect: (access) => connection(() => clientOf(access)),
     async *logs(access, { namespace, pod, container }, { tailLines, follow, signal }) {
       const client = await asked(() => clientOf(access));
       const query = { container, tailLines: String(tailLines), follow: String(follow) };
@@ -50,29 +50,8 @@ export function createClusters(): Clusters & Pods {
     },
     exec: (access, container, options) => asked(async () => exec(await clientOf(access), container, options)),
     kill: (access, { namespace, pod }) => asked(async () => killPod(await clientOf(access), namespace, pod)),
-    usage: (access) => asked(async () => readUsage(await clientOf(access))),
     refreshPods: (access, namespace, uids) => asked(async () => refreshPods(await clientOf(access), namespace, uids)),
     cleanUp: (access, namespace, uid, withVolumes) => asked(async () => cleanUp(await clientOf(access), namespace, uid, withVolumes)),
-    compare: (access, seen, declared) =>
-      asked(async () => {
-        const { kind, namespace, name } = seen;
-        const place = declaredKinds.find((known) => known.kind === kind);
-        const resource = declaredAs(declared, seen);
-        if (!place || !resource) {
-          return undefined;
-        }
-        const path = `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
-        const live = await (await clientOf(access)).request({ path }).catch((error: unknown) => {
-          if (error instanceof ApiError && error.isNotFound) {
-            return undefined;
-          }
-          throw error;
-        });
-        return { resource, deviation: deviationOf((resource.inputs ?? {}) as PropertyMap, live) };
-      }),
-    marked: (access, controlPlane) => asked(async () => markedObjects(await clientOf(access), controlPlane)),
-    remove: (access, thing) => asked(async () => removeObject(await clientOf(access), thing)),
-    customResources: (access) => openCustomResources(() => clientOf(access)),
     close() {
       for (const client of clients.values()) {
         client.then((open) => open.close()).catch(() => undefined);
@@ -82,8 +61,41 @@ export function createClusters(): Clusters & Pods {
   };
 }
 
+/** @param client opens it, or gives what is open */
+function connection(client: () => Promise<ApiClient>): ClusterConnection {
+  return {
+    inspect: () => asked(async () => inspect(await client())),
+    observe(listener) {
+      const controller = new AbortController();
+      void observe(client, listener, controller.signal);
+      return { stop: () => controller.abort() };
+    },
+    usage: () => asked(async () => readUsage(await client())),
+    compare: (seen, declared) =>
+      asked(async () => {
+        const { kind, namespace, name } = seen;
+        const place = declaredKinds.find((known) => known.kind === kind);
+        const resource = declaredAs(declared, seen);
+        if (!place || !resource) {
+          return undefined;
+        }
+        const path = `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
+        const live = await (await client()).request({ path }).catch((error: unknown) => {
+          if (error instanceof ApiError && error.isNotFound) {
+            return undefined;
+          }
+          throw error;
+        });
+        return { resource, deviation: deviationOf((resource.inputs ?? {}) as PropertyMap, live) };
+      }),
+    marked: (controlPlane) => asked(async () => markedObjects(await client(), controlPlane)),
+    remove: (thing) => asked(async () => removeObject(await client(), thing)),
+    customResources: () => openCustomResources(client),
+  };
+}
+
 /** The kubeconfig's code is loaded with the first cluster: most control planes start without one. */
-async function connect({ kubeconfig, context = "" }: KubernetesAccess): Promise<ApiClient> {
+async function openClient({ kubeconfig, context = "" }: KubernetesAccess): Promise<ApiClient> {
   const { inCluster, openConnection } = await import("./client/kubeconfig.ts");
   try {
     return new ApiClient(kubeconfig === "" ? inCluster() : openConnection({ kubeconfig, context, cluster: "" }));

@@ -25,6 +25,9 @@ export const PlacementSchema = z
   .refine((placement) => (placement.cluster === undefined) !== (placement.selector === undefined), "give either 'cluster' or 'selector'");
 export type Placement = z.infer<typeof PlacementSchema>;
 
+/** Of an instance when neither it nor its tenant asks for any. */
+export const DEFAULT_PLACEMENT = { cluster: LOCAL_CLUSTER, tolerations: [] } satisfies Placement;
+
 const isSocketUrl = (text: string) => URL.canParse(text) && ["ws:", "wss:"].includes(new URL(text).protocol);
 const CidrSchema = z.union([z.cidrv4().max(64), z.cidrv6().max(64)]);
 

@@ -79,6 +79,8 @@ export const InstanceStatusSchema = z.object({
   conditions: z.array(ConditionSchema),
   /** Where it runs: a cluster's name, or `local`. */
   cluster: z.string(),
+  /** Whether it can't take more than its `resources` there; else they are only counted against quotas. */
+  resourcesEnforced: z.boolean(),
   /** Absent when everything is as declared. */
   drift: z.array(DriftSchema).optional(),
   /** The software's version that runs. */

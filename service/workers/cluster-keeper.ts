@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import type { ClusterConnection } from "../application/ports/clusters/clusters.ts";
+import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import { type Loop, startLoop } from "./loop.ts";
@@ -14,10 +16,11 @@ export interface ClusterPart {
   stop(): Promise<unknown>;
 }
 
-/** Something that goes on for each cluster that it applies to, and begins anew when that is written. */
+/** Something that goes on for each cluster that it applies to and that its runtime connects to, and begins anew when that is written. */
 export function forEachCluster(
+  runtimes: Runtimes,
   applies: (cluster: Cluster) => boolean,
-  start: (cluster: Cluster) => { stop(): Promise<unknown> },
+  start: (cluster: Cluster, connection: ClusterConnection) => { stop(): Promise<unknown> },
 ): ClusterPart {
   const running = new Map<string, { readonly version: number; readonly part: { stop(): Promise<unknown> } }>();
   const ending = new Set<Promise<unknown>>();
@@ -32,8 +35,9 @@ export function forEachCluster(
         }
       }
       for (const [id, cluster] of wanted) {
-        if (!running.has(id)) {
-          running.set(id, { version: cluster.resourceVersion, part: start(cluster) });
+        const connection = running.has(id) ? undefined : runtimes.at(cluster.name).connect(cluster);
+        if (connection) {
+          running.set(id, { version: cluster.resourceVersion, part: start(cluster, connection) });
         }
       }
     },

@@ -1,9 +1,8 @@
 import type { Logger } from "pino";
 import { recordInspection } from "../application/clusters/report-cluster.ts";
-import { ClusterError, type Clusters } from "../application/ports/clusters/clusters.ts";
-import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
+import { type ClusterConnection, ClusterError } from "../application/ports/clusters/clusters.ts";
+import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
-import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import type { Cluster, Inspection } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
@@ -12,8 +11,7 @@ const PERIOD_MS = 10_000;
 
 export interface ClusterMonitorDependencies {
   readonly transactions: Transactions;
-  readonly clusters: Clusters;
-  readonly cipher: SecretCipher;
+  readonly runtimes: Runtimes;
   readonly clock: () => Date;
   readonly log: Logger;
   /** Tells the reconciler that there may be work again. */
@@ -23,15 +21,17 @@ export interface ClusterMonitorDependencies {
 /** Asks each cluster how it is. One that does not answer is asked once more before it counts as unreachable. */
 export function createClusterMonitor(deps: ClusterMonitorDependencies): ClusterPart {
   return forEachCluster(
+    deps.runtimes,
     () => true,
-    ({ id }) =>
+    ({ id, resourceVersion }, connection) =>
       startLoop(
         "cluster-monitor",
         PERIOD_MS,
         async () => {
           const cluster = await deps.transactions.platform((tx) => tx.clusters.find(id));
-          if (cluster) {
-            await monitor(cluster, deps);
+          // One that was written anew may have another address: it gets another connection.
+          if (cluster?.resourceVersion === resourceVersion) {
+            await monitor(cluster, connection, deps);
           }
           return false;
         },
@@ -39,10 +39,11 @@ export function createClusterMonitor(deps: ClusterMonitorDependencies): ClusterP
       ),
   );
 }
-async function monitor(cluster: Cluster, deps: ClusterMonitorDependencies): Promise<void> {
-  let inspection = await inspect(cluster, deps);
+
+async function monitor(cluster: Cluster, connection: ClusterConnection, deps: ClusterMonitorDependencies): Promise<void> {
+  let inspection = await inspect(connection);
   if (!inspection.ok && cluster.state.reachable) {
-    inspection = await inspect(cluster, deps);
+    inspection = await inspect(connection);
   }
   if (await recordInspection(cluster, inspection, deps.clock().toISOString(), deps)) {
     deps.log.info(
@@ -53,9 +54,9 @@ async function monitor(cluster: Cluster, deps: ClusterMonitorDependencies): Prom
   }
 }
 
-async function inspect(cluster: Cluster, { clusters, cipher }: ClusterMonitorDependencies): Promise<Inspection> {
+async function inspect(connection: ClusterConnection): Promise<Inspection> {
   try {
-    return { ok: true, ...(await clusters.inspect(kubernetesAccess(cluster, cipher))) };
+    return { ok: true, ...(await connection.inspect()) };
   } catch (error) {
     if (error instanceof ClusterError) {
       return { ok: false, reason: error.reason, message: error.message };

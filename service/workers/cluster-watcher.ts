@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
 import { createReports } from "../application/instances/report-status.ts";
 import type { ClusterListener } from "../application/ports/clusters/clusters.ts";
-import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { createDriftWatcher, type DriftWatcherDependencies } from "./drift-watcher.ts";
@@ -13,15 +12,12 @@ const AGAIN_MS = 1_000;
 /** Watches every cluster that is reachable: writes what it sees of instances' pods, and has looked into what others did to the rest. */
 export function createClusterWatcher(deps: DriftWatcherDependencies): ClusterPart {
   return forEachCluster(
+    deps.runtimes,
     ({ state }) => state.reachable === true,
-    (cluster) => {
-      const drift = createDriftWatcher(cluster, deps);
+    (cluster, connection) => {
+      const drift = createDriftWatcher(cluster, connection, deps);
       const listener = createListener(cluster, deps);
-      const watch = deps.clusters.observe(kubernetesAccess(cluster, deps.cipher), {
-        pod: listener.pod,
-        listed: listener.listed,
-        object: drift.object,
-      });
+      const watch = connection.observe({ pod: listener.pod, listed: listener.listed, object: drift.object });
       return {
         async stop() {
           watch.stop();

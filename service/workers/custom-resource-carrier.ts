@@ -2,9 +2,7 @@ import type { Logger } from "pino";
 import { writeRank } from "../../sdk/contract/index.ts";
 import { createCarrier } from "../application/custom-resources/carry-resource.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
-import type { Clusters } from "../application/ports/clusters/clusters.ts";
 import type { CustomResource } from "../application/ports/clusters/custom-resources.ts";
-import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
 
@@ -21,14 +19,13 @@ interface Left {
 }
 
 /** Lets `kubectl` be a way in, on the clusters that say so: carries what is written there here, and what becomes of it back. */
-export function createCustomResourceCarrier(
-  deps: ApplicationDependencies & { readonly clusters: Clusters; readonly log: Logger },
-): ClusterPart {
+export function createCustomResourceCarrier(deps: ApplicationDependencies & { readonly log: Logger }): ClusterPart {
   const carry = createCarrier(deps);
   return forEachCluster(
+    deps.runtimes,
     ({ spec, state }) => spec.crds && state.reachable === true,
-    (cluster) => {
-      const remote = deps.clusters.customResources(kubernetesAccess(cluster, deps.cipher));
+    (cluster, connection) => {
+      const remote = connection.customResources();
       const resources = new Map<string, CustomResource>();
       // By the resource as it was told of: one that has changed since is another object.
       const left = new WeakMap<CustomResource, Left>();

@@ -2,8 +2,7 @@ import type { Logger } from "pino";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
 import { adoptDrift } from "../application/drift/adopt-drift.ts";
 import { type DriftDependencies, instancesOf, isUnderWay, recordDrift } from "../application/drift/record-drift.ts";
-import type { Clusters, DeclaredResource, SeenObject } from "../application/ports/clusters/clusters.ts";
-import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
+import type { ClusterConnection, DeclaredResource, SeenObject } from "../application/ports/clusters/clusters.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
@@ -14,7 +13,6 @@ const SETTLE_MS = 200;
 const AGAIN_MS = 1_000;
 
 export interface DriftWatcherDependencies extends DriftDependencies, ApplicationDependencies {
-  readonly clusters: Clusters;
   readonly log: Logger;
 }
 
@@ -22,7 +20,7 @@ export interface DriftWatcherDependencies extends DriftDependencies, Application
  * Looks into objects of one cluster that somebody else has written or deleted: compares what there is with what the stack holds. What is
  * told while an operation on the instance is due waits until that is over.
  */
-export function createDriftWatcher(cluster: Cluster, deps: DriftWatcherDependencies) {
+export function createDriftWatcher(cluster: Cluster, connection: ClusterConnection, deps: DriftWatcherDependencies) {
   const pending = new Map<string, SeenObject>();
   const drifted = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -72,7 +70,7 @@ export function createDriftWatcher(cluster: Cluster, deps: DriftWatcherDependenc
     if (stopped || instances.some(isUnderWay)) {
       return false;
     }
-    const compared = await deps.clusters.compare(kubernetesAccess(cluster, deps.cipher), seen, resources);
+    const compared = await connection.compare(seen, resources);
     if (!compared) {
       return true;
     }

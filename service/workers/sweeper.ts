@@ -1,10 +1,8 @@
 import { ClawError, LeftoverReason, LOCAL_CLUSTER, stackNameOf, type TenantId } from "../../sdk/contract/index.ts";
 import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../application/clusters/sweep-leftovers.ts";
-import type { Clusters } from "../application/ports/clusters/clusters.ts";
 import type { HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
-import type { SecretCipher } from "../application/ports/secrets/secret-cipher.ts";
+import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { StackAdministration } from "../application/ports/stacks/stack-operations.ts";
-import { kubernetesAccess } from "../application/runtimes/kubernetes/kubernetes-target.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
@@ -38,22 +36,21 @@ export function startHostSweeper(host: string, hosted: HostedInstances, deps: Sw
 }
 
 export interface ClusterSweeperDependencies extends SweepDependencies {
-  readonly clusters: Clusters;
-  readonly cipher: SecretCipher;
+  readonly runtimes: Runtimes;
   readonly administration: Pick<StackAdministration, "listHeld">;
 }
 
 /** Looks, in every cluster that can be reached, for objects of this control plane whose instance nobody knows. */
 export function createClusterSweeper(deps: ClusterSweeperDependencies): ClusterPart {
   return forEachCluster(
+    deps.runtimes,
     ({ state }) => state.reachable === true,
-    (cluster) => {
-      const access = kubernetesAccess(cluster, deps.cipher);
+    (cluster, connection) => {
       const place: SweptPlace = {
         cluster: cluster.name,
-        list: (controlPlane) => deps.clusters.marked(access, controlPlane),
+        list: connection.marked,
         judge: (unknown) => judge(unknown, deps),
-        end: (thing) => deps.clusters.remove(access, thing),
+        end: connection.remove,
       };
       return startSweeping(place, deps);
     },

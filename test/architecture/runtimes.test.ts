@@ -26,6 +26,17 @@ const RULES: readonly Rule[] = [
     allowed: /^service\/domain\/runtimes\/runtimes\.ts$/,
   },
   {
+    what: "a name of a place or a runtime: the service answers what follows of it",
+    pattern: /["'`](?:local|process|kubernetes)["'`]|\bLOCAL_CLUSTER\b/,
+    files: /^sdk\/(cli|client)\//,
+  },
+  {
+    what: "a way into a cluster of Kubernetes: have the cluster's runtime connect",
+    pattern: /\bkubernetesAccess\b|\bKubernetesAccess\b/,
+    files: /^service\/(domain|application|workers|http)\//,
+    allowed: /^service\/application\/(runtimes\/kubernetes|ports)\//,
+  },
+  {
     what: "a Pulumi type token: the components know what they declare",
     pattern: /["'`](?:kubernetes|clusterclaw):[\w.-]+[:/]/,
     files: /^service\/(domain|application|workers|http)\//,
@@ -43,7 +54,7 @@ function brokenIn(file: string, text: string): string[] {
 
 describe("what differs between runtimes", () => {
   it("is decided in their objects alone", ({ expect }) => {
-    const files = globSync("{service,adapters,components,stacks}/**/*.ts", { cwd: ROOT });
+    const files = globSync("{sdk,service,adapters,components,stacks}/**/*.ts", { cwd: ROOT });
     expect(files.length).toBeGreaterThan(300);
     expect(files.flatMap((file) => brokenIn(file, readFileSync(resolve(ROOT, file), "utf8")))).toEqual([]);
   });
@@ -54,6 +65,9 @@ describe("what differs between runtimes", () => {
     { file: "adapters/automation/x.ts", code: "  switch (spec.target.runtime) {" },
     { file: "stacks/tenant/x.ts", code: '    case "process":' },
     { file: "service/application/instances/x.ts", code: "const isLocal = cluster === LOCAL_CLUSTER;" },
+    { file: "sdk/cli/output/x.ts", code: 'if (item.placement.cluster !== "local") {' },
+    { file: "sdk/cli/kinds/x.ts", code: "const isHost = status.cluster === LOCAL_CLUSTER;" },
+    { file: "service/workers/x.ts", code: "clusters.usage(kubernetesAccess(cluster, cipher))" },
     { file: "service/application/instances/x.ts", code: 'return type === "kubernetes:apps/v1:StatefulSet";' },
     { file: "service/workers/x.ts", code: "isOf(change, 'clusterclaw:process:Process')" },
   ])("is found where it does not belong: $file: $code", ({ file, code }, { expect }) => {
@@ -62,6 +76,11 @@ describe("what differs between runtimes", () => {
 
   it.for([
     { file: "service/domain/runtimes/runtimes.ts", code: 'return cluster === LOCAL_CLUSTER ? "process" : "kubernetes";' },
+    { file: "sdk/cli/output/x.ts", code: "if (item.placement.cluster !== DEFAULT_PLACEMENT.cluster) {" },
+    {
+      file: "service/application/runtimes/kubernetes/x.ts",
+      code: "connect: (cluster) => clusters.connect(kubernetesAccess(cluster, cipher)),",
+    },
     { file: "components/kubernetes/x.ts", code: 'secret: { type: "kubernetes:core/v1:Secret", suffix: "-boot" },' },
     { file: "service/workers/x.ts", code: "// what target.runtime === other would mean" },
     { file: "service/workers/x.ts", code: "const runtime = deps.runtimes.at(cluster);" },

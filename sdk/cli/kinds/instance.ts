@@ -50,7 +50,7 @@ function facts({ spec, status, metadata }: ClawInstance): Fact[] {
     ["Phase", `${status.phase} for ${formatAge(status.lastTransitionTime)}${behind}`],
     ["Cluster", status.cluster],
     ["Ready", `${status.readyReplicas} replicas`],
-    ["Resources", `${spec.resources.cpu} cpu, ${spec.resources.memory} memory${status.cluster === LOCAL ? `; ${NOT_ENFORCED}` : ""}`],
+    ["Resources", `${spec.resources.cpu} cpu, ${spec.resources.memory} memory${status.resourcesEnforced ? "" : `; ${NOT_ENFORCED}`}`],
     ["Usage", status.usage && `${status.usage.cpu} cpu, ${status.usage.memory} memory (${formatAge(status.usage.time)} ago)`],
     ["Confined", status.confinement && CONFINEMENTS[status.confinement]],
     ["Version", status.version],
@@ -59,8 +59,6 @@ function facts({ spec, status, metadata }: ClawInstance): Fact[] {
   ];
 }
 
-/** Where processes run. */
-const LOCAL = "local";
 const CONFINEMENTS = {
   user: "by a Unix user of its tenant's own",
   sandbox: "by a sandbox (bubblewrap)",

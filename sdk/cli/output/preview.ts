@@ -1,4 +1,4 @@
-import { factsOf, type Preview, type PropertyDiff, type ResourceChange } from "../../contract/index.ts";
+import { DEFAULT_PLACEMENT, factsOf, type Preview, type PropertyDiff, type ResourceChange } from "../../contract/index.ts";
 import { kindOf } from "../resources.ts";
 import { formatDuration } from "./age.ts";
 import type { Paint } from "./colors.ts";
@@ -93,7 +93,7 @@ function renderItem(item: Item, paint: Paint): string[] {
   const subject = `${kindOf(item.kind).word}/${item.name}`;
   const unchanged = item.op === "same" && !changesStack(item) ? paint("dim", " unchanged") : "";
   const lines = [`${paint(style, `${mark} ${subject}`)}${owner}${effect ? `  ${paint("cyan", effect)}` : ""}${unchanged}`];
-  if (item.placement && (item.placement.cluster !== "local" || item.placement.from !== undefined)) {
+  if (item.placement && (item.placement.cluster !== DEFAULT_PLACEMENT.cluster || item.placement.from !== undefined)) {
     const { cluster, from, reason } = item.placement;
     const where = from === undefined ? `on ${cluster}` : `moves from ${from} to ${cluster}`;
     lines.push(`    ${where}${reason === undefined ? "" : paint("dim", ` (${reason})`)}`);

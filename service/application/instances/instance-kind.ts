@@ -1,10 +1,10 @@
 import {
   ClawError,
+  DEFAULT_PLACEMENT,
   EventReason,
   EventType,
   type InstanceSpec,
   instanceFacts,
-  LOCAL_CLUSTER,
   type ManifestOf,
 } from "../../../sdk/contract/index.ts";
 import type { PlannedChange } from "../../domain/change.ts";
@@ -191,7 +191,7 @@ function newInstance(now: string): Pick<Instance, "restartedAt" | "deletedAt" | 
     restartedAt: undefined,
     deletedAt: undefined,
     purgeData: false,
-    cluster: LOCAL_CLUSTER,
+    cluster: DEFAULT_PLACEMENT.cluster,
     movedFrom: undefined,
     status: {
       phase: "Creating",

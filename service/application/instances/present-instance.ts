@@ -1,5 +1,6 @@
 import { API_VERSION, type ClawInstance, ConditionType } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
+import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 
@@ -20,6 +21,7 @@ export function presentInstance(instance: Instance, tenant: string): ClawInstanc
       readyReplicas: ready ? 1 : 0,
       lastTransitionTime: status.lastTransitionTime,
       cluster: instance.cluster,
+      resourcesEnforced: rulesAt(instance.cluster).enforcesResources,
       conditions: [...status.conditions],
       restarts: status.pod?.restarts ?? status.agent?.restarts ?? 0,
       ...(instance.usage && {

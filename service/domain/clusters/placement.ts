@@ -1,5 +1,5 @@
-import type { Placement } from "../../../sdk/contract/index.ts";
-import { DEFAULT_CLUSTER, rulesAt } from "../runtimes/runtimes.ts";
+import { DEFAULT_PLACEMENT, type Placement } from "../../../sdk/contract/index.ts";
+import { rulesAt } from "../runtimes/runtimes.ts";
 import { type Cluster, capacityOf, type Load } from "./cluster.ts";
 
 /** What an instance asks for. CPU in cores, memory in bytes. */
@@ -20,9 +20,6 @@ export type PlacementDecision =
   | { readonly cluster: string; readonly reason: string }
   /** Why each cluster can't take it. */
   | { readonly cluster: undefined; readonly refusals: readonly { readonly cluster: string; readonly reason: string }[] };
-
-/** Of an instance that asks for none. */
-const DEFAULT_PLACEMENT: Placement = { cluster: DEFAULT_CLUSTER, tolerations: [] };
 
 /** The cluster that a placement comes to without a choice: the one that it names, when that takes all that comes. */
 export function undisputedPlace({ cluster }: Placement = DEFAULT_PLACEMENT): string | undefined {

@@ -15,6 +15,8 @@ export interface RuntimeRules {
   readonly isBesideControlPlane: boolean;
   /** Whether instances are taken as they come: there is no capacity to share out, and nothing to be closed for them. */
   readonly takesAll: boolean;
+  /** Whether a claw can't take more CPU and memory than it asks for; else that is only counted against quotas. */
+  readonly enforcesResources: boolean;
   /** Whether what failed may rest on what somebody else deleted, so that the next attempt reads first what there is. */
   readonly readsAfterFailure: boolean;
   /** Whether an operation that nobody has heard of can have made something there. @param cluster what is known of it, if it is registered */

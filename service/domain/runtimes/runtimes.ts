@@ -9,9 +9,6 @@ const RULES: Readonly<Record<RuntimeName, RuntimeRules>> = {
   kubernetes: kubernetesRules,
 };
 
-/** Where an instance runs that asks for no cluster: the control plane's own host. */
-export const DEFAULT_CLUSTER = LOCAL_CLUSTER;
-
 /** How instances of a cluster run: the one place that decides it. */
 export function runtimeAt(cluster: string): RuntimeName {
   return cluster === LOCAL_CLUSTER ? "process" : "kubernetes";

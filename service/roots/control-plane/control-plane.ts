@@ -31,6 +31,7 @@ import { buildApp } from "../../http/app.ts";
 import { bindPort } from "../../http/listener.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startClusterKeeper } from "../../workers/cluster-keeper.ts";
+import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
 import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
@@ -99,13 +100,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const { stacks, administration, declared } = await openEngine(env, stores, log, closers);
   const clusters = createClusters();
   closers.push(async () => clusters.close());
-  const recorder = startUsageRecorder({ transactions, clusters, cipher, log });
+  const recorder = startUsageRecorder({ transactions, log });
   closers.push(() => recorder.stop());
-  const reports = createAgentReports({ transactions, clock });
+  const reports = createAgentReports({ transactions, clock, noteUsage: recorder.note });
   const hub = createAgentHub({
     verifyAgent: (uid, token) => verifyAgent(cipher, uid, token),
     onStatus: reports.status,
-    onUsage: recorder.note,
+    onUsage: reports.usage,
     onDisconnect: reports.disconnected,
     log,
   });
@@ -148,7 +149,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => hub.close());
   listener.serve(app);
 
-  const clusterDependencies = { ...dependencies, clusters, declared, log };
+  const clusterDependencies = { ...dependencies, declared, log };
   const sweeping = { transactions, graceSeconds: env.sweepSeconds, clock, log };
   const warming = warmAgents(env.dataDir, localLauncher);
   closers.push(() => warming);
@@ -160,8 +161,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       parts: [
         createClusterMonitor(clusterDependencies),
         createCustomResourceCarrier(clusterDependencies),
-        recorder.part,
-        createClusterSweeper({ ...sweeping, clusters, cipher, administration }),
+        createClusterMeter({ runtimes, note: recorder.note, log }),
+        createClusterSweeper({ ...sweeping, runtimes, administration }),
         createClusterWatcher(clusterDependencies),
       ],
     }),

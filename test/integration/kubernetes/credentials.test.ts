@@ -41,7 +41,7 @@ function aKubeconfig({ kubeconfig }: TestCluster, user: object) {
     clusters.close();
     rmSync(dir, { recursive: true });
   });
-  return { dir, ask: () => clusters.inspect({ kubeconfig: path }) };
+  return { dir, ask: () => clusters.connect({ kubeconfig: path }).inspect() };
 }
 
 describe("credentials", () => {
@@ -121,7 +121,7 @@ describe("the control plane in a pod", () => {
     const program = `
       const { createClusters } = await import("/project/adapters/kubernetes/clusters.ts");
       const clusters = createClusters();
-      console.log((await clusters.inspect({ kubeconfig: "" })).version);
+      console.log((await clusters.connect({ kubeconfig: "" }).inspect()).version);
       clusters.close();`;
     await api.create(`/api/v1/namespaces/${namespace}/pods`, {
       metadata: { name: "plane" },

@@ -12,10 +12,8 @@ let stop = () => {};
 beforeAll(() => {
   // Without a cluster the tests are skipped, and this with them.
   try {
-    ({ stop } = clusters.observe(
-      { kubeconfig: cluster().kubeconfig },
-      { pod: (uid, pod) => seen.set(uid, pod), object: () => {}, listed: () => {} },
-    ));
+    const listener = { pod: (uid: string, pod: PodReport | undefined) => void seen.set(uid, pod), object: () => {}, listed: () => {} };
+    ({ stop } = clusters.connect(cluster()).observe(listener));
   } catch {}
 });
 afterAll(() => {

@@ -17,8 +17,7 @@ describe("what a claw takes of its cluster", () => {
   }) => {
     const clusters = createClusters();
     onTestFinished(() => clusters.close());
-    const access = { kubeconfig: cluster().kubeconfig };
-    expect(await clusters.usage(access)).toEqual([]);
+    expect(await clusters.connect(cluster()).usage()).toEqual([]);
 
     const { claw, running, namespace, unwatched } = await aFleet("measured", 1);
     await claw.instances.create(anEcho("web"));

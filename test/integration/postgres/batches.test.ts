@@ -9,7 +9,6 @@ import { createApplication } from "../../../service/application/application.ts";
 import type { OuterDependencies } from "../../../service/application/dependencies.ts";
 import { recordStates } from "../../../service/application/instances/report-status.ts";
 import { type ResolveDependencies, resolveInstances } from "../../../service/application/instances/resolve-instance.ts";
-import type { SecretCipher } from "../../../service/application/ports/secrets/secret-cipher.ts";
 import type { StackOperations } from "../../../service/application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { applyPlan, previewChanges } from "../../../service/application/resources/previews.ts";
@@ -80,12 +79,7 @@ function counted(tx: TenantTransaction): { readonly tx: TenantTransaction; reado
 describe("a batch of samples", () => {
   it("is kept but for the one that can't be", async ({ expect }) => {
     const { fleet, run } = await aFleet(3);
-    const recorder = startUsageRecorder({
-      transactions: database.transactions,
-      clusters: { usage: async () => [] },
-      cipher: {} as SecretCipher,
-      log: pino({ level: "silent" }),
-    });
+    const recorder = startUsageRecorder({ transactions: database.transactions, log: pino({ level: "silent" }) });
     const time = new Date().toISOString();
     for (const [index, { id }] of fleet.entries()) {
       // Half a byte is nothing that the column takes.

@@ -39,12 +39,16 @@ async function aWatchedInstance(compare: () => Promise<Deviation | undefined> = 
     clock: () => new Date(),
     log: pino({ level: "warn" }, { write: () => void failures++ }),
     declared: async () => [resource],
-    clusters: {
-      observe: (_access: unknown, listener: ClusterListener) => {
-        told.listener = listener;
-        return { stop: () => {} };
-      },
-      compare: async () => ({ resource, deviation: await compare() }),
+    runtimes: {
+      at: () => ({
+        connect: () => ({
+          observe: (listener: ClusterListener) => {
+            told.listener = listener;
+            return { stop: () => {} };
+          },
+          compare: async () => ({ resource, deviation: await compare() }),
+        }),
+      }),
     },
   } as unknown as DriftWatcherDependencies);
   watcher.keep([cluster]);

@@ -43,6 +43,7 @@ export function anInstanceAnswer(
       conditions: [{ type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime: TIME }],
       version: "1.2.3",
       cluster: "local",
+      resourcesEnforced: false,
       restarts: 0,
       ...over.status,
     },

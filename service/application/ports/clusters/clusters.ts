@@ -66,32 +66,36 @@ export interface ClusterListener {
   listed(uids: ReadonlySet<string>): void;
 }
 
-/** The clusters as the control plane sees them. Connections are kept per access. */
-export interface Clusters {
+/** A registered cluster as the workers that look after it see it. */
+export interface ClusterConnection {
   /** @throws {ClusterError} with the reason why it can't be reached or asked */
-  inspect(access: KubernetesAccess): Promise<ClusterFacts>;
+  inspect(): Promise<ClusterFacts>;
   /** Tells of our objects as they change, until stopped; after a lost connection it starts again by what there is then. */
-  observe(access: KubernetesAccess, listener: ClusterListener): { stop(): void };
+  observe(listener: ClusterListener): { stop(): void };
   /** What the claws of all instances take, where the cluster has a server of metrics. @throws {ClusterError} */
-  usage(access: KubernetesAccess): Promise<readonly (Usage & { readonly uid: string })[]>;
-  /** Has changed secrets reach the pods of these instances at once; otherwise they do within about a minute. @throws {ClusterError} */
-  refreshPods(access: KubernetesAccess, namespace: string, uids: readonly string[]): Promise<void>;
-  /** Deletes the volumes of an instance that left its stack, if they are to go. @returns what of it is still there. @throws {ClusterError} */
-  cleanUp(access: KubernetesAccess, namespace: string, uid: string, withVolumes: boolean): Promise<readonly string[]>;
+  usage(): Promise<readonly (Usage & { readonly uid: string })[]>;
   /**
    * Compares an object as it is now with the one among `declared` that it is; without a deviation nobody changed it.
    * @returns undefined when it is none of them
    * @throws {ClusterError}
    */
   compare(
-    access: KubernetesAccess,
     seen: SeenObject,
     declared: readonly DeclaredResource[],
   ): Promise<{ readonly resource: DeclaredResource; readonly deviation: Deviation | undefined } | undefined>;
   /** The objects that the control plane of that id made for instances, and its tenants' namespaces. @throws {ClusterError} */
-  marked(access: KubernetesAccess, controlPlane: string): Promise<readonly MarkedThing[]>;
+  marked(controlPlane: string): Promise<readonly MarkedThing[]>;
   /** Deletes such an object; one that is another instance's by now is left alone. @throws {ClusterError} */
-  remove(access: KubernetesAccess, thing: MarkedThing): Promise<void>;
-  customResources(access: KubernetesAccess): CustomResources;
+  remove(thing: MarkedThing): Promise<void>;
+  customResources(): CustomResources;
+}
+
+/** Clusters of Kubernetes. What is opened is kept per access. */
+export interface Clusters {
+  connect(access: KubernetesAccess): ClusterConnection;
+  /** Has changed secrets reach the pods of these instances at once; otherwise they do within about a minute. @throws {ClusterError} */
+  refreshPods(access: KubernetesAccess, namespace: string, uids: readonly string[]): Promise<void>;
+  /** Deletes the volumes of an instance that left its stack, if they are to go. @returns what of it is still there. @throws {ClusterError} */
+  cleanUp(access: KubernetesAccess, namespace: string, uid: string, withVolumes: boolean): Promise<readonly string[]>;
   close(): void;
 }

@@ -1,7 +1,9 @@
 import type { ChannelOpen, ResolvedInstance, ResourceChange, StackTarget } from "../../../../sdk/contract/index.ts";
+import type { Cluster } from "../../../domain/clusters/cluster.ts";
 import type { Instance } from "../../../domain/instances/instance.ts";
 import type { RuntimeName } from "../../../domain/runtimes/runtime-rules.ts";
 import type { Tenant } from "../../../domain/tenancy/tenant.ts";
+import type { ClusterConnection } from "../clusters/clusters.ts";
 import type { AgentChannel } from "../instances/agents.ts";
 import type { PlatformTransaction } from "../transactions.ts";
 
@@ -36,6 +38,8 @@ export interface Runtime<T extends StackTarget = StackTarget> {
   isReachable(instance: Instance): boolean;
   /** @throws {ClawError} `instance.unreachable`, `instance.not_running` */
   open(address: InstanceAddress, open: ChannelOpen): Promise<AgentChannel>;
+  /** A registered cluster, for the workers that look after it; undefined where agents tell all that there is to know. */
+  connect(cluster: Cluster): ClusterConnection | undefined;
 }
 
 /** The runtimes that there are. */

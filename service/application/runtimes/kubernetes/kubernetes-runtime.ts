@@ -14,7 +14,7 @@ import { openPodChannel } from "./pod-channel.ts";
 const CONTAINER = "claw";
 
 export interface KubernetesRuntimeDependencies {
-  readonly clusters: Pick<Clusters, "cleanUp" | "refreshPods"> & Pods;
+  readonly clusters: Pick<Clusters, "connect" | "cleanUp" | "refreshPods"> & Pods;
   readonly agents: Agents;
   readonly transactions: Transactions;
   readonly cipher: SecretCipher;
@@ -58,6 +58,7 @@ export function createKubernetesRuntime(
         throw error instanceof ClusterError ? unreachable(address, error) : error;
       });
     },
+    connect: (cluster) => clusters.connect(kubernetesAccess(cluster, cipher)),
   };
 }
 

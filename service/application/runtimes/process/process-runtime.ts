@@ -44,6 +44,7 @@ export function createProcessRuntime(
       }
       throw notRunning(address.name);
     },
+    connect: () => undefined,
   };
 }
 

@@ -10,6 +10,7 @@ export const kubernetesRules: RuntimeRules = {
   stopsAgent: false,
   isBesideControlPlane: false,
   takesAll: false,
+  enforcesResources: true,
   // Somebody deleted the namespace while nobody had an instance there.
   readsAfterFailure: true,
   canBeReached: (cluster) => cluster?.reachable === true,

@@ -9,6 +9,7 @@ export const processRules: RuntimeRules = {
   stopsAgent: true,
   isBesideControlPlane: true,
   takesAll: true,
+  enforcesResources: false,
   readsAfterFailure: false,
   canBeReached: () => true,
   isReady: ({ agent }) => agent?.phase === AgentPhase.Ready,
