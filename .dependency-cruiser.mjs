@@ -100,7 +100,7 @@ export default {
     ),
     arrow("engine-contract-alone", engineContract, [], "the engine's contract knows nothing else"),
     arrow("engine-alone", "^adapters/engine/", [], "the engine runs any stack: it knows nothing of the service and its claws"),
-    ...["automation", "claws", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
+    ...["automation", "claws", "folder-store", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
       arrow(
         `adapter-${name}`,
         `^adapters/${name}/`,

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { escapeLiteral } from "pg";
 import type { PendingOperation, SecretsProvider } from "../engine/contract/checkpoint.ts";
+import { CommitBatches } from "../engine/contract/commit-batches.ts";
 import {
   type HistoryEntry,
   type JournalEntry,
@@ -32,18 +33,11 @@ interface ResourceRow {
   ord: number;
   state: StoredResource["state"];
 }
-interface QueuedCommit {
-  readonly entries: readonly JournalEntry[];
-  readonly resolve: (serial: number) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** Stacks of one tenant in PostgreSQL. Every call is one transaction, bound to the tenant by row-level security. */
 export class PostgresStackStore implements StackStore {
   readonly #pool: Pool;
   readonly #bind: string;
-  /** Commits that wait while another one of the same lease is on its way: they share the next transaction and its fsync. */
-  readonly #queues = new Map<number, QueuedCommit[]>();
+  readonly #batches = new CommitBatches((lease, entries) => this.#commitNow(lease, foldEntries(entries)));
 
   constructor(pool: Pool, tenantId: string) {
     this.#pool = pool;
@@ -181,33 +175,7 @@ export class PostgresStackStore implements StackStore {
   }
 
   commit(lease: StackLease, entries: readonly JournalEntry[]): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const queue = this.#queues.get(lease.fencingToken);
-      if (queue) {
-        queue.push({ entries, resolve, reject });
-        return;
-      }
-      this.#queues.set(lease.fencingToken, [{ entries, resolve, reject }]);
-      void this.#drain(lease);
-    });
-  }
-
-  async #drain(lease: StackLease): Promise<void> {
-    const queue = this.#queues.get(lease.fencingToken) ?? [];
-    while (queue.length > 0) {
-      const batch = queue.splice(0);
-      try {
-        const serial = await this.#commitNow(lease, foldEntries(batch.flatMap((queued) => queued.entries)));
-        for (const queued of batch) {
-          queued.resolve(serial);
-        }
-      } catch (error) {
-        for (const queued of batch) {
-          queued.reject(error);
-        }
-      }
-    }
-    this.#queues.delete(lease.fencingToken);
+    return this.#batches.commit(lease, entries);
   }
 
   async #commitNow(lease: StackLease, folded: FoldedEntries): Promise<number> {

@@ -64,6 +64,7 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "service/agent/x.ts", imports: "../../adapters/postgres/y.ts", rules: ["agent-alone"] },
   { file: "service/http/x.ts", imports: "../main.ts", rules: ["http-inward", "roots-outermost"] },
   { file: "service/agent/x.ts", imports: "../../sdk/contract/agent.ts", rules: ["agent-without-schemas"] },
+  { file: "adapters/folder-store/x.ts", imports: "../engine/deployment/y.ts", rules: ["adapter-folder-store"] },
   { file: "adapters/claws/x.ts", imports: "../postgres/y.ts", rules: ["adapter-claws"] },
   { file: "adapters/postgres/x.ts", imports: "../../service/application/y.ts", rules: ["adapter-postgres"] },
   { file: "adapters/engine/contract/x.ts", imports: "../command/y.ts", rules: ["engine-contract-alone"] },
