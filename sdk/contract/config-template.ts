@@ -2,7 +2,7 @@ import { z } from "zod";
 import { boundedRecord, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { ConditionType } from "./conditions.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
-import { carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
+import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 import { SECRET_MASK } from "./property-diff.ts";
 
@@ -72,7 +72,8 @@ export const configTemplateFacts = {
   area: "config",
   idPrefix: "cfg",
   scope: "tenant",
-  actions: ["publish"],
+  /** Publishes the template's current specification. */
+  actions: [actionOf("publish", { message: TextSchema.optional() })],
   input: ConfigTemplateInputSchema,
   schema: ConfigTemplateSchema,
   customResource: {

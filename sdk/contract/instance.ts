@@ -4,7 +4,7 @@ import { JsonValueSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionType } from "./conditions.ts";
 import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
-import { carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
+import { actionOf, carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 import { EventType } from "./reasons.ts";
@@ -111,7 +111,7 @@ export const instanceFacts = {
   area: "instance",
   idPrefix: "ins",
   scope: "tenant",
-  actions: ["start", "stop", "restart", "kill"],
+  actions: [actionOf("start"), actionOf("stop"), actionOf("restart"), actionOf("kill")],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,
   schema: ClawInstanceSchema,

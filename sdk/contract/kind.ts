@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ConditionType } from "./conditions.ts";
-import { ConditionSchema } from "./meta.ts";
+import { ConditionSchema, NameSchema } from "./meta.ts";
 
 /** What every part of the product knows of a kind of resource. A kind's value stands beside its schemas, and in the list of `kinds.ts`. */
 export interface KindFacts {
@@ -13,8 +13,8 @@ export interface KindFacts {
   readonly idPrefix: string;
   /** Whose it is: a tenant's, a tenant `itself`, or the platform's, which is kept with the shared tenant and written by platform administrators. */
   readonly scope: "tenant" | "itself" | "platform";
-  /** Changes that are this kind's alone, beside `apply` and `delete`. */
-  readonly actions: readonly string[];
+  /** Changes that are this kind's alone, beside `apply` and `delete`, each made by `actionOf`. */
+  readonly actions: readonly Action[];
   /** When its `deleted` event is published, where that is not when it is gone. */
   readonly deletedWhen?: string;
   /** A manifest of it, as people write it. */
@@ -41,6 +41,13 @@ export interface CustomResourceFacts {
 export interface CelRule {
   readonly rule: string;
   readonly message: string;
+}
+
+type Action = z.ZodObject<{ action: z.ZodLiteral<string>; name: typeof NameSchema }>;
+
+/** A change that is one kind's alone, by its name. @param fields what it says beside the resource's name */
+export function actionOf<const A extends string, F extends z.core.$ZodLooseShape = Record<never, never>>(action: A, fields?: F) {
+  return z.strictObject({ action: z.literal(action), name: NameSchema, ...(fields as F) });
 }
 
 /** Where a custom resource's column finds a condition. */

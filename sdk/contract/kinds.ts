@@ -20,8 +20,8 @@ export type ManifestKind = AnyFacts["kind"];
 export type FactsOf<K extends ManifestKind> = Extract<AnyFacts, { kind: K }>;
 /** The kinds that can be written to a cluster as custom resources. */
 export type CustomKind = Extract<AnyFacts, { customResource: CustomResourceFacts }>["kind"];
-/** The actions of all kinds: what `Change.action` may be beside `apply` and `delete`. */
-export type KindAction = AnyFacts["actions"][number];
+/** A change that is one kind's alone. */
+export type ActionOf<K extends ManifestKind> = z.infer<FactsOf<K>["actions"][number]>;
 
 export const ManifestKindSchema = z.enum(resourceKinds.map(({ kind }) => kind) as [ManifestKind, ...ManifestKind[]]);
 
@@ -49,9 +49,13 @@ export function writeRank(kind: ManifestKind): number {
   return resourceKinds.findIndex((facts) => facts.kind === kind);
 }
 
+/** The actions of all kinds: what a change may be beside `apply` and `delete`. */
+export const actionSchemas = resourceKinds.flatMap(({ actions }): readonly AnyAction[] => actions);
+type AnyAction = AnyFacts["actions"][number];
+
 /** The kind that has an action of its own. */
-export function kindOfAction(action: KindAction): ManifestKind {
-  const facts = resourceKinds.find(({ actions }) => (actions as readonly string[]).includes(action));
+export function kindOfAction(action: ActionOf<ManifestKind>["action"]): ManifestKind {
+  const facts = resourceKinds.find(({ actions }) => actions.some(({ shape }) => shape.action.value === action));
   if (!facts) {
     throw new TypeError(`no kind has the action '${action}'`);
   }

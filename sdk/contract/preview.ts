@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { TextSchema } from "./bounds.ts";
-import { ManifestKindSchema, ManifestSchema } from "./kinds.ts";
+import { actionSchemas, ManifestKindSchema, ManifestSchema } from "./kinds.ts";
 import { NameSchema, pageOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 
@@ -13,12 +12,7 @@ export const ChangeSchema = z.discriminatedUnion("action", [
     name: NameSchema,
     purgeData: z.boolean().optional(),
   }),
-  z.strictObject({ action: z.literal("start"), name: NameSchema }),
-  z.strictObject({ action: z.literal("stop"), name: NameSchema }),
-  z.strictObject({ action: z.literal("restart"), name: NameSchema }),
-  z.strictObject({ action: z.literal("kill"), name: NameSchema }),
-  /** Publishes the template's current spec. */
-  z.strictObject({ action: z.literal("publish"), name: NameSchema, message: TextSchema.optional() }),
+  ...actionSchemas,
 ]);
 export type Change = z.infer<typeof ChangeSchema>;
 

@@ -95,7 +95,7 @@ async function reviseInstances(tx: PlatformTransaction, before: Cluster, after: 
 const NOTHING: Load = { instances: 0, cpu: 0, memoryBytes: 0 };
 
 /** A cluster as platform administrators see it: its kubeconfig is masked. */
-function presentCluster(cluster: Cluster, allocated: Load = NOTHING): ClusterResource {
+export function presentCluster(cluster: Cluster, allocated: Load = NOTHING): ClusterResource {
   const { spec, state } = cluster;
   return {
     apiVersion: API_VERSION,

@@ -1,10 +1,13 @@
 import { ClawError, type Drain, EventReason, EventType, newId } from "../../../sdk/contract/index.ts";
+import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { FirstOf } from "../../domain/first-of.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
 import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
 import { recordEvent } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
+import { assertAllowed, type ChangeDependencies, makeChanges } from "../resources/changes.ts";
+import { presentCluster } from "./cluster-kind.ts";
 
 const LIST_BYTES_MAX = 256_000;
 
@@ -19,16 +22,12 @@ interface DrainOptions {
  * Closes a cluster for new instances and sends away those that can go: there is no way yet to take data along, so an instance that has
  * any stays, unless it is to be given up with the instance (`deletionPolicy: delete`) and the caller says that it may be.
  */
-export async function drainCluster(tx: PlatformTransaction, name: string, { actor, now, discardData }: DrainOptions): Promise<Drain> {
+export async function drainCluster(tx: PlatformTransaction, name: string, options: DrainOptions, deps: ChangeDependencies): Promise<Drain> {
+  const { actor, now, discardData } = options;
   await tx.clusters.lock([name]);
   const cluster = await tx.clusters.get(name);
   if (!cluster.spec.unschedulable) {
-    const cordoned = { ...cluster, spec: { ...cluster.spec, unschedulable: true }, updatedAt: now };
-    const next = { ...cordoned, generation: cluster.generation + 1, resourceVersion: cluster.resourceVersion + 1 };
-    await tx.clusters.update(next, cluster.resourceVersion);
-    const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
-    const data = { name, uid: cluster.id, actor: actor.subject };
-    await shared.publish({ id: newId("evt"), event: "cluster.cordoned", time: now, data });
+    await cordon(tx, cluster, options, deps);
   }
   const moved = new FirstOf<Drain["moved"][number]>(LIST_BYTES_MAX);
   const stays = new FirstOf<Drain["stays"][number]>(LIST_BYTES_MAX);
@@ -60,4 +59,15 @@ export async function drainCluster(tx: PlatformTransaction, name: string, { acto
     }
   }
   return { cluster: name, summary: { moved: moved.count, stays: stays.count }, moved: moved.items, stays: stays.items };
+}
+
+/** The change that its manifest would make, and an event that says what it is for. */
+async function cordon(tx: PlatformTransaction, cluster: Cluster, { actor, now }: DrainOptions, deps: ChangeDependencies): Promise<void> {
+  const shown = presentCluster(cluster);
+  const manifest = { ...shown, spec: { ...shown.spec, unschedulable: true } };
+  const change = { action: "apply", manifest, tenant: SHARED_TENANT, expect: "present" } as const;
+  assertAllowed(await makeChanges(tx, [change], { now, actor, ids: {} }, deps));
+  const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
+  const data = { name: cluster.name, uid: cluster.id, actor: actor.subject };
+  await shared.publish({ id: newId("evt"), event: "cluster.cordoned", time: now, data });
 }

@@ -25,7 +25,7 @@ export function clusterRoutes(kind: ResourceKind<"Cluster", Cluster>, deps: Appl
       const { name } = await kind.get(ctx, deps.transactions, params.id);
       const now = deps.clock().toISOString();
       const drain = async (tx: PlatformTransaction) => {
-        const drained = await drainCluster(tx, name, { actor: ctx.actor, now, discardData: query.discardData ?? false });
+        const drained = await drainCluster(tx, name, { actor: ctx.actor, now, discardData: query.discardData ?? false }, deps);
         ctx.assertAnswerable?.(drained);
         return drained;
       };

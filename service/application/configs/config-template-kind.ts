@@ -53,9 +53,8 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
       await at.templates.delete(before.id);
       return REMOVED;
     },
-    async act(writer, _publish, before) {
-      const { change } = writer;
-      const after = await publish(before, (change.action === "publish" ? change.message : undefined) ?? "", writer);
+    async act(writer, { message = "" }, before) {
+      const after = await publish(before, message, writer);
       return { op: after === before ? "same" : "update", after };
     },
     present: async (_tx, templates, tenant) =>

@@ -1,4 +1,4 @@
-import { ClawError, type instanceFacts } from "../../../sdk/contract/index.ts";
+import { type ActionOf, ClawError } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { AgentChannel } from "../ports/instances/agents.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
@@ -27,7 +27,7 @@ type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instance
 export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: InstanceRouteDependencies): InstanceRoutes {
   const own = resourceRoutes(kind, deps);
   const find = (ctx: RequestContext, id: string): Promise<Instance> => kind.get(ctx, deps.transactions, id);
-  const act = (action: (typeof instanceFacts.actions)[number]) => async (ctx: RequestContext, input: Named & Asked) =>
+  const act = (action: ActionOf<"ClawInstance">["action"]) => async (ctx: RequestContext, input: Named & Asked) =>
     own.write(ctx, input.query, { action, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name });
 
   return {

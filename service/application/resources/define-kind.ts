@@ -1,4 +1,13 @@
-import { type FactsOf, factsOf, type ManifestKind, type ManifestOf, newId, type ResourceOf } from "../../../sdk/contract/index.ts";
+import {
+  type ActionOf,
+  type FactsOf,
+  factsOf,
+  kindOfAction,
+  type ManifestKind,
+  type ManifestOf,
+  newId,
+  type ResourceOf,
+} from "../../../sdk/contract/index.ts";
 import { changedResource, changeKey, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { StoredResource } from "../../domain/resource.ts";
@@ -62,8 +71,8 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
     if (before && change.action === "delete") {
       return spec.remove(writer, before);
     }
-    if (before && change.action !== "apply" && change.action !== "delete" && spec.act) {
-      return spec.act(writer, change.action, before);
+    if (before && spec.act && isActionOf(kind, change)) {
+      return spec.act(writer, change, before);
     }
     throw new TypeError(`a ${kind} can't be written by '${change.action}'`);
   };
@@ -121,6 +130,10 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
 
 function isOfKind<K extends ManifestKind>(kind: K, manifest: { readonly kind: ManifestKind }): manifest is ManifestOf<K> {
   return manifest.kind === kind;
+}
+
+function isActionOf<K extends ManifestKind>(kind: K, change: PlannedChange): change is PlannedChange & ActionOf<K> {
+  return change.action !== "apply" && change.action !== "delete" && kindOfAction(change.action) === kind;
 }
 
 function asKindChange<K extends ManifestKind>(kind: K, change: PlannedChange): KindChange<K> {

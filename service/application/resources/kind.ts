@@ -1,7 +1,7 @@
 import type {
+  ActionOf,
   FactsOf,
   Id,
-  KindAction,
   ListQuery,
   ManifestKind,
   ManifestOf,
@@ -111,7 +111,7 @@ export interface KindSpec<K extends ManifestKind, S extends StoredResource, At, 
   settle?(writer: Writer<At, Home>, made: Made<S> & { readonly before: S | undefined; readonly after: S }): Promise<Partial<Made<S>>>;
   remove(writer: Writer<At, Home>, before: S): Promise<Made<S>>;
   /** Does one of the kind's own actions. */
-  act?(writer: Writer<At, Home>, action: KindAction, before: S): Promise<Made<S>>;
+  act?(writer: Writer<At, Home>, action: ActionOf<K>, before: S): Promise<Made<S>>;
   /** As clients see them, secrets masked. @param tenant the tenant's name */
   present(at: At, stored: readonly S[], tenant: string): Promise<readonly ResourceOf<K>[]>;
   /** Which instances changes of it touch, asked before they are made; none unless given. */

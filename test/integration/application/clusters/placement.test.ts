@@ -105,6 +105,10 @@ describe("a drain", () => {
     expect(dry.moved).toEqual([{ tenant: "acme", instance: "chosen", to: "new" }]);
     expect((await admin.clusters.get("old")).spec.unschedulable).toBe(false);
     const drained = await admin.clusters.drain("old");
+    for (const event of ["cluster.updated", "cluster.cordoned"]) {
+      const data = expect.objectContaining({ name: "old", actor: "admin" });
+      expect(await app.published(event)).toContainEqual(expect.objectContaining({ data }));
+    }
     expect(drained.moved).toEqual(dry.moved);
     expect(drained.summary).toEqual({ moved: 1, stays: 1 });
     expect(drained.stays).toMatchObject([{ instance: "pinned", reason: /names this cluster/ }]);
