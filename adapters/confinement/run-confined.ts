@@ -44,6 +44,8 @@ export async function runConfined(of: ConfinedRun, signal: AbortSignal | undefin
     };
     const limits = { timeout: of.timeoutMs, maxBuffer: of.outputBytesMax, killSignal: "SIGKILL" } as const;
     endAllOf(user);
+    // Of one whose starter was killed, which had more in its hands than this one is to have.
+    takeAllBack(of.readable, user);
     try {
       if (isUser(user)) {
         for (const dir of of.writable) {
@@ -53,9 +55,7 @@ export async function runConfined(of: ConfinedRun, signal: AbortSignal | undefin
       return (await run(command, [...args], { ...user, ...limits, env, cwd: home, ...(signal && { signal }) })).stdout;
     } finally {
       endAllOf(user);
-      for (const dir of of.writable) {
-        takeBack(realpathSync(dir), dir, user);
-      }
+      takeAllBack(of.writable, user);
     }
   } finally {
     await rm(home, { recursive: true, force: true });
@@ -75,6 +75,12 @@ function endAllOf(user: Partial<HostUser>): void {
     execFileSync("/bin/sh", ["-c", "kill -9 -1"], { ...user, stdio: "ignore" });
   } catch {
     // There was none.
+  }
+}
+
+function takeAllBack(dirs: readonly string[], user: Partial<HostUser>): void {
+  for (const dir of dirs) {
+    takeBack(realpathSync(dir), dir, user);
   }
 }
 

@@ -1,4 +1,6 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "vitest";
@@ -142,6 +144,50 @@ describe("an OpenClaw that npm has installed", () => {
       const { kind } = confinementOf(hostDir);
       test.expect(own).toBe(isPending || kind === "none" ? "done" : { user: "EACCES", sandbox: "EROFS" }[kind]);
     }
+  });
+
+  it("is nobody else's any more once it is completed, though who completed it first was killed meanwhile", async (test) => {
+    const { hostDir, cacheDir, dir, packageDir, install } = aHost(test);
+    mkdirSync(packageDir, { recursive: true });
+    const dies = `
+      import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+      const [pending, left] = ["${PENDING}", "left"].map((name) => new URL(name, import.meta.url));
+      if (existsSync(left)) {
+        console.log("{}");
+      } else {
+        rmSync(pending);
+        chmodSync(new URL("openclaw.mjs", import.meta.url), 0o777);
+        writeFileSync(left, "");
+        setInterval(() => {}, 1000);
+      }`;
+    writeFileSync(join(packageDir, "openclaw.mjs"), dies);
+    writeFileSync(join(packageDir, "package.json"), JSON.stringify({ name: "openclaw", version: "1.0.0", bin: "openclaw.mjs" }));
+    writeFileSync(join(packageDir, PENDING), "pending");
+    const imported = (path: string) => JSON.stringify(new URL(`../../../adapters/${path}`, import.meta.url).href);
+    const worker = spawn(process.execPath, [
+      "--input-type=module",
+      "-e",
+      `import { openClawCompletion } from ${imported("claws/openclaw/config-schemas.ts")};
+       import { runConfined } from ${imported("confinement/run-confined.ts")};
+       import { installSoftware } from ${imported("providers/clusterclaw/software.ts")};
+       const version = { cacheDir: ${JSON.stringify(cacheDir)}, package: "openclaw", version: "1.0.0" };
+       await installSoftware(version, openClawCompletion(runConfined));`,
+    ]);
+    test.onTestFinished(() => void worker.kill("SIGKILL"));
+    await eventually(
+      async () => existsSync(join(packageDir, "left")),
+      (isHalfDone) => isHalfDone,
+    );
+    worker.kill("SIGKILL");
+    await once(worker, "exit");
+    // Nobody touches its lock any more.
+    utimesSync(`${dir}.lock`, new Date(0), new Date(0));
+    await install();
+    for (const name of [".", "left", "openclaw.mjs", "package.json"]) {
+      const { uid, mode } = lstatSync(join(packageDir, name));
+      test.expect([name, uid, mode & 0o022]).toEqual([name, process.getuid?.(), 0]);
+    }
+    test.expect(processesWith(join(packageDir, "openclaw.mjs"))).toEqual([]);
   });
 
   it("is ended with all that it started when nobody waits for it any more", async (test) => {
