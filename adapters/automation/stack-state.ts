@@ -6,7 +6,7 @@ import type { StackRef } from "../engine/contract/store.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess } from "./open-stack.ts";
 import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
-import { exportSealed, fileOf, importInto } from "./state-file.ts";
+import { exportSealed, fileOf, importFile, importInto, readExport } from "./state-file.ts";
 
 /** Of an operation's message in a history: a page of 500 stays well below a mebibyte. */
 const MESSAGE_CHARACTERS_MAX = 512;
@@ -58,8 +58,9 @@ export function createStateJobs(access: StateAccess): StateJobs {
       return resources.map(({ type, id }) => ({ type, ...(id !== undefined && { id }) }));
     },
     async importState(stack, file) {
-      await importInto(await open(stack), file);
-      return { resources: file.deployment.resources?.length ?? 0 };
+      const { deployment } = await readExport(file);
+      await importFile(await open(stack), file);
+      return { resources: deployment.resources?.length ?? 0 };
     },
     async history(stack, pageSize, page) {
       await engineOrThrow(stack);

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandError, ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation/index.js";
-import { ClawError, STACK_BYTES_MAX, type StackExport } from "../../sdk/contract/index.ts";
+import { ClawError, issuesOf, STACK_BYTES_MAX, type StackExport, StackExportSchema } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { RunnableCommand } from "./cli-command.ts";
 
@@ -33,10 +33,19 @@ export function fileOf({ stack }: TenantStack, exported: StackExport, bytesMax =
 }
 
 /** The Automation API's own import leaves its file behind when it is refused, readable by all. */
-export async function importInto({ name, workspace }: Stack, exported: StackExport): Promise<void> {
-  const { pulumiCommand, workDir, envVars } = workspace as unknown as Runnable;
-  const file = join(workDir, `import-${randomUUID()}.json`);
+export async function importInto(stack: Stack, exported: StackExport): Promise<void> {
+  const file = join(stack.workspace.workDir, `import-${randomUUID()}.json`);
   await writeFile(file, JSON.stringify(exported), { mode: 0o600 });
+  try {
+    await importFile(stack, file);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** @throws {ClawError} `stack.invalid` with what is not sound; nothing was imported then */
+export async function importFile({ name, workspace }: Stack, file: string): Promise<void> {
+  const { pulumiCommand, workDir, envVars } = workspace as unknown as Runnable;
   try {
     await pulumiCommand.run(["stack", "import", "--file", file, "--stack", name], workDir, envVars);
   } catch (error) {
@@ -48,9 +57,48 @@ export async function importInto({ name, workspace }: Stack, exported: StackExpo
       issues: problems.map((message) => ({ path: "deployment", message })),
       cause: error,
     });
-  } finally {
-    await rm(file, { force: true });
   }
+}
+
+/** Deeper than any state, and far from what recursion can't take. */
+const DEPTH_MAX = 200;
+
+/** What somebody has sent as an export. @throws {ClawError} `request.malformed`, `request.invalid` */
+export async function readExport(file: string): Promise<StackExport> {
+  const given = parsed(await readFile(file, "utf8"));
+  if (!isShallow(given)) {
+    throw refusal("request.invalid", `is nested more than ${DEPTH_MAX} levels deep`, "give a file that an export gave");
+  }
+  const { data, error } = StackExportSchema.safeParse(given);
+  if (error) {
+    const issues = issuesOf(StackExportSchema, error, given);
+    throw new ClawError("request.invalid", issues.map(({ path, message }) => `${path}: ${message}`)[0] ?? "", { issues });
+  }
+  return data;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Its message quotes what stands there, secrets perhaps.
+    throw refusal("request.malformed", "the file is not JSON", "give a file that an export gave");
+  }
+}
+
+function refusal(code: "request.malformed" | "request.invalid", message: string, fix: string): ClawError {
+  return new ClawError(code, message, { issues: [{ path: "", message, fix }] });
+}
+
+function isShallow(given: unknown): boolean {
+  let level: object[] = [{ given }];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEPTH_MAX) {
+      return false;
+    }
+    level = level.flatMap((holder) => Object.values(holder).filter((value) => typeof value === "object" && value !== null));
+  }
+  return true;
 }
 
 /** What the command printed as `error: …`: one line, or a numbered list that ends with advice for the CLI's users. */

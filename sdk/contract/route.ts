@@ -18,8 +18,8 @@ export interface Route {
   readonly body?: z.ZodType;
   /** @default {@link BODY_BYTES_MAX} */
   readonly bodyBytesMax?: number;
-  /** The body is a document of somebody else's form, which may hold any text, and more of it than our bounds. */
-  readonly isDocument?: true;
+  /** The body is a file that is handed on as it comes, to whoever makes sure that it is a `body`: it may be too large to be taken apart on its way. */
+  readonly takesFile?: true;
   /** Success status and body. 202: accepted, and reconciled later. */
   readonly success: 200 | 201 | 202 | 204;
   readonly response?: z.ZodType;

@@ -8,30 +8,20 @@ const DEPTH_MAX = 200;
 /** Many times what a thousand manifests hold, and parsed within a fraction of a second. */
 const VALUES_MAX = 200_000;
 
-interface Limits {
-  readonly accepts: (text: string) => boolean;
-  readonly valuesMax: number;
-}
-
 /** Requests are parsed by the contract's schemas: what they don't know is refused, with every fault named. */
-export const validatorCompiler = parsing({ accepts: isText, valuesMax: VALUES_MAX });
-/** Documents may hold any text. */
-export const documentValidatorCompiler = parsing({ accepts: () => true, valuesMax: Number.POSITIVE_INFINITY });
-
-function parsing(limits: Limits): FastifySchemaCompiler<unknown> {
-  return ({ schema }) =>
-    (data: unknown) => {
-      // Fastify says null for a body that is not there.
-      const given = data ?? undefined;
-      const fault = unstorable(given, limits);
-      if (fault) {
-        return { error: invalid([fault]) };
-      }
-      const parser = schema as z.ZodType;
-      const result = parser.safeParse(given);
-      return result.success ? { value: result.data } : { error: invalid(issuesOf(parser, result.error, given)) };
-    };
-}
+export const validatorCompiler: FastifySchemaCompiler<unknown> =
+  ({ schema }) =>
+  (data: unknown) => {
+    // Fastify says null for a body that is not there.
+    const given = data ?? undefined;
+    const fault = unstorable(given);
+    if (fault) {
+      return { error: invalid([fault]) };
+    }
+    const parser = schema as z.ZodType;
+    const result = parser.safeParse(given);
+    return result.success ? { value: result.data } : { error: invalid(issuesOf(parser, result.error, given)) };
+  };
 
 /** Answers hold what their schema has and nothing else. */
 export const serializerCompiler: FastifySerializerCompiler<z.ZodType> = ({ schema }) => serializing(schema);
@@ -61,7 +51,7 @@ interface Holder {
 const NOT_TEXT = { fix: "take out NUL and halves of surrogate pairs" };
 
 /** What no store and no parser of ours could take: NUL, half of a surrogate pair, nesting without end, or more than can be parsed at once. */
-function unstorable(data: unknown, { accepts, valuesMax }: Limits): Issue | undefined {
+function unstorable(data: unknown): Issue | undefined {
   const left: Holder[] = [{ value: { "": data }, depth: -1 }];
   let values = 0;
   for (let holder = left.pop(); holder; holder = left.pop()) {
@@ -72,16 +62,20 @@ function unstorable(data: unknown, { accepts, valuesMax }: Limits): Issue | unde
     // Counted before anything is done with each of them.
     const keys = Array.isArray(value) ? undefined : Object.keys(value);
     values += (keys ?? (value as unknown[])).length;
-    if (values > valuesMax) {
-      return { path: pathOf(holder), message: `the request holds more than ${valuesMax} values`, fix: "send less, or in several requests" };
+    if (values > VALUES_MAX) {
+      return {
+        path: pathOf(holder),
+        message: `the request holds more than ${VALUES_MAX} values`,
+        fix: "send less, or in several requests",
+      };
     }
     const children: readonly unknown[] = keys === undefined ? (value as unknown[]) : Object.values(value);
     for (const [index, child] of children.entries()) {
       const key = keys?.[index] ?? String(index);
-      if (keys !== undefined && !accepts(key)) {
+      if (keys !== undefined && !isText(key)) {
         return { path: pathOf(holder), message: "has a key of characters that are not text", ...NOT_TEXT };
       }
-      if (typeof child === "string" && !accepts(child)) {
+      if (typeof child === "string" && !isText(child)) {
         return { path: pathOf({ value: {}, parent: holder, key, depth }), message: "holds characters that are not text", ...NOT_TEXT };
       }
       if (typeof child === "object" && child !== null) {

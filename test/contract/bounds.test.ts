@@ -74,8 +74,8 @@ describe("what comes in", () => {
   it.for(taken)("has a bound, whatever it is: %s", ([id, parts], { expect }) => {
     const faults = Object.entries(parts).flatMap(([part, schema]) => (schema ? unboundedIn(schema, part) : []));
     // What an engine writes into a state is its own, and bounded by the body's size alone.
-    const isDocument = (routes[id as RouteId] as Route | undefined)?.isDocument;
-    expect(faults.filter((fault) => !(isDocument && /takes any other key|body\.deployment\..*: any value/.test(fault)))).toEqual([]);
+    const takesFile = (routes[id as RouteId] as Route | undefined)?.takesFile;
+    expect(faults.filter((fault) => !(takesFile && /takes any other key|body\.deployment\..*: any value/.test(fault)))).toEqual([]);
   });
 
   it("can't come without a bound unseen", ({ expect }) => {

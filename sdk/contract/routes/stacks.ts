@@ -34,7 +34,7 @@ export const stackRoutes = {
     params: id,
     body: StackExportSchema,
     bodyBytesMax: STACK_BYTES_MAX,
-    isDocument: true,
+    takesFile: true,
     success: 200,
     response: StackImportedSchema,
     errors: ["tenant.not_found", "stack.not_found", "stack.invalid", "stack.locked"],

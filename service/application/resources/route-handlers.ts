@@ -23,8 +23,14 @@ type Part<R, K extends string> = R extends Readonly<Record<K, infer S>> ? Output
 export interface RouteInput<R extends Route> {
   readonly params: Part<R, "params">;
   readonly query: Part<R, "query">;
-  readonly body: Part<R, "body">;
+  readonly body: R extends { takesFile: true } ? ReceivedFile : Part<R, "body">;
 }
+
+/** A body that was written to a file as it came. It is there until the request is answered. */
+export interface ReceivedFile {
+  readonly path: string;
+}
+
 /** A write that is asked for as a preview answers that. */
 export type RouteOutput<R extends Route> = R extends { answersFile: true }
   ? Uint8Array

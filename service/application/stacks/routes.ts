@@ -27,7 +27,8 @@ export function stackRoutes(deps: ApplicationDependencies): StackRoutes {
       const stack = await audited(ctx, params.id, showSecrets ? "stack exported with secrets in plaintext" : "stack exported");
       return administration.exportState(stack, showSecrets);
     },
-    "stacks.import": async (ctx, { params, body }) => administration.importState(await audited(ctx, params.id, "stack imported"), body),
+    "stacks.import": async (ctx, { params, body }) =>
+      administration.importState(await audited(ctx, params.id, "stack imported"), body.path),
     "stacks.history": async (_ctx, { params, query: { limit, cursor = "1" } }) => {
       const page = Number(cursor);
       const items = await administration.history(await stackOf(params.id), limit, page);

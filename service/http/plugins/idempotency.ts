@@ -14,8 +14,11 @@ export interface Answer {
 
 declare module "fastify" {
   interface FastifyInstance {
-    /** Serves a write once for its `Idempotency-Key`: a repetition gets the first one's answer. A write that failed may be made again. */
-    onceForKey(request: FastifyRequest, ctx: RequestContext, serve: () => Promise<Answer>): Promise<Answer>;
+    /**
+     * Serves a write once for its `Idempotency-Key`: a repetition gets the first one's answer. A write that failed may be made again.
+     * @param given what its body is known again by
+     */
+    onceForKey(request: FastifyRequest, ctx: RequestContext, given: unknown, serve: () => Promise<Answer>): Promise<Answer>;
   }
 }
 
@@ -26,7 +29,7 @@ export interface IdempotencyOptions {
 /** Keeps the answers of writes by their keys. */
 export const idempotency = fp<IdempotencyOptions>(
   async (app, { transactions }) => {
-    app.decorate("onceForKey", (request, ctx, serve) => onceForKey(request, ctx, transactions, serve));
+    app.decorate("onceForKey", (request, ctx, given, serve) => onceForKey(request, ctx, given, transactions, serve));
   },
   { name: "idempotency" },
 );
@@ -34,6 +37,7 @@ export const idempotency = fp<IdempotencyOptions>(
 async function onceForKey(
   request: FastifyRequest,
   ctx: RequestContext,
+  given: unknown,
   transactions: Transactions,
   serve: () => Promise<Answer>,
 ): Promise<Answer> {
@@ -42,7 +46,7 @@ async function onceForKey(
     return serve();
   }
   const digest = createHash("sha256")
-    .update(JSON.stringify([ctx.actor.subject, request.method, request.url, ctx.ifMatch, request.body]))
+    .update(JSON.stringify([ctx.actor.subject, request.method, request.url, ctx.ifMatch, given]))
     .digest("hex");
   const keys = <T>(work: (repository: IdempotencyRepository) => Promise<T>): Promise<T> =>
     ctx.tenant ? transactions.tenant(ctx.tenant.id, (tx) => work(tx.idempotency)) : transactions.platform((tx) => work(tx.idempotency));

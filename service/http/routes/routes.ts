@@ -4,7 +4,8 @@ import { isStateWrite, PreviewSchema, type Route, type RouteId, routes } from ".
 import type { RequestContext, RouteHandlers } from "../../application/resources/route-handlers.ts";
 import { etagOf, ifMatchOf } from "../headers.ts";
 import type { Answer } from "../plugins/idempotency.ts";
-import { documentValidatorCompiler, serializing } from "../validation.ts";
+import { leaveUnparsed, withReceived } from "../received-file.ts";
+import { serializing } from "../validation.ts";
 
 const NoQuerySchema = z.strictObject({});
 
@@ -15,7 +16,14 @@ export interface ContractRouteOptions {
 /** Every route of the contract: its use case, served under its method and path. */
 export const contractRoutes: FastifyPluginAsync<ContractRouteOptions> = async (app, { handlers }) => {
   for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
-    register(app, id, route, handlers[id] as Handle);
+    if (route.takesFile) {
+      await app.register(async (part) => {
+        leaveUnparsed(part);
+        register(part, id, route, handlers[id] as Handle);
+      });
+    } else {
+      register(app, id, route, handlers[id] as Handle);
+    }
   }
 };
 
@@ -30,11 +38,10 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
     schema: {
       querystring: route.query ?? NoQuerySchema,
       ...(route.params && { params: route.params }),
-      ...(route.body && { body: route.body }),
+      ...(route.body && !route.takesFile && { body: route.body }),
       response: responsesOf(route),
     },
     ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
-    ...(route.isDocument && { validatorCompiler: documentValidatorCompiler }),
     handler: async (request, reply) => {
       const { actor, tenant, id: requestId } = request;
       const ctx: RequestContext = {
@@ -44,12 +51,18 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
         ifMatch: ifMatchOf(request, route),
         ...(serialize && { assertAnswerable: (answer: unknown) => void serialize(answer) }),
       };
-      const serve = async (): Promise<Answer> => {
-        const { params, query, body } = request;
+      const serve = async (body: unknown): Promise<Answer> => {
+        const { params, query } = request;
         const isPreview = isStateWrite(route) && (query as { preview?: boolean }).preview === true;
         return { status: isPreview ? 200 : route.success, body: await handle(ctx, { params, query, body }) };
       };
-      const { status, body } = route.method === "GET" ? await serve() : await app.onceForKey(request, ctx, serve);
+      const serveOnce = (given: unknown, digested = given) => app.onceForKey(request, ctx, digested, () => serve(given));
+      const { status, body } =
+        route.method === "GET"
+          ? await serve(undefined)
+          : route.takesFile
+            ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
+            : await serveOnce(request.body);
       if (route.answersFile) {
         reply.type("application/json; charset=utf-8");
       }

@@ -13,6 +13,7 @@ import { PROJECT_NAME } from "../../../stacks/tenant/program.ts";
 import { aFixtureInstance } from "../../support/agent/fixture-instance.ts";
 import { aHost, until } from "../../support/agent/harness.ts";
 import { anOperation, openWorkers, opsOf } from "../../support/automation/worker-pool.ts";
+import { aTempDir } from "../../support/claw-provider.ts";
 import { createEngineDatabase, type EngineDatabase } from "../../support/engine/database.ts";
 import { needsCli } from "../../support/engine/pulumi-cli.ts";
 
@@ -61,6 +62,13 @@ function expectNoFailures({ failures }: { failures: readonly unknown[] }): void 
   }
 }
 
+/** @param file an export, or the text of something else */
+async function imported(stack: { tenantId: string; stack: string }, file: StackExport | string) {
+  const path = join(aTempDir(), "import.json");
+  writeFileSync(path, typeof file === "string" ? file : JSON.stringify(file));
+  return workers.administration.importState(stack, path);
+}
+
 /** What an export says beside the time it was made and the salt it was sealed with. */
 async function contentOf(stack: { tenantId: string; stack: string }): Promise<unknown> {
   const { resources, pending_operations } = (await workers.exportOf(stack, true)).deployment;
@@ -107,7 +115,7 @@ describe("an import", () => {
     const { stack, operation, whole, exported } = await aTenant("ten_import");
     const before = await contentOf(stack);
     for (const file of [await exported(), await workers.exportOf(stack, true)]) {
-      await workers.administration.importState(stack, file);
+      await imported(stack, file);
       expect(await contentOf(stack)).toEqual(before);
       expect(opsOf(await workers.pool.preview(operation))).toEqual({});
       expect(opsOf(await workers.pool.preview(whole))).toEqual({});
@@ -118,7 +126,7 @@ describe("an import", () => {
     const { stack, whole } = await aTenant("ten_source");
     const file = await workers.exportOf(stack, true);
     const to = { tenantId: "ten_empty", stack: "acme" };
-    expect(await workers.administration.importState(to, file)).toEqual({ resources: 8 });
+    expect(await imported(to, file)).toEqual({ resources: 8 });
     expect(opsOf(await workers.pool.preview({ ...whole, tenantId: "ten_empty" }))).toEqual({});
   });
 
@@ -139,11 +147,26 @@ describe("an import", () => {
       ],
     ];
     for (const [why, file] of bad) {
-      const error = await workers.administration.importState(stack, file).catch((cause: unknown) => cause);
+      const error = await imported(stack, file).catch((cause: unknown) => cause);
       expect(error).toMatchObject({ code: "stack.invalid", message: expect.stringMatching(why) });
       expect(JSON.stringify(error)).not.toContain("--force");
     }
     expect(await contentOf(stack)).toEqual(before);
+  });
+
+  it("is looked into by a worker: what is no export is refused, and not quoted", async ({ expect }) => {
+    const stack = { tenantId: "ten_rubbish", stack: "acme" };
+    const bad: [code: string, path: string, file: string][] = [
+      ["request.malformed", "", '{"version":3,"deployment":{"token":"hunter2"'],
+      ["request.invalid", "", `{"version":3,"deployment":{"deep":${"[".repeat(100_000)}${"]".repeat(100_000)}}}`],
+      ["request.invalid", "deployment", '{"version":3}'],
+      ["request.invalid", "deployment.resources[0].urn", '{"version":3,"deployment":{"resources":[{"type":"hunter2"}]}}'],
+    ];
+    for (const [code, path, file] of bad) {
+      const error = await imported(stack, file).catch((cause: unknown) => cause);
+      expect(error).toMatchObject({ code, issues: [{ path }] });
+      expect(JSON.stringify(error)).not.toContain("hunter2");
+    }
   });
 });
 

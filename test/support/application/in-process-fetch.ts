@@ -1,6 +1,17 @@
+import { Readable } from "node:stream";
 import type { z } from "zod";
-import { ClawError, errorCatalogue, isStateWrite, PreviewSchema, type Route, type RouteId, routes } from "../../../sdk/contract/index.ts";
+import {
+  BODY_BYTES_MAX,
+  ClawError,
+  errorCatalogue,
+  isStateWrite,
+  PreviewSchema,
+  type Route,
+  type RouteId,
+  routes,
+} from "../../../sdk/contract/index.ts";
 import type { RequestContext, RouteHandlers } from "../../../service/application/resources/route-handlers.ts";
+import { withReceived } from "../../../service/http/received-file.ts";
 import { serializing, validatorCompiler } from "../../../service/http/validation.ts";
 
 const BASE = "/api/v1";
@@ -17,14 +28,18 @@ export function inProcessFetch(handlers: RouteHandlers, contextOf: (route: Route
     try {
       const ctx = { ...(await contextOf(route)), ifMatch: ifMatchOf(new Headers(init.headers)) };
       const query = parse(route.query, Object.fromEntries(searchParams)) as { readonly preview?: boolean } | undefined;
-      const body = parse(route.body, typeof init.body === "string" ? JSON.parse(init.body) : undefined);
+      const text = typeof init.body === "string" ? init.body : undefined;
       const isPreview = isStateWrite(route) && query?.preview === true;
       const serialize = isPreview ? serializing(PreviewSchema) : route.response && serializing(route.response);
       const handle = handlers[id] as (ctx: RequestContext, input: unknown) => Promise<unknown>;
-      const answer = await handle(
-        { ...ctx, assertAnswerable: (given) => void (route.response && serializing(route.response)(given)) },
-        { params: parse(route.params, params), query, body },
-      );
+      const serve = (body: unknown) =>
+        handle(
+          { ...ctx, assertAnswerable: (given) => void (route.response && serializing(route.response)(given)) },
+          { params: parse(route.params, params), query, body },
+        );
+      const answer = route.takesFile
+        ? await withReceived(Readable.from(text ?? ""), BODY_BYTES_MAX, serve)
+        : await serve(parse(route.body, text === undefined ? undefined : JSON.parse(text)));
       return new Response(serialize?.(answer) ?? null, { status: isPreview ? 200 : route.success });
     } catch (error) {
       if (error instanceof ClawError) {

@@ -1,3 +1,4 @@
+import { readExport } from "../../../adapters/automation/state-file.ts";
 import {
   ClawError,
   type KubernetesTarget,
@@ -177,7 +178,8 @@ export class PlayedStacks implements StackOperations, StackAdministration {
     return [...this.#known(stack).resources.values()].map(({ type, name }) => ({ type, id: `id-of-${name}` }));
   }
 
-  async importState({ stack }: TenantStack, { deployment }: StackExport): Promise<{ readonly resources: number }> {
+  async importState({ stack }: TenantStack, file: string): Promise<{ readonly resources: number }> {
+    const { deployment } = await readExport(file);
     const { resources } = this.#stackOf(stack);
     resources.clear();
     for (const { urn, type, ...rest } of deployment.resources ?? []) {

@@ -1,4 +1,4 @@
-import type { ResourceChange, StackEngine, StackExport, StackSpec, StackUpdate } from "../../../../sdk/contract/index.ts";
+import type { ResourceChange, StackEngine, StackSpec, StackUpdate } from "../../../../sdk/contract/index.ts";
 import type { Deviation } from "../clusters/clusters.ts";
 
 /** One stack of a tenant. */
@@ -79,8 +79,11 @@ export interface StackAdministration {
   exportState(stack: TenantStack, showSecrets: boolean): Promise<Uint8Array>;
   /** All resources that a stack holds, once what its interrupted operations did is known. */
   listHeld(stack: TenantStack): Promise<readonly HeldResource[]>;
-  /** Replaces the state, and makes the stack when there is none. @throws {stack.invalid} then nothing was changed */
-  importState(stack: TenantStack, file: StackExport): Promise<{ readonly resources: number }>;
+  /**
+   * Replaces the state by a file's, and makes the stack when there is none. @throws {request.malformed}, {request.invalid} when the file holds
+   * no `StackExport`; {stack.invalid} then nothing was changed
+   */
+  importState(stack: TenantStack, file: string): Promise<{ readonly resources: number }>;
   /** Newest first; `page` counts from 1. */
   history(stack: TenantStack, pageSize: number, page: number): Promise<StackUpdate[]>;
   /** Moves the state to an engine, which runs the stack's operations from then on. */

@@ -1,8 +1,13 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { Readable } from "node:stream";
 import Fastify from "fastify";
 import { pino } from "pino";
 import { describe, it } from "vitest";
-import { routes } from "../../../../sdk/contract/index.ts";
+import { routes, STACK_BYTES_MAX } from "../../../../sdk/contract/index.ts";
+import type { RouteHandlers } from "../../../../service/application/resources/route-handlers.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
+import { withReceived } from "../../../../service/http/received-file.ts";
 import { withoutUseCases } from "../../../support/api-options.ts";
 
 const log = pino({ level: "silent" });
@@ -19,6 +24,39 @@ describe("whoever sends much", () => {
     expect(await send(routes["projects.create"].path, 2 * 1024 * 1024 + 1)).toEqual([413, "request.too_large"]);
     expect(await send(routes["previews.create"].path, 2 * 1024 * 1024 + 1)).toEqual([400, "request.malformed"]);
     expect(await send(routes["previews.create"].path, 4 * 1024 * 1024 + 1)).toEqual([413, "request.too_large"]);
+    await app.close();
+  });
+});
+
+describe("a file", () => {
+  const authenticate = async () => ({ subject: "admin", platform: true, tenantId: undefined });
+  const url = `/api/v1${routes["stacks.import"].path.replace(":id", "acme")}`;
+  const headers = { authorization: "Bearer x", "content-type": "application/json" };
+
+  it("is handed on as it came, and taken apart by nobody on its way: others would have to wait", async ({ expect }) => {
+    const payload = Buffer.concat([Buffer.from('{ "no": JSON'), randomBytes(3 * 1024 * 1024)]);
+    const seen: { path: string; mode: number; isSame: boolean }[] = [];
+    const handlers = {
+      "stacks.import": async (_ctx: unknown, { body: { path } }: { body: { path: string } }) => {
+        seen.push({ path, mode: statSync(path).mode & 0o777, isSame: readFileSync(path).equals(payload) });
+        return { resources: 7 };
+      },
+    } as unknown as RouteHandlers;
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate }, routes: { handlers } }) });
+    const { statusCode, body } = await app.inject({ method: "POST", url, headers, payload });
+    expect([statusCode, body]).toEqual([200, '{"resources":7}']);
+    expect(seen).toEqual([{ path: expect.any(String), mode: 0o600, isSame: true }]);
+    expect(existsSync(seen[0]?.path ?? "")).toBe(false);
+    await app.close();
+  });
+
+  it("is refused when it is larger than it says it may be, or is of another type", async ({ expect }) => {
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate } }) });
+    const send = async (over: object) => (await app.inject({ method: "POST", url, headers: { ...headers, ...over }, payload: "{" })).json();
+    expect(await send({ "content-length": String(STACK_BYTES_MAX + 1) })).toMatchObject({ code: "request.too_large" });
+    expect(await send({ "content-type": "text/plain" })).toMatchObject({ code: "request.unsupported_media_type" });
+    const sent = withReceived(Readable.from([Buffer.alloc(3), Buffer.alloc(3)]), 5, async () => "taken");
+    await expect(sent).rejects.toMatchObject({ code: "request.too_large" });
     await app.close();
   });
 });
