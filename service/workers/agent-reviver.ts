@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
+import { type InstanceId, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
 import { createReports } from "../application/instances/report-status.ts";
 import type { HostAgents } from "../application/ports/instances/host-agents.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
@@ -28,9 +28,9 @@ export function startAgentReviver({ transactions, hostAgents, clock, log }: Agen
       if (revived.length + failed.length > 0) {
         log.warn({ revived, failed }, "agents that were not running were started");
       }
-      const gone = new Set(stopped);
-      for (const { tenantId, id } of await transactions.platform((tx) => tx.work.listStopping(LOCAL_CLUSTER))) {
-        await (gone.has(id) && reports.stopped(tenantId, id));
+      const gone = stopped as readonly InstanceId[];
+      for (const { tenantId, id } of await transactions.platform((tx) => tx.work.findStopping(LOCAL_CLUSTER, gone))) {
+        await reports.stopped(tenantId, id);
       }
       return false;
     },

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
 import { createReports } from "../application/instances/report-status.ts";
 import type { ClusterListener } from "../application/ports/clusters/clusters.ts";
+import { everyOf } from "../application/resources/pages.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { createDriftWatcher, type DriftWatcherDependencies } from "./drift-watcher.ts";
@@ -79,7 +80,8 @@ function createListener(cluster: Cluster, deps: DriftWatcherDependencies) {
   const forgetTheRest = async () => {
     while (!stopping.signal.aborted) {
       try {
-        for (const { tenantId, instance } of await deps.transactions.platform((tx) => tx.clusters.users(cluster.name))) {
+        const users = everyOf((page) => deps.transactions.platform((tx) => tx.clusters.users(cluster.name, page)));
+        for await (const { tenantId, instance } of users) {
           const found = await deps.transactions.tenant(tenantId, (tx) => tx.instances.find(instance));
           // One that was told of since has its pod of after the list.
           if (found?.status.pod && !told.has(found.id)) {

@@ -3,6 +3,7 @@ import { writeRank } from "../../sdk/contract/index.ts";
 import { createCarrier } from "../application/custom-resources/carry-resource.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
 import type { CustomResource } from "../application/ports/clusters/custom-resources.ts";
+import { batchesOf } from "../domain/batches.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
 
@@ -10,6 +11,8 @@ import { startLoop } from "./loop.ts";
 const PERIOD_MS = 1_000;
 /** How often each custom resource is carried whatever is known to have changed, and the longest pause for one that is refused. */
 const REST_MS = 30_000;
+/** Custom resources that are asked about at a time. */
+const BATCH = 500;
 
 /** How a custom resource was left: with what version of the control plane's resource, and when it is tried again without any news. */
 interface Left {
@@ -34,30 +37,33 @@ export function createCustomResourceCarrier(deps: ApplicationDependencies & { re
         "custom-resource-carrier",
         PERIOD_MS,
         async () => {
-          const versions = await deps.transactions.platform((tx) => tx.work.listVersions());
           // Those first that others need.
-          for (const [key] of inOrder(resources)) {
-            // As it is by now: a turn may be long.
-            const resource = resources.get(key);
-            if (stopped || !resource) {
-              continue;
-            }
-            const version = versions.get(versionKey(resource));
-            const last = left.get(resource);
-            const hasNews = last?.version !== version || !last;
-            if (!hasNews && performance.now() < last.untilMs) {
-              continue;
-            }
-            try {
-              const again = await carry(cluster, resource, remote);
-              const pauseMs = again ? Math.min(hasNews ? PERIOD_MS : 2 * last.pauseMs, REST_MS) : REST_MS;
-              left.set(resource, { version, pauseMs, untilMs: performance.now() + pauseMs });
-            } catch (error) {
-              // Somebody else wrote it at the same time, or the cluster does not answer: it is seen again.
-              deps.log.debug(
-                { error, cluster: cluster.name, resource: resource.name },
-                "a custom resource was not carried; it is tried again",
-              );
+          for (const batch of batchesOf(inOrder(resources), BATCH)) {
+            const keys = batch.map(([, resource]) => versionKey(resource));
+            const versions = await deps.transactions.platform((tx) => tx.work.findVersions(keys));
+            for (const [key] of batch) {
+              // As it is by now: a turn may be long.
+              const resource = resources.get(key);
+              if (stopped || !resource) {
+                continue;
+              }
+              const version = versions.get(versionKey(resource));
+              const last = left.get(resource);
+              const hasNews = last?.version !== version || !last;
+              if (!hasNews && performance.now() < last.untilMs) {
+                continue;
+              }
+              try {
+                const again = await carry(cluster, resource, remote);
+                const pauseMs = again ? Math.min(hasNews ? PERIOD_MS : 2 * last.pauseMs, REST_MS) : REST_MS;
+                left.set(resource, { version, pauseMs, untilMs: performance.now() + pauseMs });
+              } catch (error) {
+                // Somebody else wrote it at the same time, or the cluster does not answer: it is seen again.
+                deps.log.debug(
+                  { error, cluster: cluster.name, resource: resource.name },
+                  "a custom resource was not carried; it is tried again",
+                );
+              }
             }
           }
           return false;

@@ -4,7 +4,7 @@ import { adoptDrift } from "../application/drift/adopt-drift.ts";
 import { type DriftDependencies, instancesOf, isUnderWay, recordDrift } from "../application/drift/record-drift.ts";
 import type { ClusterConnection, DeclaredResource, SeenObject } from "../application/ports/clusters/clusters.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
-import type { Instance } from "../domain/instances/instance.ts";
+import type { InstanceMark } from "../domain/instances/instance.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 
 /** An edit often comes as several changes. */
@@ -64,7 +64,7 @@ export function createDriftWatcher(cluster: Cluster, connection: ClusterConnecti
   const lookAt = async (
     tenant: Tenant,
     seen: SeenObject,
-    instances: readonly Instance[],
+    instances: readonly InstanceMark[],
     resources: readonly DeclaredResource[],
   ): Promise<boolean> => {
     if (stopped || instances.some(isUnderWay)) {
@@ -81,7 +81,7 @@ export function createDriftWatcher(cluster: Cluster, connection: ClusterConnecti
       const follow = await deps.transactions.tenant(tenant.id, async (tx) => {
         const current = await tx.instances.find(instance.id);
         const isSame = current?.generation === instance.generation && !isUnderWay(current);
-        return isSame ? recordDrift(tx, instance, resource, deviation, now) : "changed";
+        return isSame ? recordDrift(tx, current, resource, deviation, now) : "changed";
       });
       if (follow === "repair") {
         deps.wake();

@@ -3,6 +3,7 @@ import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../appl
 import type { HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
 import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { StackAdministration } from "../application/ports/stacks/stack-operations.ts";
+import { everyOf } from "../application/resources/pages.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
@@ -66,24 +67,25 @@ async function judge(unknown: readonly MarkedThing[], deps: ClusterSweeperDepend
     unknown.filter((thing) => !holdsData(thing)),
     ({ tenant = "" }) => tenant,
   )) {
-    const known = await idsInStacks(name, deps);
-    rest.push(...things.filter((thing) => !known.has(idOf(thing))));
+    rest.push(...(await withoutHeld(things, name, deps)));
   }
   return [...data, ...rest];
 }
 
 const idOf = ({ kind, namespace, name }: MarkedThing) => [kind, namespace, name].filter(Boolean).join("/");
 
-/** Kind and id of all that a tenant's stacks hold: of any cluster, for one may be registered under several names. */
-async function idsInStacks(name: string, deps: ClusterSweeperDependencies): Promise<ReadonlySet<string>> {
-  const { tenant, clusters } = await deps.transactions.platform(async (tx) => ({
-    tenant: await tx.tenants.find(name),
-    clusters: await tx.clusters.all(),
-  }));
-  const known = await Promise.all(
-    tenant ? clusters.map((cluster) => idsInStack(tenant.id, stackNameOf(tenant.name, cluster.name), deps)) : [],
-  );
-  return new Set(known.flatMap((ids) => [...ids]));
+/** Those that none of a tenant's stacks holds, of whichever cluster: one may be registered under several names. */
+async function withoutHeld(things: readonly MarkedThing[], name: string, deps: ClusterSweeperDependencies) {
+  const { transactions } = deps;
+  const tenant = await transactions.platform((tx) => tx.tenants.find(name));
+  let left = things;
+  if (tenant) {
+    for await (const cluster of everyOf((page) => transactions.platform((tx) => tx.clusters.list(page)))) {
+      const held = await idsInStack(tenant.id, stackNameOf(tenant.name, cluster.name), deps);
+      left = left.filter((thing) => !held.has(idOf(thing)));
+    }
+  }
+  return left;
 }
 
 /** Kind and id of all that a stack holds, once what its interrupted operations did is known. */

@@ -1,10 +1,10 @@
 import { ClawError, type ListQuery, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
 import type { ClusterRepository, ClusterUser } from "../../../service/application/ports/clusters/repository.ts";
-import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Cluster, ClusterState, Load } from "../../../service/domain/clusters/cluster.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
-import { type Listing, listPage } from "../list-page.ts";
+import { type Listing, listPage, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
 import { boundedQuantities, columnOf, insertRow, updateRow } from "./rows.ts";
 
@@ -33,11 +33,6 @@ export class PostgresClusterRepository implements ClusterRepository {
 
   list(query: ListQuery): Promise<Page<Cluster>> {
     return this.#scope.run((manager) => listPage<ClusterRow, Cluster>(manager, listing, query, toCluster));
-  }
-
-  async all(): Promise<readonly Cluster[]> {
-    const rows = await this.#scope.run((manager) => manager.query<ClusterRow[]>(`select * from clusters order by name`));
-    return rows.map(toCluster);
   }
 
   async keep(replica: string, ttlSeconds: number): Promise<readonly Cluster[]> {
@@ -75,10 +70,16 @@ export class PostgresClusterRepository implements ClusterRepository {
     return rows[0] && toCluster(rows[0]);
   }
 
-  async lock(names: readonly string[]): Promise<void> {
-    await this.#scope.run((manager) =>
-      manager.query(`select from clusters where name = any($1::text[]) order by name for no key update`, [names]),
+  async lock(names?: readonly string[]): Promise<readonly string[]> {
+    const [locked] = await this.#scope.run((manager) =>
+      manager.query<{ names: string[] }[]>(
+        // In the order of their names: two who lock some of the same never wait for one another in a circle.
+        `select coalesce(array_agg(name), '{}') as names
+         from (select name from clusters where $1::text[] is null or name = any($1) order by name for no key update) locked`,
+        [names ?? null],
+      ),
     );
+    return locked?.names ?? [];
   }
 
   async insert(cluster: Cluster): Promise<void> {
@@ -105,12 +106,12 @@ export class PostgresClusterRepository implements ClusterRepository {
 
   async delete(cluster: Cluster): Promise<void> {
     await this.lock([cluster.name]);
-    const users = await this.users(cluster.name, NAMED + 1);
-    if (users.length > 0) {
-      const named = users.slice(0, NAMED).map(({ tenant, instance }) => `${tenant}/${instance}`);
+    const { items, nextCursor } = await this.users(cluster.name, { limit: NAMED });
+    if (items.length > 0) {
+      const named = items.map(({ tenant, instance }) => `${tenant}/${instance}`);
       throw new ClawError(
         "cluster.in_use",
-        `cluster '${cluster.name}' still has instances: ${named.join(", ")}${users.length > NAMED ? ", …" : ""}; drain it or destroy them first`,
+        `cluster '${cluster.name}' still has instances: ${named.join(", ")}${nextCursor === undefined ? "" : ", …"}; drain it or destroy them first`,
       );
     }
     await this.#scope.run(async (manager) => {
@@ -134,15 +135,19 @@ export class PostgresClusterRepository implements ClusterRepository {
     );
   }
 
-  async users(name: string, limit?: number): Promise<readonly ClusterUser[]> {
-    const rows = await this.#scope.run((manager) =>
-      manager.query<{ tenant_id: ClusterUser["tenantId"]; tenant: string; name: string }[]>(
-        `select i.tenant_id, t.name as tenant, i.name from instances i join tenants t on t.id = i.tenant_id
-         where i.cluster = $1 or i.moved_from = $1 order by t.name, i.name limit $2`,
-        [name, limit ?? null],
-      ),
+  users(name: string, { limit, cursor }: PageQuery): Promise<Page<ClusterUser>> {
+    const [tenant = null, instance = null] = cursor?.split("/") ?? [];
+    return this.#scope.run((manager) =>
+      readPage<{ tenant_id: ClusterUser["tenantId"]; tenant: string; name: string }, ClusterUser>(manager, {
+        sql: `select i.tenant_id, t.name as tenant, i.name from instances i join tenants t on t.id = i.tenant_id
+          where (i.cluster = $1 or i.moved_from = $1) and ($2::text is null or (t.name, i.name) > ($2, $3::text))`,
+        parameters: [name, tenant, instance],
+        order: "t.name, i.name",
+        limit,
+        toDomain: (row) => ({ tenantId: row.tenant_id, tenant: row.tenant, instance: row.name }),
+        cursorOf: (last) => `${last.tenant}/${last.name}`,
+      }),
     );
-    return rows.map((row) => ({ tenantId: row.tenant_id, tenant: row.tenant, instance: row.name }));
   }
 }
 

@@ -9,18 +9,21 @@ import {
   parseQuantity,
   QUANTITY_MAX,
 } from "../../../sdk/contract/index.ts";
-import type { InstanceRepository, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
-import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import type { InstanceRepository, InstanceUse, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
+import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Instance, InstanceMark, InstanceState } from "../../../service/domain/instances/instance.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
-import { type Listing, listPage } from "../list-page.ts";
+import { type Listing, listPage, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
 import { boundedQuantities, columnOf, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
 
-type MarkRow = Pick<JoinedRow, "id" | "name" | "project_name" | "generation" | "deleted_at" | "moved_from" | "observed_generation">;
+type MarkRow = Pick<
+  JoinedRow,
+  "id" | "name" | "project_name" | "generation" | "deleted_at" | "cluster" | "moved_from" | "observed_generation"
+>;
 
 const COLUMNS = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
 /** Of a claw that has stopped, or whose host tells nothing any more, the last sample says nothing. */
@@ -177,32 +180,23 @@ export class PostgresInstanceRepository implements InstanceRepository {
     return new Map(rows.map(({ project_id, count }) => [project_id, Number(count)]));
   }
 
-  listByTemplate(name: string): Promise<readonly Instance[]> {
-    return this.#query(`${select} where i.template = $1 order by i.name`, [name]);
+  listUsing(use: InstanceUse, page: PageQuery): Promise<Page<Instance>> {
+    return this.#pageOf<JoinedRow, Instance>(select, use, page, toInstance);
   }
 
-  listByCluster(name: string): Promise<readonly Instance[]> {
-    return this.#query(`${select} where i.cluster = $1 or i.moved_from = $1 order by i.name`, [name]);
-  }
-
-  listMarks(cluster: string): Promise<readonly InstanceMark[]> {
-    return this.#scope.run(async (manager) => {
-      const rows = await manager.query<MarkRow[]>(
-        `select i.id, i.name, p.name as project_name, i.generation, i.deleted_at, i.moved_from, i.observed_generation
-         from instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id
-         where i.cluster = $1 or i.moved_from = $1 order by i.name`,
-        [cluster],
-      );
-      return rows.map((row) => ({
-        id: row.id,
-        name: row.name,
-        projectName: row.project_name,
-        generation: row.generation,
-        deletedAt: row.deleted_at?.toISOString(),
-        movedFrom: row.moved_from ?? undefined,
-        status: { observedGeneration: row.observed_generation },
-      }));
-    });
+  listMarks(use: InstanceUse, page: PageQuery): Promise<Page<InstanceMark>> {
+    const marks = `select i.id, i.name, p.name as project_name, i.generation, i.deleted_at, i.cluster, i.moved_from, i.observed_generation
+      from instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id`;
+    return this.#pageOf<MarkRow, InstanceMark>(marks, use, page, (row) => ({
+      id: row.id,
+      name: row.name,
+      projectName: row.project_name,
+      generation: row.generation,
+      deletedAt: row.deleted_at?.toISOString(),
+      cluster: row.cluster,
+      movedFrom: row.moved_from ?? undefined,
+      status: { observedGeneration: row.observed_generation },
+    }));
   }
 
   listDue(cluster: string, limit: number): Promise<readonly Instance[]> {
@@ -211,6 +205,25 @@ export class PostgresInstanceRepository implements InstanceRepository {
 
   async markMoved(id: InstanceId): Promise<void> {
     await this.#scope.run((manager) => manager.query(`update instances set moved_from = null where id = $1`, [id]));
+  }
+
+  #pageOf<Row extends { name: string }, T>(
+    from: string,
+    use: InstanceUse,
+    { limit, cursor }: PageQuery,
+    toDomain: (row: Row) => T,
+  ): Promise<Page<T>> {
+    const [used, name] = "template" in use ? ["i.template = $1", use.template] : ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
+    return this.#scope.run((manager) =>
+      readPage<Row, T>(manager, {
+        sql: `${from} where ${used} and ($2::text is null or i.name > $2)`,
+        parameters: [name, cursor ?? null],
+        order: "i.name",
+        limit,
+        toDomain,
+        cursorOf: (last) => last.name,
+      }),
+    );
   }
 
   #query(sql: string, parameters: unknown[]): Promise<Instance[]> {

@@ -1,12 +1,12 @@
 import { ClawError, type ListQuery, type TenantId } from "../../../sdk/contract/index.ts";
-import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { TenantRepository } from "../../../service/application/ports/tenancy/repositories.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import { cliStateTable } from "../cli-state.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { TenantEntity, type TenantRow } from "../entities/tenant.ts";
 import { errorCodeOf } from "../errors.ts";
-import { type Listing, listPage } from "../list-page.ts";
+import { type Listing, listPage, readPage } from "../list-page.ts";
 import type { Scope, Session } from "../session.ts";
 import { boundedQuantities, columnOf, insertRow, updateRow } from "./rows.ts";
 
@@ -54,6 +54,20 @@ export class PostgresTenantRepository implements TenantRepository {
       this.#known.set(tenant.id, tenant).set(tenant.name, tenant);
     }
     return tenant;
+  }
+
+  listUsing(template: string, { limit, cursor }: PageQuery): Promise<Page<string>> {
+    return this.#scope.run((manager) =>
+      readPage<Pick<TenantRow, "name">, string>(manager, {
+        sql: `select t.name from tenants t where ($2::text is null or t.name > $2)
+          and exists (select from instances i where i.tenant_id = t.id and i.template = $1)`,
+        parameters: [template, cursor ?? null],
+        order: "t.name",
+        limit,
+        toDomain: ({ name }) => name,
+        cursorOf: ({ name }) => name,
+      }),
+    );
   }
 
   async lock(id: TenantId): Promise<Tenant> {

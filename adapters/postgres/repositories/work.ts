@@ -7,15 +7,16 @@ import { DUE, WORKPLACE } from "./instances.ts";
 import { toTenant } from "./tenants.ts";
 
 /**
- * What differs when a row of a kind has been written. xmin is the transaction that wrote the row last: it counts what no column of ours does. A tenant's
- * status has its instances' number.
+ * What differs when a row of a kind that is asked about has been written. xmin is the transaction that wrote the row last: it counts what no
+ * column of ours does. A tenant's status has its instances' number.
  */
 const VERSIONS: Readonly<Record<CustomKind, string>> = {
-  ClawInstance: "select t.name || '/' || i.name as place, i.xmin::text as version from instances i join tenants t on t.id = i.tenant_id",
-  ConfigTemplate:
-    "select t.name || '/' || c.name as place, c.xmin::text as version from config_templates c join tenants t on t.id = c.tenant_id",
-  Tenant:
-    "select '/' || t.name as place, t.xmin::text || '/' || (select count(*) from instances i where i.tenant_id = t.id) as version from tenants t",
+  ClawInstance: `select a.key, i.xmin::text as version
+    from asked a join tenants t on t.name = a.tenant join instances i on i.tenant_id = t.id and i.name = a.name`,
+  ConfigTemplate: `select a.key, c.xmin::text as version
+    from asked a join tenants t on t.name = a.tenant join config_templates c on c.tenant_id = t.id and c.name = a.name`,
+  Tenant: `select a.key, t.xmin::text || '/' || (select count(*) from instances i where i.tenant_id = t.id) as version
+    from asked a join tenants t on t.name = a.name`,
 };
 
 export class PostgresWorkRepository implements WorkRepository {
@@ -84,24 +85,26 @@ export class PostgresWorkRepository implements WorkRepository {
     );
   }
 
-  async listVersions(): Promise<ReadonlyMap<string, string>> {
+  async findVersions(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const found = Object.entries(VERSIONS).map(([kind, rows]) => `${rows} where a.kind = '${kind}'`);
     const rows = await this.#scope.run((manager) =>
       manager.query<{ key: string; version: string }[]>(
-        Object.entries(VERSIONS)
-          .map(([kind, rows]) => `select '${kind}/' || place as key, version from (${rows}) as ${kind}`)
-          .join(" union all "),
+        `with asked as (select key, split_part(key, '/', 1) as kind, split_part(key, '/', 2) as tenant, split_part(key, '/', 3) as name
+                        from unnest($1::text[]) as key)
+         ${found.join(" union all ")}`,
+        [keys],
       ),
     );
     return new Map(rows.map(({ key, version }) => [key, version]));
   }
 
-  async listStopping(cluster: string): Promise<readonly { tenantId: TenantId; id: InstanceId }[]> {
+  async findStopping(cluster: string, ids: readonly InstanceId[]): Promise<readonly { tenantId: TenantId; id: InstanceId }[]> {
     const rows = await this.#scope.run((manager) =>
       manager.query<{ tenant_id: TenantId; id: InstanceId }[]>(
         `select tenant_id, id from instances
-         where cluster = $1 and not running and phase <> 'Stopped'
+         where cluster = $1 and id = any($2) and not running and phase <> 'Stopped'
            and observed_generation = generation and deleted_at is null and moved_from is null`,
-        [cluster],
+        [cluster, ids],
       ),
     );
     return rows.map(({ tenant_id, id }) => ({ tenantId: tenant_id, id }));

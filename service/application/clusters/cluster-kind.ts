@@ -14,9 +14,9 @@ import { maskLeaves } from "../../domain/sealed.ts";
 import { toGibibytes } from "../../domain/tenancy/quota.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { collect } from "../resources/collect.ts";
 import { defineKind, ofPlatform, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind } from "../resources/kind.ts";
+import { everyOf, pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { invalid } from "../resources/refusals.ts";
 import { sealCredentials } from "./seal-credentials.ts";
@@ -49,14 +49,18 @@ export function clusterKind({ cipher }: { readonly cipher: SecretCipher }): Reso
         const before = manifest && (await tx.clusters.find(name));
         if (before && changesInstances(before.spec, manifest.spec)) {
           changed.add(name);
-          for (const { tenant } of await tx.clusters.users(name)) {
+          for await (const { tenant } of everyOf((page) => tx.clusters.users(name, page))) {
             tenants.add(tenant);
           }
         }
       }
       return {
         tenants: [...tenants],
-        instances: (scope) => collect(changed, (name) => scope.instances.listByCluster(name)),
+        async *instances(scope) {
+          for (const cluster of changed) {
+            yield* pagesOf((page) => scope.instances.listUsing({ cluster }, page));
+          }
+        },
       };
     },
   });
@@ -68,15 +72,14 @@ function changesInstances(before: InstanceRelevant, after: InstanceRelevant): bo
 }
 
 async function reviseInstances(tx: PlatformTransaction, before: Cluster, after: Cluster): Promise<void> {
-  const users = await tx.clusters.users(before.name);
-  if (users.length > 0 && before.spec.namespacePrefix !== after.spec.namespacePrefix) {
-    throw invalid(
-      "spec.namespacePrefix",
-      `cluster '${before.name}' is in use: its instances can't change their namespaces`,
-      "keep the prefix",
-    );
-  }
-  for (const { tenantId, tenant, instance: name } of users) {
+  for await (const { tenantId, tenant, instance: name } of everyOf((page) => tx.clusters.users(before.name, page))) {
+    if (before.spec.namespacePrefix !== after.spec.namespacePrefix) {
+      throw invalid(
+        "spec.namespacePrefix",
+        `cluster '${before.name}' is in use: its instances can't change their namespaces`,
+        "keep the prefix",
+      );
+    }
     const { instances } = await tx.enter(tenantId);
     const instance = await instances.get(name);
     const { type } = instance.spec;

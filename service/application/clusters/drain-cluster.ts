@@ -7,6 +7,7 @@ import { moveInstance } from "../instances/place-instance.ts";
 import { recordEvent } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { assertAllowed, type ChangeDependencies, makeChanges } from "../resources/changes.ts";
+import { everyOf } from "../resources/pages.ts";
 import { presentCluster } from "./cluster-kind.ts";
 
 const LIST_BYTES_MAX = 256_000;
@@ -31,7 +32,7 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
   }
   const moved = new FirstOf<Drain["moved"][number]>(LIST_BYTES_MAX);
   const stays = new FirstOf<Drain["stays"][number]>(LIST_BYTES_MAX);
-  for (const { tenantId, tenant, instance: instanceName } of await tx.clusters.users(name)) {
+  for await (const { tenantId, tenant, instance: instanceName } of everyOf((page) => tx.clusters.users(name, page))) {
     const scope = await tx.enter(tenantId);
     const instance = await scope.instances.get(instanceName);
     const stay = (reason: string) => stays.add({ tenant, instance: instanceName, reason });

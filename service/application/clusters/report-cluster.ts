@@ -5,6 +5,7 @@ import { withCondition } from "../../domain/instances/conditions.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { recordStates } from "../instances/report-status.ts";
 import type { Transactions } from "../ports/transactions.ts";
+import { everyOf } from "../resources/pages.ts";
 
 /**
  * Writes what asking a cluster came to, unless it was written anew since: it may have another address or credentials now. When it can't be
@@ -45,7 +46,7 @@ export async function recordInspection(
         : { ...event, event: "cluster.unreachable", data: { ...data, reason: inspection.reason } },
     );
     const condition = reachCondition(name, after.state);
-    for (const { tenantId, instance } of await tx.clusters.users(name)) {
+    for await (const { tenantId, instance } of everyOf((page) => tx.clusters.users(name, page))) {
       const scope = await tx.enter(tenantId);
       const { id } = await scope.instances.get(instance);
       await recordStates(scope, [id], ({ status }) => ({ ...status, conditions: withCondition(status.conditions, condition, now) }), now);

@@ -7,10 +7,10 @@ import { isAdministrator, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import { allTenants } from "../resources/all-tenants.ts";
-import { collect } from "../resources/collect.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
+import { everyOf, pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { platformOnly, unknownType } from "../resources/refusals.ts";
 import { sealTemplate } from "../secrets/seal-config.ts";
@@ -69,16 +69,22 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
           conditions: [],
         },
       })),
-    async touches(_tx, changes) {
+    async touches(tx, changes) {
       // A draft is nothing that instances get, before it is published.
       const published = changes.filter(({ action, draft }) => !(action === "apply" && draft));
+      const tenants = new Set<string>();
+      for (const { tenant, name } of published) {
+        for await (const user of usersOf(tx, tenant, name)) {
+          tenants.add(user);
+        }
+      }
       return {
-        tenants: published.some(({ tenant }) => tenant === SHARED_TENANT) ? "all" : [],
-        instances: (scope, tenant) =>
-          collect(
-            published.filter((change) => change.tenant === tenant || change.tenant === SHARED_TENANT),
-            ({ name }) => scope.instances.listByTemplate(name),
-          ),
+        tenants: [...tenants],
+        async *instances(scope, tenant) {
+          for (const { name: template } of published.filter((change) => change.tenant === tenant || change.tenant === SHARED_TENANT)) {
+            yield* pagesOf((page) => scope.instances.listUsing({ template }, page));
+          }
+        },
       };
     },
   });
@@ -112,19 +118,30 @@ async function publish(
     updatedAt: stamp.now,
   };
   await scope.templates.update(next, template.resourceVersion);
-  for (const user of tenant.name === SHARED_TENANT ? await allTenants(tx) : [tenant]) {
-    const users = await tx.enter(user.id);
-    const ids = (await users.instances.listByTemplate(template.name)).map(({ id }) => id);
-    const message = `version ${version} of config template '${template.name}'`;
-    await users.instances.requestReconcile(ids);
-    const event = { type: EventType.Normal, reason: EventReason.Requested, message, actor: stamp.actor.subject };
-    await recordEvents(
-      users,
-      ids.map((instance) => ({ instance, ...event })),
-      stamp.now,
-    );
+  const requested = `version ${version} of config template '${template.name}'`;
+  const event = { type: EventType.Normal, reason: EventReason.Requested, message: requested, actor: stamp.actor.subject };
+  for await (const user of usersOf(tx, tenant.name, template.name)) {
+    const users = await tx.enter((await tx.tenants.get(user)).id);
+    for await (const page of pagesOf((query) => users.instances.listMarks({ template: template.name }, query))) {
+      const ids = page.map(({ id }) => id);
+      await users.instances.requestReconcile(ids);
+      await recordEvents(
+        users,
+        ids.map((instance) => ({ instance, ...event })),
+        stamp.now,
+      );
+    }
   }
   return next;
+}
+
+/** Names of the tenants whose instances may use a template: its own, or all that have some of that name where it is shared. */
+async function* usersOf(tx: PlatformTransaction, tenant: string, template: string): AsyncGenerator<string> {
+  if (tenant === SHARED_TENANT) {
+    yield* everyOf((page) => tx.tenants.listUsing(template, page));
+  } else {
+    yield tenant;
+  }
 }
 
 /** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */

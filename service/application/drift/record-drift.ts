@@ -6,6 +6,7 @@ import { isSettled } from "../../domain/instances/phase.ts";
 import { recordEvent } from "../instances/report-status.ts";
 import type { DeclaredResource, Deviation, SeenObject } from "../ports/clusters/clusters.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
+import { pagesOf } from "../resources/pages.ts";
 
 export interface DriftDependencies {
   readonly transactions: Transactions;
@@ -15,12 +16,18 @@ export interface DriftDependencies {
 }
 
 /** Instances that an object is part of: one, or all of its tenant on the cluster. */
-export async function instancesOf(tx: TenantTransaction, cluster: string, { uid }: SeenObject): Promise<readonly Instance[]> {
-  if (uid === undefined) {
-    return (await tx.instances.listByCluster(cluster)).filter((instance) => instance.cluster === cluster);
+export async function instancesOf(tx: TenantTransaction, cluster: string, { uid }: SeenObject): Promise<readonly InstanceMark[]> {
+  const found = uid === undefined ? await marksOn(tx, cluster) : [await tx.instances.find(uid)];
+  return found.filter((instance) => instance !== undefined).filter((instance) => instance.cluster === cluster);
+}
+
+/** A few bytes of each that is on a cluster, or has not left it yet. */
+export async function marksOn(tx: TenantTransaction, cluster: string): Promise<readonly InstanceMark[]> {
+  const marks: InstanceMark[] = [];
+  for await (const page of pagesOf((query) => tx.instances.listMarks({ cluster }, query))) {
+    marks.push(...page);
   }
-  const instance = await tx.instances.find(uid);
-  return instance?.cluster === cluster ? [instance] : [];
+  return marks;
 }
 
 /** While an operation is due or under way, what is seen may be its own doing. */

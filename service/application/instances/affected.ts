@@ -1,4 +1,7 @@
 import type { TenantId } from "../../../sdk/contract/index.ts";
+import { batchesOf } from "../../domain/batches.ts";
+import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { TenantTransaction } from "../ports/transactions.ts";
 import type { Resolution } from "./resolve-instance.ts";
 
 /** An instance that changes touch, worked out before and after them. */
@@ -6,12 +9,35 @@ export interface Affected {
   readonly tenantId: TenantId;
   readonly tenant: string;
   readonly name: string;
-  readonly before: Resolution | undefined;
+  readonly before: Outcome | undefined;
   /** Undefined when it goes away. */
-  readonly after: Resolution | undefined;
+  readonly after: Outcome | undefined;
+}
+
+/** What is kept of each instance while a whole fleet is looked at: without its annotations, and most of its status. */
+type Kept = Pick<Instance, "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation"> & {
+  readonly status: Pick<InstanceState, "observedGeneration">;
+};
+export type Outcome = Omit<Resolution, "instance"> & { readonly instance: Kept };
+
+export function outcomeOf({ instance, ...rest }: Resolution): Outcome {
+  const { name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation } = instance;
+  const { observedGeneration } = instance.status;
+  const kept = { name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation, status: { observedGeneration } };
+  return { ...rest, instance: kept };
 }
 
 /** Identifies an instance among those of all tenants. */
 export function keyOf({ tenant, name }: { readonly tenant: string; readonly name: string }): string {
   return `${tenant}/${name}`;
+}
+
+/** Instances that are read at a time where names are all that is known: each may be large. */
+const BATCH = 50;
+
+/** Those of the names that there are, some at a time. */
+export async function* instancesNamed(scope: TenantTransaction, names: readonly string[]): AsyncGenerator<readonly Instance[]> {
+  for (const batch of batchesOf(names, BATCH)) {
+    yield await scope.instances.findAll(batch);
+  }
 }

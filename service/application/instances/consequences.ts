@@ -1,19 +1,17 @@
 import { instanceFacts, type TenantId, type Verdict } from "../../../sdk/contract/index.ts";
 import type { PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
-import type { Instance } from "../../domain/instances/instance.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { allTenants } from "../resources/all-tenants.ts";
 import type { Consequences, Effects, Shown, Trace } from "../resources/consequences.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import type { AnyKind, Touches, Written } from "../resources/kind.ts";
 import { judge } from "./admission.ts";
-import { type Affected, keyOf } from "./affected.ts";
+import { type Affected, instancesNamed, keyOf, type Outcome, outcomeOf } from "./affected.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
 import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
-import { type Resolution, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
+import { type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 
 interface ConsequenceDependencies extends ResolveDependencies {
   readonly runtimes: Runtimes;
@@ -23,7 +21,7 @@ interface ConsequenceDependencies extends ResolveDependencies {
 
 interface Touched {
   readonly tenant: string;
-  readonly resolution: Resolution;
+  readonly outcome: Outcome;
 }
 
 /** What changes mean for instances: those that they name, and those that use a template or are on a cluster that they change. */
@@ -61,14 +59,15 @@ async function resolveTouched(
   const touched: Touched[] = [];
   for (const tenant of await touchedTenants(tx, changes, touches)) {
     const scope = await tx.enter(tenant.id);
-    const instances = new Map<string, Instance>();
+    const seen = new Set<string>();
     for (const touch of touches) {
-      for (const instance of await touch.instances(scope, tenant.name)) {
-        instances.set(instance.name, instance);
+      for await (const page of touch.instances(scope, tenant.name)) {
+        const fresh = page.filter(({ name }) => !seen.has(name));
+        for (const resolution of await resolveInstances(scope, tenant.name, fresh, deps)) {
+          seen.add(resolution.instance.name);
+          touched.push({ tenant: tenant.name, outcome: outcomeOf(resolution) });
+        }
       }
-    }
-    for (const resolution of await resolveInstances(scope, tenant.name, [...instances.values()], deps)) {
-      touched.push({ tenant: tenant.name, resolution });
     }
   }
   return touched;
@@ -80,9 +79,6 @@ async function touchedTenants(
   changes: readonly PlannedChange[],
   touches: readonly Touches[],
 ): Promise<{ id: TenantId; name: string }[]> {
-  if (touches.some(({ tenants }) => tenants === "all")) {
-    return allTenants(tx);
-  }
   const names = new Set([...changes.map((change) => change.tenant), ...touches.flatMap(({ tenants }) => tenants)]);
   const found = [];
   for (const name of names) {
@@ -99,16 +95,20 @@ async function affectedOf(
   deps: ResolveDependencies,
 ): Promise<Affected[]> {
   const scope = await tx.enter(tenantId);
-  const beforeOf = new Map(before.filter((item) => item.tenant === tenant).map(({ resolution }) => [resolution.instance.name, resolution]));
+  const beforeOf = new Map(before.filter((item) => item.tenant === tenant).map(({ outcome }) => [outcome.instance.name, outcome]));
   const names = new Set(beforeOf.keys());
   for (const item of written.filter(isInstance)) {
     if (item.tenant === tenant) {
       names.add(item.name);
     }
   }
-  const staying = (await scope.instances.findAll([...names])).filter(({ deletedAt }) => deletedAt === undefined);
-  const resolutions = await resolveInstances(scope, tenant, staying, deps);
-  const afterOf = new Map(resolutions.map((resolution) => [resolution.instance.name, resolution]));
+  const afterOf = new Map<string, Outcome>();
+  for await (const batch of instancesNamed(scope, [...names])) {
+    const staying = batch.filter(({ deletedAt }) => deletedAt === undefined);
+    for (const resolution of await resolveInstances(scope, tenant, staying, deps)) {
+      afterOf.set(resolution.instance.name, outcomeOf(resolution));
+    }
+  }
   return [...names].map((name) => ({ tenantId, tenant, name, before: beforeOf.get(name), after: afterOf.get(name) }));
 }
 

@@ -20,6 +20,7 @@ import { defineKind, ofTenant } from "../resources/define-kind.ts";
 import type { Base, Made, ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
+import { instancesNamed } from "./affected.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
 import { placeInstance } from "./place-instance.ts";
@@ -68,7 +69,11 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
     present: async (_tx, instances, tenant) => instances.map((instance) => presentInstance(instance, tenant)),
     touches: async (_tx, changes) => ({
       tenants: [],
-      instances: (scope, tenant) => scope.instances.findAll(changes.filter((change) => change.tenant === tenant).map(({ name }) => name)),
+      instances: (scope, tenant) =>
+        instancesNamed(
+          scope,
+          changes.filter((change) => change.tenant === tenant).map(({ name }) => name),
+        ),
     }),
     async committed({ change, after, tenant }) {
       // Without waiting for the reconciler.

@@ -1,10 +1,11 @@
 import { ClawError, type InstanceSpec, type Placement, parseQuantity } from "../../../sdk/contract/index.ts";
 import type { ClusterState } from "../../domain/clusters/cluster.ts";
-import { mayStay, place, undisputedPlace } from "../../domain/clusters/placement.ts";
+import { type Candidate, mayStay, place, undisputedPlace } from "../../domain/clusters/placement.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
+import { everyOf } from "../resources/pages.ts";
 
 /** Where an instance is to run, and why when that was just decided. */
 export interface Placed {
@@ -85,11 +86,17 @@ async function choose(tx: PlatformTransaction, name: string, spec: InstanceSpec,
 }
 
 /** Under their locks, so that two writers can't both take the last place. */
-async function lockedCandidates(tx: PlatformTransaction, named: string | undefined) {
-  const names = named === undefined ? (await tx.clusters.all()).map((cluster) => cluster.name) : [named];
-  await tx.clusters.lock(names);
-  const clusters = (await tx.clusters.all()).filter((cluster) => names.includes(cluster.name));
+async function lockedCandidates(tx: PlatformTransaction, named: string | undefined): Promise<Candidate[]> {
+  const locked = new Set(await tx.clusters.lock(named === undefined ? undefined : [named]));
   const allocated = await tx.clusters.allocated();
   const none = { instances: 0, cpu: 0, memoryBytes: 0 };
-  return clusters.map((cluster) => ({ cluster, allocated: allocated.get(cluster.name) ?? none }));
+  const candidates: Candidate[] = [];
+  for await (const { name, labels, spec, state } of everyOf((page) => tx.clusters.list(page))) {
+    if (locked.has(name)) {
+      // Without its credentials, which are most of it.
+      const { credentials: _, ...rest } = spec;
+      candidates.push({ cluster: { name, labels, spec: rest, state }, allocated: allocated.get(name) ?? none });
+    }
+  }
+  return candidates;
 }

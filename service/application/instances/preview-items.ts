@@ -1,11 +1,10 @@
 import type { ChangeEffect, PreviewItem, ResourceChange } from "../../../sdk/contract/index.ts";
 import type { ConfigIssue } from "../../domain/configs/resolve-config.ts";
 import { diffFiles } from "../../domain/diff.ts";
-import type { Instance } from "../../domain/instances/instance.ts";
 import type { ItemEffects } from "../resources/consequences.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import type { Written } from "../resources/kind.ts";
-import { type Affected, keyOf } from "./affected.ts";
+import { type Affected, keyOf, type Outcome } from "./affected.ts";
 import type { StackChanges, TouchedStack } from "./preview-stacks.ts";
 
 /** What the engine says of the stacks, and those that it could not be asked about. */
@@ -58,7 +57,7 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: Reado
   };
 }
 
-function placementOf({ cluster, movedFrom }: Instance, reason: string | undefined): NonNullable<PreviewItem["placement"]> {
+function placementOf({ cluster, movedFrom }: Outcome["instance"], reason: string | undefined): NonNullable<PreviewItem["placement"]> {
   return { cluster, ...(movedFrom !== undefined && { from: movedFrom }), ...(reason !== undefined && { reason }) };
 }
 

@@ -141,7 +141,7 @@ function asKindChange<K extends ManifestKind>(kind: K, change: PlannedChange): K
   return { name: changedResource(change).name, tenant: change.tenant, action: change.action, draft: change.draft ?? false, manifest };
 }
 
-const UNTOUCHED: Touches = { tenants: [], instances: async () => [] };
+const UNTOUCHED: Touches = { tenants: [], async *instances() {} };
 
 function baseOf<K extends ManifestKind>(
   kind: K,

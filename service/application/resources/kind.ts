@@ -89,8 +89,9 @@ export interface KindChange<K extends ManifestKind> {
 /** The instances that changes of a kind touch. */
 export interface Touches {
   /** Names of tenants that have some, beside the changes' own. */
-  readonly tenants: readonly string[] | "all";
-  instances(scope: TenantTransaction, tenant: string): Promise<readonly Instance[]>;
+  readonly tenants: readonly string[];
+  /** Those of one tenant, some at a time: they may be many, and large. */
+  instances(scope: TenantTransaction, tenant: string): AsyncIterable<readonly Instance[]>;
 }
 
 /** How a kind is written, read and shown: what `defineKind` makes a `ResourceKind` of. */

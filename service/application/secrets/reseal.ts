@@ -3,11 +3,11 @@ import { SECRET_RULES_VERSION } from "../../domain/configs/secret-rules.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
 import { maskLeaves, rewrapLeaves } from "../../domain/sealed.ts";
+import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
-import type { Page } from "../ports/resources/page.ts";
 import type { RotatingCipher } from "../ports/secrets/secret-cipher.ts";
-import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
-import { allTenants } from "../resources/all-tenants.ts";
+import type { Transactions } from "../ports/transactions.ts";
+import { everyOf } from "../resources/pages.ts";
 import { sealOverrides, sealTemplate } from "./seal-config.ts";
 
 export interface ResealDependencies {
@@ -18,7 +18,6 @@ export interface ResealDependencies {
 
 /** Under which rules and which key everything that is stored was sealed last. */
 const MARK = "resealed";
-const PAGE = 100;
 const ATTEMPTS = 5;
 
 /**
@@ -32,23 +31,22 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
   const { transactions, types, cipher } = deps;
   const rules = types.list().map(({ type, secretKeys, plainKeys }) => [type, secretKeys, plainKeys]);
   const mark = digestOf([SECRET_RULES_VERSION, rules, cipher.keyId]);
-  const tenants = await transactions.platform(async (tx) => ((await tx.keyring.find(MARK)) === mark ? undefined : allTenants(tx)));
-  if (!tenants) {
+  if ((await transactions.platform((tx) => tx.keyring.find(MARK))) === mark) {
     return [];
   }
   await resealClusters(deps);
   const templates = new Set<string>();
-  for (const { id } of tenants) {
+  for await (const { id } of tenantsOf(deps)) {
     for (const template of await exposedTemplates(id, deps)) {
       templates.add(template);
     }
   }
   // Before the templates are sealed, which show no more then what stood in them: whoever is killed in between asks them again.
   const exposed: string[] = [];
-  for (const { id, name } of tenants) {
+  for await (const { id, name } of tenantsOf(deps)) {
     exposed.push(...(await resealInstances(id, templates, deps)).map((instance) => `${name}/${instance}`));
   }
-  for (const { id } of tenants) {
+  for await (const { id } of tenantsOf(deps)) {
     await resealTemplates(id, deps);
     // What a plan would write is under a former key.
     await transactions.tenant(id, (tx) => tx.plans.discardPending());
@@ -58,8 +56,7 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
 }
 
 async function resealClusters({ transactions, cipher }: ResealDependencies): Promise<void> {
-  const names = (await transactions.platform((tx) => tx.clusters.all())).map(({ name }) => name);
-  for (const name of names) {
+  for await (const { name } of everyOf((page) => transactions.platform((tx) => tx.clusters.list(page)))) {
     await patiently(() =>
       transactions.platform(async (tx) => {
         const cluster = await tx.clusters.find(name);
@@ -78,7 +75,7 @@ const wasExposed = (before: unknown, sealed: unknown) => digestOf(maskLeaves(bef
 /** Ids of those that have a secret in clear, in whichever published version. */
 async function exposedTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<string[]> {
   const exposed: string[] = [];
-  for (const { id } of await everyOne(tenantId, transactions, (tx, query) => tx.templates.list(query))) {
+  for await (const { id } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.templates.list(page)))) {
     const isExposed = await transactions.tenant(tenantId, async (tx) => {
       const template = await tx.templates.find(id);
       const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
@@ -100,7 +97,7 @@ async function exposedTemplates(tenantId: TenantId, { transactions, types, ciphe
 }
 
 async function resealTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {
-  for (const { id } of await everyOne(tenantId, transactions, (tx, query) => tx.templates.list(query))) {
+  for await (const { id } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.templates.list(page)))) {
     await patiently(() =>
       transactions.tenant(tenantId, async (tx) => {
         const template = await tx.templates.find(id);
@@ -151,7 +148,7 @@ async function resealInstances(
   { transactions, types, cipher }: ResealDependencies,
 ): Promise<string[]> {
   const exposed: string[] = [];
-  for (const { id, name } of await everyOne(tenantId, transactions, (tx, query) => tx.instances.list(query))) {
+  for await (const { id, name } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.instances.list(page)))) {
     const isToRestart = await patiently(() =>
       transactions.tenant(tenantId, async (tx) => {
         const instance = await tx.instances.find(id);
@@ -179,21 +176,9 @@ async function resealInstances(
   return exposed;
 }
 
-type Named = { readonly id: string; readonly name: string };
-
-async function everyOne<T extends Named>(
-  tenantId: TenantId,
-  transactions: Transactions,
-  list: (tx: TenantTransaction, query: { limit: number; cursor?: string }) => Promise<Page<T>>,
-): Promise<Named[]> {
-  const found: Named[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await transactions.tenant(tenantId, (tx) => list(tx, { limit: PAGE, ...(cursor !== undefined && { cursor }) }));
-    found.push(...page.items.map(({ id, name }) => ({ id, name })));
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
-  return found;
+/** Each page is a transaction of its own. */
+function tenantsOf({ transactions }: ResealDependencies): AsyncGenerator<Tenant> {
+  return everyOf((page) => transactions.platform((tx) => tx.tenants.list(page)));
 }
 
 /** Again when somebody wrote the row meanwhile. */

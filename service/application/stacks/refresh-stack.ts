@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { ClawError, type Drift, type InstanceId, type StackRefreshedSchema } from "../../../sdk/contract/index.ts";
+import { batchesOf } from "../../domain/batches.ts";
 import { FirstOf } from "../../domain/first-of.ts";
 import type { InstanceMark } from "../../domain/instances/instance.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import { adoptDrift } from "../drift/adopt-drift.ts";
-import { isUnderWay, recordDrift } from "../drift/record-drift.ts";
+import { isUnderWay, marksOn, recordDrift } from "../drift/record-drift.ts";
 import type { ScannedResource } from "../ports/stacks/stack-operations.ts";
 
 /** Instances that one operation reads: in a large stack, what is due gets its turn between two of them. */
@@ -24,7 +25,7 @@ export async function refreshStack(
 ): Promise<z.output<typeof StackRefreshedSchema>> {
   const { target, all } = await deps.transactions.platform(async (tx) => {
     const known = await deps.runtimes.at(cluster).target(tx, tenant, cluster);
-    return { target: known, all: await (await tx.enter(tenant.id)).instances.listMarks(cluster) };
+    return { target: known, all: await marksOn(await tx.enter(tenant.id), cluster) };
   });
   const wanted = all.filter((instance) => !isUnderWay(instance));
   const drift = new FirstOf<Drift & { readonly instance: string }>(DRIFT_BYTES_MAX);
@@ -36,8 +37,7 @@ export async function refreshStack(
   const shared = new Set<string>();
   let failures = 0;
   let failed = "";
-  for (let start = 0; start < wanted.length; start += BATCH) {
-    const batch = wanted.slice(start, start + BATCH);
+  for (const batch of batchesOf(wanted, BATCH)) {
     const scan = await deps.stacks.scan({
       tenantId: tenant.id,
       spec: { tenant: tenant.name, target, instances: [] },
@@ -91,7 +91,7 @@ async function record(tenant: Tenant, cluster: string, { all, batch, resources }
     const told = resources.filter(({ deviation, urn }) => deviation || known.has(urn));
     // Every operation sees to what instances share: to any instance.
     const isShared = told.some(({ instance }) => instance === undefined);
-    const sharedIsSame = isShared && areSame(all, await tx.instances.listMarks(cluster));
+    const sharedIsSame = isShared && areSame(all, await marksOn(tx, cluster));
     const next = new Map<InstanceId, "repair" | "adopt">();
     for (const read of batch) {
       const instance = current.get(read.id);

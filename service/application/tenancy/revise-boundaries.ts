@@ -1,6 +1,7 @@
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import { type ResolveDependencies, resolveInstances } from "../instances/resolve-instance.ts";
-import type { PlatformTransaction } from "../ports/transactions.ts";
+import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
+import { everyOf } from "../resources/pages.ts";
 
 /**
  * Makes what a tenant's instances share due in each cluster where it has some: one of them becomes due, and every operation sees to what
@@ -8,18 +9,24 @@ import type { PlatformTransaction } from "../ports/transactions.ts";
  */
 export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, deps: ResolveDependencies): Promise<string[]> {
   const revised: string[] = [];
-  const clusters = await tx.clusters.all();
   const scope = await tx.enter(tenant.id);
-  for (const { name } of clusters) {
-    for (const instance of await scope.instances.listByCluster(name)) {
-      const stays = instance.cluster === name && instance.movedFrom === undefined && instance.deletedAt === undefined;
-      const [resolution] = stays ? await resolveInstances(scope, tenant.name, [instance], deps) : [];
-      if (resolution?.resolved) {
-        await scope.instances.requestReconcile([instance.id]);
-        revised.push(name);
-        break;
-      }
+  for await (const { name } of everyOf((page) => tx.clusters.list(page))) {
+    const instance = await resolvableOn(name, scope, tenant, deps);
+    if (instance) {
+      await scope.instances.requestReconcile([instance.id]);
+      revised.push(name);
     }
   }
   return revised;
+}
+
+async function resolvableOn(cluster: string, scope: TenantTransaction, tenant: Tenant, deps: ResolveDependencies) {
+  for await (const instance of everyOf((page) => scope.instances.listUsing({ cluster }, page))) {
+    const stays = instance.cluster === cluster && instance.movedFrom === undefined && instance.deletedAt === undefined;
+    const [resolution] = stays ? await resolveInstances(scope, tenant.name, [instance], deps) : [];
+    if (resolution?.resolved) {
+      return instance;
+    }
+  }
+  return undefined;
 }

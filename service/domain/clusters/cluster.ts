@@ -101,7 +101,7 @@ export function phaseOf({ spec, state }: Cluster): ClusterPhase {
 }
 
 /** What the cluster offers: as declared, else as measured. */
-export function capacityOf({ spec, state }: Pick<Cluster, "spec" | "state">): Amount {
+export function capacityOf({ spec, state }: { readonly spec: Pick<Cluster["spec"], "capacity">; readonly state: ClusterState }): Amount {
   const { instances, cpu, memory } = spec.capacity;
   return {
     instances: instances ?? state.measured?.instances,

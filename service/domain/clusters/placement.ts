@@ -12,7 +12,7 @@ export interface Demand {
 
 /** A cluster with what is placed on it already. */
 export interface Candidate {
-  readonly cluster: Cluster;
+  readonly cluster: Pick<Cluster, "name" | "labels" | "state"> & { readonly spec: Omit<Cluster["spec"], "credentials"> };
   readonly allocated: Load;
 }
 

@@ -37,7 +37,7 @@ export interface Instance extends StoredResource {
 }
 
 /** Enough of an instance to know it by, and whether an operation on it is due. */
-export type InstanceMark = Pick<Instance, "id" | "name" | "projectName" | "generation" | "deletedAt" | "movedFrom"> & {
+export type InstanceMark = Pick<Instance, "id" | "name" | "projectName" | "generation" | "deletedAt" | "cluster" | "movedFrom"> & {
   readonly status: Pick<InstanceState, "observedGeneration">;
 };
 

@@ -1,6 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "vitest";
@@ -147,7 +158,7 @@ describe("an OpenClaw that npm has installed", () => {
   });
 
   it("is nobody else's any more once it is completed, though who completed it first was killed meanwhile", async (test) => {
-    const { hostDir, cacheDir, dir, packageDir, install } = aHost(test);
+    const { cacheDir, dir, packageDir, install } = aHost(test);
     mkdirSync(packageDir, { recursive: true });
     const dies = `
       import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";

@@ -173,21 +173,41 @@ describe("InstanceRepository", () => {
     await store({ name: "b", cluster: "east" });
     const moving = await store({ name: "a", cluster: "west", movedFrom: "east", generation: 3 });
     await store({ name: "c", cluster: "west" });
-    const marks = await run((tx) => tx.instances.listMarks("east"));
+    const { items: marks, nextCursor } = await run((tx) => tx.instances.listMarks({ cluster: "east" }, { limit: 2 }));
     expect(marks.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(nextCursor).toBeUndefined();
     const { id, generation, status } = moving;
     expect(marks[0]).toEqual({
-      ...{ id, name: "a", projectName: project.name, generation, deletedAt: undefined, movedFrom: "east" },
+      ...{ id, name: "a", projectName: project.name, generation, deletedAt: undefined, cluster: "west", movedFrom: "east" },
       status: { observedGeneration: status.observedGeneration },
     });
   });
 
-  it("lists who uses a template", async ({ expect }) => {
-    const { store, run } = await aStore();
-    await store({ name: "b", spec: specOf({ config: { template: "base" } }) });
-    await store({ name: "a", spec: specOf({ config: { template: "base" } }) });
+  it("lists who uses a template or a cluster, in every tenant, a page at a time", async ({ expect }) => {
+    const { tenant, store, run } = await aStore();
+    const [template, cluster] = [`base-of-${tenant.name}`, `home-of-${tenant.name}`];
+    for (const name of ["b", "a", "d"]) {
+      await store({ name, cluster, spec: specOf({ config: { template } }) });
+    }
     await store({ name: "c" });
-    expect((await run((tx) => tx.instances.listByTemplate("base"))).map(({ name }) => name)).toEqual(["a", "b"]);
+    const { transactions } = database;
+    for (const use of [{ template }, { cluster }]) {
+      const first = await run((tx) => tx.instances.listUsing(use, { limit: 2 }));
+      expect(first).toMatchObject({ items: [{ name: "a" }, { name: "b" }], nextCursor: "b" });
+      expect((await run((tx) => tx.instances.listUsing(use, { limit: 2, cursor: "b" }))).items).toMatchObject([{ name: "d" }]);
+    }
+    const users = (cursor?: string) => transactions.platform((tx) => tx.clusters.users(cluster, { limit: 2, ...(cursor && { cursor }) }));
+    const { items, nextCursor } = await users();
+    expect(items).toMatchObject([{ instance: "a" }, { instance: "b" }]);
+    expect((await users(nextCursor)).items).toMatchObject([{ tenant: tenant.name, instance: "d" }]);
+
+    const other = await aStore();
+    await other.store({ spec: specOf({ config: { template } }) });
+    const names = [tenant.name, other.tenant.name].sort();
+    const page = await transactions.platform((tx) => tx.tenants.listUsing(template, { limit: 1 }));
+    expect(page).toEqual({ items: [names[0]], nextCursor: names[0] });
+    const next = await transactions.platform((tx) => tx.tenants.listUsing(template, { limit: 1, cursor: names[0] ?? "" }));
+    expect(next).toEqual({ items: [names[1]] });
   });
 });
 
@@ -230,7 +250,7 @@ describe("due work", () => {
   it("tells of every write by a version, of status too", async ({ expect }) => {
     const { tenant, store, run } = await aStore();
     const versions = async (...keys: string[]) => {
-      const all = await database.transactions.platform((tx) => tx.work.listVersions());
+      const all = await database.transactions.platform((tx) => tx.work.findVersions(keys));
       return keys.map((key) => all.get(key));
     };
     const [instanceKey, templateKey, tenantKey] = [

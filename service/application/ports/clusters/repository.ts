@@ -1,6 +1,6 @@
 import type { ListQuery, TenantId } from "../../../../sdk/contract/index.ts";
 import type { Cluster, ClusterState, Load } from "../../../domain/clusters/cluster.ts";
-import type { Page, Ref } from "../resources/page.ts";
+import type { Page, PageQuery, Ref } from "../resources/page.ts";
 
 /** An instance that is on a cluster, or has not left it yet. */
 export interface ClusterUser {
@@ -10,8 +10,6 @@ export interface ClusterUser {
 }
 export interface ClusterRepository {
   list(query: ListQuery): Promise<Page<Cluster>>;
-  /** Every one, by name. */
-  all(): Promise<readonly Cluster[]>;
   /**
    * Those that a replica of the control plane is to look after, by name: it keeps the ones it has, and takes those that nobody has said to
    * keep for `ttlSeconds`.
@@ -21,8 +19,11 @@ export interface ClusterRepository {
   leave(replica: string): Promise<void>;
   get(ref: Ref): Promise<Cluster>;
   find(ref: Ref): Promise<Cluster | undefined>;
-  /** Locks the clusters' rows until the transaction ends, in the order of their names: decisions about room queue up behind them. */
-  lock(names: readonly string[]): Promise<void>;
+  /**
+   * Locks the rows of the clusters that have these names, or of all, until the transaction ends: decisions about room queue up behind them.
+   * @returns the names of those that are locked
+   */
+  lock(names?: readonly string[]): Promise<readonly string[]>;
   insert(cluster: Cluster): Promise<void>;
   /** Writes everything but the state. */
   update(cluster: Cluster, expected: number): Promise<void>;
@@ -33,5 +34,5 @@ export interface ClusterRepository {
   /** What the instances of each cluster add up to, those that are on their way out too. */
   allocated(): Promise<ReadonlyMap<string, Load>>;
   /** By tenant and name. */
-  users(name: string, limit?: number): Promise<readonly ClusterUser[]>;
+  users(name: string, page: PageQuery): Promise<Page<ClusterUser>>;
 }

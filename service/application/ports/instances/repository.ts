@@ -1,6 +1,6 @@
 import type { InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
 import type { Instance, InstanceMark, InstanceState } from "../../../domain/instances/instance.ts";
-import type { Page, Ref } from "../resources/page.ts";
+import type { Page, PageQuery, Ref } from "../resources/page.ts";
 
 /** What instances that are not being deleted add up to. CPU in cores, memory and storage in bytes; replicas counted. */
 export interface ResourceUsage {
@@ -9,6 +9,10 @@ export interface ResourceUsage {
   readonly memoryBytes: number;
   readonly storageBytes: number;
 }
+
+/** What instances have in common: the name of their template, or a cluster that they are on or have not left yet. */
+export type InstanceUse = { readonly template: string } | { readonly cluster: string };
+
 export interface InstanceRepository {
   /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
   list(query: ListQuery): Promise<Page<Instance>>;
@@ -30,11 +34,10 @@ export interface InstanceRepository {
   usage(projectId?: ProjectId): Promise<ResourceUsage>;
   /** How many instances each project has that has any, those that are being deleted too. */
   countByProject(): Promise<ReadonlyMap<ProjectId, number>>;
-  listByTemplate(name: string): Promise<readonly Instance[]>;
-  /** Those that are on a cluster, or have not left it yet. */
-  listByCluster(name: string): Promise<readonly Instance[]>;
+  /** By name. */
+  listUsing(use: InstanceUse, page: PageQuery): Promise<Page<Instance>>;
   /** The same, without all that makes instances large. */
-  listMarks(cluster: string): Promise<readonly InstanceMark[]>;
+  listMarks(use: InstanceUse, page: PageQuery): Promise<Page<InstanceMark>>;
   /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
   listDue(cluster: string, limit: number): Promise<readonly Instance[]>;
   /** Says that a moving instance has left its former cluster. */

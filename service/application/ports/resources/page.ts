@@ -3,5 +3,10 @@ export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor?: string;
 }
+/** Which page of a list: the first, or the one after another. */
+export interface PageQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+}
 /** Id or name; a string with the resource's id prefix is an id. */
 export type Ref = string;

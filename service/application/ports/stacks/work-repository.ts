@@ -12,12 +12,12 @@ export interface WorkRepository {
   /** Keeps the newest sample of each instance. Nothing of the instance itself is written. */
   recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void>;
   /**
-   * What differs from before when a tenant, template or instance, or its status, has been written: by kind, tenant (none for tenants) and
-   * name. All of them at a time, as that is one cheap query.
+   * What differs from before when a tenant, template or instance, or its status, has been written.
+   * @param keys of those that are asked about: `kind/tenant/name`, with no tenant for tenants
    */
-  listVersions(): Promise<ReadonlyMap<string, string>>;
-  /** Instances of a cluster that are to be stopped, with nothing due, and which are not known to be. */
-  listStopping(cluster: string): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
+  findVersions(keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Those of the instances that are to be stopped on a cluster, with nothing due, and which are not known to be. */
+  findStopping(cluster: string, ids: readonly InstanceId[]): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
   /** Those of the instances that exist, of any tenant and in any state. */

@@ -1,12 +1,14 @@
 import type { ListQuery, ProjectId, TenantId } from "../../../../sdk/contract/index.ts";
 import type { Project, Tenant } from "../../../domain/tenancy/tenant.ts";
-import type { Page, Ref } from "../resources/page.ts";
+import type { Page, PageQuery, Ref } from "../resources/page.ts";
 
 /** Common rules: `find` answers undefined, `get` throws `<area>.not_found`; `insert` throws `<area>.name_taken`; `update` writes the row when its stored resourceVersion is still `expected` and throws `resource.version_conflict` otherwise. Ids, versions and times are set by the caller. */
 export interface TenantRepository {
   list(query: ListQuery): Promise<Page<Tenant>>;
   get(ref: Ref): Promise<Tenant>;
   find(ref: Ref): Promise<Tenant | undefined>;
+  /** Names of those that have an instance which uses a config template of that name. */
+  listUsing(template: string, page: PageQuery): Promise<Page<Tenant["name"]>>;
   /** Locks the tenant's row until the transaction ends: quota decisions queue up behind it. */
   lock(id: TenantId): Promise<Tenant>;
   insert(tenant: Tenant): Promise<void>;
