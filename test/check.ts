@@ -29,6 +29,11 @@ const steps: readonly Step[] = [
     fix: "mend the types; npx tsc --noEmit shows them again",
   },
   {
+    name: "package",
+    command: ["node", "test/package.ts"],
+    fix: "mend what is said; npm run check:package -- -u writes the pages of what is exported anew",
+  },
+  {
     name: "architecture",
     command: ["depcruise", "--config", ".dependency-cruiser.mjs", "sdk", "service", "adapters", "components", "stacks", "test"],
     fix: "turn the import around, or put the code where it may be imported from: see CONTRIBUTING.md, Arrows",

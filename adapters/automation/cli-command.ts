@@ -16,6 +16,8 @@ export interface CliInstallation {
   readonly onProgress?: (message: string) => void;
   /** The CLI that is installed when PATH has none. @default the version this engine is tested with */
   readonly version?: string;
+  /** @default true */
+  readonly mayInstall?: boolean;
 }
 
 export interface CliCommandOptions {
@@ -48,7 +50,7 @@ type Run = (
 export type RunnableCommand = PulumiCommand & { readonly run: Run };
 
 /** The Pulumi CLI: of PATH, else the one installed here, else installed now. @throws {service.unavailable} when there is none, naming what to do */
-export async function findCli({ installDir, onProgress, version: wanted }: CliInstallation): Promise<PulumiCommand> {
+export async function findCli({ installDir, onProgress, version: wanted, mayInstall = true }: CliInstallation): Promise<PulumiCommand> {
   const onPath = await PulumiCommand.get().catch(() => undefined);
   if (onPath) {
     return onPath;
@@ -58,6 +60,9 @@ export async function findCli({ installDir, onProgress, version: wanted }: CliIn
   const installed = await PulumiCommand.get({ root }).catch(() => undefined);
   if (installed) {
     return installed;
+  }
+  if (!mayInstall) {
+    throw new ClawError("service.unavailable", `the Pulumi CLI is not on PATH; a start would fetch version ${version} from get.pulumi.com`);
   }
   onProgress?.(`installing the Pulumi CLI ${version} in ${root}: none was found on PATH`);
   // Built aside and moved into place: another process never finds half of it.

@@ -72,7 +72,8 @@ function readRecord(file: string): Confinement | undefined {
   }
 }
 
-function findConfinement(hostDir: string): Confinement {
+/** How they would be confined if they never were yet. @param hostDir a folder that there is */
+export function findConfinement(hostDir: string): Confinement {
   const none = (why: string, fix: string) => ({ kind: "none", why, fix }) as const;
   if (process.platform !== "linux") {
     return none("claws are confined on Linux only", "run the service on Linux, or place on a cluster");

