@@ -2,7 +2,6 @@ import { escapeLiteral } from "pg";
 import type { EntityManager } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
 import type { DomainEvent } from "../../service/application/ports/events/outbox.ts";
-import { OutboxEventEntity } from "./entities/outbox-event.ts";
 import { toClawError } from "./errors.ts";
 
 /** Runs statements of one transaction with the rights of its binding. */
@@ -58,21 +57,25 @@ export class Session {
     }
     await this.platform.run(async (manager) => {
       const tenants = [...new Set(this.#events.map(({ tenantId }) => tenantId))].sort();
-      await manager.query(`select pg_advisory_xact_lock(hashtextextended('claw outbox ' || tenant, 0)) from unnest($1::text[]) as tenant`, [
-        tenants,
-      ]);
-      await manager
-        .createQueryBuilder()
-        .insert()
-        .into(OutboxEventEntity)
-        .values(
-          this.#events.map(({ tenantId, event: { id, event: name, time, data } }) => {
-            const [aggregate = "", event = ""] = name.split(".");
-            return { tenant_id: tenantId, id, aggregate, event, time: new Date(time), data };
-          }),
-        )
-        .updateEntity(false)
-        .execute();
+      const events = this.#events.map(({ event }) => event);
+      // The locks are had before the first row is, and so before its sequence is drawn. Data go as the JSON that they are: NUL is in no text.
+      await manager.query(
+        `with locked as materialized (
+           select pg_advisory_xact_lock(hashtextextended('claw outbox ' || tenant, 0)) from unnest($1::text[]) as tenant)
+         insert into outbox (tenant_id, id, aggregate, event, time, data)
+         select tenant_id, id, split_part(name, '.', 1), split_part(name, '.', 2), time, data
+         from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::json[])
+           with ordinality as e (tenant_id, id, name, time, data, place)
+         where (select count(*) from locked) > 0 order by place`,
+        [
+          tenants,
+          this.#events.map(({ tenantId }) => tenantId),
+          events.map(({ id }) => id),
+          events.map(({ event }) => event),
+          events.map(({ time }) => time),
+          events.map(({ data }) => JSON.stringify(data)),
+        ],
+      );
     });
   }
 

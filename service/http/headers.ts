@@ -44,3 +44,9 @@ export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   }
   return key;
 }
+
+/** The tenant that a request names: by the header, or by the query of a stream, since a browser's WebSocket has no headers. */
+export function namedTenant({ headers, query }: FastifyRequest): string | undefined {
+  const named = headers["x-claw-tenant"] ?? (query as { tenant?: unknown } | undefined)?.tenant;
+  return typeof named === "string" ? named : undefined;
+}

@@ -12,16 +12,20 @@ export async function insertRow<Row extends ObjectLiteral>(
   entity: EntitySchema<Row>,
   row: Partial<Row>,
 ): Promise<boolean> {
-  const result = await manager
-    .createQueryBuilder()
-    .insert()
-    .into(entity)
-    .values(row as QueryDeepPartialEntity<Row>)
-    .orIgnore()
-    .returning("1")
-    .updateEntity(false)
-    .execute();
-  return (result.raw as unknown[]).length > 0;
+  const { tableName, columns } = manager.connection.getMetadata(entity);
+  const given = columns.filter(({ propertyName }) => propertyName in row);
+  const values = given.map(({ propertyName, type }) => {
+    const value: unknown = row[propertyName];
+    // The driver would take a list for one of PostgreSQL's own.
+    return (type === "json" || type === "jsonb") && value !== null ? JSON.stringify(value) : value;
+  });
+  const names = given.map(({ databaseName }) => databaseName).join(", ");
+  // By hand: the query builder takes a good part of what a request costs.
+  const inserted = await manager.query<unknown[]>(
+    `insert into ${tableName} (${names}) values (${given.map((_, index) => `$${index + 1}`).join(", ")}) on conflict do nothing returning 1`,
+    values,
+  );
+  return inserted.length > 0;
 }
 
 /** Updates the row that has this id and still has this version. @throws {ClawError} `resource.version_conflict` */

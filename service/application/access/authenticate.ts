@@ -1,11 +1,20 @@
 import { digestToken } from "../../domain/access/tokens.ts";
-import type { Actor } from "../../domain/tenancy/tenant.ts";
+import type { Actor, Tenant } from "../../domain/tenancy/tenant.ts";
 import type { Transactions } from "../ports/transactions.ts";
 
 const TOKEN_REMEMBERED_MS = 5_000;
 
-/** Who holds a token; undefined when nobody does. */
-export type Authenticate = (token: string) => Promise<Actor | undefined>;
+/** Who asks, and in which tenant, where that is known by now. */
+export interface Admitted {
+  readonly actor: Actor;
+  readonly tenant: Pick<Tenant, "id" | "name"> | undefined;
+}
+
+/**
+ * Who holds a token; undefined when nobody does. @param named the tenant that is asked about; the token's own otherwise. One that is not there,
+ * or not its holder's, is not answered
+ */
+export type Authenticate = (token: string, named: string | undefined) => Promise<Admitted | undefined>;
 
 /**
  * A tenant's token is remembered for a moment, since every request asks: one that is taken back is refused as much later. The
@@ -13,22 +22,26 @@ export type Authenticate = (token: string) => Promise<Actor | undefined>;
  */
 export function createAuthenticator(transactions: Transactions): Authenticate {
   const known = new Map<string, { readonly actor: Actor; readonly untilMs: number }>();
-  return async (token) => {
+  return async (token, named) => {
     const digest = digestToken(token);
     const now = Date.now();
-    const remembered = known.get(digest);
-    if (remembered && now < remembered.untilMs) {
-      return remembered.actor;
-    }
     for (const [key, { untilMs }] of known) {
       if (untilMs <= now) {
         known.delete(key);
       }
     }
-    const actor = await transactions.platform((tx) => tx.tokens.find(digest));
-    if (actor && !actor.platform) {
-      known.set(digest, { actor, untilMs: now + TOKEN_REMEMBERED_MS });
-    }
-    return actor;
+    // In one transaction: to begin and end one costs as much as what is asked in it.
+    return transactions.platform(async (tx) => {
+      const actor = known.get(digest)?.actor ?? (await tx.tokens.find(digest));
+      if (!actor) {
+        return undefined;
+      }
+      if (!actor.platform && !known.has(digest)) {
+        known.set(digest, { actor, untilMs: now + TOKEN_REMEMBERED_MS });
+      }
+      const wanted = named ?? actor.tenantId;
+      const tenant = wanted === undefined ? undefined : await tx.tenants.find(wanted);
+      return { actor, tenant: actor.platform || tenant?.id === actor.tenantId ? tenant : undefined };
+    });
   };
 }

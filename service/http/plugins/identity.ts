@@ -1,13 +1,16 @@
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ClawError, type Route } from "../../../sdk/contract/index.ts";
-import type { Authenticate } from "../../application/access/authenticate.ts";
+import type { Admitted, Authenticate } from "../../application/access/authenticate.ts";
 import type { Actor } from "../../domain/tenancy/tenant.ts";
+import { namedTenant } from "../headers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Who asks. */
     actor: Actor;
+    /** The tenant that is named, or whose credential it is, where the actor may act there. */
+    known: Admitted["tenant"];
   }
   interface FastifyContextConfig {
     /** Who may ask. */
@@ -25,6 +28,7 @@ const ANONYMOUS: Actor = { subject: "anonymous", platform: false, tenantId: unde
 export const identity = fp<IdentityOptions>(
   async (app, { authenticate }) => {
     app.decorateRequest("actor");
+    app.decorateRequest("known");
     app.addHook("onRoute", ({ url, config }) => {
       if (config?.scope === undefined) {
         throw new Error(`the route ${url} does not say who may ask: give its config a scope`);
@@ -32,26 +36,28 @@ export const identity = fp<IdentityOptions>(
     });
     app.addHook("onRequest", async (request) => {
       // Where there is no route, there is nothing to be let in to.
-      request.actor = await actorOf(request, request.routeOptions.config.scope ?? "public", authenticate);
+      const { actor, tenant } = await admittedBy(request, request.routeOptions.config.scope ?? "public", authenticate);
+      request.actor = actor;
+      request.known = tenant;
     });
   },
   { name: "identity", dependencies: ["problem"] },
 );
 
 /** @throws {ClawError} `auth.unauthenticated`, `auth.forbidden` */
-async function actorOf(request: FastifyRequest, scope: Route["scope"], authenticate: Authenticate): Promise<Actor> {
+async function admittedBy(request: FastifyRequest, scope: Route["scope"], authenticate: Authenticate): Promise<Admitted> {
   if (scope === "public") {
-    return ANONYMOUS;
+    return { actor: ANONYMOUS, tenant: undefined };
   }
   const token = bearerOf(request);
-  const actor = token === undefined ? undefined : await authenticate(token);
-  if (!actor) {
+  const admitted = token === undefined ? undefined : await authenticate(token, namedTenant(request));
+  if (!admitted) {
     throw new ClawError("auth.unauthenticated", "give a valid token: Authorization: Bearer <token>");
   }
-  if (scope === "platform" && !actor.platform) {
+  if (scope === "platform" && !admitted.actor.platform) {
     throw new ClawError("auth.forbidden", "this takes a platform administrator's token");
   }
-  return actor;
+  return admitted;
 }
 
 /** The token that a request brings; a browser's WebSocket can name it as a protocol only. */

@@ -3,6 +3,7 @@ import fp from "fastify-plugin";
 import { ClawError } from "../../../sdk/contract/index.ts";
 import type { ResolveTenant } from "../../application/access/resolve-tenant.ts";
 import type { RequestContext } from "../../application/resources/route-handlers.ts";
+import { namedTenant } from "../headers.ts";
 import { invalid } from "../validation.ts";
 
 type TenantRef = NonNullable<RequestContext["tenant"]>;
@@ -30,23 +31,26 @@ export const tenant = fp<TenantOptions>(
 );
 
 async function tenantOf(request: FastifyRequest, resolveTenant: ResolveTenant): Promise<RequestContext["tenant"]> {
-  const { actor } = request;
+  const { actor, known } = request;
   const { scope } = request.routeOptions.config;
   const named = namedTenant(request);
   if (scope === "authenticated") {
-    return resolveTenant(actor, named).catch((error: unknown) => {
-      // A preview may be what brings the tenant about that the client is set to.
-      if (actor.platform && error instanceof ClawError && error.code === "tenant.not_found") {
-        return undefined;
-      }
-      throw error;
-    });
+    return (
+      known ??
+      resolveTenant(actor, named).catch((error: unknown) => {
+        // A preview may be what brings the tenant about that the client is set to.
+        if (actor.platform && error instanceof ClawError && error.code === "tenant.not_found") {
+          return undefined;
+        }
+        throw error;
+      })
+    );
   }
   if (scope !== "tenant") {
     return undefined;
   }
   const { namespace } = (request.body as { metadata?: { namespace?: string } } | undefined)?.metadata ?? {};
-  const found = await resolveTenant(actor, named ?? namespace);
+  const found = known ?? (await resolveTenant(actor, named ?? namespace));
   if (!found) {
     throw new ClawError("tenant.required", "name the tenant with the header X-Claw-Tenant, or in the manifest's metadata.namespace");
   }
@@ -67,10 +71,4 @@ function otherTenant({ name }: TenantRef, namespace: string): ClawError {
       fix: "name the same tenant in both, or leave one out",
     },
   ]);
-}
-
-/** By the header, or by the query of a stream: a browser's WebSocket has no headers. */
-function namedTenant({ headers, query }: FastifyRequest): string | undefined {
-  const header = headers["x-claw-tenant"];
-  return typeof header === "string" ? header : (query as { tenant?: string } | undefined)?.tenant;
 }

@@ -14,7 +14,7 @@ const log = pino({ level: "silent" });
 
 describe("whoever sends much", () => {
   it("is refused by the size of what the route takes", async ({ expect }) => {
-    const authenticate = async () => ({ subject: "admin", platform: true, tenantId: undefined });
+    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
     const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate } }) });
     const send = async (path: string, bytes: number) => {
       const headers = { authorization: "Bearer x", "content-type": "application/json", "content-length": String(bytes) };
@@ -29,7 +29,7 @@ describe("whoever sends much", () => {
 });
 
 describe("a file", () => {
-  const authenticate = async () => ({ subject: "admin", platform: true, tenantId: undefined });
+  const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
   const url = `/api/v1${routes["stacks.import"].path.replace(":id", "acme")}`;
   const headers = { authorization: "Bearer x", "content-type": "application/json" };
 
