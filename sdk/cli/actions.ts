@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import { usageError } from "./failure.ts";
 import { instanceKind } from "./kinds/instance.ts";
 import { previewOption, selectorOption, timeoutOption, waitOption, writeOutputOption } from "./options.ts";
-import { showPreview } from "./preview.ts";
+import { showPlan } from "./preview.ts";
 import { waitFor } from "./wait.ts";
 
 interface ActionSpec {
@@ -45,7 +45,7 @@ export function defineAction(spec: ActionSpec): CommandDefinition {
       const names = await selectNames(context, verb, given, selector);
       if (preview) {
         const changes = names.map((name) => ({ action: verb, name }));
-        return showPreview(context, await claw.previews.create({ changes }, { signal }), output);
+        return showPlan(context, await claw.previews.create({ changes }, { signal }), output);
       }
       const changed: ClawInstance[] = [];
       for (const name of names) {
@@ -56,8 +56,11 @@ export function defineAction(spec: ActionSpec): CommandDefinition {
         }
       }
       if (wait) {
-        const targets = changed.map(({ metadata }) => ({ name: metadata.name, generation: metadata.generation }));
-        await waitFor(context, targets, timeout);
+        await waitFor(
+          context,
+          changed.map(({ metadata }) => ({ name: metadata.name })),
+          timeout,
+        );
       }
       for (const instance of changed) {
         const { name } = instance.metadata;

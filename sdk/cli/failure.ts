@@ -1,4 +1,4 @@
-import { ApiError, ConnectionError, UserAbortError } from "../client/index.ts";
+import { ApiError, ConnectionError, PlanRefusedError, UserAbortError } from "../client/index.ts";
 
 /** What `claw` exits with. Part of the contract with scripts. */
 export const ExitCode = {
@@ -73,6 +73,9 @@ export function tell(error: unknown): Told | undefined {
   if (error instanceof UserAbortError) {
     return { what: "interrupted", exitCode: ExitCode.Interrupted };
   }
+  if (error instanceof PlanRefusedError) {
+    return { ...refusalOf(error), exitCode: ExitCode.Failure };
+  }
   if (error instanceof ConnectionError) {
     return {
       what: "the control plane can't be reached",
@@ -82,6 +85,23 @@ export function tell(error: unknown): Told | undefined {
     };
   }
   return undefined;
+}
+
+function refusalOf({ verdicts: [verdict], items, message }: PlanRefusedError): Pick<Told, "what" | "why" | "fix"> {
+  if (verdict) {
+    return { what: `the ${verdict.kind} '${verdict.name}' forbids this`, why: verdict.message };
+  }
+  const [item] = items;
+  const problems = items.flatMap((each) => each.problems);
+  const [problem] = problems;
+  if (!item || !problem) {
+    return { what: message };
+  }
+  return {
+    what: `'${item.name}' has a problem${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ""}`,
+    why: `${problem.path ? `${problem.path}: ` : ""}${problem.message}`,
+    fix: problem.fix,
+  };
 }
 
 function exitCodeOf(error: ApiError): ExitCode {

@@ -2,7 +2,7 @@ import type { Change } from "../contract/index.ts";
 import type { Context } from "./context.ts";
 import type { ResourceKind } from "./kinds/kind.ts";
 import { renderPreview } from "./output/preview.ts";
-import { applyPreview, assertApplicable, showPreview, wholePreview } from "./preview.ts";
+import { assertApplicable, showPlan, wholePreview } from "./preview.ts";
 import { confirm } from "./prompt.ts";
 import { waitFor } from "./wait.ts";
 
@@ -53,22 +53,21 @@ async function removeOfTenant(context: Context, tenant: string | undefined, targ
       ...(options.purgeData && kind.runs ? { purgeData: true } : {}),
     }),
   );
-  const ask = () => wholePreview(claw, claw.previews.create({ changes }, { signal }), signal);
-  const preview = await ask();
+  const plan = await claw.previews.create({ changes }, { signal });
   if (options.preview) {
-    return showPreview(context, preview);
+    return showPlan(context, plan);
   }
   if (!options.yes) {
-    out.note(renderPreview({ ...preview, planId: undefined }, out.paintNote));
+    out.note(renderPreview({ ...(await wholePreview(plan, signal)), planId: undefined }, out.paintNote));
   }
-  assertApplicable(preview);
+  assertApplicable(plan);
   const what = targets.length === 1 ? `${targets[0]?.kind.word}/${targets[0]?.name}` : `these ${targets.length} resources`;
   const data = options.purgeData ? " and the data" : "";
   if (!options.yes && !(await confirm(io, `Delete ${what}${data}?`))) {
     out.note("nothing was deleted");
     return;
   }
-  await applyPreview(claw, preview, signal, options.yes ? ask : undefined);
+  await plan.apply({ signal, renew: options.yes === true });
   for (const { kind, name } of targets) {
     await out.line(`${kind.word}/${name} ${kind.runs ? "is being destroyed" : "deleted"}`);
   }

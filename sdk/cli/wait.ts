@@ -1,5 +1,4 @@
-import { type Claw, TimeoutError, UserAbortError } from "../client/index.ts";
-import { type ClawInstance, ConditionReason, ConditionType } from "../contract/index.ts";
+import { type Claw, type Instance, type Progress, WaitError, WaitTimeoutError } from "../client/index.ts";
 import type { Context } from "./context.ts";
 import { CliError } from "./failure.ts";
 import { formatDuration } from "./output/age.ts";
@@ -11,43 +10,6 @@ export interface WaitTarget {
   readonly tenant?: string | undefined;
   /** Wait until there is none any more. */
   readonly gone?: boolean;
-  /** The generation to see done; the one that is read first when absent. */
-  readonly generation?: number | undefined;
-}
-
-/** Where an instance is on its way to what its specification says. */
-export type Progress =
-  | { readonly state: "running"; readonly note: string }
-  | { readonly state: "done"; readonly note: string }
-  | { readonly state: "failed"; readonly note: string };
-
-/** Judges an instance by its own words: phase, conditions, and whether they are about its newest generation. */
-export function progressOf(instance: ClawInstance, generation = instance.metadata.generation): Progress {
-  const { phase, observedGeneration, readyReplicas, conditions } = instance.status;
-  const ready = conditions.find((condition) => condition.type === ConditionType.Ready);
-  const reason = ready && ready.status !== "True" ? `${ready.reason}${ready.message ? `: ${ready.message}` : ""}` : "";
-  const note = reason && ready?.reason !== phase ? `${phase}, ${reason}` : phase;
-  if (observedGeneration < Math.max(generation, instance.metadata.generation)) {
-    return { state: "running", note };
-  }
-  if (phase === "Failed") {
-    return { state: "failed", note };
-  }
-  const provisioned = conditions.find(({ type }) => type === ConditionType.Provisioned);
-  if (provisioned?.status === "False") {
-    // It was given up; what ran before may run on.
-    return { state: "failed", note: `${phase}, ${provisioned.reason}: ${provisioned.message}` };
-  }
-  const config = instance.spec.running ? conditions.find(({ type }) => type === ConditionType.ConfigSynced) : undefined;
-  if (config?.status === "False" || config?.reason === ConditionReason.Applying) {
-    // A refusal from before the last change is about another configuration.
-    const isRefused = config.status === "False" && Date.parse(config.lastTransitionTime) >= Date.parse(instance.metadata.updatedAt);
-    return { state: isRefused ? "failed" : "running", note: `${phase}, ConfigSynced is ${config.status}: ${config.message}` };
-  }
-  const reached = instance.spec.running
-    ? phase === "Running" && ready?.status !== "False" && readyReplicas >= instance.spec.replicas
-    : phase === "Stopped";
-  return { state: reached ? "done" : "running", note };
 }
 
 interface Tracked {
@@ -55,7 +17,8 @@ interface Tracked {
   readonly since: number;
   progress: Progress;
   endedAt?: number;
-  instance?: ClawInstance;
+  instance?: Instance | undefined;
+  error?: WaitError;
 }
 
 /** Waits until all instances are what they should be, showing a live tree on a terminal and lines elsewhere. */
@@ -63,62 +26,63 @@ export async function waitFor(context: Context, targets: readonly WaitTarget[], 
   if (targets.length === 0) {
     return;
   }
-  const tracked = targets.map((target): Tracked => ({ target, since: Date.now(), progress: { state: "running", note: "waiting" } }));
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([context.signal, timeout]);
+  const tracked = targets.map((target): Tracked => ({ target, since: Date.now(), progress: { state: "waiting", note: "waiting" } }));
   const { io, out } = context;
   const live = io.stderr.isTTY ? new LiveTree(io.stderr, out.paintNote, () => tracked.map(toNode)) : undefined;
+  // One that can't be asked after ends the others' waiting too.
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([context.signal, giveUp.signal]);
   try {
-    await Promise.all(tracked.map((item) => follow(context, item, signal, tracked.length, live === undefined)));
-  } catch (error) {
-    if (error instanceof UserAbortError && timeout.aborted && !context.signal.aborted) {
-      throw notInTime(tracked, timeoutMs, error);
-    }
-    throw error;
+    const clawOf = clients(context.claw);
+    await Promise.all(tracked.map((item) => follow(context, clawOf(item.target.tenant), item, { signal, timeoutMs, lines: !live })));
   } finally {
+    giveUp.abort();
     live?.stop();
   }
-  const failed = tracked.filter((item) => item.progress.state === "failed");
-  if (failed[0]) {
-    const { name } = failed[0].target;
-    throw new CliError(`${failed.map((item) => `instance/${item.target.name}`).join(", ")} failed`, {
-      why: failed[0].progress.note,
-      fix: `see 'claw describe ${name}' and 'claw logs ${name}'`,
-    });
-  }
+  throwFailures(tracked, timeoutMs);
 }
 
-async function follow(context: Context, item: Tracked, signal: AbortSignal, count: number, lines: boolean): Promise<void> {
-  const { target } = item;
-  const claw: Claw = target.tenant === undefined ? context.claw : context.claw.withOptions({ tenant: target.tenant });
-  const move = (progress: Progress) => {
-    if (lines && progress.note !== item.progress.note) {
-      context.out.note(`instance/${target.name}: ${progress.note}`);
+/** One client for each tenant: it is a client that keeps its looks apart from one another. */
+function clients(claw: Claw): (tenant: string | undefined) => Claw {
+  const made = new Map<string, Claw>();
+  return (tenant) => {
+    if (tenant === undefined) {
+      return claw;
     }
-    item.progress = progress;
+    const client = made.get(tenant) ?? claw.withOptions({ tenant });
+    made.set(tenant, client);
+    return client;
   };
+}
+
+interface FollowOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly lines: boolean;
+}
+
+async function follow({ out }: Context, claw: Claw, item: Tracked, { signal, timeoutMs, lines }: FollowOptions): Promise<void> {
+  const { target } = item;
   try {
-    // Many instances are asked after less often, so that waiting does not become load.
-    for await (const instance of claw.instances.watch(target.name, { signal, intervalMs: Math.max(300, 25 * count) })) {
-      item.instance = instance;
-      const progress = progressOf(instance, target.generation);
-      if (target.gone) {
-        move({ state: instance.status.phase === "Destroyed" ? "done" : "running", note: progress.note });
-      } else {
-        move(progress);
-      }
-      if (item.progress.state !== "running") {
-        item.endedAt = Date.now();
-        return;
-      }
-    }
+    await claw.instances.wait(target.name, {
+      until: target.gone ? "Destroyed" : "Declared",
+      signal,
+      timeoutMs,
+      onProgress(progress, instance) {
+        if (lines && progress.note !== item.progress.note) {
+          out.note(`instance/${target.name}: ${progress.note}`);
+        }
+        item.progress = progress;
+        item.instance = instance;
+      },
+    });
   } catch (error) {
-    if (!(target.gone && error instanceof Error && "status" in error && error.status === 404)) {
+    if (!(error instanceof WaitError)) {
       throw error;
     }
+    item.error = error;
   }
   item.endedAt = Date.now();
-  move(target.gone ? { state: "done", note: "destroyed" } : { state: "failed", note: "destroyed meanwhile" });
 }
 
 function toNode({ target, since, progress, endedAt, instance }: Tracked): TreeNode {
@@ -135,12 +99,20 @@ function toNode({ target, since, progress, endedAt, instance }: Tracked): TreeNo
   };
 }
 
-function notInTime(tracked: readonly Tracked[], timeoutMs: number, cause: unknown): CliError {
-  const late = tracked.filter((item) => item.progress.state === "running");
-  const name = late[0]?.target.name ?? "";
-  return new CliError(`not done within ${formatDuration(timeoutMs)}: ${late.map((item) => `instance/${item.target.name}`).join(", ")}`, {
-    why: late[0]?.progress.note,
-    fix: `it goes on without this command; see 'claw describe ${name}', or wait longer with --timeout`,
-    cause: new TimeoutError("waiting took too long", { cause }),
-  });
+function throwFailures(tracked: readonly Tracked[], timeoutMs: number): void {
+  const namesOf = (items: readonly Tracked[]) => items.map(({ target }) => `instance/${target.name}`).join(", ");
+  const failed = tracked.filter(({ error }) => error && !(error instanceof WaitTimeoutError));
+  const late = tracked.filter(({ error }) => error instanceof WaitTimeoutError);
+  const [first = late[0]] = failed;
+  if (!first) {
+    return;
+  }
+  const { name } = first.target;
+  const parts = { why: first.progress.note, cause: first.error };
+  throw failed.length > 0
+    ? new CliError(`${namesOf(failed)} failed`, { ...parts, fix: `see 'claw describe ${name}' and 'claw logs ${name}'` })
+    : new CliError(`not done within ${formatDuration(timeoutMs)}: ${namesOf(late)}`, {
+        ...parts,
+        fix: `it goes on without this command; see 'claw describe ${name}', or wait longer with --timeout`,
+      });
 }

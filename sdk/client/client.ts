@@ -1,9 +1,12 @@
 import type { RouteId } from "../contract/index.ts";
-import { type Page, PagePromise } from "./page.ts";
+import { Instance, type InstanceStreams, isInstance } from "./instance.ts";
+import { isPage, PagePromise } from "./page.ts";
+import { isPreview, Plan } from "./plan.ts";
 import { type ClientRoute, clientRoutes } from "./routes.ts";
-import { type InstanceStreams, instanceStreams } from "./streams.ts";
-import { send, type TransportOptions } from "./transport.ts";
-import type { Api, RequestOptions } from "./types.ts";
+import { instanceStreams } from "./streams.ts";
+import { notAControlPlane, type RequestOptions, send, type TransportOptions, type WebSocketConstructor } from "./transport.ts";
+import { Turnstile } from "./turnstile.ts";
+import type { Api } from "./types.ts";
 
 /** How to reach the control plane. */
 export interface ClawOptions {
@@ -19,7 +22,12 @@ export interface ClawOptions {
   readonly maxRetries?: number;
   /** @default the global `fetch` */
   readonly fetch?: typeof fetch;
+  /** What streams are made with. @default the global `WebSocket`, which Node has since version 22 */
+  readonly WebSocket?: WebSocketConstructor | undefined;
 }
+
+/** Between two looks at instances that are watched. */
+const LOOK_INTERVAL_MS = 25;
 
 /**
  * The client of the control plane: each route of the contract is a method, `instances.list` is `claw.instances.list()`.
@@ -49,19 +57,19 @@ export class Claw {
       timeoutMs: options.timeoutMs ?? 60_000,
       maxRetries: options.maxRetries ?? 2,
       fetch: options.fetch ?? fetch,
+      WebSocket: options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket,
     };
-    const config = this.#config;
-    const instances = methodsOf(config, "instances");
-    this.instances = { ...instances, ...instanceStreams(config, instances) };
-    this.configs = methodsOf(config, "configs");
-    this.tenants = methodsOf(config, "tenants");
-    this.projects = methodsOf(config, "projects");
-    this.clusters = methodsOf(config, "clusters");
-    this.leftovers = methodsOf(config, "leftovers");
-    this.previews = methodsOf(config, "previews");
-    this.stacks = methodsOf(config, "stacks");
-    this.types = methodsOf(config, "types");
-    this.service = methodsOf(config, "service");
+    const instances = this.#methodsOf("instances");
+    this.instances = { ...instances, ...instanceStreams(this.#config, instances, new Turnstile(LOOK_INTERVAL_MS)) };
+    this.configs = this.#methodsOf("configs");
+    this.tenants = this.#methodsOf("tenants");
+    this.projects = this.#methodsOf("projects");
+    this.clusters = this.#methodsOf("clusters");
+    this.leftovers = this.#methodsOf("leftovers");
+    this.previews = this.#methodsOf("previews");
+    this.stacks = this.#methodsOf("stacks");
+    this.types = this.#methodsOf("types");
+    this.service = this.#methodsOf("service");
   }
 
   /** The control plane's address. */
@@ -73,47 +81,76 @@ export class Claw {
   withOptions(options: ClawOptions): Claw {
     return new Claw({ ...this.#config, ...options });
   }
-}
 
-function methodsOf<A extends keyof Api>(config: TransportOptions, area: A): Api[A] {
-  const methods: Record<string, unknown> = {};
-  for (const [id, route] of clientRoutes) {
-    const [routeArea, verb] = id.split(".") as [string, string];
-    if (routeArea === area) {
-      methods[verb] = (...args: unknown[]) => call(config, id, route, args);
+  #methodsOf<A extends keyof Api>(area: A): Api[A] {
+    const methods: Record<string, unknown> = {};
+    for (const [id, route] of clientRoutes) {
+      const [routeArea, verb] = id.split(".") as [string, string];
+      if (routeArea === area) {
+        methods[verb] = (...args: unknown[]) => this.#call(id, route, args);
+      }
+    }
+    // `Api` is computed from the same route ids.
+    return methods as Api[A];
+  }
+
+  #call(id: RouteId, route: ClientRoute, args: readonly unknown[]): unknown {
+    const rest = [...args];
+    let path = route.path;
+    if (path.includes(":id")) {
+      const resource = rest.shift();
+      if (typeof resource !== "string" || resource === "") {
+        throw new TypeError(`claw.${id}: the first argument is the resource's name or uid, a string that is not empty`);
+      }
+      path = path.replace(":id", encodeURIComponent(resource));
+    }
+    const input = route.input === "none" ? undefined : rest.shift();
+    const { signal, timeoutMs, maxRetries, idempotencyKey, ifMatch, ...writeQuery } = (rest.shift() ?? {}) as RequestOptions &
+      Record<string, unknown>;
+    const once: RequestOptions = {
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(maxRetries === undefined ? {} : { maxRetries }),
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+    };
+    const query = { ...writeQuery, ...(route.input === "query" ? (input ?? {}) : {}) };
+    const body = route.input === "body" ? (input ?? {}) : undefined;
+    const request = (more: Record<string, unknown>, options = once) =>
+      send(this.#config, { method: route.method, path, query: { ...query, ...more }, body }, options);
+    const first = () => request({}, idempotencyKey === undefined ? once : { ...once, idempotencyKey });
+    const readPage = async (cursor: string | undefined) => {
+      const page = await request(cursor === undefined ? {} : { cursor });
+      if (!isPage(page) || (cursor !== undefined && page.nextCursor === cursor)) {
+        throw notAControlPlane(this.#config);
+      }
+      return route.output === "instances" ? { ...page, items: page.items.map((item) => this.#toInstance(item)) } : page;
+    };
+    switch (writeQuery["preview"] === true ? "preview" : route.output) {
+      case "page":
+      case "instances":
+        return new PagePromise(readPage);
+      case "instance":
+        return first().then((answer) => this.#toInstance(answer));
+      case "preview":
+        return first().then((answer) => this.#toPlan(answer, route.method === "GET" ? undefined : () => request({})));
+      default:
+        return first();
     }
   }
-  // The one cast of the client: `Api` is computed from the same route ids.
-  return methods as Api[A];
-}
 
-function call(config: TransportOptions, id: RouteId, route: ClientRoute, args: readonly unknown[]): unknown {
-  const rest = [...args];
-  let path = route.path;
-  if (path.includes(":id")) {
-    const resource = rest.shift();
-    if (typeof resource !== "string" || resource === "") {
-      throw new TypeError(`claw.${id}: the first argument is the resource's name or uid, a string that is not empty`);
+  #toInstance(answer: unknown): Instance {
+    if (!isInstance(answer)) {
+      throw notAControlPlane(this.#config);
     }
-    path = path.replace(":id", encodeURIComponent(resource));
+    return new Instance(answer, this.instances);
   }
-  const input = route.input === "none" ? undefined : rest.shift();
-  const { signal, timeoutMs, maxRetries, idempotencyKey, ifMatch, ...writeQuery } = (rest.shift() ?? {}) as RequestOptions &
-    Record<string, unknown>;
-  const options: RequestOptions = {
-    signal,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(maxRetries === undefined ? {} : { maxRetries }),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(ifMatch === undefined ? {} : { ifMatch }),
-  };
-  const query = { ...writeQuery, ...(route.input === "query" ? (input ?? {}) : {}) };
-  const body = route.input === "body" ? (input ?? {}) : undefined;
-  const request = (more: Record<string, unknown> = {}) =>
-    send(config, { method: route.method, path, query: { ...query, ...more }, body }, options);
-  return route.output === "page"
-    ? new PagePromise((cursor) => request(cursor === undefined ? {} : { cursor }) as Promise<Page<unknown>>)
-    : request();
+
+  #toPlan(answer: unknown, renew: (() => Promise<unknown>) | undefined): Plan {
+    if (!isPreview(answer)) {
+      throw notAControlPlane(this.#config);
+    }
+    return new Plan(answer, this.previews, renew && (async () => this.#toPlan(await renew(), renew)));
+  }
 }
 
 /** Browsers have no environment. */

@@ -1,4 +1,4 @@
-import type { ErrorCode, Issue, Problem } from "../contract/index.ts";
+import type { ClawInstance, ErrorCode, Issue, PreviewItem, Problem, Verdict } from "../contract/index.ts";
 
 /** Anything the client throws. */
 export class ClawClientError extends Error {
@@ -58,6 +58,46 @@ export class ConnectionError extends ClawClientError {}
 export class TimeoutError extends ConnectionError {}
 /** The caller's signal ended the call. */
 export class UserAbortError extends ClawClientError {}
+
+/** What was waited for can't come: the instance failed, is gone, or is declared to be otherwise. */
+export class WaitError extends ClawClientError {
+  /** Why, in the instance's own words. */
+  readonly why: string;
+  /** The instance as it was seen last. */
+  readonly instance: ClawInstance | undefined;
+
+  constructor(message: string, why: string, instance: ClawInstance | undefined, options?: ErrorOptions) {
+    super(`${message}: ${why}`, options);
+    this.why = why;
+    this.instance = instance;
+  }
+
+  /** The phase in which it was seen last. */
+  get phase(): ClawInstance["status"]["phase"] | undefined {
+    return this.instance?.status.phase;
+  }
+}
+
+/** What was waited for did not come in time. It may come yet: waiting changes nothing. */
+export class WaitTimeoutError extends WaitError {}
+
+/** A plan that can't be applied: a quota or a policy forbids it, or something in it is wrong. */
+export class PlanRefusedError extends ClawClientError {
+  /** The refusals of quotas and policies. */
+  readonly verdicts: readonly Verdict[];
+  /** The items with what is wrong in them. */
+  readonly items: readonly PreviewItem[];
+
+  constructor(verdicts: readonly Verdict[], items: readonly PreviewItem[]) {
+    const [verdict] = verdicts;
+    const [item] = items;
+    const [problem] = item?.problems ?? [];
+    const where = problem?.path ? `'${item?.name}': ${problem.path}` : `'${item?.name}'`;
+    super(verdict?.message ?? (problem ? `${where}: ${problem.message}` : "the plan can't be applied"));
+    this.verdicts = verdicts;
+    this.items = items;
+  }
+}
 
 const classes: Readonly<Record<number, typeof ApiError>> = {
   400: BadRequestError,

@@ -10,13 +10,22 @@ export {
   ConnectionError,
   ForbiddenError,
   NotFoundError,
+  PlanRefusedError,
   RateLimitError,
   ServerError,
   TimeoutError,
   UserAbortError,
   ValidationError,
+  WaitError,
+  WaitTimeoutError,
 } from "./errors.ts";
+export type { InstanceStreams, WaitOptions, WatchOptions } from "./instance.ts";
+export { Instance } from "./instance.ts";
 export type { Page } from "./page.ts";
 export { PagePromise } from "./page.ts";
-export type { Chat, Duplex, InstanceStreams, Terminal } from "./streams.ts";
-export type { Api, RequestOptions } from "./types.ts";
+export { Plan } from "./plan.ts";
+export type { Progress, WaitGoal } from "./progress.ts";
+export { progressOf } from "./progress.ts";
+export type { Chat, Duplex, Terminal } from "./sessions.ts";
+export type { RequestOptions } from "./transport.ts";
+export type { Api } from "./types.ts";

@@ -41,3 +41,9 @@ export class PagePromise<T> implements PromiseLike<Page<T>>, AsyncIterable<T> {
     }
   }
 }
+
+/** Whether an answer is a page of a list. */
+export function isPage(answer: unknown): answer is Page<unknown> {
+  const { items, nextCursor } = (answer ?? {}) as Partial<Page<unknown>>;
+  return Array.isArray(items) && (nextCursor === undefined || typeof nextCursor === "string");
+}

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Route, RouteId, routes } from "../contract/index.ts";
+import type { ClawInstance, Preview, Route, RouteId, routes } from "../contract/index.ts";
 
 type Routes = typeof routes;
 
@@ -12,11 +12,17 @@ export type InputOf<R extends Route> = R extends { body: infer B }
     ? "query"
     : "none";
 
-/** What the method answers: one object, a page of a list and nothing else, or nothing. */
+/** What the method answers: one object, a page of a list and nothing else, or nothing. Instances and previews become handles. */
 export type OutputOf<R extends Route> = R extends { response: z.ZodType<infer T> }
   ? [keyof T, "nextCursor"] extends ["items" | "nextCursor", keyof T]
-    ? "page"
-    : "json"
+    ? T extends { items: ClawInstance[] }
+      ? "instances"
+      : "page"
+    : T extends ClawInstance
+      ? "instance"
+      : T extends Preview
+        ? "preview"
+        : "json"
   : "none";
 
 /** What the client needs to know of a route at run time. */
@@ -24,7 +30,7 @@ export interface ClientRoute {
   readonly method: Route["method"];
   readonly path: string;
   readonly input: "body" | "query" | "none";
-  readonly output: "page" | "json" | "none";
+  readonly output: "page" | "instances" | "json" | "instance" | "preview" | "none";
 }
 
 type RouteTable = {
@@ -41,15 +47,15 @@ type RouteTable = {
  * The compiler holds every cell of it to the table: a route that is added, removed or changed does not compile until this follows.
  */
 const table = {
-  "instances.list": ["GET", "/instances", "query", "page"],
-  "instances.create": ["POST", "/instances", "body", "json"],
-  "instances.get": ["GET", "/instances/:id", "none", "json"],
-  "instances.replace": ["PUT", "/instances/:id", "body", "json"],
-  "instances.delete": ["DELETE", "/instances/:id", "none", "json"],
-  "instances.start": ["POST", "/instances/:id/start", "none", "json"],
-  "instances.stop": ["POST", "/instances/:id/stop", "none", "json"],
-  "instances.restart": ["POST", "/instances/:id/restart", "none", "json"],
-  "instances.kill": ["POST", "/instances/:id/kill", "none", "json"],
+  "instances.list": ["GET", "/instances", "query", "instances"],
+  "instances.create": ["POST", "/instances", "body", "instance"],
+  "instances.get": ["GET", "/instances/:id", "none", "instance"],
+  "instances.replace": ["PUT", "/instances/:id", "body", "instance"],
+  "instances.delete": ["DELETE", "/instances/:id", "none", "instance"],
+  "instances.start": ["POST", "/instances/:id/start", "none", "instance"],
+  "instances.stop": ["POST", "/instances/:id/stop", "none", "instance"],
+  "instances.restart": ["POST", "/instances/:id/restart", "none", "instance"],
+  "instances.kill": ["POST", "/instances/:id/kill", "none", "instance"],
   "instances.logs": ["GET", "/instances/:id/logs", "query", "json"],
   "instances.events": ["GET", "/instances/:id/events", "query", "page"],
   "instances.console": ["POST", "/instances/:id/console", "body", "json"],
@@ -80,10 +86,10 @@ const table = {
   "clusters.delete": ["DELETE", "/clusters/:id", "none", "none"],
   "clusters.drain": ["POST", "/clusters/:id/drain", "none", "json"],
   "leftovers.list": ["GET", "/leftovers", "query", "page"],
-  "previews.create": ["POST", "/previews", "body", "json"],
-  "previews.get": ["GET", "/previews/:id", "none", "json"],
+  "previews.create": ["POST", "/previews", "body", "preview"],
+  "previews.get": ["GET", "/previews/:id", "none", "preview"],
   "previews.changes": ["GET", "/previews/:id/changes", "query", "page"],
-  "previews.apply": ["POST", "/previews/:id/apply", "none", "json"],
+  "previews.apply": ["POST", "/previews/:id/apply", "none", "preview"],
   "stacks.export": ["GET", "/stacks/:id/export", "query", "json"],
   "stacks.import": ["POST", "/stacks/:id/import", "body", "json"],
   "stacks.history": ["GET", "/stacks/:id/history", "query", "page"],

@@ -1,6 +1,35 @@
 import type { Problem } from "../contract/index.ts";
 import { type ApiError, ConnectionError, TimeoutError, toApiError, UserAbortError } from "./errors.ts";
-import type { RequestOptions } from "./types.ts";
+
+/** What the streams need of a WebSocket. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number): void;
+  addEventListener(
+    type: "open" | "message" | "error" | "close",
+    listener: (event: { readonly data?: unknown; readonly code?: number; readonly reason?: string }) => void,
+  ): void;
+}
+
+/** The global `WebSocket` of Node 22 and newer, Bun, Deno and browsers, or that of the package `ws`. */
+export type WebSocketConstructor = new (url: string, init: never) => WebSocketLike;
+
+/** What every call takes besides its input. */
+export interface RequestOptions {
+  /** Ends the call with a {@link UserAbortError}. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long one attempt may take. @default the client's `timeoutMs` */
+  readonly timeoutMs?: number;
+  /** @default the client's `maxRetries` */
+  readonly maxRetries?: number;
+  /** The key of a mutating call, kept over its retries. @default a random one per call */
+  readonly idempotencyKey?: string;
+  /** The resource version that the write is made on; refused with 412 when it is not the newest. */
+  readonly ifMatch?: string;
+}
 
 /** Where and as whom a client calls. */
 export interface TransportOptions {
@@ -10,6 +39,8 @@ export interface TransportOptions {
   readonly timeoutMs: number;
   readonly maxRetries: number;
   readonly fetch: typeof fetch;
+  /** Absent where the runtime has none and none was given. */
+  readonly WebSocket: WebSocketConstructor | undefined;
 }
 
 /** A request before it is made. */
@@ -51,7 +82,7 @@ export async function send(config: TransportOptions, request: HttpRequest, optio
     accept: "application/json, application/problem+json",
     ...identityHeaders(config),
     ...(request.body === undefined ? {} : { "content-type": "application/json" }),
-    ...(request.method === "GET" ? {} : { "idempotency-key": options.idempotencyKey ?? crypto.randomUUID() }),
+    ...(request.method === "GET" ? {} : { "idempotency-key": options.idempotencyKey ?? randomKey() }),
     ...(options.ifMatch === undefined ? {} : { "if-match": `"${options.ifMatch}"` }),
   };
   const init: RequestInit = {
@@ -79,29 +110,76 @@ type Outcome =
 
 async function attemptOnce(config: TransportOptions, url: URL, init: RequestInit, options: RequestOptions): Promise<Outcome> {
   const timeoutMs = options.timeoutMs ?? config.timeoutMs;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  const limit = limited(options.signal, timeoutMs);
+  // A browser's refuses to be called as a method of something else.
+  const { fetch } = config;
   let response: Response;
   let text: string;
   try {
-    response = await config.fetch(url, { ...init, signal });
+    response = await fetch(url, { ...init, signal: limit.signal });
     text = await response.text();
   } catch (cause) {
     if (options.signal?.aborted) {
       return { ok: false, retry: false, error: abortError(options.signal) };
     }
-    const error = timeout.aborted
+    const error = limit.isOver()
       ? new TimeoutError(`no answer from ${url.origin} within ${timeoutMs / 1000} s`, { cause })
       : new ConnectionError(`can't reach ${url.origin}: ${reasonOf(cause)}`, { cause });
     return { ok: false, retry: true, error };
+  } finally {
+    limit.clear();
   }
   if (response.ok) {
     const json = parseJson(text);
-    return json === NOT_JSON
-      ? { ok: false, retry: false, error: new ConnectionError(`${url.origin} answered, but not as a control plane`) }
-      : { ok: true, value: json };
+    return json === NOT_JSON ? { ok: false, retry: false, error: notAControlPlane(config) } : { ok: true, value: json };
   }
   return failure(response, text);
+}
+
+/** Something answered, but nothing that a control plane would say. */
+export function notAControlPlane(config: Pick<TransportOptions, "url">): ConnectionError {
+  return new ConnectionError(`${new URL(config.url).origin} answered, but not as a control plane`);
+}
+
+/** Longest delay that timers take; a longer one would be none. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** A signal that ends by itself when a time is over. */
+interface Limit {
+  readonly signal: AbortSignal;
+  isOver(): boolean;
+  clear(): void;
+}
+
+/** A signal that ends with the caller's, or when the time is over. `AbortSignal.any` is younger than some runtimes that this runs on. */
+export function limited(signal: AbortSignal | undefined, timeoutMs: number): Limit {
+  const controller = new AbortController();
+  let isOver = false;
+  const onAbort = () => controller.abort(signal?.reason);
+  const timer = setTimeout(
+    () => {
+      isOver = true;
+      controller.abort();
+    },
+    Math.min(timeoutMs, TIMER_MS_MAX),
+  );
+  if (signal?.aborted) {
+    onAbort();
+  }
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    isOver: () => isOver,
+    clear() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+/** `crypto.randomUUID` is for secure contexts only: a page that was loaded over plain HTTP has none. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function failure(response: Response, text: string): Outcome {
@@ -170,8 +248,8 @@ export function abortError(signal: AbortSignal | undefined): UserAbortError {
   return new UserAbortError("the call was aborted", { cause: signal?.reason });
 }
 
-/** `fetch` hides the reason one or two causes deep. */
-function reasonOf(error: unknown): string {
+/** What an error says. `fetch` hides the reason one or two causes deep. */
+export function reasonOf(error: unknown): string {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if ("code" in cause && typeof cause.code === "string") {
       return cause.message || cause.code;

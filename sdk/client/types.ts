@@ -1,26 +1,23 @@
 import type { z } from "zod";
-import type { Preview, Route, RouteId, routes } from "../contract/index.ts";
+import type { ClawInstance, Preview, Route, RouteId, routes } from "../contract/index.ts";
+import type { Instance } from "./instance.ts";
 import type { PagePromise } from "./page.ts";
+import type { Plan } from "./plan.ts";
 import type { InputOf, OutputOf } from "./routes.ts";
-
-/** What every call takes besides its input. */
-export interface RequestOptions {
-  /** Ends the call with a {@link UserAbortError}. */
-  readonly signal?: AbortSignal | undefined;
-  /** How long one attempt may take. @default the client's `timeoutMs` */
-  readonly timeoutMs?: number;
-  /** @default the client's `maxRetries` */
-  readonly maxRetries?: number;
-  /** The key of a mutating call, kept over its retries. @default a random one per call */
-  readonly idempotencyKey?: string;
-  /** The resource version that the write is made on; refused with 412 when it is not the newest. */
-  readonly ifMatch?: string;
-}
+import type { RequestOptions } from "./transport.ts";
 
 type Routes = typeof routes;
 type Query<R extends Route> = R extends { query: z.ZodType<infer Q> } ? Partial<Q> : unknown;
 type Body<R extends Route> = R extends { body: infer B extends z.ZodType } ? z.input<B> : never;
-type Output<R extends Route> = R extends { response: z.ZodType<infer T> } ? T : undefined;
+type Output<R extends Route> = R extends { response: z.ZodType<infer T> } ? Handled<T> : undefined;
+/** Instances and previews come with the methods of their handles. */
+type Handled<T> = T extends ClawInstance
+  ? Instance
+  : T extends Preview
+    ? Plan
+    : T extends { items: ClawInstance[] }
+      ? { items: Instance[] }
+      : T;
 
 type Params<R extends Route> = R extends { params: z.ZodObject } ? [id: string] : [];
 type Input<R extends Route> =
@@ -35,12 +32,13 @@ type Input<R extends Route> =
 type Options<R extends Route> = RequestOptions & (R["method"] extends "GET" ? unknown : Query<R>);
 
 type Result<R extends Route> =
-  OutputOf<R> extends "page" ? (Output<R> extends { items: (infer T)[] } ? PagePromise<T> : never) : Promise<Output<R>>;
+  OutputOf<R> extends "page" | "instances" ? (Output<R> extends { items: (infer T)[] } ? PagePromise<T> : never) : Promise<Output<R>>;
 
 /** A write that can be asked for as a preview answers the preview when it is. */
 interface PreviewableMethod<R extends Route> {
-  (...args: [...Params<R>, ...Required<Input<R>>, options: Options<R> & { preview: true }]): Promise<Preview>;
-  (...args: [...Params<R>, ...Input<R>, options?: Options<R> & { preview?: false }]): Promise<Exclude<Output<R>, Preview>>;
+  (...args: [...Params<R>, ...Required<Input<R>>, options: Options<R> & { preview: true }]): Promise<Plan>;
+  (...args: [...Params<R>, ...Input<R>, options?: Options<R> & { preview?: false }]): Promise<Output<R>>;
+  (...args: [...Params<R>, ...Input<R>, options?: Options<R>]): Promise<Output<R> | Plan>;
 }
 
 type Method<R extends Route> = "preview" extends keyof Query<R>

@@ -1,10 +1,11 @@
 import { describe, it } from "vitest";
 import { Claw } from "../../sdk/client/index.ts";
 import { type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
+import { anInstanceAnswer, aPreview } from "../support/builders/resources.ts";
 import { answer, startServer } from "../support/http-server.ts";
 
 /** What `instances` has besides its routes. */
-const streams = ["chat", "followLogs", "terminal", "connect", "watch"];
+const streams = ["chat", "followLogs", "terminal", "connect", "watch", "wait"];
 const areas = (claw: Claw) => Object.entries(claw).flatMap(([area, methods]) => Object.keys(methods).map((verb) => `${area}.${verb}`));
 
 describe("the client", () => {
@@ -14,7 +15,8 @@ describe("the client", () => {
   });
 
   it.for(Object.entries(routes) as [RouteId, Route][])("calls the route of %s", async ([id, route], { expect }) => {
-    await using server = await startServer((_, res) => answer(res, route.success === 204 ? 204 : route.success, {}));
+    const answered = { ...anInstanceAnswer(), ...aPreview(), items: [] };
+    await using server = await startServer((_, res) => answer(res, route.success, route.success === 204 ? undefined : answered));
     const [area, verb] = id.split(".") as [keyof Claw, string];
     const methods = new Claw({ url: server.url })[area] as unknown as Record<string, (...args: unknown[]) => unknown>;
     await methods[verb]?.(...(route.params ? ["some-name"] : []));

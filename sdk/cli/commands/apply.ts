@@ -1,4 +1,5 @@
 import { Option } from "@commander-js/extra-typings";
+import type { Plan } from "../../client/index.ts";
 import { ApiError } from "../../client/index.ts";
 import type { Preview } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
@@ -9,7 +10,7 @@ import { locateIssue, readManifests, type SourcedManifest } from "../manifests.t
 import { documentOutputOption, filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { hasChanges, outlineOf, renderPreview } from "../output/preview.ts";
 import { toYaml } from "../output/printer.ts";
-import { applyPreview, assertApplicable, wholePreview } from "../preview.ts";
+import { assertApplicable, wholePreview } from "../preview.ts";
 import { confirm } from "../prompt.ts";
 import { kindOf } from "../resources.ts";
 import { waitFor } from "../wait.ts";
@@ -34,32 +35,32 @@ export const applyCommand = defineCommand({
       .addOption(waitOption)
       .addOption(timeoutOption)
       .addOption(documentOutputOption),
-  async run(context, { filename = [], plan, yes, wait, timeout, output }) {
+  async run(context, { filename = [], plan: planId, yes, wait, timeout, output }) {
     const { claw, io, out, signal } = context;
-    if (filename.length > 0 === (plan !== undefined)) {
+    if (filename.length > 0 === (planId !== undefined)) {
       throw usageError("give manifests or a plan, but not both", "claw apply -f <path>, or claw apply --plan <planId>");
     }
-    const manifests = plan === undefined ? await readManifests(io, filename) : [];
-    let preview =
-      plan === undefined
-        ? await previewManifests(context, manifests)
-        : await wholePreview(claw, claw.previews.get(plan, { signal }), signal);
-    const shown = plan !== undefined && yes ? outlineOf(preview) : preview;
+    const manifests = planId === undefined ? await readManifests(io, filename) : [];
+    const previewed = planId === undefined ? await previewManifests(context, manifests) : await claw.previews.get(planId, { signal });
+    let preview = await wholePreview(previewed, signal);
+    const shown = planId !== undefined && yes ? outlineOf(preview) : preview;
     out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
-    assertApplicable(preview);
-    const { planId } = preview;
-    if (!hasChanges(preview) || planId === undefined) {
+    assertApplicable(previewed);
+    if (!hasChanges(preview)) {
       out.note("nothing to do");
     } else {
       if (!yes && !isInteractive(io)) {
-        throw usageError("whether to apply this can't be asked without a terminal", `give --yes, or 'claw apply --plan ${planId} --yes'`);
+        throw usageError(
+          "whether to apply this can't be asked without a terminal",
+          `give --yes, or 'claw apply --plan ${preview.id} --yes'`,
+        );
       }
       if (!yes && !(await confirm(io, "Apply this?"))) {
-        out.note(`nothing was applied; the plan stays valid until ${preview.expiresAt}: claw apply --plan ${planId}`);
+        out.note(`nothing was applied; the plan stays valid until ${preview.expiresAt}: claw apply --plan ${preview.id}`);
         return;
       }
-      const again = yes && plan === undefined ? () => previewManifests(context, manifests) : undefined;
-      preview = await applyPreview(claw, preview, signal, again);
+      const applied = await locating(manifests, () => previewed.apply({ signal, renew: yes === true }));
+      preview = applied === previewed ? preview : await wholePreview(applied, signal);
     }
     if (wait) {
       await waitFor(context, targetsOf(preview), timeout);
@@ -69,10 +70,13 @@ export const applyCommand = defineCommand({
 });
 
 /** Previews manifests as one plan, naming the file and manifest in what is wrong. */
-export async function previewManifests({ claw, signal }: Context, manifests: readonly SourcedManifest[]): Promise<Preview> {
+export function previewManifests({ claw, signal }: Context, manifests: readonly SourcedManifest[]): Promise<Plan> {
+  return locating(manifests, () => claw.previews.create({ manifests: manifests.map(({ manifest }) => manifest) }, { signal }));
+}
+
+async function locating<T>(manifests: readonly SourcedManifest[], work: () => Promise<T>): Promise<T> {
   try {
-    const answered = claw.previews.create({ manifests: manifests.map(({ manifest }) => manifest) }, { signal });
-    return await wholePreview(claw, answered, signal);
+    return await work();
   } catch (error) {
     if (error instanceof ApiError && error.issues.length > 0) {
       const located = error.issues.map(({ path, message, fix }) => {

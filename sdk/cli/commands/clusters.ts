@@ -10,7 +10,7 @@ import { clusterKind } from "../kinds/cluster.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { documentOutputOption, parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import { toYaml } from "../output/printer.ts";
-import { showPreview } from "../preview.ts";
+import { showPlan } from "../preview.ts";
 import { remove } from "../removal.ts";
 
 export const clustersList = defineList("clusters", clusterKind);
@@ -59,7 +59,7 @@ export const clustersCreate = defineCommand({
       },
     };
     if (preview) {
-      return showPreview(cli, await claw.clusters.create(manifest, { preview: true, signal }), output);
+      return showPlan(cli, await claw.clusters.create(manifest, { preview: true, signal }), output);
     }
     const cluster = await claw.clusters.create(manifest, { signal });
     return output ? out.item(cluster, clusterKind, output) : out.line(`cluster/${name} created`);

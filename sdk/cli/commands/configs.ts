@@ -8,7 +8,7 @@ import { defineGet, defineList } from "../nouns.ts";
 import { filesOption, outputOption, parsePair, parseValue, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
-import { showPreview } from "../preview.ts";
+import { showPlan } from "../preview.ts";
 import { remove } from "../removal.ts";
 
 export const configsList = defineList("configs", configKind);
@@ -31,7 +31,7 @@ export const configsCreate = defineCommand({
         throw usageError(`${source} is a ${manifest.kind}, not a ConfigTemplate`, `claw apply -f ${filename.join(" ")}`);
       }
       if (preview) {
-        await showPreview(context, await claw.configs.create(manifest, { preview: true, signal }), output);
+        await showPlan(context, await claw.configs.create(manifest, { preview: true, signal }), output);
         continue;
       }
       const created = await claw.configs.create(manifest satisfies ConfigTemplateInput, { signal });
@@ -81,7 +81,7 @@ export const configsPublish = defineCommand({
   async run(context, { message, preview, output }, name) {
     const { claw, out, signal } = context;
     if (preview) {
-      return showPreview(context, await claw.configs.publish(name, { message }, { preview: true, signal }), output);
+      return showPlan(context, await claw.configs.publish(name, { message }, { preview: true, signal }), output);
     }
     const version = await claw.configs.publish(name, { message }, { signal });
     return output ? out.item(version, versionView, output) : out.line(`config/${name} published as version ${version.version}`);

@@ -4,7 +4,7 @@ import type { ClawInstanceInput } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { instanceKind } from "../kinds/instance.ts";
 import { parseCount, parsePair, parseValue, previewOption, timeoutOption, waitOption, writeOutputOption } from "../options.ts";
-import { showPreview } from "../preview.ts";
+import { showPlan } from "../preview.ts";
 import { waitFor } from "../wait.ts";
 
 type Json = ClawInstanceInput["spec"]["config"]["overrides"][number]["value"];
@@ -45,11 +45,11 @@ export const createCommand = defineCommand({
     const { claw, out, signal } = context;
     const manifest = manifestOf(name, options);
     if (options.preview) {
-      return showPreview(context, await claw.instances.create(manifest, { preview: true, signal }));
+      return showPlan(context, await claw.instances.create(manifest, { preview: true, signal }));
     }
     const instance = await claw.instances.create(manifest, { signal });
     if (options.wait) {
-      await waitFor(context, [{ name, generation: instance.metadata.generation }], options.timeout);
+      await waitFor(context, [{ name }], options.timeout);
     }
     if (options.output) {
       return out.item(options.wait ? await claw.instances.get(name, { signal }) : instance, instanceKind, options.output);

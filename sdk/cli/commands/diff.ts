@@ -4,7 +4,7 @@ import { ExitCode, usageError } from "../failure.ts";
 import { readManifests } from "../manifests.ts";
 import { documentOutputOption, filesOption } from "../options.ts";
 import { hasChanges } from "../output/preview.ts";
-import { showPreview } from "../preview.ts";
+import { assertApplicable, printPreview, wholePreview } from "../preview.ts";
 import { previewManifests } from "./apply.ts";
 
 export const diffCommand = defineCommand({
@@ -28,8 +28,10 @@ export const diffCommand = defineCommand({
     if (filename.length === 0) {
       throw usageError("no manifests were given", "claw diff -f <path>");
     }
-    const preview = await previewManifests(context, await readManifests(context.io, filename));
-    await showPreview(context, preview, output);
+    const plan = await previewManifests(context, await readManifests(context.io, filename));
+    const preview = await wholePreview(plan, context.signal);
+    await printPreview(context, preview, output);
+    assertApplicable(plan);
     context.exitCode = exitCode && hasChanges(preview) ? ExitCode.Changes : ExitCode.Ok;
   },
 });

@@ -2,7 +2,7 @@ import { forceOption, selectNames } from "../actions.ts";
 import { defineCommand } from "../command.ts";
 import { usageError } from "../failure.ts";
 import { previewOption, selectorOption, timeoutOption, waitOption } from "../options.ts";
-import { showPreview } from "../preview.ts";
+import { showPlan } from "../preview.ts";
 import { waitFor } from "../wait.ts";
 
 export const killCommand = defineCommand({
@@ -28,12 +28,12 @@ export const killCommand = defineCommand({
     const names = await selectNames(context, "kill --force", given, selector);
     if (preview) {
       const changes = names.map((name) => ({ action: "kill" as const, name }));
-      return showPreview(context, await claw.previews.create({ changes }, { signal }), undefined);
+      return showPlan(context, await claw.previews.create({ changes }, { signal }), undefined);
     }
     const killed = [];
     for (const name of names) {
       const instance = await claw.instances.kill(name, { signal });
-      killed.push({ name: instance.metadata.name, generation: instance.metadata.generation });
+      killed.push({ name: instance.metadata.name });
       await out.line(`instance/${instance.metadata.name} killed`);
     }
     if (wait) {

@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts";
 import { projectKind } from "../kinds/project.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
-import { showPreview } from "../preview.ts";
+import { showPlan } from "../preview.ts";
 import { remove } from "../removal.ts";
 
 export const projectsList = defineList("projects", projectKind);
@@ -32,7 +32,7 @@ export const projectsCreate = defineCommand({
       spec: displayName === undefined ? {} : { displayName },
     };
     if (preview) {
-      return showPreview(context, await claw.projects.create(manifest, { preview: true, signal }), output);
+      return showPlan(context, await claw.projects.create(manifest, { preview: true, signal }), output);
     }
     const project = await claw.projects.create(manifest, { signal });
     return output ? out.item(project, projectKind, output) : out.line(`project/${name} created`);

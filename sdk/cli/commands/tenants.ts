@@ -6,7 +6,7 @@ import { tenantKind } from "../kinds/tenant.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import { outputOption, parsePair, previewOption, writeOutputOption, yesOption } from "../options.ts";
 import type { View } from "../output/printer.ts";
-import { showPreview } from "../preview.ts";
+import { showPlan } from "../preview.ts";
 import { remove } from "../removal.ts";
 
 export const tenantsList = defineList("tenants", tenantKind);
@@ -52,7 +52,7 @@ export const tenantsCreate = defineCommand({
       spec: { ...(displayName === undefined ? {} : { displayName }), quota: quotaOf(flags) },
     };
     if (preview) {
-      return showPreview(context, await claw.tenants.create(manifest, { preview: true, signal }), output);
+      return showPlan(context, await claw.tenants.create(manifest, { preview: true, signal }), output);
     }
     const tenant = await claw.tenants.create(manifest, { signal });
     return output ? out.item(tenant, tenantKind, output) : out.line(`tenant/${name} created`);
@@ -91,7 +91,7 @@ export const tenantsQuota = defineCommand({
       const documentFormat = output === "json" || output === "yaml" ? output : undefined;
       const hard = { ...quota.hard, ...changes };
       if (preview) {
-        return showPreview(context, await claw.tenants.setQuota(name, hard, { preview: true, signal }), documentFormat);
+        return showPlan(context, await claw.tenants.setQuota(name, hard, { preview: true, signal }), documentFormat);
       }
       quota = await claw.tenants.setQuota(name, hard, { signal });
     }

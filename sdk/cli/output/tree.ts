@@ -6,7 +6,7 @@ import { widthOf } from "./table.ts";
 /** Something that is being waited for. */
 export interface TreeNode {
   readonly label: string;
-  readonly state: "running" | "done" | "failed" | "idle";
+  readonly state: "waiting" | "done" | "failed" | "idle";
   readonly note?: string | undefined;
   readonly children?: readonly TreeNode[];
 }
@@ -29,7 +29,7 @@ function branches(nodes: readonly TreeNode[], indent: string, paint: Paint, fram
 
 function nodeLine({ label, state, note }: TreeNode, paint: Paint, frame: number): string {
   const spinner = SPINNER[frame % SPINNER.length] ?? "";
-  const mark = { running: paint("cyan", spinner), done: paint("green", "✔"), failed: paint("red", "✖"), idle: paint("dim", "·") }[state];
+  const mark = { waiting: paint("cyan", spinner), done: paint("green", "✔"), failed: paint("red", "✖"), idle: paint("dim", "·") }[state];
   return `${mark} ${label}${note ? `  ${paint("dim", note)}` : ""}`;
 }
 

@@ -200,7 +200,7 @@ describe("claw apply", () => {
 
   it("with --yes previews again when only a status moved between the two calls, and applies that", async ({ expect }) => {
     await using server = await startServer((req, res, count) => {
-      const preview = aPreview({ planId: `pln_${count}` });
+      const preview = aPreview({ id: `pln_${count}`, planId: `pln_${count}` });
       req.path === "/api/v1/previews/pln_1/apply" ? refuse(res, "preview.stale") : answer(res, 202, preview);
     });
     const { code } = await runCli(["apply", "-f", "-", "--yes"], { url: server.url, stdin: WEB });

@@ -5,8 +5,7 @@ import { painter } from "../../../sdk/cli/output/colors.ts";
 import { hasChanges, renderPreview } from "../../../sdk/cli/output/preview.ts";
 import { Table } from "../../../sdk/cli/output/table.ts";
 import { renderTree } from "../../../sdk/cli/output/tree.ts";
-import { progressOf } from "../../../sdk/cli/wait.ts";
-import { anInstanceAnswer, aPreview, aPreviewItem } from "../../support/builders/resources.ts";
+import { aPreview, aPreviewItem } from "../../support/builders/resources.ts";
 
 const plain = (_style: unknown, text: string) => text;
 
@@ -186,58 +185,12 @@ describe("renderPreview", () => {
   });
 });
 
-describe("progressOf", () => {
-  const running = { spec: { running: true } };
-  it.for([
-    { name: "ready", instance: anInstanceAnswer("a"), state: "done" },
-    {
-      name: "not yet at its generation",
-      instance: anInstanceAnswer("a", { generation: 2, status: { observedGeneration: 1 } }),
-      state: "running",
-    },
-    { name: "failed", instance: anInstanceAnswer("a", { status: { phase: "Failed" } }), state: "failed" },
-    {
-      name: "failed at an older generation",
-      instance: anInstanceAnswer("a", { generation: 2, status: { phase: "Failed", observedGeneration: 1 } }),
-      state: "running",
-    },
-    {
-      name: "running on though its change was given up",
-      instance: anInstanceAnswer("a", {
-        ...running,
-        status: {
-          conditions: [
-            {
-              type: "Provisioned",
-              status: "False",
-              reason: "VersionNotFound",
-              message: "",
-              lastTransitionTime: "2026-01-01T00:00:00.000Z",
-            },
-            { type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime: "2026-01-01T00:00:00.000Z" },
-          ],
-        },
-      }),
-      state: "failed",
-    },
-    { name: "short of replicas", instance: anInstanceAnswer("a", { ...running, status: { readyReplicas: 0 } }), state: "running" },
-    {
-      name: "stopped as wanted",
-      instance: anInstanceAnswer("a", { spec: { running: false }, status: { phase: "Stopped" } }),
-      state: "done",
-    },
-    { name: "still running though stopped is wanted", instance: anInstanceAnswer("a", { spec: { running: false } }), state: "running" },
-  ])("is $state for an instance that is $name", ({ instance, state }, { expect }) => {
-    expect(progressOf(instance).state).toBe(state);
-  });
-});
-
 describe("renderTree", () => {
   it("draws branches and states", ({ expect }) => {
     const nodes = [
       {
         label: "instance/web",
-        state: "running" as const,
+        state: "waiting" as const,
         note: "Creating",
         children: [
           { label: "Provisioned", state: "done" as const },

@@ -1,6 +1,16 @@
 import { describe, expectTypeOf, it } from "vitest";
-import { Claw, ConflictError, NotFoundError, ValidationError } from "../../../sdk/client/index.ts";
-import type { ClawInstance, ConfigVersion, Preview } from "../../../sdk/contract/index.ts";
+import {
+  Claw,
+  ConflictError,
+  ConnectionError,
+  type Instance,
+  NotFoundError,
+  type Plan,
+  ValidationError,
+} from "../../../sdk/client/index.ts";
+import type { ConfigVersion } from "../../../sdk/contract/index.ts";
+import { aPreview } from "../../support/builders/resources.ts";
+import { collect } from "../../support/collect.ts";
 import { answer, refuse, startServer } from "../../support/http-server.ts";
 
 const manifest = {
@@ -12,7 +22,7 @@ const manifest = {
 
 describe("requests", () => {
   it("carry the token, the tenant, the query and the body to the route of the operation", async ({ expect }) => {
-    await using server = await startServer((_, res) => answer(res, 202, { kind: "ClawInstance" }));
+    await using server = await startServer((_, res) => answer(res, 200, aPreview()));
     const claw = new Claw({ url: `${server.url}/`, token: "t0", tenant: "acme" });
     await claw.instances.replace("a/b", manifest, { preview: true, ifMatch: "7" });
     const [request] = server.requests;
@@ -52,8 +62,8 @@ describe("requests", () => {
 
   it("are typed by the contract", () => {
     const { instances, configs } = new Claw();
-    expectTypeOf(() => instances.create(manifest)).returns.resolves.toEqualTypeOf<ClawInstance>();
-    expectTypeOf(() => instances.create(manifest, { preview: true })).returns.resolves.toEqualTypeOf<Preview>();
+    expectTypeOf(() => instances.create(manifest)).returns.resolves.toEqualTypeOf<Instance>();
+    expectTypeOf(() => instances.create(manifest, { preview: true })).returns.resolves.toEqualTypeOf<Plan>();
     expectTypeOf(() => configs.publish("base")).returns.resolves.toEqualTypeOf<ConfigVersion>();
     // @ts-expect-error: the contract knows no such field
     expectTypeOf(() => instances.create({ ...manifest, spec: { type: "Echo", colour: "red" } }));
@@ -72,7 +82,7 @@ describe("pages", () => {
   it("are fetched one by one while all items are iterated over", async ({ expect }) => {
     await using server = await serve();
     const items: unknown[] = [];
-    for await (const item of new Claw({ url: server.url }).instances.list({ labelSelector: "a=b", limit: 2 })) {
+    for await (const item of new Claw({ url: server.url }).configs.list({ labelSelector: "a=b", limit: 2 })) {
       items.push(item);
     }
     expect(items).toEqual([0, 1, 2, 3, 4, 5]);
@@ -85,7 +95,7 @@ describe("pages", () => {
 
   it("are fetched once when one is awaited", async ({ expect }) => {
     await using server = await serve();
-    const list = new Claw({ url: server.url }).instances.list();
+    const list = new Claw({ url: server.url }).configs.list();
     expect(server.requests).toHaveLength(0);
     expect(await list).toEqual({ items: [0, 1], nextCursor: "2" });
     expect(await list).toEqual({ items: [0, 1], nextCursor: "2" });
@@ -132,8 +142,23 @@ describe("errors", () => {
     });
   });
 
-  it("say so when something else than a control plane answers 200", async ({ expect }) => {
-    await using server = await startServer((_, res) => res.end("<html>"));
-    await expect(new Claw({ url: server.url }).instances.get("web")).rejects.toThrow(/not as a control plane/);
+  it.for(["<html>", "null", "1", "[]", "{}", '{"metadata":{"uid":"a"}}', '{"metadata":null,"status":{"phase":"Running","conditions":[]}}'])(
+    "say so when something else than a control plane answers 200: %s",
+    async (text, { expect }) => {
+      await using server = await startServer((_, res) => res.end(text));
+      const { instances, previews } = new Claw({ url: server.url });
+      const calls = await Promise.allSettled([instances.get("web"), instances.list(), instances.stop("web"), previews.get("pln_1")]);
+      for (const call of calls) {
+        expect(call).toMatchObject({ reason: { message: `${server.url} answered, but not as a control plane` } });
+        expect((call as PromiseRejectedResult).reason).toBeInstanceOf(ConnectionError);
+      }
+    },
+  );
+
+  it("end a list whose pages lead back to themselves", async ({ expect }) => {
+    await using server = await startServer((_, res) => answer(res, 200, { items: [], nextCursor: "same" }));
+    const list = new Claw({ url: server.url }).configs.list();
+    await expect(collect(list)).rejects.toBeInstanceOf(ConnectionError);
+    expect(server.requests).toHaveLength(2);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, it, vi } from "vitest";
 import { Claw, ConnectionError, RateLimitError, TimeoutError, UserAbortError } from "../../../sdk/client/index.ts";
 import type { ErrorCode } from "../../../sdk/contract/index.ts";
+import { anInstanceAnswer } from "../../support/builders/resources.ts";
 import { answer, refuse, startServer } from "../../support/http-server.ts";
 
 const AT_ONCE = { "retry-after": "0" };
@@ -8,7 +9,7 @@ const AT_ONCE = { "retry-after": "0" };
 describe("retries", () => {
   it("keep one idempotency key over all attempts of a call, and take a new one for the next", async ({ expect }) => {
     await using server = await startServer((_, res, count) =>
-      count % 3 === 0 ? answer(res, 202, {}) : refuse(res, "service.unavailable", {}, AT_ONCE),
+      count % 3 === 0 ? answer(res, 202, anInstanceAnswer()) : refuse(res, "service.unavailable", {}, AT_ONCE),
     );
     const claw = new Claw({ url: server.url });
     await claw.instances.start("web");
@@ -36,7 +37,7 @@ describe("retries", () => {
 
   it("wait as long as the service asks for", async ({ expect }) => {
     await using server = await startServer((_, res, count) =>
-      count === 1 ? answer(res, 429, {}, { "retry-after": "0.3" }) : answer(res, 200, {}),
+      count === 1 ? answer(res, 429, {}, { "retry-after": "0.3" }) : answer(res, 200, anInstanceAnswer()),
     );
     const before = performance.now();
     await new Claw({ url: server.url }).instances.get("web");
@@ -52,7 +53,7 @@ describe("retries", () => {
   });
 
   it("back off from half a second, doubling to eight, with up to a quarter less", async ({ expect, onTestFinished }) => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "Date"] });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
     onTestFinished(() => {
       vi.useRealTimers();
     });

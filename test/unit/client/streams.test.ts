@@ -1,19 +1,13 @@
 import { describe, it } from "vitest";
 import { Claw, ConflictError, ConnectionError, NotFoundError, UserAbortError } from "../../../sdk/client/index.ts";
+import { anInstanceAnswer } from "../../support/builders/resources.ts";
+import { collect } from "../../support/collect.ts";
 import { answer, refuse, startServer } from "../../support/http-server.ts";
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) {
-    all.push(item);
-  }
-  return all;
-}
 
 describe("chat", () => {
   const serve = () =>
     startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) =>
         socket.on("message", (data) => {
           const { text, session } = JSON.parse(String(data));
@@ -62,7 +56,7 @@ describe("chat", () => {
     Buffer.from([255]),
   ])("fails by a typed error on what is no event: %s", async (garbage, { expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => socket.on("message", () => socket.send(garbage)),
     );
     const chat = await new Claw({ url: server.url }).instances.chat("web");
@@ -72,7 +66,7 @@ describe("chat", () => {
 
   it("fails when the stream breaks off in an answer", async ({ expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => socket.on("message", () => socket.terminate()),
     );
     const chat = await new Claw({ url: server.url }).instances.chat("web");
@@ -83,7 +77,7 @@ describe("chat", () => {
 describe("followLogs", () => {
   it("gives lines until the stream ends", async ({ expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => {
         socket.send("one");
         socket.send("two");
@@ -96,7 +90,7 @@ describe("followLogs", () => {
 
   it("ends by the caller's signal", async ({ expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => socket.send("one"),
     );
     const abort = new AbortController();
@@ -113,7 +107,7 @@ describe("followLogs", () => {
 describe("a refused stream", () => {
   it("gives the typed error that the close code and reason tell", async ({ expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => socket.close(4409, "instance.not_running: 'web' is stopped"),
     );
     const error = await collect(await new Claw({ url: server.url }).instances.connect("web")).catch((e: unknown) => e);
@@ -127,7 +121,7 @@ describe("a refused stream", () => {
   });
 
   it("is a connection error when the instance is there but the stream is not", async ({ expect }) => {
-    await using server = await startServer((_, res) => answer(res, 200, {}));
+    await using server = await startServer((_, res) => answer(res, 200, anInstanceAnswer()));
     await expect(new Claw({ url: server.url }).instances.connect("web")).rejects.toBeInstanceOf(ConnectionError);
   });
 });
@@ -135,7 +129,7 @@ describe("a refused stream", () => {
 describe("connect", () => {
   it("carries bytes both ways unchanged", async ({ expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => socket.on("message", (data) => socket.send(data, { binary: true })),
     );
     const tunnel = await new Claw({ url: server.url }).instances.connect("web");
@@ -159,7 +153,7 @@ describe("connect", () => {
 describe("a stream whose reader does not read", () => {
   it("ends when too much waits, after giving what came before", async ({ expect }) => {
     await using server = await startServer(
-      (_, res) => answer(res, 200, {}),
+      (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => {
         const megabyte = Buffer.alloc(1024 * 1024);
         for (let sent = 0; sent < 80; sent++) {
@@ -215,10 +209,10 @@ describe("terminal", () => {
 
 describe("watch", () => {
   it("gives the instance at first and after each change, and ends when it is gone", async ({ expect }) => {
-    const phases = ["Creating", "Creating", "Running"];
+    const phases = ["Creating", "Creating", "Running"] as const;
     await using server = await startServer((_, res, count) => {
       const phase = phases[count - 1];
-      phase ? answer(res, 200, { status: { phase } }) : refuse(res, "instance.not_found");
+      phase ? answer(res, 200, anInstanceAnswer("web", { status: { phase } })) : refuse(res, "instance.not_found");
     });
     const seen = await collect(new Claw({ url: server.url }).instances.watch("web", { intervalMs: 1 }));
     expect(seen.map((i) => i.status.phase)).toEqual(["Creating", "Running"]);
