@@ -1,4 +1,6 @@
-import type { ClawInstance, ConditionType, InstancePhase } from "../contract/index.ts";
+import type { ClawInstance, ConditionReason, ConditionType, InstancePhase } from "../contract/index.ts";
+
+const APPLYING: ConditionReason = "Applying";
 
 /**
  * What to wait for: a phase, a condition that is true, or what its specification says. `Ready` is that it serves as it is declared to,
@@ -61,7 +63,7 @@ function progressToDeclared({ metadata, spec, status }: ClawInstance): Progress 
     return { state: "failed", note: `${phase}, ${provisioned.reason}: ${provisioned.message}` };
   }
   const config = spec.running ? conditions.find(({ type }) => type === "ConfigSynced") : undefined;
-  if (config?.status === "False" || config?.reason === "Applying") {
+  if (config?.status === "False" || config?.reason === APPLYING) {
     // A refusal from before the last change is about another configuration.
     const isRefused = config.status === "False" && Date.parse(config.lastTransitionTime) >= Date.parse(metadata.updatedAt);
     return { state: isRefused ? "failed" : "waiting", note: `${phase}, ConfigSynced is ${config.status}: ${config.message}` };
