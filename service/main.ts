@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
-import { ClawError } from "../sdk/contract/index.ts";
+import { ClawError, redact } from "../sdk/contract/index.ts";
 import { EnvironmentError, readEnvironment } from "./config/environment.ts";
-import { redact } from "./domain/redact.ts";
 import { startControlPlane } from "./roots/control-plane/control-plane.ts";
 
 /** Time for requests and the operation under way to end; a claw's own drain does not count, since agents outlive the service. */

@@ -1,91 +1,71 @@
 import type { CommandDefinition } from "./command.ts";
-import { applyCommand } from "./commands/apply.ts";
-import { chatCommand } from "./commands/chat.ts";
-import { clustersCreate, clustersDelete, clustersDrain, clustersGet, clustersList } from "./commands/clusters.ts";
-import { completionCommand } from "./commands/completion.ts";
-import {
-  configsCreate,
-  configsDelete,
-  configsGet,
-  configsList,
-  configsPublish,
-  configsValidate,
-  configsVersions,
-} from "./commands/configs.ts";
-import { connectCommand } from "./commands/connect.ts";
-import { consoleCommand } from "./commands/console.ts";
-import { createCommand } from "./commands/create.ts";
-import { deleteCommand } from "./commands/delete.ts";
-import { describeCommand } from "./commands/describe.ts";
-import { destroyCommand } from "./commands/destroy.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { eventsCommand } from "./commands/events.ts";
-import { getCommand } from "./commands/get.ts";
-import { killCommand } from "./commands/kill.ts";
-import { leftoversCommand } from "./commands/leftovers.ts";
-import { loginCommand } from "./commands/login.ts";
-import { logsCommand } from "./commands/logs.ts";
-import { projectsCreate, projectsDelete, projectsGet, projectsList } from "./commands/projects.ts";
-import { restartCommand } from "./commands/restart.ts";
-import { stackCancel, stackExport, stackHistory, stackImport, stackMigrate, stackRefresh, stackUnlock } from "./commands/stack.ts";
-import { startCommand } from "./commands/start.ts";
-import { stopCommand } from "./commands/stop.ts";
-import { tenantsCreate, tenantsDelete, tenantsGet, tenantsList, tenantsQuota } from "./commands/tenants.ts";
-import { typesCommand } from "./commands/types.ts";
-import { versionCommand } from "./commands/version.ts";
 
-/** Every command, in the order of the help. */
-export const commands: readonly CommandDefinition[] = [
-  createCommand,
-  startCommand,
-  stopCommand,
-  restartCommand,
-  destroyCommand,
-  killCommand,
-  logsCommand,
-  eventsCommand,
-  applyCommand,
-  diffCommand,
-  deleteCommand,
-  getCommand,
-  describeCommand,
-  tenantsList,
-  tenantsCreate,
-  tenantsGet,
-  tenantsDelete,
-  tenantsQuota,
-  projectsList,
-  projectsCreate,
-  projectsGet,
-  projectsDelete,
-  configsList,
-  configsCreate,
-  configsGet,
-  configsVersions,
-  configsPublish,
-  configsValidate,
-  configsDelete,
-  clustersList,
-  clustersCreate,
-  clustersGet,
-  clustersDrain,
-  clustersDelete,
-  leftoversCommand,
-  stackExport,
-  stackImport,
-  stackHistory,
-  stackRefresh,
-  stackCancel,
-  stackUnlock,
-  stackMigrate,
-  typesCommand,
-  chatCommand,
-  consoleCommand,
-  connectCommand,
-  loginCommand,
-  versionCommand,
-  completionCommand,
-];
+/** The commands by their first word, in the order of the help. */
+const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[]>>> = {
+  create: () => import("./commands/create.ts").then(({ createCommand }) => [createCommand]),
+  start: () => import("./commands/start.ts").then(({ startCommand }) => [startCommand]),
+  stop: () => import("./commands/stop.ts").then(({ stopCommand }) => [stopCommand]),
+  restart: () => import("./commands/restart.ts").then(({ restartCommand }) => [restartCommand]),
+  destroy: () => import("./commands/destroy.ts").then(({ destroyCommand }) => [destroyCommand]),
+  kill: () => import("./commands/kill.ts").then(({ killCommand }) => [killCommand]),
+  logs: () => import("./commands/logs.ts").then(({ logsCommand }) => [logsCommand]),
+  events: () => import("./commands/events.ts").then(({ eventsCommand }) => [eventsCommand]),
+  apply: () => import("./commands/apply.ts").then(({ applyCommand }) => [applyCommand]),
+  diff: () => import("./commands/diff.ts").then(({ diffCommand }) => [diffCommand]),
+  delete: () => import("./commands/delete.ts").then(({ deleteCommand }) => [deleteCommand]),
+  get: () => import("./commands/get.ts").then(({ getCommand }) => [getCommand]),
+  describe: () => import("./commands/describe.ts").then(({ describeCommand }) => [describeCommand]),
+  tenants: async () => {
+    const module = await import("./commands/tenants.ts");
+    return [module.tenantsList, module.tenantsCreate, module.tenantsGet, module.tenantsDelete, module.tenantsQuota];
+  },
+  projects: async () => {
+    const module = await import("./commands/projects.ts");
+    return [module.projectsList, module.projectsCreate, module.projectsGet, module.projectsDelete];
+  },
+  configs: async () => {
+    const module = await import("./commands/configs.ts");
+    return [
+      module.configsList,
+      module.configsCreate,
+      module.configsGet,
+      module.configsVersions,
+      module.configsPublish,
+      module.configsValidate,
+      module.configsDelete,
+    ];
+  },
+  clusters: async () => {
+    const module = await import("./commands/clusters.ts");
+    return [module.clustersList, module.clustersCreate, module.clustersGet, module.clustersDrain, module.clustersDelete];
+  },
+  leftovers: () => import("./commands/leftovers.ts").then(({ leftoversCommand }) => [leftoversCommand]),
+  stack: async () => {
+    const module = await import("./commands/stack.ts");
+    return [
+      module.stackExport,
+      module.stackImport,
+      module.stackHistory,
+      module.stackRefresh,
+      module.stackCancel,
+      module.stackUnlock,
+      module.stackMigrate,
+    ];
+  },
+  types: () => import("./commands/types.ts").then(({ typesCommand }) => [typesCommand]),
+  chat: () => import("./commands/chat.ts").then(({ chatCommand }) => [chatCommand]),
+  console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),
+  connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),
+  login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
+  version: () => import("./commands/version.ts").then(({ versionCommand }) => [versionCommand]),
+  completion: () => import("./commands/completion.ts").then(({ completionCommand }) => [completionCommand]),
+};
+
+/** The commands that a command line can be about: those of its first word, so that nothing else is loaded, or all. */
+export async function commandsFor(word = ""): Promise<readonly CommandDefinition[]> {
+  const load = Object.hasOwn(modules, word) ? modules[word] : undefined;
+  return load ? load() : (await Promise.all(Object.values(modules).map((loadEach) => loadEach()))).flat();
+}
 
 /** What the groups of commands, `claw <noun>`, say of themselves. */
 export const nouns: Readonly<Record<string, string>> = {

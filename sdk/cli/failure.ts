@@ -1,4 +1,4 @@
-import { ApiError, ConnectionError, PlanRefusedError, UserAbortError } from "../client/index.ts";
+import { ApiError, ConnectionError, PlanRefusedError, UserAbortError } from "../client/errors.ts";
 
 /** What `claw` exits with. Part of the contract with scripts. */
 export const ExitCode = {

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { ExitCode } from "./failure.ts";
-import { processIo } from "./io.ts";
-import { run } from "./program.ts";
+import { programVersion } from "./version.ts";
 
 const interruption = new AbortController();
 process.on("SIGINT", () => {
@@ -17,4 +16,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? ExitCode.Ok : ExitCode.Failure);
 });
 
-process.exitCode = await run(process.argv.slice(2), processIo(interruption.signal));
+const argv = process.argv.slice(2);
+if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+  // Installers and editors ask for it all the time: nothing is loaded for it.
+  process.stdout.write(`${programVersion}\n`);
+} else {
+  const [{ processIo }, { run }] = await Promise.all([import("./io.ts"), import("./program.ts")]);
+  process.exitCode = await run(argv, processIo(interruption.signal));
+}

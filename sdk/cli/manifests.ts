@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
-import { type Manifest, resourceKinds, writeRank } from "../contract/index.ts";
+import type { Manifest } from "../contract/index.ts";
 import { CliError, ExitCode, usageError } from "./failure.ts";
 import type { Io } from "./io.ts";
+import { resourceKinds, writeRank } from "./resources.ts";
 
 const API_VERSION: Manifest["apiVersion"] = "clusterclaw.io/v1";
 
@@ -89,7 +90,7 @@ function asManifest(value: unknown, where: string): Manifest {
   if (apiVersion !== API_VERSION) {
     throw usageError(`${where} has the apiVersion '${String(apiVersion ?? "")}'`, `write 'apiVersion: ${API_VERSION}'`);
   }
-  const kinds = resourceKinds.map((facts) => facts.kind);
+  const kinds = resourceKinds.map((known) => known.kind);
   if (!kinds.some((known) => known === kind)) {
     throw usageError(`${where} has the kind '${String(kind ?? "")}'`, `the kinds are ${kinds.join(", ")}`);
   }

@@ -1,15 +1,16 @@
 import { Command, CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { commands, nouns } from "./commands.ts";
-import { complete } from "./completion.ts";
+import type { CommandDefinition } from "./command.ts";
+import { commandsFor, nouns } from "./commands.ts";
 import { type Context, createContext, type GlobalOptions } from "./context.ts";
 import { ExitCode, type Told, tell, usageError } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { painter } from "./output/colors.ts";
+import { programVersion } from "./version.ts";
 
 /** Runs one command line. @returns the exit code */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const state: { context?: Context } = {};
-  const program = buildProgram(io, state);
+  const program = buildProgram(await commandsFor(argv[0]), io, state);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return state.context?.exitCode ?? ExitCode.Ok;
@@ -34,11 +35,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The whole tree of commands. */
-export function buildProgram(io: Io, state: { context?: Context }): CommandUnknownOpts {
+/** The tree of commands. */
+export function buildProgram(commands: readonly CommandDefinition[], io: Io, state: { context?: Context }): CommandUnknownOpts {
   const program = prepare(new Command("claw"), io)
     .description("One control plane for many Claw instances.")
     .usage("<command> [options]")
+    .version(programVersion, "-V, --version", "print this program's version")
     .addHelpText(
       "after",
       `\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 authentication, 5 conflict, 6 changes ('claw diff --exit-code'), 130 interrupted.\n'claw <command> --help' tells more, with examples.`,
@@ -59,6 +61,7 @@ export function buildProgram(io: Io, state: { context?: Context }): CommandUnkno
   // Hidden: the completion scripts call it.
   const completer = new Command("complete").argument("[words...]").allowUnknownOption();
   completer.action(async (words) => {
+    const { complete } = await import("./completion.ts");
     const client = async () => (await createContext(io, {})).claw;
     const found = await complete(program, words, client);
     io.stdout.write(found.map((candidate) => `${candidate}\n`).join(""));

@@ -1,4 +1,4 @@
-import { resourceKinds as contractKinds, type ManifestKind } from "../contract/index.ts";
+import type { ManifestKind } from "../contract/index.ts";
 import { usageError } from "./failure.ts";
 import { clusterKind } from "./kinds/cluster.ts";
 import { configKind } from "./kinds/config-template.ts";
@@ -7,19 +7,19 @@ import type { ResourceKind } from "./kinds/kind.ts";
 import { projectKind } from "./kinds/project.ts";
 import { tenantKind } from "./kinds/tenant.ts";
 
-const byKind: Readonly<Record<ManifestKind, ResourceKind>> = {
-  Cluster: clusterKind,
-  Tenant: tenantKind,
-  Project: projectKind,
-  ConfigTemplate: configKind,
-  ClawInstance: instanceKind,
-};
-/** In the order in which they depend on one another. */
-export const resourceKinds: readonly ResourceKind[] = contractKinds.map(({ kind }) => byKind[kind]);
+/** In the order of writing, each after what it needs: the contract's list without its schemas, to which a test holds it. */
+export const resourceKinds: readonly ResourceKind[] = [clusterKind, tenantKind, projectKind, configKind, instanceKind];
+
+const byKind = new Map(resourceKinds.map((kind) => [kind.kind, kind]));
 
 /** The kind that a manifest's `kind` names. */
 export function kindOf(kind: ManifestKind): ResourceKind {
-  return byKind[kind];
+  return byKind.get(kind) as ResourceKind;
+}
+
+/** A kind's place in the order of writing. */
+export function writeRank(kind: ManifestKind): number {
+  return resourceKinds.findIndex((known) => known.kind === kind);
 }
 
 /** The kind that a word of the command line names, if any. */

@@ -1,10 +1,8 @@
 import { z } from "zod";
 import { boundedRecord, DisplayNameSchema, INSTANCES_MAX } from "./bounds.ts";
 import type { KindFacts } from "./kind.ts";
+import { LOCAL_CLUSTER } from "./local.ts";
 import { ConditionSchema, LabelsSchema, MetadataInputSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
-
-/** The name of the control plane's own host, where instances are processes: it is always there, and no Cluster may be called so. */
-export const LOCAL_CLUSTER = "local";
 
 /** Kubernetes' own, and any other text of that length. */
 const TaintKeySchema = z.string().min(1).max(317);
@@ -24,9 +22,6 @@ export const PlacementSchema = z
   })
   .refine((placement) => (placement.cluster === undefined) !== (placement.selector === undefined), "give either 'cluster' or 'selector'");
 export type Placement = z.infer<typeof PlacementSchema>;
-
-/** Of an instance when neither it nor its tenant asks for any. */
-export const DEFAULT_PLACEMENT = { cluster: LOCAL_CLUSTER, tolerations: [] } satisfies Placement;
 
 const isSocketUrl = (text: string) => URL.canParse(text) && ["ws:", "wss:"].includes(new URL(text).protocol);
 const CidrSchema = z.union([z.cidrv4().max(64), z.cidrv6().max(64)]);

@@ -3,9 +3,8 @@ import { actionSchemas, ManifestKindSchema, ManifestSchema } from "./kinds.ts";
 import { NameSchema, pageOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 
-/** A write that could be made: what a preview is computed for, and what applying it makes. */
-export const ChangeSchema = z.discriminatedUnion("action", [
-  z.strictObject({ action: z.literal("apply"), manifest: ManifestSchema }),
+/** A write that names a resource and needs no manifest. */
+export const ActionSchema = z.discriminatedUnion("action", [
   z.strictObject({
     action: z.literal("delete"),
     kind: ManifestKindSchema,
@@ -13,6 +12,11 @@ export const ChangeSchema = z.discriminatedUnion("action", [
     purgeData: z.boolean().optional(),
   }),
   ...actionSchemas,
+]);
+/** A write that could be made: what a preview is computed for, and what applying it makes. */
+export const ChangeSchema = z.discriminatedUnion("action", [
+  z.strictObject({ action: z.literal("apply"), manifest: ManifestSchema }),
+  ...ActionSchema.options,
 ]);
 export type Change = z.infer<typeof ChangeSchema>;
 

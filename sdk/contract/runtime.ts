@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { LOCAL_CLUSTER } from "./cluster.ts";
 import { PackageNameSchema, RelativePathSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { LOCAL_CLUSTER } from "./local.ts";
 import { NameSchema } from "./meta.ts";
 import { QuotaSchema } from "./tenant.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { boundedRecord } from "./bounds.ts";
-import { LOCAL_CLUSTER } from "./cluster.ts";
 import { DriftSchema } from "./instance.ts";
+import { LOCAL_CLUSTER } from "./local.ts";
 import { pageOf } from "./meta.ts";
 
 /** What keeps a stack's state and runs its operations. */

@@ -23,10 +23,9 @@ import { createPassphrase } from "../../adapters/engine/secrets/passphrase.ts";
 import { cliStateTable } from "../../adapters/postgres/cli-state.ts";
 import { openPool } from "../../adapters/postgres/open-pool.ts";
 import { PostgresStackStore } from "../../adapters/postgres/stack-store.ts";
-import { ClawError, type StackEngine } from "../../sdk/contract/index.ts";
+import { ClawError, redact, type StackEngine } from "../../sdk/contract/index.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../stacks/tenant/program.ts";
 import type { TenantStack } from "../application/ports/stacks/stack-operations.ts";
-import { redact } from "../domain/redact.ts";
 import { packageOf, resourceProviders } from "./packages.ts";
 
 const CONNECTIONS = 4;

@@ -8,8 +8,8 @@ import { readAccess } from "../../adapters/identity/access-file.ts";
 import { probeJetStream } from "../../adapters/nats/jetstream-bus.ts";
 import { probeEmbedded } from "../../adapters/postgres/embedded-postgres.ts";
 import { probeOwner } from "../../adapters/postgres/probe-owner.ts";
+import { redact } from "../../sdk/contract/index.ts";
 import { type Environment, EnvironmentError, readEnvironment } from "../config/environment.ts";
-import { redact } from "../domain/redact.ts";
 import { bindPort } from "../http/listener.ts";
 
 /** What one look at the machine came to. */

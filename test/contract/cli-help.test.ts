@@ -1,4 +1,5 @@
 import { describe, it } from "vitest";
+import { commandsFor } from "../../sdk/cli/commands.ts";
 import { processIo } from "../../sdk/cli/io.ts";
 import { buildProgram } from "../../sdk/cli/program.ts";
 import { runCli } from "../support/cli.ts";
@@ -14,7 +15,7 @@ function* pathsOf(program: Program, path: readonly string[] = []): Iterable<read
   }
 }
 
-const program = buildProgram(processIo(new AbortController().signal), {});
+const program = buildProgram(await commandsFor(), processIo(new AbortController().signal), {});
 
 describe("claw --help", () => {
   // The help is what people learn the program by: a change of it is seen in review.

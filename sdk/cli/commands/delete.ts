@@ -1,4 +1,3 @@
-import { factsOf } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { usageError } from "../failure.ts";
 import { readManifests } from "../manifests.ts";
@@ -31,7 +30,8 @@ export const deleteCommand = defineCommand({
     if (filename.length > 0) {
       for (const { manifest } of (await readManifests(context.io, filename)).toReversed()) {
         const { name, namespace } = manifest.metadata;
-        targets.push({ kind: kindOf(manifest.kind), name, tenant: factsOf(manifest.kind).scope === "tenant" ? namespace : undefined });
+        const kind = kindOf(manifest.kind);
+        targets.push({ kind, name, tenant: kind.scope === "tenant" ? namespace : undefined });
       }
     }
     for (const { kind, name } of parseReferences(words)) {

@@ -1,7 +1,7 @@
 import { Option } from "@commander-js/extra-typings";
-import packageJson from "../../../package.json" with { type: "json" };
 import { ConnectionError } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
+import { programVersion } from "../version.ts";
 
 export const versionCommand = defineCommand({
   path: "version",
@@ -15,9 +15,9 @@ export const versionCommand = defineCommand({
   async run({ claw, out, signal }, { client, output }) {
     const server = client ? undefined : await claw.withOptions({ maxRetries: 0 }).service.version({ signal }).catch(unreachable);
     if (output === "json") {
-      return out.line(JSON.stringify({ client: { version: packageJson.version }, ...(server === undefined ? {} : { server }) }));
+      return out.line(JSON.stringify({ client: { version: programVersion }, ...(server === undefined ? {} : { server }) }));
     }
-    await out.line(`claw ${packageJson.version}`);
+    await out.line(`claw ${programVersion}`);
     if (server) {
       await out.line(`control plane ${server.version} (${server.apiVersion}) at ${claw.url}`);
     } else if (!client) {

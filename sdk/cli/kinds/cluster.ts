@@ -1,9 +1,11 @@
-import { type Cluster, ConditionType } from "../../contract/index.ts";
+import { ConditionType } from "../../contract/conditions.ts";
+import type { Cluster } from "../../contract/index.ts";
 import { ageColumn, condition, type Fact, nameColumn, type ResourceKind, wideColumns } from "./kind.ts";
 
 /** Clusters. */
 export const clusterKind: ResourceKind<Cluster> = {
   kind: "Cluster",
+  scope: "platform",
   word: "cluster",
   aliases: ["clusters", "cls"],
   name: (c) => `cluster/${c.metadata.name}`,

@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 /** Config templates. */
 export const configKind: ResourceKind<ConfigTemplate> = {
   kind: "ConfigTemplate",
+  scope: "tenant",
   word: "config",
   aliases: ["configs", "cfg", "configtemplate", "configtemplates", "template", "templates"],
   name: (c) => `config/${c.metadata.name}`,

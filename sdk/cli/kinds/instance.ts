@@ -1,4 +1,5 @@
-import { type ClawInstance, ConditionType } from "../../contract/index.ts";
+import { ConditionType } from "../../contract/conditions.ts";
+import type { ClawInstance } from "../../contract/index.ts";
 import { eventView } from "../commands/events.ts";
 import type { Context } from "../context.ts";
 import { formatAge } from "../output/age.ts";
@@ -8,6 +9,7 @@ import { ageColumn, condition, type Fact, nameColumn, type ResourceKind, wideCol
 /** Instances. */
 export const instanceKind: ResourceKind<ClawInstance> = {
   kind: "ClawInstance",
+  scope: "tenant",
   word: "instance",
   aliases: ["instances", "ins", "clawinstance", "clawinstances"],
   name: (i) => `instance/${i.metadata.name}`,

@@ -1,5 +1,5 @@
 import type { Claw, PagePromise } from "../../client/index.ts";
-import type { Condition, ManifestKind, Resource } from "../../contract/index.ts";
+import type { Condition, KindFacts, ManifestKind, Resource } from "../../contract/index.ts";
 import type { Context } from "../context.ts";
 import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
@@ -10,6 +10,8 @@ type ListQuery = NonNullable<Parameters<Claw["instances"]["list"]>[0]>;
 /** A kind of resource: what it is called, how it is shown, and the calls of its area. */
 export interface ResourceKind<T extends Resource = Resource> extends View<T> {
   readonly kind: ManifestKind;
+  /** As the contract's facts of the kind say: they come with its schemas, which the command line does without. */
+  readonly scope: KindFacts["scope"];
   readonly word: string;
   readonly aliases: readonly string[];
   list(claw: Claw, query: ListQuery, signal: AbortSignal): PagePromise<T>;

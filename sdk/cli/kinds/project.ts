@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 /** Projects. */
 export const projectKind: ResourceKind<Project> = {
   kind: "Project",
+  scope: "tenant",
   word: "project",
   aliases: ["projects", "prj"],
   name: (p) => `project/${p.metadata.name}`,

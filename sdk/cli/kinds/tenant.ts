@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 /** Tenants. */
 export const tenantKind: ResourceKind<Tenant> = {
   kind: "Tenant",
+  scope: "itself",
   word: "tenant",
   aliases: ["tenants", "ten"],
   name: (t) => `tenant/${t.metadata.name}`,

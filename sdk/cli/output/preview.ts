@@ -1,4 +1,5 @@
-import { DEFAULT_PLACEMENT, factsOf, type Preview, type PropertyDiff, type ResourceChange } from "../../contract/index.ts";
+import type { Preview, PropertyDiff, ResourceChange } from "../../contract/index.ts";
+import { DEFAULT_PLACEMENT } from "../../contract/local.ts";
 import { kindOf } from "../resources.ts";
 import { formatDuration } from "./age.ts";
 import type { Paint } from "./colors.ts";
@@ -89,7 +90,7 @@ export function renderPreview(preview: Preview, paint: Paint, now: number = Date
 function renderItem(item: Item, paint: Paint): string[] {
   const { mark, style } = MARKS[item.op === "same" && changesStack(item) ? "update" : item.op];
   const effect = EFFECTS[item.effect];
-  const owner = factsOf(item.kind).scope === "tenant" ? paint("dim", ` in ${item.tenant}`) : "";
+  const owner = kindOf(item.kind).scope === "tenant" ? paint("dim", ` in ${item.tenant}`) : "";
   const subject = `${kindOf(item.kind).word}/${item.name}`;
   const unchanged = item.op === "same" && !changesStack(item) ? paint("dim", " unchanged") : "";
   const lines = [`${paint(style, `${mark} ${subject}`)}${owner}${effect ? `  ${paint("cyan", effect)}` : ""}${unchanged}`];

@@ -7,12 +7,12 @@ import {
   type InstanceId,
   type InstancePhase,
   newId,
+  redact,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
 import { afterDisconnect, afterPodReport, afterReport, afterStop } from "../../domain/instances/phase.ts";
 import type { PodReport } from "../../domain/instances/pod.ts";
-import { redact } from "../../domain/redact.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
 
 /** Writes what became of instances, and an event of each whose phase changed. Statuses, events and their publication are one transaction. */

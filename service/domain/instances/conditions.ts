@@ -1,5 +1,4 @@
-import { type Condition, ConditionType } from "../../../sdk/contract/index.ts";
-import { redact } from "../redact.ts";
+import { type Condition, ConditionType, redact } from "../../../sdk/contract/index.ts";
 
 /** A condition that is being set. */
 export type NewCondition = Omit<Condition, "type" | "lastTransitionTime"> & { readonly type: ConditionType };

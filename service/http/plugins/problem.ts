@@ -1,7 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
-import { ClawError, errorCatalogue, type Issue, type Problem } from "../../../sdk/contract/index.ts";
-import { redact } from "../../domain/redact.ts";
+import { ClawError, errorCatalogue, type Issue, type Problem, redact } from "../../../sdk/contract/index.ts";
 
 const DOCS = "https://clusterclaw.io/errors/";
 

@@ -7,9 +7,9 @@ import {
   ChatRequestSchema,
   ClawError,
   parseJson,
+  redact,
 } from "../../../sdk/contract/index.ts";
 import type { AgentChannel } from "../../application/ports/instances/agents.ts";
-import { redact } from "../../domain/redact.ts";
 import { readFrames, sendFrame } from "../sockets.ts";
 import { refuse } from "./close-stream.ts";
 

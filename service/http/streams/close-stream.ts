@@ -1,6 +1,5 @@
 import type { WebSocket } from "ws";
-import { ClawError, STREAM_ERROR_CLOSE } from "../../../sdk/contract/index.ts";
-import { redact } from "../../domain/redact.ts";
+import { ClawError, redact, STREAM_ERROR_CLOSE } from "../../../sdk/contract/index.ts";
 
 /** The stream is open already: the close code and reason say why it ends. */
 export function refuse(socket: WebSocket, error: unknown): void {

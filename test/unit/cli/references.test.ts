@@ -1,9 +1,17 @@
 import { describe, it } from "vitest";
 import { instanceKind } from "../../../sdk/cli/kinds/instance.ts";
-import { parseReferences } from "../../../sdk/cli/resources.ts";
+import { parseReferences, resourceKinds } from "../../../sdk/cli/resources.ts";
+import { resourceKinds as contractKinds } from "../../../sdk/contract/index.ts";
 
 const read = (words: string[], fallback?: typeof instanceKind) =>
   parseReferences(words, fallback).map(({ kind, name }) => [kind.word, name]);
+
+describe("the kinds of the command line", () => {
+  it("are those of the contract, in the order of writing", ({ expect }) => {
+    const namesOf = (kinds: readonly { kind: string; scope: string }[]) => kinds.map(({ kind, scope }) => `${kind} ${scope}`);
+    expect(namesOf(resourceKinds)).toEqual(namesOf(contractKinds));
+  });
+});
 
 describe("parseReferences", () => {
   it.for([

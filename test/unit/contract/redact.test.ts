@@ -1,7 +1,7 @@
 import { describe, it } from "vitest";
+import { redact } from "../../../sdk/contract/index.ts";
 import { parseKubeconfig } from "../../../service/domain/clusters/kubeconfig.ts";
 import { withCondition } from "../../../service/domain/instances/conditions.ts";
-import { redact } from "../../../service/domain/redact.ts";
 
 const SECRET = "hunter2-is-not-a-good-key";
 

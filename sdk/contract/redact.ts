@@ -1,4 +1,4 @@
-import { SECRET_MASK } from "../../sdk/contract/index.ts";
+import { SECRET_MASK } from "./property-diff.ts";
 
 const RULES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // What stands before the host of a URL.
