@@ -173,6 +173,22 @@ export default {
     ...vendor("fastify", "fastify|fastify-plugin|@fastify/[^/]+", ["^service/http/"]),
     ...vendor("pino", "pino", ["^adapters/telemetry/", "^service/main\\.ts$"], ["^service/"]),
     ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/", "^service/server/"]),
+    ...vendor("mcp", "@modelcontextprotocol/[^/]+", ["^sdk/cli/mcp/"]),
+    {
+      name: "cli-without-schemas",
+      comment:
+        "schemas and their library are most of what a command would load before it does anything; those that need them load them on demand",
+      severity: "error",
+      from: { path: "^sdk/cli/", pathNot: "^sdk/cli/mcp/" },
+      to: { path: contract, pathNot: "/(conditions|local)\\.ts$", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "mcp-on-demand",
+      comment: "the protocol's library is loaded by its own command only",
+      severity: "error",
+      from: { path: "^sdk/cli/", pathNot: "^sdk/cli/mcp/" },
+      to: { path: "^sdk/cli/mcp/", dynamic: false },
+    },
     ...vendor("node-pty", "@lydell/node-pty", ["^service/agent/"]),
 
     {

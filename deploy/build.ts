@@ -12,8 +12,9 @@ const { status } = spawnSync(process.execPath, [tsc, "--project", join(root, "ts
 if (status !== 0) {
   process.exit(status ?? 1);
 }
-// What runs beside the compiled code: claw types and their programs, providers' starters, the programs that any Node may start.
-for (const pattern of ["adapters/**/*.{mjs,yaml}", "{adapters,stacks}/**/pulumi-resource-*", "service/**/*.mjs"]) {
+// What runs beside the compiled code: claw types and their programs, providers' starters, the programs that any Node may start; and the pages
+// that `claw mcp` explains errors with.
+for (const pattern of ["adapters/**/*.{mjs,yaml}", "{adapters,stacks}/**/pulumi-resource-*", "service/**/*.mjs", "docs/errors/*.md"]) {
   for await (const file of glob(pattern, { cwd: root })) {
     await mkdir(dirname(join(dist, file)), { recursive: true });
     await copyFile(join(root, file), join(dist, file));

@@ -56,6 +56,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   chat: () => import("./commands/chat.ts").then(({ chatCommand }) => [chatCommand]),
   console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),
   connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),
+  mcp: () => import("./commands/mcp.ts").then(({ mcpCommand }) => [mcpCommand]),
   login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
   version: () => import("./commands/version.ts").then(({ versionCommand }) => [versionCommand]),
   completion: () => import("./commands/completion.ts").then(({ completionCommand }) => [completionCommand]),

@@ -47,6 +47,8 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "sdk/client/x.ts", imports: "../contract/y.ts", rules: ["client-no-dependencies"] },
   { file: "sdk/client/x.ts", imports: "zod", rules: ["client-no-dependencies"] },
   { file: "sdk/cli/x.ts", imports: "../../adapters/postgres/y.ts", rules: ["sdk-alone"] },
+  { file: "sdk/cli/x.ts", imports: "../contract/y.ts", rules: ["cli-without-schemas"] },
+  { file: "sdk/cli/x.ts", imports: "./mcp/y.ts", rules: ["mcp-on-demand"] },
   { file: "service/domain/x.ts", imports: "../application/y.ts", rules: ["domain-inward"] },
   { file: "service/domain/x.ts", imports: "node:fs", rules: ["domain-pure"] },
   { file: "service/application/x.ts", imports: "../http/y.ts", rules: ["application-inward"] },

@@ -17,7 +17,7 @@ export interface CliResult {
 interface CliOptions {
   readonly url?: string;
   /** What is typed or piped in. */
-  readonly stdin?: string | readonly string[];
+  readonly stdin?: string | readonly string[] | AsyncIterable<string>;
   /** Whether the command believes it is on a terminal. */
   readonly tty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
@@ -58,7 +58,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const { url, stdin = "", tty = false, env = {}, homeDir = await tempDir(), cwd = homeDir, signal, onStdout } = options;
   const stdout = new Capture(tty, onStdout);
   const stderr = new Capture(tty);
-  const input = Object.assign(Readable.from([stdin].flat()), { isTTY: tty });
+  const input = Object.assign(Readable.from(typeof stdin === "string" ? [stdin] : stdin, { objectMode: false }), { isTTY: tty });
   const code = await run(argv, {
     stdin: input,
     stdout,
