@@ -104,6 +104,46 @@ describe("followLogs", () => {
   });
 });
 
+describe("in a browser", () => {
+  /** As the standard has it: what is no protocol is refused, headers too. */
+  class StandardSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      if (!Array.isArray(protocols)) {
+        throw new SyntaxError(`the subprotocol '${protocols}' is invalid`);
+      }
+      super(url, protocols);
+    }
+  }
+
+  it("the token is a subprotocol and the tenant in the query, of streams", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, anInstanceAnswer()),
+      (socket) => socket.close(1000),
+    );
+    const claw = new Claw({ url: server.url, token: "t0", tenant: "acme", WebSocket: StandardSocket });
+    await collect(claw.instances.followLogs("web", { tailLines: 2 }));
+    expect(server.upgrades[0]?.headers).toMatchObject({ "sec-websocket-protocol": "bearer.t0" });
+    expect(server.upgrades[0]?.headers["authorization"]).toBeUndefined();
+    expect(server.upgrades[0]?.query.toString()).toBe("tailLines=2&tenant=acme");
+  });
+
+  it("a token that can't be a subprotocol is told", async ({ expect }) => {
+    await using server = await startServer((_, res) => answer(res, 200, anInstanceAnswer()));
+    const claw = new Claw({ url: server.url, token: "a b", WebSocket: StandardSocket });
+    await expect(claw.instances.connect("web")).rejects.toThrow(/^the stream can't be opened: /);
+  });
+
+  it("fetch is called as the function that it is, and not as a method", async ({ expect }) => {
+    await using server = await startServer((_, res) => answer(res, 200, anInstanceAnswer()));
+    function bound(this: unknown, ...request: Parameters<typeof fetch>) {
+      expect(this).toBeUndefined();
+      return fetch(...request);
+    }
+    await new Claw({ url: server.url, fetch: bound }).instances.get("web");
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
 describe("a refused stream", () => {
   it("gives the typed error that the close code and reason tell", async ({ expect }) => {
     await using server = await startServer(
