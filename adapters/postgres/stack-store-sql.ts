@@ -4,6 +4,8 @@ import { LeaseLostError, type StackLease, StackMissingError, type StackRef, type
 import { foldResources } from "./stack-store-fold.ts";
 
 const ROWS_PER_STATEMENT = 2000;
+/** Where the tables of stacks are that are no tenant's. */
+export const OWN_SCHEMA = "claw_engine";
 
 /** One statement: its first part is the fence, and every other part writes nothing when the fence finds no row. */
 export const COMMIT_SQL = `

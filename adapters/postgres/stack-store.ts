@@ -18,7 +18,7 @@ import {
 } from "../engine/contract/store.ts";
 import type { FoldedEntries } from "./stack-store-fold.ts";
 import { foldEntries } from "./stack-store-fold.ts";
-import { COMMIT_SQL, fence, LOAD_CLOSURE_SQL, setColumn, stackIdOf, writeDeployment } from "./stack-store-sql.ts";
+import { COMMIT_SQL, fence, LOAD_CLOSURE_SQL, OWN_SCHEMA, setColumn, stackIdOf, writeDeployment } from "./stack-store-sql.ts";
 
 const HISTORY_ENTRIES_KEPT = 500;
 
@@ -33,15 +33,19 @@ interface ResourceRow {
   ord: number;
   state: StoredResource["state"];
 }
-/** Stacks of one tenant in PostgreSQL. Every call is one transaction, bound to the tenant by row-level security. */
+
+/** Stacks in PostgreSQL. Every call is one transaction, bound to a tenant by row-level security, or to the tables that are no tenant's. */
 export class PostgresStackStore implements StackStore {
   readonly #pool: Pool;
   readonly #bind: string;
   readonly #batches = new CommitBatches((lease, entries) => this.#commitNow(lease, foldEntries(entries)));
 
-  constructor(pool: Pool, tenantId: string) {
+  constructor(pool: Pool, tenantId: string | undefined) {
     this.#pool = pool;
-    this.#bind = `set local role claw_app; select set_config('claw.tenant_id', ${escapeLiteral(tenantId)}, true)`;
+    this.#bind =
+      tenantId === undefined
+        ? `set local search_path to ${OWN_SCHEMA}`
+        : `set local role claw_app; select set_config('claw.tenant_id', ${escapeLiteral(tenantId)}, true)`;
   }
 
   async createStack(ref: StackRef, secretsProvider?: SecretsProvider): Promise<StoredStack> {

@@ -22,6 +22,8 @@ export interface EmbeddedCommandOptions {
   readonly providers: ProviderHost;
   /** Names this worker in leases and in the message that a locked stack gives. */
   readonly holder: string;
+  /** Environment of its commands, beneath what a workspace sets and above the process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** With it new stacks seal their secrets in the `envelope` form, without it by passphrase. */
   readonly keyWrapper?: KeyWrapper;
   /** How long a lease outlives the last heartbeat of its holder. @default 30 */
@@ -133,7 +135,7 @@ export class EmbeddedCommand {
       await handlers[command.name]({
         command,
         cwd,
-        env: { ...process.env, ...additionalEnv },
+        env: { ...process.env, ...this.#options.env, ...additionalEnv },
         store: this.#options.store,
         providers: this.#options.providers,
         secrets: this.#secrets,

@@ -53,7 +53,8 @@ export async function locatePlugin(search: PluginSearch, name: string, version?:
     }
   }
   const wanted = version ? `${binary} of version ${version} or newer` : binary;
-  throw new Error(`no provider for package '${name}': ${wanted} was looked for in ${looked.join(", ")}`);
+  const fix = `pulumi plugin install resource ${[name, version].filter(Boolean).join(" ")}`;
+  throw new Error(`no provider for package '${name}': ${wanted} was looked for in ${looked.join(", ")}; put it on PATH, or run: ${fix}`);
 }
 
 async function installedVersions(folder: string, name: string, wanted: string | undefined): Promise<string[]> {

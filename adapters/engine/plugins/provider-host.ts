@@ -11,7 +11,7 @@ import { PluginProcess } from "./plugin-process.ts";
 
 export interface WarmProviderHostOptions {
   /** Providers that run in this process, by package: one is made per configuration. */
-  readonly inProcess?: Readonly<Record<string, () => ResourceProvider>>;
+  readonly inProcess?: Readonly<Record<string, () => ResourceProvider | Promise<ResourceProvider>>>;
   /** For plugins: where they are looked for, and their environment. @default process.env */
   readonly env?: PluginSearch["env"];
   /** After a cancel, how long a plugin may go on with its running calls before its process is ended. @default 60000 */

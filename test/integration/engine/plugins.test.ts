@@ -186,7 +186,7 @@ describe("WarmProviderHost", () => {
 
   it("names the places it looked in when a provider is nowhere", async ({ expect }) => {
     await expect(host.load("nowhere")).rejects.toThrow(
-      `no provider for package 'nowhere': pulumi-resource-nowhere was looked for in PATH, ${join(folder, "home", "plugins")}`,
+      `no provider for package 'nowhere': pulumi-resource-nowhere was looked for in PATH, ${join(folder, "home", "plugins")}; put it on PATH, or run: pulumi plugin install resource nowhere`,
     );
   });
 });

@@ -6,8 +6,9 @@ import { afterAll, beforeAll } from "vitest";
 import { runStackOperation } from "../../../adapters/automation/stack-runner.ts";
 import type { OperationKind } from "../../../adapters/automation/worker-messages.ts";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
+import type { ResourceProvider } from "../../../adapters/engine/contract/provider.ts";
 import type { JournalEntry, StackLease } from "../../../adapters/engine/contract/store.ts";
-import { WarmProviderHost, type WarmProviderHostOptions } from "../../../adapters/engine/plugins/provider-host.ts";
+import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
 import { LocalKeyWrapper } from "../../../adapters/engine/secrets/envelope.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, ResourceChange, StackIdentity } from "../../../sdk/contract/index.ts";
@@ -30,7 +31,7 @@ export type OperateTenant = ((
 };
 
 /** Tenants' stacks on the embedded engine, operated as the service's workers do. */
-export function useTenantStacks(inProcess: NonNullable<WarmProviderHostOptions["inProcess"]>): (stack: StackIdentity) => OperateTenant {
+export function useTenantStacks(inProcess: Readonly<Record<string, () => ResourceProvider>>): (stack: StackIdentity) => OperateTenant {
   const providers = new WarmProviderHost({ inProcess });
   const workDir = mkdtempSync(join(tmpdir(), "claw-tenant-"));
   let database: EngineDatabase;
