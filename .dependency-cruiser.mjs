@@ -114,7 +114,19 @@ export default {
       ["^service/application/ports/", "^service/domain/", contract, engineContract, kubernetesClient],
       "providers are adapters too. That of Kubernetes has the one arrow between neighbours: both speak to the same API server, by one client",
     ),
-    arrow("components-inward", "^components/", [contract], "components know the contract"),
+    arrow(
+      "components-inward",
+      "^components/",
+      [contract, "^adapters/claws/", "^service/application/ports/instances/claw-adapter\\.ts$"],
+      "components know the contract, and the claw types, by which they work out how a claw is run",
+    ),
+    {
+      name: "entries-outermost",
+      comment: "entries of the package are for those who install it",
+      severity: "error",
+      from: { path: "^(sdk|service|adapters|components|stacks)/" },
+      to: { path: "^(components/index\\.ts$|service/roots/exports/)" },
+    },
     arrow("stacks-inward", "^stacks/", ["^components/", contract], "stacks know components"),
     {
       name: "roots-compose",
@@ -166,7 +178,7 @@ export default {
       "pulumi",
       "@pulumi/[^/]+",
       ["^components/", "^stacks/", "^adapters/(automation|engine)/", "^service/roots/stack-worker\\.ts$"],
-      ["^service/roots/provider-plugin\\.ts$"],
+      ["^service/roots/(provider-plugin|exports/automation)\\.ts$"],
     ),
     ...vendor("grpc", "@grpc/grpc-js|google-protobuf", ["^adapters/engine/"]),
     ...vendor("kubernetes", "@kubernetes/client-node", [kubernetesClient]),
@@ -200,9 +212,9 @@ export default {
     },
     {
       name: "no-barrels",
-      comment: "no index files but sdk/contract/index.ts and sdk/client/index.ts",
+      comment: "no index files but the entries sdk/contract/index.ts, sdk/client/index.ts and components/index.ts",
       severity: "error",
-      from: { path: "(^|/)index\\.ts$", pathNot: "^sdk/(contract|client)/index\\.ts$|^stacks/|(^|/)node_modules/" },
+      from: { path: "(^|/)index\\.ts$", pathNot: "^(sdk/(contract|client)|components)/index\\.ts$|^stacks/|(^|/)node_modules/" },
       to: {},
     },
     {

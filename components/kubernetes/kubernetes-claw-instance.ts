@@ -7,54 +7,67 @@ import { Ingress } from "@pulumi/kubernetes/networking/v1/ingress.js";
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy.js";
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget.js";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClawRuntime, KubernetesTarget } from "../../sdk/contract/index.ts";
+import { type ClawRuntime, type KubernetesTarget, NO_CONTROL_PLANE } from "../../sdk/contract/index.ts";
+import { uidOf } from "../claw-instance/uid.ts";
 import { KUBERNETES_INSTANCE_TYPE, podChildren } from "./kubernetes-component.ts";
 import { claimName, instanceLabels, instanceSelector, objectName, ownerLabels, tenantLabels } from "./labels.ts";
 import { BOOT_FILE, clawInPod, podBoot } from "./pod-boot.ts";
 import { podTemplate } from "./pod-template.ts";
+import { CLAW_SERVICE_ACCOUNT } from "./tenant-boundary.ts";
 
 /** Config files are small and made again from the boot file; what a claw adds there is kept. */
 const CONFIG_SIZE = "64Mi";
+const DATA_SIZE = "10Gi";
+const RESOURCES = { cpu: "1", memory: "2Gi" };
 const SKIP_AWAIT = { "pulumi.com/skipAwait": "true" };
 
 /** Inputs of {@link KubernetesClawInstance}. */
 export interface KubernetesClawInstanceArgs {
+  /** An existing namespace: `boundary.namespace` of a {@link TenantBoundary}. */
   readonly namespace: pulumi.Input<string>;
+  /** Whose it is: a DNS label, which all objects carry. */
   readonly tenant: string;
-  readonly project: string;
   /** The claw type. */
   readonly type: string;
-  /** The instance's uid: of this instance alone, also when its name is given again. */
-  readonly uid: string;
-  /** How the claw is configured, started, watched and stopped. Its files and its `secretEnv` are kept as secrets. */
+  /** How the claw is configured, started, watched and stopped: by `claw`, or written by hand. Its files and its `secretEnv` are kept as secrets. */
   readonly runtime: pulumi.Input<ClawRuntime>;
-  /** Whether it is to run: one pod or none. */
-  readonly running: pulumi.Input<boolean>;
-  /** Any new value restarts it. */
-  readonly restartedAt?: pulumi.Input<string | undefined>;
-  /** What happens to its volumes when the instance is deleted. */
-  readonly deletionPolicy: "retain" | "delete";
-  /** Of the claw's container. */
-  readonly resources: pulumi.Input<{ readonly cpu: string; readonly memory: string }>;
-  readonly storage: { readonly configDir?: string; readonly dataDir?: string; readonly size: pulumi.Input<string> };
-  /** The cluster's default when absent. */
-  readonly storageClass?: pulumi.Input<string> | undefined;
+  /** Further secret environment variables. Kept as a secret. @default none */
+  readonly secretEnv?: pulumi.Input<Readonly<Record<string, string>>>;
+  /** What its pod runs: `agent` and `claw` are images, `pullSecrets` Secrets of the namespace. @default pullPolicy "IfNotPresent", no pull secrets */
   readonly images: pulumi.Input<{
     readonly agent: string;
     readonly claw: string;
-    readonly pullPolicy: string;
-    readonly pullSecrets: readonly string[];
+    readonly pullPolicy?: string;
+    readonly pullSecrets?: readonly string[];
   }>;
-  readonly serviceAccount: pulumi.Input<string>;
+  /** What groups a tenant's instances: a DNS label. @default "default" */
+  readonly project?: string;
+  /** What tells it from any other, for ever: letters, digits, `_` and `-`. @default made of project, stack and name */
+  readonly uid?: string;
+  /** Whether it is to run: one pod or none. @default true */
+  readonly running?: pulumi.Input<boolean>;
+  /** Any new value restarts it. */
+  readonly restartedAt?: pulumi.Input<string | undefined>;
+  /** What happens to its volumes when the instance is deleted. @default "retain" */
+  readonly deletionPolicy?: "retain" | "delete";
+  /** Of the claw's container, requests and limits alike, as Kubernetes quantities. @default 1 CPU, 2Gi */
+  readonly resources?: pulumi.Input<{ readonly cpu: string; readonly memory: string }>;
+  /** Its folders, as paths inside of it, and the size of the data volume as a Kubernetes quantity. @default `config`, `data`, 10Gi */
+  readonly storage?: { readonly configDir?: string; readonly dataDir?: string; readonly size?: pulumi.Input<string> };
+  /** Of its volumes. @default the cluster's default */
+  readonly storageClass?: pulumi.Input<string> | undefined;
+  /** Of its pod, in the namespace. @default "claw", as a boundary makes it */
+  readonly serviceAccount?: pulumi.Input<string>;
+  /** Name of a PriorityClass that the cluster has. */
   readonly priorityClass?: pulumi.Input<string> | undefined;
-  /** Where the agent dials the control plane. */
-  readonly agentUrl: pulumi.Input<string>;
+  /** Where its agent dials a control plane, as seen from its pod. @default none: the agent supervises it alone */
+  readonly agentUrl?: pulumi.Input<string>;
   /** What the agent presents there. Kept as a secret. */
-  readonly agentToken: pulumi.Input<string>;
+  readonly agentToken?: pulumi.Input<string>;
   /** How the claw is reached from outside its pod; not at all when absent. */
   readonly exposure?: Exposure | undefined;
-  /** Whether connections to it are limited to what `exposure` allows; the tenant's boundary has the rest. */
-  readonly networkPolicy: boolean;
+  /** Whether connections to it are limited to what `exposure` allows; the tenant's boundary has the rest. @default true */
+  readonly networkPolicy?: boolean;
   /** Whether a drain of its node may end the pod. @default true */
   readonly evictable?: pulumi.Input<boolean>;
   /** Id of the control plane, which its objects carry. */
@@ -73,7 +86,9 @@ export interface Exposure {
  * One claw as a pod of a cluster, with its agent beside it: a StatefulSet of one replica or none, its volumes, boot secret, Service and
  * policies. A changed config file changes the secret alone, and the claw takes it over while it runs; what needs a restart changes the
  * pod template.
- * @example new KubernetesClawInstance("assistant-1", { namespace, tenant, uid, runtime, running: true, … }, { provider })
+ * Its provider needs `enableSecretMutable`: with another one every changed file would replace the secret, and a pod sees that when it is made anew.
+ * @throws {pulumi.InputPropertyError} when `uid` can't be used
+ * @example new KubernetesClawInstance("assistant", { tenant: "acme", namespace, images, ...claw({ type: "OpenClaw", token }) }, { provider })
  */
 export class KubernetesClawInstance extends pulumi.ComponentResource {
   /** Name of the StatefulSet and of the Service. */
@@ -88,8 +103,10 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
     super(KUBERNETES_INSTANCE_TYPE, name, {}, opts);
     this.objectName = objectName(name);
     const child = { parent: this };
-    const labels = instanceLabels({ ...args, instance: name });
-    const selector = instanceSelector(args.uid);
+    const { tenant, type, project = "default", deletionPolicy = "retain", storage = {}, networkPolicy = true } = args;
+    const uid = uidOf(name, args.uid);
+    const labels = instanceLabels({ tenant, project, type, uid, instance: name });
+    const selector = instanceSelector(uid);
     const metadata = (ownName: string, annotations?: Record<string, pulumi.Input<string>>) => ({
       name: ownName,
       namespace: args.namespace,
@@ -97,11 +114,16 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
       ...(annotations && { annotations }),
     });
     const runtime = pulumi.output(args.runtime);
-    const claw = runtime.apply((resolved) => clawInPod(resolved, args.storage));
+    const secretEnv = pulumi.all([runtime, args.secretEnv ?? {}]).apply(([own, more]) => ({ ...own.secretEnv, ...more }));
+    // The pod names its secrets; their values are in the boot secret alone.
+    const claw = pulumi
+      .all([runtime, pulumi.unsecret(secretEnv.apply((secrets) => Object.keys(secrets)))])
+      .apply(([own, names]) => clawInPod({ ...own, secretEnv: Object.fromEntries(names.map((variable) => [variable, ""])) }, storage));
+    const secrets = pulumi.secret(pulumi.all([runtime, secretEnv]).apply(([own, all]) => clawInPod({ ...own, secretEnv: all }, storage)));
     const boot = pulumi
-      .all([runtime, claw, args.agentUrl, args.agentToken])
+      .all([runtime, secrets, args.agentUrl ?? NO_CONTROL_PLANE, args.agentToken ?? ""])
       .apply(([resolved, inPod, agentUrl, agentToken]) =>
-        podBoot(resolved, inPod, { uid: args.uid, agentUrl, agentToken, isExposed: args.exposure !== undefined }),
+        podBoot(resolved, inPod, { uid, agentUrl, agentToken, isExposed: args.exposure !== undefined }),
       );
     this.specDigest = pulumi.unsecret(boot.specDigest);
 
@@ -111,7 +133,7 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
       {
         metadata: metadata(secretName),
         data: pulumi.secret(
-          pulumi.all([boot, claw]).apply(([file, inPod]) => ({
+          pulumi.all([boot, secrets]).apply(([file, inPod]) => ({
             [BOOT_FILE]: base64(JSON.stringify(file)),
             ...Object.fromEntries(inPod.secretEnv.map(([variable, value]) => [variable, base64(value)])),
           })),
@@ -125,14 +147,14 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
           `${name}${podChildren[volume].suffix}`,
           {
             // A claim may be bound only once a pod uses it.
-            metadata: metadata(claimName(name, volume, args.uid), SKIP_AWAIT),
+            metadata: metadata(claimName(name, volume, uid), SKIP_AWAIT),
             spec: {
               accessModes: ["ReadWriteOnce"],
               ...(args.storageClass !== undefined && { storageClassName: args.storageClass }),
-              resources: { requests: { storage: volume === "config" ? CONFIG_SIZE : args.storage.size } },
+              resources: { requests: { storage: volume === "config" ? CONFIG_SIZE : (storage.size ?? DATA_SIZE) } },
             },
           },
-          { ...child, retainOnDelete: args.deletionPolicy === "retain" },
+          { ...child, retainOnDelete: deletionPolicy === "retain" },
         ),
     );
     const [configClaim, dataClaim] = claims.map(({ metadata: { name: claim } }) => claim) as [pulumi.Output<string>, pulumi.Output<string>];
@@ -151,7 +173,13 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
       },
       child,
     );
-    const settings = pulumi.all([args.images, args.resources, args.serviceAccount, args.priorityClass, args.restartedAt]);
+    const settings = pulumi.all([
+      args.images,
+      args.resources ?? RESOURCES,
+      args.serviceAccount ?? CLAW_SERVICE_ACCOUNT,
+      args.priorityClass,
+      args.restartedAt,
+    ]);
     const template = pulumi
       .all([runtime, claw, settings, secret.metadata.name, configClaim, dataClaim])
       .apply(([resolved, inPod, [images, resources, serviceAccount, priorityClass, restartedAt], boots, config, data]) =>
@@ -159,10 +187,10 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
           runtime: resolved,
           claw: inPod,
           labels,
-          spreadOver: tenantLabels(args.tenant),
+          spreadOver: tenantLabels(tenant),
           restartedAt,
           resources,
-          images,
+          images: { pullPolicy: "IfNotPresent", pullSecrets: [], ...images },
           serviceAccount,
           priorityClass,
           secret: boots,
@@ -174,7 +202,7 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
       {
         metadata: metadata(this.objectName, args.skipAwait ? SKIP_AWAIT : undefined),
         spec: {
-          replicas: pulumi.output(args.running).apply((running) => (running ? 1 : 0)),
+          replicas: pulumi.output(args.running ?? true).apply((running) => (running ? 1 : 0)),
           serviceName: service.metadata.name,
           // Otherwise a pod that never became ready would have to be deleted by hand before a cure takes effect.
           podManagementPolicy: "Parallel",
@@ -197,7 +225,7 @@ export class KubernetesClawInstance extends pulumi.ComponentResource {
       },
       child,
     );
-    if (args.networkPolicy) {
+    if (networkPolicy) {
       new NetworkPolicy(
         `${name}${podChildren.networkPolicy.suffix}`,
         {

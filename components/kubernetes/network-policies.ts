@@ -1,5 +1,5 @@
 import type { networking } from "@pulumi/kubernetes/types/input.js";
-import type { KubernetesTarget } from "../../sdk/contract/index.ts";
+import { type KubernetesTarget, NO_CONTROL_PLANE } from "../../sdk/contract/index.ts";
 import { MANAGED_BY } from "./labels.ts";
 
 type PolicySpec = networking.v1.NetworkPolicySpec;
@@ -37,7 +37,7 @@ export function tenantPolicies(args: { readonly networkPolicy: KubernetesTarget[
         ports: dnsPorts,
       },
     ]),
-    allowControlPlane: egress(claws, ruleTo(controlPlaneCidrs, [{ protocol: "TCP", port: portOf(args.agentUrl) }])),
+    allowControlPlane: egress(claws, ruleTo(controlPlaneCidrs, agentPorts(args.agentUrl))),
     allowEgress: egress(claws, ruleTo(allowedEgress)),
   };
 }
@@ -48,7 +48,10 @@ function ruleTo(cidrs: readonly string[], ports?: networking.v1.NetworkPolicyPor
   return to.length === 0 ? [] : [{ to, ...(ports && { ports }) }];
 }
 
-function portOf(url: string): number {
+function agentPorts(url: string): networking.v1.NetworkPolicyPort[] | undefined {
+  if (url === NO_CONTROL_PLANE) {
+    return undefined;
+  }
   const { port, protocol } = new URL(url);
-  return port === "" ? (protocol === "wss:" ? 443 : 80) : Number(port);
+  return [{ protocol: "TCP", port: port === "" ? (protocol === "wss:" ? 443 : 80) : Number(port) }];
 }

@@ -6,7 +6,7 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/networkPolicy.js
 import { Role } from "@pulumi/kubernetes/rbac/v1/role.js";
 import { RoleBinding } from "@pulumi/kubernetes/rbac/v1/roleBinding.js";
 import * as pulumi from "@pulumi/pulumi";
-import { type KubernetesTarget, parseQuantity, type Quota } from "../../sdk/contract/index.ts";
+import { type KubernetesTarget, NO_CONTROL_PLANE, parseQuantity, type Quota } from "../../sdk/contract/index.ts";
 import { BOUNDARY_TYPE, boundaryChildren } from "./kubernetes-component.ts";
 import { ownerLabels, tenantLabels } from "./labels.ts";
 import { tenantPolicies } from "./network-policies.ts";
@@ -17,14 +17,19 @@ export const CLAW_SERVICE_ACCOUNT = "claw";
 
 /** Inputs of {@link TenantBoundary}. */
 export interface TenantBoundaryArgs {
+  /** The tenant's name: a DNS label, which all objects carry. */
   readonly tenant: string;
-  /** The namespace that is to be the tenant's. */
-  readonly namespace: string;
-  /** The tenant's quota: the cluster refuses what is beyond it, whoever asks. */
-  readonly quota: Quota;
-  readonly networkPolicy: KubernetesTarget["networkPolicy"];
-  /** Where agents dial the control plane. */
-  readonly agentUrl: string;
+  /** The namespace that is to be the tenant's. @default `claw-<tenant>` */
+  readonly namespace?: string;
+  /** What the cluster refuses more of, whoever asks: a number of instances, and Kubernetes quantities. @default no bounds */
+  readonly quota?: Quota;
+  /**
+   * Whether the tenant is closed to the network but for DNS, and what it may reach besides, as CIDRs: `allowedEgress` with all ports, `controlPlaneCidrs` with the port of `agentUrl`.
+   * @default closed, and nothing besides: `allowedEgress: ["0.0.0.0/0"]` lets claws reach models of the internet
+   */
+  readonly networkPolicy?: Partial<KubernetesTarget["networkPolicy"]>;
+  /** Where agents dial a control plane. @default none */
+  readonly agentUrl?: string;
   /** Id of the control plane, which its objects carry. */
   readonly controlPlane?: string | undefined;
 }
@@ -32,7 +37,7 @@ export interface TenantBoundaryArgs {
 /**
  * A tenant's part of a cluster: a namespace for restricted pods, with the tenant's quota, limits, closed to the network but for what is
  * allowed, and with nobody's credentials in its pods.
- * @example new TenantBoundary("acme", { tenant: "acme", namespace: "claw-acme", quota: { instances: 10 }, networkPolicy, agentUrl }, { provider })
+ * @example new TenantBoundary("acme", { tenant: "acme", quota: { instances: 10, memory: "40Gi" } }, { provider })
  */
 export class TenantBoundary extends pulumi.ComponentResource {
   /** The namespace's name. */
@@ -45,10 +50,12 @@ export class TenantBoundary extends pulumi.ComponentResource {
   constructor(name: string, args: TenantBoundaryArgs, opts?: pulumi.ComponentResourceOptions) {
     super(BOUNDARY_TYPE, name, {}, opts);
     const child = { parent: this };
+    const { namespace = `claw-${args.tenant}`, agentUrl = NO_CONTROL_PLANE } = args;
+    const networkPolicy = { enabled: true, controlPlaneCidrs: [], allowedEgress: [], ...args.networkPolicy };
     const labels = { ...tenantLabels(args.tenant), ...ownerLabels(args.controlPlane) };
     const space = new Namespace(
       `${name}${boundaryChildren.namespace.suffix}`,
-      { metadata: { name: args.namespace, labels: { ...labels, ...restrictedPods } } },
+      { metadata: { name: namespace, labels: { ...labels, ...restrictedPods } } },
       child,
     );
     this.namespace = space.metadata.name;
@@ -62,7 +69,7 @@ export class TenantBoundary extends pulumi.ComponentResource {
     this.serviceAccount = account.metadata.name;
     const quota = new ResourceQuota(
       `${name}${boundaryChildren.quota.suffix}`,
-      { metadata: metadata("tenant"), spec: { hard: hardLimits(args.quota) } },
+      { metadata: metadata("tenant"), spec: { hard: hardLimits(args.quota ?? {}) } },
       child,
     );
     const limits = new LimitRange(
@@ -80,7 +87,7 @@ export class TenantBoundary extends pulumi.ComponentResource {
       },
       child,
     );
-    const policies = Object.entries(args.networkPolicy.enabled ? tenantPolicies(args) : {}).map(([key, spec]) => {
+    const policies = Object.entries(networkPolicy.enabled ? tenantPolicies({ networkPolicy, agentUrl }) : {}).map(([key, spec]) => {
       const { suffix } = boundaryChildren[key as keyof ReturnType<typeof tenantPolicies>];
       return new NetworkPolicy(`${name}${suffix}`, { metadata: metadata(suffix.slice(1)), spec }, child);
     });

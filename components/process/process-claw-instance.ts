@@ -1,43 +1,46 @@
+import { isAbsolute } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { type ClawRuntime, clawRunDir } from "../../sdk/contract/index.ts";
+import { type ClawRuntime, clawRunDir, NO_CONTROL_PLANE } from "../../sdk/contract/index.ts";
+import { instanceDirs } from "../claw-instance/instance-dirs.ts";
 import { replacePlaceholders } from "../claw-instance/placeholders.ts";
+import { uidOf } from "../claw-instance/uid.ts";
 import { ConfigFiles } from "./config-files.ts";
 import { Directory } from "./directory.ts";
 import { Process } from "./process.ts";
 import { INSTANCE_TYPE, instanceChildren } from "./process-component.ts";
-import { Software } from "./software.ts";
+import { Software, type SoftwareArgs } from "./software.ts";
 
 /** Inputs of {@link ProcessClawInstance}. */
 export interface ProcessClawInstanceArgs {
-  /** The instance's uid. */
-  readonly uid: pulumi.Input<string>;
-  /** How the claw is installed, configured, started, watched and stopped. Its `secretEnv` is kept as a secret. */
-  readonly runtime: ClawRuntime;
-  /** Whether it is to run. */
-  readonly running: pulumi.Input<boolean>;
+  /** How the claw is installed, configured, started, watched and stopped: by `claw`, or written by hand. Its `secretEnv` is kept as a secret. */
+  readonly runtime: pulumi.Input<ClawRuntime>;
+  /** Further secret environment variables. Kept as a secret. @default none */
+  readonly secretEnv?: pulumi.Input<Readonly<Record<string, string>>>;
+  /** Absolute path of the folder that all instances of this host are in, with their software: this program's own, never a service's data folder. */
+  readonly rootDir: string;
+  /** Whose it is: a part of its folders' paths. @default "default" */
+  readonly tenant?: string;
+  /** What tells it from any other, for ever: letters, digits, `_` and `-`. @default made of project, stack and name, so that a new one of that name finds the data of the last */
+  readonly uid?: string;
+  /** Whether it is to run. @default true */
+  readonly running?: pulumi.Input<boolean>;
   /** Any new value restarts it. */
   readonly restartedAt?: pulumi.Input<string | undefined>;
-  /** What happens to the data folder when the instance is deleted. */
-  readonly deletionPolicy: "retain" | "delete";
-  /** What all instances of the host share: claimed ports, start slots, caches. */
-  readonly hostDir: pulumi.Input<string>;
-  /** Where installed software is kept, shared by all instances of the host. */
-  readonly cacheDir: string;
-  /** Folder of the config files. */
-  readonly configDir: string;
-  /** Folder of the claw's data. */
-  readonly dataDir: string;
-  /** The agent's own folder. */
-  readonly runDir: string;
-  /** Where the agent dials the control plane. */
-  readonly agentUrl: pulumi.Input<string>;
+  /** What happens to the data folder when the instance is deleted. @default "retain" */
+  readonly deletionPolicy?: "retain" | "delete";
+  /** Its folders, as paths inside of it. @default `config` and `data` */
+  readonly storage?: { readonly configDir?: string; readonly dataDir?: string };
+  /** Where its agent dials a control plane, `ws://…/agent/v1`. @default none: the agent supervises it alone */
+  readonly agentUrl?: pulumi.Input<string>;
   /** What the agent presents there. Kept as a secret. */
-  readonly agentToken: pulumi.Input<string>;
+  readonly agentToken?: pulumi.Input<string>;
 }
 
 /**
- * One claw as a supervised process of this host: its software, folders, config files and process.
- * @example new ProcessClawInstance("assistant-1", { uid, runtime, running: true, deletionPolicy: "retain", ...dirs, agentUrl, agentToken })
+ * One claw as a supervised process of this host: its software, folders, config files and process. An update is done when the claw's agent has taken the
+ * specification over; the claw starts after that, is restarted when it fails, and runs on when the program has ended.
+ * @throws {pulumi.InputPropertyError} when `rootDir` or `uid` can't be used
+ * @example new ProcessClawInstance("assistant", { rootDir: "/srv/claws", ...claw({ type: "OpenClaw", token, config: { "model.name": "gpt-5" } }) })
  */
 export class ProcessClawInstance extends pulumi.ComponentResource {
   /** Digest of the specification that its agent was given. */
@@ -51,30 +54,41 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
     super(INSTANCE_TYPE, name, {}, opts);
     const parent = { parent: this };
     const { software: from, config: configChild, data: dataChild, files: filesChild, process: processChild } = instanceChildren;
-    const { files: rendered, secretEnv, ...runtime } = args.runtime;
-    const software = new Software(`${name}${from.suffix}`, softwareArgs(runtime.software, args.cacheDir), parent);
+    const { rootDir, tenant = "default", storage = {}, deletionPolicy = "retain" } = args;
+    if (!isAbsolute(rootDir)) {
+      throw new pulumi.InputPropertyError({
+        propertyPath: "rootDir",
+        reason: `'${rootDir}' is not absolute: give a path like '/srv/claws'`,
+      });
+    }
+    const uid = uidOf(name, args.uid);
+    const { hostDir, cacheDir, configDir, dataDir, runDir } = instanceDirs(rootDir, tenant, { uid, storage });
+    const resolved = pulumi.output(args.runtime);
+    const software = new Software(`${name}${from.suffix}`, softwareArgs(resolved, cacheDir), parent);
     // Inline software has no folder: asking for one would make it unknown in every preview.
-    const softwareDir = runtime.software.source === "npm" ? software.dir : undefined;
+    const softwareDir = resolved.apply(({ software: { source } }) =>
+      source === "npm" ? software.dir : pulumi.output<string | undefined>(undefined),
+    );
     const config = new Directory(
       `${name}${configChild.suffix}`,
       {
-        path: args.configDir,
+        path: configDir,
         mode: "0700",
         // What is in it can be made again, unless the data are in there too.
-        deletion: `${args.dataDir}/`.startsWith(`${args.configDir}/`) ? args.deletionPolicy : "delete",
+        deletion: `${dataDir}/`.startsWith(`${configDir}/`) ? deletionPolicy : "delete",
       },
       parent,
     );
-    const data = new Directory(`${name}${dataChild.suffix}`, { path: args.dataDir, mode: "0700", deletion: args.deletionPolicy }, parent);
-    const dirs = { configDir: config.path, dataDir: data.path, runDir: args.runDir };
+    const data = new Directory(`${name}${dataChild.suffix}`, { path: dataDir, mode: "0700", deletion: deletionPolicy }, parent);
+    const dirs = { configDir: config.path, dataDir: data.path, runDir };
     const files = new ConfigFiles(
       `${name}${filesChild.suffix}`,
       {
         dir: config.path,
         files: pulumi
-          .all([config.path, data.path, softwareDir])
-          .apply(([configDir, dataDir, installed]) =>
-            resolveFiles(rendered, { configDir, dataDir, runDir: clawRunDir(args.runDir), softwareDir: installed }),
+          .all([resolved, config.path, data.path, softwareDir])
+          .apply(([runtime, configPath, dataPath, installed]) =>
+            resolveFiles(runtime.files, { configDir: configPath, dataDir: dataPath, runDir: clawRunDir(runDir), softwareDir: installed }),
           ),
       },
       parent,
@@ -83,14 +97,14 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
       `${name}${processChild.suffix}`,
       {
         ...dirs,
-        instanceUid: args.uid,
-        hostDir: args.hostDir,
+        instanceUid: uid,
+        hostDir,
         softwareDir,
-        runtime,
-        secretEnv,
-        agentUrl: args.agentUrl,
-        agentToken: args.agentToken,
-        running: args.running,
+        runtime: resolved.apply(({ files: _files, secretEnv: _secret, ...runtime }) => runtime),
+        secretEnv: pulumi.all([resolved, args.secretEnv ?? {}]).apply(([runtime, more]) => ({ ...runtime.secretEnv, ...more })),
+        agentUrl: args.agentUrl ?? NO_CONTROL_PLANE,
+        agentToken: args.agentToken ?? "",
+        running: args.running ?? true,
         restartedAt: args.restartedAt,
         configDigest: files.digest,
       },
@@ -103,9 +117,14 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
   }
 }
 
-function softwareArgs(software: ClawRuntime["software"], cacheDir: string) {
-  const { source, version } = software;
-  return software.source === "npm" ? { source, version, cacheDir, package: software.package } : { source, version };
+function softwareArgs(runtime: pulumi.Output<ClawRuntime>, cacheDir: string): SoftwareArgs {
+  const npm = runtime.apply(({ software }) => (software.source === "npm" ? { package: software.package, cacheDir } : undefined));
+  return {
+    source: runtime.apply(({ software }) => software.source),
+    version: runtime.apply(({ software }) => software.version),
+    cacheDir: npm.apply((from) => from?.cacheDir),
+    package: npm.apply((from) => from?.package),
+  };
 }
 
 /**

@@ -5,9 +5,9 @@ export interface SoftwareArgs {
   /** `npm` for a package of the registry; `inline` when the software is among the config files and nothing is installed. */
   readonly source: pulumi.Input<"npm" | "inline">;
   /** The folder of the host that installed versions are kept in, shared by all stacks. For `npm`. */
-  readonly cacheDir?: pulumi.Input<string>;
+  readonly cacheDir?: pulumi.Input<string | undefined>;
   /** Name of the npm package. For `npm`. */
-  readonly package?: pulumi.Input<string>;
+  readonly package?: pulumi.Input<string | undefined>;
   /** The exact version. */
   readonly version: pulumi.Input<string>;
 }

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { AgentStatusSchema } from "./agent.ts";
 import { ClawRuntimeSchema } from "./runtime.ts";
 
+/** As an `agentUrl`: there is none to dial, the agent supervises its claw alone. */
+export const NO_CONTROL_PLANE = "";
+
 /**
  * What an agent supervises, resolved for one host: the content of `<runDir>/process.json` (mode 0600, it holds secrets).
  * The provider of `clusterclaw:process:Process` writes it, the agent interprets it.
@@ -18,6 +21,7 @@ export const ProcessSpecSchema = z.object({
     /** Absent when the software is inline. */
     softwareDir: z.string().optional(),
   }),
+  /** Where the control plane is, or {@link NO_CONTROL_PLANE}. */
   agentUrl: z.string(),
   agentToken: z.string(),
   running: z.boolean(),

@@ -41,6 +41,10 @@ export class Uplink {
     clearTimeout(this.#retry);
     this.#socket?.terminate();
     this.#address = address;
+    // By value: the contract's constants are not loaded into an agent.
+    if (agentUrl === "") {
+      return;
+    }
     const socket = new WebSocket(`${agentUrl}?instance=${encodeURIComponent(instanceUid)}`, {
       headers: { authorization: `Bearer ${agentToken}` },
       perMessageDeflate: false,

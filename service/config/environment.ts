@@ -1,5 +1,5 @@
 import { availableParallelism, homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import type { Issue } from "../../sdk/contract/index.ts";
 
@@ -26,6 +26,8 @@ export interface Environment {
   readonly refreshSeconds: number;
   /** How long what runs on this host without an instance is left alone after it was found. */
   readonly sweepSeconds: number;
+  /** Folders of the organisation's own claw types, each with a `claw-type.yaml`. */
+  readonly typeFolders: readonly string[];
 }
 
 /** Names each variable that can't be, what is wrong with it, and what to set instead. Never its value: it may be a secret. */
@@ -74,6 +76,11 @@ const EnvironmentSchema = z.object({
   CLAW_WORKERS: whole(1, 64).optional(),
   CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
   CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
+  CLAW_TYPES: z
+    .string()
+    .transform((text) => text.split(delimiter).filter((folder) => folder !== ""))
+    .refine((folders) => folders.every((folder) => isAbsolute(folder)), { error: "has a folder that is not absolute" })
+    .default([]),
 });
 
 const fixes: Readonly<Record<string, string>> = {
@@ -89,6 +96,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
   CLAW_SWEEP_SECONDS: "set after how long what runs here without an instance is ended, like 3600 for an hour, or unset it",
+  CLAW_TYPES: `set the folders of your claw types, like /etc/claw/weather${delimiter}/etc/claw/news, or unset it`,
 };
 
 /** Reads the service's settings. An empty variable counts as unset. @throws {EnvironmentError} */
@@ -120,5 +128,6 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
     refreshSeconds: env.CLAW_REFRESH_SECONDS,
     sweepSeconds: env.CLAW_SWEEP_SECONDS,
+    typeFolders: env.CLAW_TYPES,
   };
 }

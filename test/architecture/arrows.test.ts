@@ -80,6 +80,7 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "service/application/x.ts", imports: "../../adapters/engine/contract/y.ts", rules: ["application-inward", "roots-compose"] },
   { file: "adapters/nats/x.ts", imports: "pg", rules: ["vendor-pg"] },
   { file: "service/workers/x.ts", imports: "@kubernetes/client-node", rules: ["vendor-kubernetes"] },
+  { file: "components/x/y.ts", imports: "../index.ts", rules: ["entries-outermost"] },
   { file: "components/x/y.ts", imports: "../../service/domain/z.ts", rules: ["components-inward"] },
   { file: "stacks/tenant/x.ts", imports: "../../adapters/engine/y.ts", rules: ["stacks-inward"] },
   { file: "service/domain/x.ts", imports: "../../test/support/y.ts", rules: ["domain-inward", "test-outside"] },

@@ -205,7 +205,7 @@ describe("KubernetesClawInstance", () => {
 
   it("shortens a name that Kubernetes would refuse", async ({ expect }) => {
     const name = `${"a".repeat(62)}b`;
-    const { inputs } = await evaluate([anInstance(name), anInstance("a".repeat(63))]);
+    const { inputs } = await evaluate([anInstance(name, { uid: "ins_1" }), anInstance("a".repeat(63), { uid: "ins_2" })]);
     const names = [inputs(`${name}-claw`).metadata.name, inputs(`${"a".repeat(63)}-claw`).metadata.name];
     expect(names.every((own) => own.length <= 52)).toBe(true);
     expect(new Set(names).size).toBe(2);

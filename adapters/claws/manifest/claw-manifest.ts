@@ -17,6 +17,9 @@ import {
   VersionSchema,
 } from "../../../sdk/contract/index.ts";
 
+/** What a folder that describes a claw type has. */
+export const MANIFEST_FILE = "claw-type.yaml";
+
 const ProgramFileSchema = z
   .strictObject({
     path: RelativePathSchema,
@@ -103,7 +106,16 @@ export class ClawManifestError extends Error {
 
 /** Reads a manifest (YAML or JSON) and the files that it refers to. @throws {ClawManifestError} */
 export function readClawManifest(path: string): ClawManifest {
-  return parseClawManifest(readFileSync(path, "utf8"), path, (name) => readFileSync(pathBelow(dirname(path), name), "utf8"));
+  return parseClawManifest(readManifestFile(path), path, (name) => readFileSync(pathBelow(dirname(path), name), "utf8"));
+}
+
+function readManifestFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const message = `can't be read (${(error as NodeJS.ErrnoException).code})`;
+    throw new ClawManifestError(`'${path}'`, [{ path: "", message, fix: `name the folder of a ${MANIFEST_FILE}` }]);
+  }
 }
 
 /**

@@ -1,5 +1,4 @@
-import { SharedVolume } from "open-cluster-claw/components/shared-volume";
-import { TenantBoundary } from "open-cluster-claw/components/tenant-boundary";
+import { SharedVolume, TenantBoundary } from "open-cluster-claw/components";
 
 const boundary = new TenantBoundary("acme", {
   tenant: "acme",

@@ -86,7 +86,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   if (unconfined) {
     log.warn(unconfined, "claws of this host are not confined: platform administrators alone may place there");
   }
-  const types = createClawTypes({ softwareDir: join(env.dataDir, "software") });
+  const types = createClawTypes({ softwareDir: join(env.dataDir, "software"), folders: env.typeFolders });
   const exposed = await resealStored({ transactions, types, cipher });
   if (exposed.length > 0) {
     log.warn(
