@@ -3,10 +3,9 @@ import { ClawError } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { Deployment, PendingOperation, ResourceState } from "../engine/contract/checkpoint.ts";
 import { edgesOf } from "../engine/contract/edges.ts";
-import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
 import { type StackLease, StackLockedError } from "../engine/contract/store.ts";
 import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../engine/contract/values.ts";
-import { openStack, type StackAccess } from "./open-stack.ts";
+import { openStack, type StackAccess, withStackLease } from "./open-stack.ts";
 import { engineOf } from "./stack-engine.ts";
 import { exportSealed, importInto } from "./state-file.ts";
 
@@ -28,14 +27,7 @@ export async function settleInterrupted(stack: TenantStack, access: StackAccess,
   if (engine === undefined || !(await isInterrupted())) {
     return;
   }
-  const settings = {
-    store,
-    holder: access.holder,
-    leaseTtlSeconds: LEASE_TTL_SECONDS,
-    running: new Map(),
-    signal: new AbortController().signal,
-  };
-  await withLease({ ...settings, lease: held }, ref, async (lease, signal) => {
+  await withStackLease(stack, access, held, async (lease, signal) => {
     const opened = await open(lease);
     // Only with the lease is it sure that nobody is at it still.
     const exported = await exportSealed(opened);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { LocalWorkspace, type PulumiCommand, type PulumiFn, type Stack, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
 import type { StackEngine } from "../../sdk/contract/index.ts";
 import type { TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
+import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
 import type { StackLease, StackStore } from "../engine/contract/store.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 
@@ -21,6 +22,24 @@ export interface StackAccess {
   /** The id that a creation with these inputs gives, where that is known before; its secrets are sealed. */
   readonly idOf: (type: string, inputs: PropertyMap) => string | undefined;
   readonly log: (message: string) => void;
+}
+
+/** Runs `work` while this worker holds the stack's lease. @param held the lease, where it does already */
+export function withStackLease<T>(
+  stack: TenantStack,
+  access: StackAccess,
+  held: StackLease | undefined,
+  work: (lease: StackLease, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const settings = {
+    store: access.storeOf(stack),
+    holder: access.holder,
+    leaseTtlSeconds: LEASE_TTL_SECONDS,
+    running: new Map(),
+    signal: new AbortController().signal,
+    lease: held,
+  };
+  return withLease(settings, { project: access.projectName, stack: stack.stack }, work);
 }
 
 /** The tenant's stack as the Automation API knows it; it is made when there is none. */

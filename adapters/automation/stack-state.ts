@@ -1,10 +1,9 @@
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { ClawError, type StackEngine, type StackExport, type StackUpdate } from "../../sdk/contract/index.ts";
 import type { HeldResource, StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
-import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
 import type { StackRef } from "../engine/contract/store.ts";
 import { settleInterrupted } from "./interrupted.ts";
-import { openStack, type StackAccess } from "./open-stack.ts";
+import { openStack, type StackAccess, withStackLease } from "./open-stack.ts";
 import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
 import { exportSealed, fileOf, importFile, importInto, readExport } from "./state-file.ts";
 
@@ -79,14 +78,7 @@ export function createStateJobs(access: StateAccess): StateJobs {
     async migrate(stack, to) {
       const from = await engineOrThrow(stack);
       const store = access.storeOf(stack);
-      const settings = {
-        store,
-        holder: access.holder,
-        leaseTtlSeconds: LEASE_TTL_SECONDS,
-        running: new Map(),
-        signal: new AbortController().signal,
-      };
-      return withLease(settings, refOf(stack), async (lease) => {
+      return withStackLease(stack, access, undefined, async (lease) => {
         await settleInterrupted(stack, access, lease);
         const source = await exportSealed(await open(stack, await access.engineFor(stack, from, lease)));
         const resources = source.deployment.resources?.length ?? 0;
