@@ -1,7 +1,5 @@
 import { execFile } from "node:child_process";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho } from "../../support/builders/manifests.ts";
@@ -18,7 +16,6 @@ const kubectl = async (...args: string[]) => {
   return stdout;
 };
 const RESOURCES = "/apis/clusterclaw.io/v1/namespaces/tenant-a/clawinstances";
-const TEMPLATES = "/apis/clusterclaw.io/v1/namespaces/tenant-a/configtemplates";
 /** On the control plane's host: no pod ever runs in the cluster of these tests. */
 const an = (name: string, spec: object, metadata: object = {}) => ({
   apiVersion: "clusterclaw.io/v1" as const,
@@ -31,12 +28,6 @@ const an = (name: string, spec: object, metadata: object = {}) => ({
     storage: { size: "1Gi" },
     ...spec,
   },
-});
-const aTemplate = (name: string, spec: object = {}) => ({
-  apiVersion: "clusterclaw.io/v1" as const,
-  kind: "ConfigTemplate" as const,
-  metadata: { name, namespace: "tenant-a" },
-  spec: { adapter: "EchoAdapter", ...spec },
 });
 const isReady = ({ type, status }: { type?: string; status?: string }) => type === "Ready" && status === "True";
 const acceptedOf = (object: { status?: { conditions?: { type: string }[] } }) =>
@@ -173,35 +164,6 @@ describe("kubectl", () => {
     expect(left.metadata.finalizers).toEqual(others);
     await api.merge(`${RESOURCES}/guarded`, { metadata: { finalizers: null } });
     expect(await api.get(`${RESOURCES}/guarded`)).toBeUndefined();
-  });
-
-  it("costs the database next to nothing while neither side is edited", async ({ onTestFinished }) => {
-    const { api } = cluster();
-    const names = Array.from({ length: 50 }, (_, index) => `idle-${index}`);
-    for (const name of names) {
-      await api.create(TEMPLATES, aTemplate(name));
-    }
-    await eventually(
-      () => api.list(TEMPLATES),
-      (items) => items.filter(({ status }) => status?.carried !== undefined).length >= names.length,
-    );
-    const database = new Client({ connectionString: service?.databaseUrl });
-    await database.connect();
-    onTestFinished(() => database.end());
-    const transactions = async () => {
-      await database.query("select pg_stat_clear_snapshot()");
-      const { rows } = await database.query("select xact_commit from pg_stat_database where datname = current_database()");
-      return Number(rows[0]?.xact_commit);
-    };
-    // Looking at each of them once a second would be three times as many; what else the service does takes about twenty.
-    await eventually(
-      async () => {
-        const before = await transactions();
-        await delay(3_000);
-        return (await transactions()) - before;
-      },
-      (count) => count < names.length,
-    );
   });
 
   it("deletes what it made only after it is gone, and what is destroyed elsewhere goes there too", async ({ expect }) => {

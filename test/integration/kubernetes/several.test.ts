@@ -27,23 +27,4 @@ describe("several instances of a tenant on a cluster", () => {
     );
     expect((await statefulSets()).map(({ metadata }) => metadata.name).sort()).toEqual(["three", "two"]);
   });
-
-  it("get what they share repaired with the next change of one of them", async ({ expect }) => {
-    const { claw, running, api, path, namespace } = await aFleet("sharing", 2);
-    for (const name of ["one", "two"]) {
-      await claw.instances.create(anEcho(name));
-      await running(name);
-    }
-    await api.delete(`${path("networkpolicies", "networking.k8s.io/v1")}/deny-all`);
-    const label = "pod-security.kubernetes.io/enforce";
-    await api.merge(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { [label]: "privileged" } } });
-    await eventually(
-      () => claw.instances.get("one"),
-      ({ status }) => status.drift?.length === 2,
-    );
-    await claw.instances.restart("one");
-    await running("one");
-    expect((await api.get(`/api/v1/namespaces/${namespace}`)).metadata.labels[label]).toBe("restricted");
-    expect(await api.get(`${path("networkpolicies", "networking.k8s.io/v1")}/deny-all`)).toBeDefined();
-  });
 });

@@ -1,0 +1,57 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { pino } from "pino";
+import { describe, it, onTestFinished } from "vitest";
+import type { ClusterConnection } from "../../../../service/application/ports/clusters/clusters.ts";
+import type { Transactions } from "../../../../service/application/ports/transactions.ts";
+import { createCustomResourceCarrier } from "../../../../service/workers/custom-resource-carrier.ts";
+import { PlayedCustomResources } from "../../../support/application/custom-resources.ts";
+import { anApplication } from "../../../support/application.ts";
+import { aClusterManifest } from "../../../support/builders/cluster.ts";
+import { aTenant } from "../../../support/builders/manifests.ts";
+import { eventually } from "../../../support/service.ts";
+
+const app = await anApplication();
+await app.admin().clusters.create(aClusterManifest("here", { crds: true }));
+await app.answers("here");
+await app.admin().tenants.create(aTenant("acme"));
+
+describe("what looks after custom resources", () => {
+  it("asks the database next to nothing while neither side is edited", async () => {
+    const { transactions, runtimes } = app.dependencies;
+    const remote = new PlayedCustomResources();
+    const connection = { customResources: () => remote } as unknown as ClusterConnection;
+    let count = 0;
+    const counted: Transactions = {
+      tenant: (...args) => transactions.tenant(...args).finally(() => count++),
+      platform: (work) => transactions.platform(work).finally(() => count++),
+      dryRun: (work) => transactions.dryRun(work).finally(() => count++),
+    };
+    const carrier = createCustomResourceCarrier({
+      ...app.dependencies,
+      transactions: counted,
+      runtimes: { at: (cluster) => ({ ...runtimes.at(cluster), connect: () => connection }) },
+      log: pino({ level: "silent" }),
+    });
+    onTestFinished(async () => {
+      await carrier.stop();
+    });
+    const names = Array.from({ length: 20 }, (_, index) => `idle-${index}`);
+    for (const name of names) {
+      remote.apply({ kind: "ConfigTemplate", metadata: { name, namespace: "acme" }, spec: { adapter: "EchoAdapter" } });
+    }
+    carrier.keep([await transactions.platform((tx) => tx.clusters.get("here"))]);
+    await eventually(
+      async () => remote.list(),
+      (items) => items.length === names.length && items.every(({ status }) => status["carried"] !== undefined),
+    );
+    // Looking at each of them once a second would be several times as many.
+    await eventually(
+      async () => {
+        const before = count;
+        await delay(2_000);
+        return count - before;
+      },
+      (asked) => asked < names.length / 2,
+    );
+  });
+});
