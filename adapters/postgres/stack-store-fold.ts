@@ -1,5 +1,6 @@
 import type { PendingOperation, ResourceState } from "../engine/contract/checkpoint.ts";
 import type { JournalEntry, StoredResource } from "../engine/contract/store.ts";
+import { parseReference } from "../engine/contract/urn.ts";
 
 /** The net effect of journal entries, as the parallel arrays that the commit statement unnests. */
 export interface FoldedEntries {
@@ -79,9 +80,8 @@ function referencedUrns(state: ResourceState): Set<string> {
   if (state.deletedWith) {
     urns.add(state.deletedWith);
   }
-  // A provider reference is `URN::ID`, and the URN's name may itself hold "::".
   if (state.provider) {
-    urns.add(state.provider.slice(0, state.provider.lastIndexOf("::")));
+    urns.add(parseReference(state.provider).urn);
   }
   return urns;
 }

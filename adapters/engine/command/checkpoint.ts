@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Deployment, PendingOperation, ResourceState, SecretsProvider } from "../contract/checkpoint.ts";
 import type { StoredResource } from "../contract/store.ts";
+import { parseUrn } from "../contract/urn.ts";
 import { type PropertyValue, RESOURCE_REFERENCE_SIGNATURE, SIGNATURE_KEY } from "../contract/values.ts";
 import { mapReferences } from "../deployment/graph.ts";
 import { verify } from "../deployment/snapshot-integrity.ts";
@@ -89,11 +90,20 @@ function formProblem({ urn, type, custom, id }: ResourceState): string | undefin
   return !custom && id ? `resource '${urn}' has 'custom' false but non-empty ID` : undefined;
 }
 
+/** Empty for what is no URN: a file may hold anything. */
+function stackNamedIn(urn: string): string {
+  try {
+    return parseUrn(urn).stack;
+  } catch {
+    return "";
+  }
+}
+
 /** What makes a deployment dangerous to import, as the CLI words it. */
 export function importProblems(deployment: Deployment, stack: string): string[] {
   const resources = deployment.resources ?? [];
   const foreign = resources.flatMap(({ urn }) => {
-    const from = urn.split("::")[0]?.split(":")[2] ?? "";
+    const from = stackNamedIn(urn);
     return from === stack ? [] : [`resource '${urn}' is from a different stack (${from} != ${stack})`];
   });
   try {

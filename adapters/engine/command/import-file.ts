@@ -1,3 +1,4 @@
+import { makeUrn } from "../contract/urn.ts";
 import type { OperationOptions } from "../operation.ts";
 import type { ParsedCommand } from "./arguments.ts";
 import type { StackContext } from "./context.ts";
@@ -63,8 +64,7 @@ export async function readImports(
     const parent = reference("parent");
     const provider = reference("provider");
     const logicalName = resource["logicalName"] === undefined ? field("name") : field("logicalName");
-    const qualifiedType = parent ? `${qualifiedTypeOf(parent)}${field("type")}` : field("type");
-    urns.set(field("name"), `urn:pulumi:${ref.stack}::${project.name}::${qualifiedType}::${logicalName}`);
+    urns.set(field("name"), makeUrn(ref.stack, project.name, parent, field("type"), logicalName));
     return {
       type: field("type"),
       name: logicalName,
@@ -74,9 +74,4 @@ export async function readImports(
       protect,
     };
   });
-}
-
-function qualifiedTypeOf(parent: string): string {
-  const type = parent.split("::")[2] ?? "";
-  return type === "pulumi:pulumi:Stack" ? "" : `${type}$`;
 }
