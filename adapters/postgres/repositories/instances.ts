@@ -110,6 +110,7 @@ export class PostgresInstanceRepository implements InstanceRepository {
     });
   }
 
+  /** The domain's `requestReconcile` in one statement, for a whole fleet; a test holds the two together. */
   async requestReconcile(ids: readonly InstanceId[]): Promise<void> {
     await this.#scope.run((manager) =>
       manager.query(`update instances set generation = generation + 1, attempts = 0, next_attempt_at = null where id = any($1)`, [ids]),

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { InstanceSpecSchema, newId, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
-import type { Instance } from "../../../service/domain/instances/instance.ts";
+import { type Instance, requestReconcile } from "../../../service/domain/instances/instance.ts";
 import { aCluster } from "../../support/builders/cluster.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, aProject, storeTenant } from "../../support/builders/tenancy.ts";
@@ -238,6 +238,17 @@ describe("due work", () => {
     expect(await run((tx) => tx.instances.listDue("local", 10))).toEqual([]);
     await run((tx) => tx.instances.update({ ...failed, generation: 3, resourceVersion: 3 }, 2));
     expect(await run((tx) => tx.instances.listDue("local", 10))).toMatchObject([{ name: "failed", status: { attempts: 0 } }]);
+  });
+
+  it("asks for a reconcile of many, and of a changed one, as the domain says that it is asked for", async ({ expect }) => {
+    const { store, run } = await aStore();
+    const waiting = { generation: 2, status: { nextAttemptAt: inAnHour, attempts: 3 } };
+    const [one, other] = [await store({ name: "one", ...waiting }), await store({ name: "other", ...waiting })];
+    await run((tx) => tx.instances.requestReconcile([one.id]));
+    expect(await run((tx) => tx.instances.get(one.id))).toEqual(requestReconcile(one));
+    const changed = { ...requestReconcile(other), resourceVersion: 2 };
+    await run((tx) => tx.instances.update(changed, 1));
+    expect(await run((tx) => tx.instances.get(other.id))).toEqual(changed);
   });
 
   it("knows whose an instance is", async ({ expect }) => {
