@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { type ClawRuntime, type Issue, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ClawAdapter, ParsedConfig, RuntimeInfo, UnifiedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
+import type {
+  ClawAdapter,
+  ClawIssue,
+  ParsedConfig,
+  RuntimeInfo,
+  UnifiedConfig,
+} from "../../../service/application/ports/instances/claw-adapter.ts";
 import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { stableJson } from "../json.ts";
 import { SecretReferences, secretEnvName } from "../secret-references.ts";
@@ -38,9 +44,9 @@ function versionIssues({ metadata, spec }: ClawManifest, version: string): Issue
 
 function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig {
   const { native: base, ...own } = unified;
-  const issues = [...variableIssues(variables, own)];
+  const issues: ClawIssue[] = [...variableIssues(variables, own)];
   if (base !== undefined) {
-    issues.push({ path: "native", message: "this claw type has no native settings", fix: "use its variables" });
+    issues.push({ path: "native", message: "this claw type has no native settings", fix: "use its variables", isHopeless: true });
   }
   const isSecret = (key: string) => secrets.has(key) || variables.get(key)?.secret === true;
   const plain = structuredClone(own) as Record<string, unknown>;
@@ -66,11 +72,11 @@ function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedC
   return { native, env, secretEnv: { ...references.env, ...secretEnv }, issues: [...issues, ...references.issues] };
 }
 
-function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<Issue> {
+function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<ClawIssue> {
   const names = [...variables.keys()];
   for (const key of leafKeys(unified)) {
     if (!names.some((name) => key === name || key.startsWith(`${name}.`))) {
-      yield { path: key, message: `unknown key '${key}'`, fix: unknownKeyFix(key, names) };
+      yield { path: key, message: `unknown key '${key}'`, fix: unknownKeyFix(key, names), isHopeless: true };
     }
   }
   for (const [name, { type, required, description }] of variables) {

@@ -1,4 +1,4 @@
-import type { Issue } from "../../../sdk/contract/index.ts";
+import type { ClawIssue } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 
 export const GATEWAY_TOKEN_ENV = "OPENCLAW_GATEWAY_TOKEN";
@@ -40,12 +40,12 @@ const REFUSED: readonly { readonly path: string; readonly when: (value: unknown)
 ];
 
 /** Puts the managed settings into a native config and says which of the user's own they collide with. */
-export function applyManagedSettings(native: Record<string, unknown>): Issue[] {
-  const issues: Issue[] = [];
+export function applyManagedSettings(native: Record<string, unknown>): ClawIssue[] {
+  const issues: ClawIssue[] = [];
   for (const [path, value] of Object.entries(MANAGED)) {
     const own = valueAt(native, path);
     if (own !== undefined && own !== value) {
-      issues.push({ path, message: `is managed by the platform (${JSON.stringify(value)})`, fix: "remove it" });
+      issues.push({ path, message: `is managed by the platform (${JSON.stringify(value)})`, fix: "remove it", isHopeless: true });
     }
     const obstacle = setAt(native, path, value);
     if (obstacle !== undefined) {
@@ -54,7 +54,7 @@ export function applyManagedSettings(native: Record<string, unknown>): Issue[] {
   }
   for (const { path, when, message } of REFUSED) {
     if (when(valueAt(native, path))) {
-      issues.push({ path, message: `can't be set: ${message}`, fix: "remove it" });
+      issues.push({ path, message: `can't be set: ${message}`, fix: "remove it", isHopeless: true });
     }
   }
   const allowed = valueAt(native, "plugins.allow");

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { AgentReason, type ClawRuntime, type Issue } from "../../../sdk/contract/index.ts";
-import type { ClawAdapter, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
+import { AgentReason, type ClawRuntime } from "../../../sdk/contract/index.ts";
+import type { ClawAdapter, ClawIssue, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { stableJson } from "../json.ts";
 import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
@@ -117,7 +117,7 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function unique(issues: readonly Issue[]): Issue[] {
+function unique(issues: readonly ClawIssue[]): ClawIssue[] {
   const byText = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));
   return [...byText.values()];
 }

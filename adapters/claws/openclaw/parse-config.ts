@@ -1,5 +1,5 @@
-import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ParsedConfig, UnifiedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
+import { unknownKeyFix } from "../../../sdk/contract/index.ts";
+import type { ClawIssue, ParsedConfig, UnifiedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, removeAt, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { mergeTrees } from "../json.ts";
 import { SecretReferences } from "../secret-references.ts";
@@ -85,7 +85,7 @@ export function toUnifiedKey(nativeKey: string, sources: Readonly<Record<string,
 
 class Draft {
   readonly native: Record<string, unknown>;
-  readonly issues: Issue[] = [];
+  readonly issues: ClawIssue[] = [];
   readonly sources: Record<string, string> = {};
 
   constructor(base: unknown, rest: Readonly<Record<string, unknown>>) {
@@ -140,6 +140,7 @@ class Draft {
         path: `model.${key}`,
         message: `unknown key '${key}'`,
         fix: unknownKeyFix(key, [...MODEL_KEYS]),
+        isHopeless: true,
       });
     }
     const baseUrl = this.#url(model, "baseUrl");

@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import { unknownKeyFix } from "../../../sdk/contract/index.ts";
+import type { ClawIssue } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree } from "../../../service/domain/configs/config-path.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -40,11 +41,11 @@ export class SchemaCheck {
     this.#unifiedKeys = unifiedKeys;
   }
 
-  issuesOf(config: unknown): Issue[] {
+  issuesOf(config: unknown): ClawIssue[] {
     return [...this.#walk(this.#schema, config, "")];
   }
 
-  *#walk(schema: Schema, value: unknown, path: string): Iterable<Issue> {
+  *#walk(schema: Schema, value: unknown, path: string): Iterable<ClawIssue> {
     if (isWalkedObject(schema) && isTree(value)) {
       yield* this.#walkObject(schema, value, path);
     } else if (schema["type"] === "array" && isTree(schema["items"]) && Array.isArray(value)) {
@@ -57,7 +58,7 @@ export class SchemaCheck {
     }
   }
 
-  *#walkObject(schema: Schema, value: Readonly<Record<string, unknown>>, path: string): Iterable<Issue> {
+  *#walkObject(schema: Schema, value: Readonly<Record<string, unknown>>, path: string): Iterable<ClawIssue> {
     const properties = isTree(schema["properties"]) ? schema["properties"] : {};
     const additional = schema["additionalProperties"];
     const names = isTree(schema["propertyNames"]) ? schema["propertyNames"] : {};
@@ -68,7 +69,7 @@ export class SchemaCheck {
         yield* this.#walk(known, item, join(path, key));
       } else if (additional === false) {
         const candidates = [...Object.keys(properties), ...(this.#unifiedKeys[path] ?? [])];
-        yield { path: join(path, key), message: `unknown key '${key}'`, fix: unknownKeyFix(key, candidates) };
+        yield { path: join(path, key), message: `unknown key '${key}'`, fix: unknownKeyFix(key, candidates), isHopeless: true };
       }
     }
     for (const key of requiredKeys(schema, properties)) {
@@ -78,7 +79,7 @@ export class SchemaCheck {
     }
   }
 
-  *#leaf(schema: Schema, value: unknown, path: string, cacheKey: Schema = schema): Iterable<Issue> {
+  *#leaf(schema: Schema, value: unknown, path: string, cacheKey: Schema = schema): Iterable<ClawIssue> {
     const validate = this.#compile(schema, cacheKey);
     if (validate(value)) {
       return;
@@ -170,7 +171,7 @@ function unionProblem(branches: readonly Schema[], value: unknown): { message: s
   return { message: `is ${found}`, fix: `give ${choices.join(" or ")}` };
 }
 
-function issueOf(error: ErrorObject, path: string): Issue {
+function issueOf(error: ErrorObject, path: string): ClawIssue {
   const inner = error.instancePath.split("/").slice(1);
   const at = inner.reduce(join, path);
   const params = error.params as Readonly<Record<string, unknown>>;
@@ -190,6 +191,7 @@ function issueOf(error: ErrorObject, path: string): Issue {
         path: join(at, String(params["additionalProperty"])),
         message: `unknown key '${params["additionalProperty"]}'`,
         fix: "remove it",
+        isHopeless: true,
       };
     case "required":
       return { path: join(at, String(params["missingProperty"])), message: "is required", fix: "set it" };

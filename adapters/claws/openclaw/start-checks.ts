@@ -1,15 +1,16 @@
 import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
-import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
+import type { ClawIssue, ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { isBundledProvider } from "./model-providers.ts";
+import { pathIssues } from "./own-paths.ts";
 import { valueIssues } from "./value-checks.ts";
 
 /** Variables that every instance has: ours, and those that the agent adds. */
 const PRESENT_ENV: ReadonlySet<string> = new Set([GATEWAY_TOKEN_ENV, DATA_DIR_ENV, LOG_DIR_ENV, "PATH", "HOME", "TMPDIR"]);
 
 /** What OpenClaw checks beside its schema, some of it only when the gateway starts: by measurement, not by its documentation. */
-export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: unknown): Issue[] {
+export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: unknown): ClawIssue[] {
   const present = new Set([...PRESENT_ENV, ...Object.keys(env), ...Object.keys(secretEnv), ...Object.keys(treeAt(native, "env.vars"))]);
   return [
     ...gatewayIssues(native),
@@ -17,6 +18,7 @@ export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: un
     ...channelIssues(native, schema),
     ...durationIssues(native),
     ...valueIssues(native),
+    ...pathIssues(native),
     ...pluginIssues(native, schema),
     ...referenceIssues(native, present, ""),
   ];
@@ -54,14 +56,14 @@ function* providerIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   }
 }
 
-function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterable<Issue> {
+function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterable<ClawIssue> {
   const known = Object.keys(treeAt(isTree(schema) ? schema : {}, "properties.channels.properties"));
   if (known.length === 0) {
     return;
   }
   for (const channel of Object.keys(treeAt(native, "channels"))) {
     if (!known.includes(channel)) {
-      yield { path: `channels.${channel}`, message: `unknown channel '${channel}'`, fix: unknownKeyFix(channel, known) };
+      yield { path: `channels.${channel}`, message: `unknown channel '${channel}'`, fix: unknownKeyFix(channel, known), isHopeless: true };
     }
   }
 }

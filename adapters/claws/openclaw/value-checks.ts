@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import type { Issue } from "../../../sdk/contract/index.ts";
 import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
+import { valuesAt } from "./values-at.ts";
 
 interface Rule {
   /** Dotted keys; `*` stands for any key and any index. */
@@ -34,8 +35,8 @@ const RULES: readonly Rule[] = [
   { at: ["models.catalogRefresh.url"], accepts: text(isSafe), wanted: "an https URL; http for localhost only" },
   {
     at: ["worktreeRoot"],
-    accepts: text((value) => isAbsolute(value.trim()) || /^~(\/|$)/.test(value.trim())),
-    wanted: "an absolute path, or one that begins with '~/'",
+    accepts: text((value) => /^[~/]/.test(value.trim())),
+    wanted: "a path that begins with '~/'",
   },
   {
     at: ["desktop.host.passwordFile", "secrets.providers.*.command", "secrets.providers.*.trustedDirs.*"],
@@ -136,20 +137,6 @@ function* agentIssues(native: ParsedConfig["native"]): Iterable<Issue> {
 
 function unknownAgent(path: string, id: unknown, agents: readonly string[]): Issue {
   return { path, message: `there is no agent '${String(id)}'`, fix: `use ${agents.join(" or ")}, or add it to agents.entries` };
-}
-
-function* valuesAt(value: unknown, [segment, ...rest]: readonly string[], path = ""): Iterable<[string, unknown]> {
-  if (segment === undefined) {
-    if (value !== undefined) {
-      yield [path, value];
-    }
-  } else if (typeof value === "object" && value !== null) {
-    for (const [key, item] of Object.entries(value)) {
-      if (segment === "*" || segment === key) {
-        yield* valuesAt(item, rest, path === "" ? key : `${path}.${key}`);
-      }
-    }
-  }
 }
 
 function isUrl(value: string, protocol: RegExp): boolean {

@@ -1,4 +1,11 @@
-import { API_VERSION, type ConfigTemplateSpec, configTemplateFacts, EventReason, EventType } from "../../../sdk/contract/index.ts";
+import {
+  API_VERSION,
+  ClawError,
+  type ConfigTemplateSpec,
+  configTemplateFacts,
+  EventReason,
+  EventType,
+} from "../../../sdk/contract/index.ts";
 import { keySetBy } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -14,6 +21,7 @@ import { everyOf, pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { platformOnly, unknownType } from "../resources/refusals.ts";
 import { sealTemplate } from "../secrets/seal-config.ts";
+import { unusableKeys } from "./template-issues.ts";
 
 interface TemplateDependencies {
   readonly types: ClawTypes;
@@ -46,7 +54,7 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
       if (writer.change.draft) {
         return {};
       }
-      const published = await publish(after, "", writer);
+      const published = await publish(after, "", writer, { types, cipher });
       return { after: published, op: op === "same" && published !== after ? "update" : op };
     },
     async remove({ at }, before) {
@@ -54,7 +62,7 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
       return REMOVED;
     },
     async act(writer, { message = "" }, before) {
-      const after = await publish(before, message, writer);
+      const after = await publish(before, message, writer, { types, cipher });
       return { op: after === before ? "same" : "update", after };
     },
     present: async (_tx, templates, tenant) =>
@@ -90,16 +98,21 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
   });
 }
 
-/** Publishes the draft as the next version and asks every instance that uses it to be reconciled. No new version when nothing changed. */
+/**
+ * Publishes the draft as the next version and asks every instance that uses it to be reconciled. No new version when nothing changed.
+ * @throws {ClawError} `config.invalid` for one that no instance could use
+ */
 async function publish(
   template: ConfigTemplate,
   message: string,
   { tx, at: scope, home: tenant, stamp }: TenantWriter,
+  deps: TemplateDependencies,
 ): Promise<ConfigTemplate> {
   const digest = digestOf(template.spec);
   if (digest === template.publishedDigest) {
     return template;
   }
+  await assertUsable(template, deps);
   const version = template.publishedVersion + 1;
   await scope.templates.insertVersion({
     templateId: template.id,
@@ -133,6 +146,14 @@ async function publish(
     }
   }
   return next;
+}
+
+async function assertUsable({ name, spec }: ConfigTemplate, { types, cipher }: TemplateDependencies): Promise<void> {
+  const adapter = types.find(spec.adapter);
+  const issues = adapter ? await unusableKeys(spec, { adapter, cipher }) : [];
+  if (issues.length > 0) {
+    throw new ClawError("config.invalid", `no instance could use config template '${name}'`, { issues });
+  }
 }
 
 /** Names of the tenants whose instances may use a template: its own, or all that have some of that name where it is shared. */

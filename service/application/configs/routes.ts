@@ -1,6 +1,5 @@
 import { ClawError, type ConfigVersion } from "../../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../../domain/configs/config-template.ts";
-import { resolveConfig } from "../../domain/configs/resolve-config.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { ResourceKind } from "../resources/kind.ts";
@@ -8,7 +7,7 @@ import { writeOrPreview } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
-import { openTemplate } from "../secrets/seal-config.ts";
+import { valueIssues } from "./template-issues.ts";
 
 type ConfigRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `configs.${string}`>>;
 
@@ -48,20 +47,7 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
       if (!adapter) {
         return { valid: false, issues: [{ path: "spec.adapter", message: `adapter '${template.spec.adapter}' is not known` }] };
       }
-      const sealed = new Set<string>();
-      const config = resolveConfig({
-        template: openTemplate(template.spec, deps.cipher, (key) => sealed.add(key)),
-        defaults: adapter.defaults,
-        secretKeys: adapter.secretKeys,
-        plainKeys: adapter.plainKeys,
-        values: [],
-        overrides: Object.entries(body.values).map(([key, value]) => ({ key, value })),
-        sealed,
-      });
-      const issues =
-        config.issues.length > 0
-          ? config.issues
-          : await adapter.validate(adapter.parseConfig(config.unified, config.secrets), adapter.defaultVersion);
+      const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher }, body.values);
       return { valid: issues.length === 0, issues: [...issues] };
     },
   };

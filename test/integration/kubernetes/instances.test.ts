@@ -39,10 +39,10 @@ describe("an instance on a cluster", () => {
     const { claw: tenant, running, api, path } = await aFleet("purge", 1);
     await tenant.configs.create(aTemplate("base"));
     await tenant.configs.publish("base", {});
-    await tenant.instances.create(anEcho("web", { config: { template: "base" } }));
+    await tenant.instances.create(anEcho("web", { config: { template: "base", overrides: [{ key: "reply.prefix", value: null }] } }));
     await running("web");
-    const key = { name: "key", type: "string", required: true, secret: true };
-    await tenant.configs.replace("base", aTemplate("base", { variables: [key] }));
+    const prefix = { name: "reply.prefix", type: "string", required: true };
+    await tenant.configs.replace("base", aTemplate("base", { variables: [prefix] }));
     await tenant.configs.publish("base", {});
     await eventually(
       () => tenant.instances.get("web"),

@@ -3,6 +3,12 @@ import type { ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/
 /** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
 export type UnifiedConfig = Readonly<Record<string, unknown>>;
 
+/** What an adapter finds wrong with a config. */
+export interface ClawIssue extends Issue {
+  /** No instance could use this, whatever else its config says. */
+  readonly isHopeless?: boolean;
+}
+
 /** A config after parsing: adapter-defined, plain data. */
 export interface ParsedConfig {
   /** The claw's own config as an object. Secret values never are in it: they are references to `secretEnv`. */
@@ -10,7 +16,7 @@ export interface ParsedConfig {
   readonly secretEnv: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   /** What parsing itself found wrong; `validate` reports it. */
-  readonly issues?: readonly Issue[];
+  readonly issues?: readonly ClawIssue[];
   /** Native key → the unified key that it came from, so that issues name what the user wrote. */
   readonly sources?: Readonly<Record<string, string>>;
 }
@@ -50,7 +56,7 @@ export interface ClawAdapter {
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
   generateConfig(config: ParsedConfig): readonly { readonly path: string; readonly content: string }[];
   /** By the version's own schema when it is at hand, and by the checks that the real program makes only at start. */
-  validate(config: ParsedConfig, version: string): Promise<readonly Issue[]>;
+  validate(config: ParsedConfig, version: string): Promise<readonly ClawIssue[]>;
   /** How to install, start, watch and stop it. */
   injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime;
 }

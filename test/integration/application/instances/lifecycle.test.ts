@@ -159,10 +159,13 @@ describe("a deletion", () => {
     await claw.configs.publish("base", {});
     const uids: string[] = [];
     for (const name of ["unclear", "orphan"]) {
-      uids.push((await claw.instances.create(anEcho(name, { config: { template: "base" } }))).metadata.uid);
+      uids.push(
+        (await claw.instances.create(anEcho(name, { config: { template: "base", overrides: [{ key: "reply.prefix", value: null }] } })))
+          .metadata.uid,
+      );
     }
     await app.settle();
-    await claw.configs.replace("base", aTemplate("base", { variables: [{ name: "key", type: "string", required: true, secret: true }] }));
+    await claw.configs.replace("base", aTemplate("base", { variables: [{ name: "reply.prefix", type: "string", required: true }] }));
     await claw.configs.publish("base", {});
     await app.database.pool.query(
       `update instances set spec = (spec::jsonb || '{"type":"Gone"}')::json, type = 'Gone', generation = generation + 1 where name = 'orphan'`,
@@ -170,7 +173,7 @@ describe("a deletion", () => {
     await app.settle();
     const why = async (name: string) =>
       (await claw.instances.get(name)).status.conditions.find(({ reason }) => reason === "ConfigInvalid")?.message;
-    expect(await why("unclear")).toContain("variable 'key' has no value");
+    expect(await why("unclear")).toContain("variable 'reply.prefix' has no value");
     expect(await why("orphan")).toContain("claw type 'Gone' is not known any more");
     // What runs goes on.
     expect((await claw.instances.get("unclear")).status.phase).toBe("Running");

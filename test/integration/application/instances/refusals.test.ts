@@ -9,7 +9,10 @@ const claw = app.as({ tenant: "acme" });
 await claw.instances.create(anEcho("taken"));
 await claw.configs.create(aTemplate("draft"));
 await claw.configs.create(
-  aTemplate("strict", { variables: [{ name: "reply.suffix", type: "string", required: true, description: "What to say first" }] }),
+  aTemplate("strict", {
+    adapter: "OpenClawAdapter",
+    variables: [{ name: "model.name", type: "string", required: true, description: "Who answers" }],
+  }),
 );
 await claw.configs.publish("strict");
 
@@ -67,9 +70,9 @@ describe("a write that can't be made", () => {
     },
     {
       name: "a missing required variable",
-      manifest: anEcho("x", { config: { template: "strict" } }),
+      manifest: anEcho("x", { type: "OpenClaw", config: { template: "strict" } }),
       status: 422,
-      path: "reply.suffix",
+      path: "model.name",
       says: /no value/,
     },
     {

@@ -1,0 +1,47 @@
+import type { ConfigTemplateSpec, ConfigVariable, Issue } from "../../../sdk/contract/index.ts";
+import { resolveConfig } from "../../domain/configs/resolve-config.ts";
+import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
+import { openTemplate } from "../secrets/seal-config.ts";
+
+interface TemplateOf {
+  readonly adapter: ClawAdapter;
+  readonly cipher: SecretCipher;
+}
+
+/** What is wrong with an instance of the type's default version that has these values for the template's variables, and nothing else. */
+export async function valueIssues(
+  spec: ConfigTemplateSpec,
+  of: TemplateOf,
+  values: Readonly<Record<string, unknown>>,
+): Promise<readonly Issue[]> {
+  const config = resolveTemplate(spec, of, values);
+  return config.issues.length > 0 ? config.issues : validate(config, of);
+}
+
+/** What in a template keeps any instance from using it, whatever values it had. */
+export async function unusableKeys(spec: ConfigTemplateSpec, of: TemplateOf): Promise<readonly Issue[]> {
+  const open = spec.variables.filter((variable) => variable.default === undefined || variable.default === null);
+  const config = resolveTemplate(spec, of, Object.fromEntries(open.map((variable) => [variable.name, SAMPLES[variable.type]])));
+  // With every variable set, what is left is between the template and the type.
+  return config.issues.length > 0 ? config.issues : (await validate(config, of)).filter(({ isHopeless }) => isHopeless);
+}
+
+const SAMPLES: Readonly<Record<ConfigVariable["type"], unknown>> = { string: "sample", number: 1, boolean: true, object: {}, array: [] };
+
+function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: TemplateOf, values: Readonly<Record<string, unknown>>) {
+  const sealed = new Set<string>();
+  return resolveConfig({
+    template: openTemplate(spec, cipher, (key) => sealed.add(key)),
+    defaults: adapter.defaults,
+    secretKeys: adapter.secretKeys,
+    plainKeys: adapter.plainKeys,
+    values: [],
+    overrides: Object.entries(values).map(([key, value]) => ({ key, value })),
+    sealed,
+  });
+}
+
+function validate({ unified, secrets }: ReturnType<typeof resolveConfig>, { adapter }: TemplateOf) {
+  return adapter.validate(adapter.parseConfig(unified, secrets), adapter.defaultVersion);
+}
