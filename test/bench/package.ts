@@ -8,6 +8,7 @@ import { findProgram } from "../support/find-program.ts";
 import { installPackage } from "../support/installed-package.ts";
 import { createEmptyDatabase } from "../support/postgres.ts";
 import { startServiceProcess } from "../support/service-process.ts";
+import { setup } from "../support/services.ts";
 import { atMost, type Figure, percentile, shown } from "./figure.ts";
 
 const RUNS = 15;
@@ -15,6 +16,7 @@ const TENANT = "bench";
 
 /** The package as npm would publish it, installed into an empty project. */
 export async function bench(): Promise<Figure[]> {
+  const stopServers = await setup();
   const installed = await installPackage();
   const database = await createEmptyDatabase();
   const service = await startServiceProcess({ CLAW_DATABASE_URL: database.url });
@@ -66,6 +68,7 @@ export async function bench(): Promise<Figure[]> {
     await service.stop();
     await database.drop();
     await installed.remove();
+    await stopServers();
   }
 
   /** Wall time of a program, from its start to its end, in milliseconds. */

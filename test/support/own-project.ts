@@ -1,17 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { aHost } from "./agent/harness.ts";
 import { freePort } from "./free-port.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const ENTRIES = {
-  components: "components/index.ts",
-  automation: "service/roots/exports/automation.ts",
-  adapter: "service/roots/exports/adapter.ts",
-};
 
 export interface RunningProgram {
   readonly child: ChildProcess;
@@ -27,25 +22,25 @@ export function programsOf(page: string): Record<string, string> {
   );
 }
 
-/** Somebody's project that uses the package, with a folder of this host and a free port in place of those that a page names. */
-export async function ownProject(files: Readonly<Record<string, string>>, replaced: Readonly<Record<string, string>> = {}) {
-  const dir = aHost();
+/**
+ * Somebody's project, in a folder below the one where the package is installed, with a folder of this host and a free port in place of
+ * those that a page names.
+ */
+export async function ownProject(
+  installed: string,
+  files: Readonly<Record<string, string>>,
+  replaced: Readonly<Record<string, string>> = {},
+) {
+  const dir = mkdtempSync(join(installed, "own-"));
+  const host = aHost();
   const port = await freePort();
   const here = (text: string) =>
     Object.entries({
-      "/srv/claws": join(dir, "claws"),
+      "/srv/claws": join(host, "claws"),
       "18080": String(port),
-      "node_modules/open-cluster-claw/dist": root,
+      "node_modules/open-cluster-claw/dist": join(installed, "node_modules/open-cluster-claw/dist"),
       ...replaced,
     }).reduce((changed, [from, to]) => changed.replaceAll(from, to), text);
-  const dependency = join(dir, "node_modules/open-cluster-claw");
-  mkdirSync(dependency, { recursive: true });
-  const exports = Object.fromEntries(Object.keys(ENTRIES).map((name) => [`./${name}`, `./${name}.mjs`]));
-  writeFileSync(join(dependency, "package.json"), JSON.stringify({ name: "open-cluster-claw", type: "module", exports }));
-  for (const [name, entry] of Object.entries(ENTRIES)) {
-    writeFileSync(join(dependency, `${name}.mjs`), `export * from ${JSON.stringify(join(root, entry))};\n`);
-  }
-  symlinkSync(join(root, "node_modules/@pulumi"), join(dir, "node_modules/@pulumi"));
   writeFileSync(join(dir, "package.json"), JSON.stringify({ type: "module" }));
   for (const [name, text] of Object.entries(files)) {
     writeFileSync(join(dir, name), here(text));
@@ -53,7 +48,7 @@ export async function ownProject(files: Readonly<Record<string, string>>, replac
   const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningProgram => {
     const child = spawn(process.execPath, args, {
       cwd: dir,
-      env: { PATH: process.env["PATH"], HOME: dir, ...env },
+      env: { PATH: process.env["PATH"], HOME: host, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
