@@ -16,7 +16,7 @@ import type { Execution } from "./execution.ts";
 import { BailError } from "./execution.ts";
 import type { Registration } from "./goals.ts";
 import { decodeRegistration } from "./goals.ts";
-import { fromStruct, stripSecrets, toStruct } from "./properties.ts";
+import { fromStruct, PlainStruct, stripSecrets } from "./properties.ts";
 import { providerInputs } from "./providers.ts";
 import { ResourceTree } from "./resource-tree.ts";
 import type { StepExecutor } from "./step-executor.ts";
@@ -337,7 +337,7 @@ export class Monitor {
       const outputs = result.state.outputs ?? {};
       return new resourcePb.ReadResourceResponse()
         .setUrn(result.state.urn)
-        .setProperties(toStruct(request.getAcceptsecrets() ? outputs : stripSecrets(outputs)))
+        .setProperties(new PlainStruct(request.getAcceptsecrets() ? outputs : stripSecrets(outputs)))
         .setResult(result.result === "success" ? 0 : 1);
     });
   }
@@ -363,7 +363,7 @@ export class Monitor {
         throw new RequestError(status.UNKNOWN, `invocation of ${token} returned an error: ${error.message}`);
       });
       return new resourcePb.ResourceInvokeResponse()
-        .setReturn(toStruct(outputs))
+        .setReturn(new PlainStruct(outputs))
         .setFailuresList(failures.map(({ property, reason }) => new providerPb.CheckFailure().setProperty(property).setReason(reason)));
     });
   }
@@ -374,7 +374,7 @@ function toResponse(result: RegisterResult, custom: boolean, acceptsSecrets: boo
   return new resourcePb.RegisterResourceResponse()
     .setUrn(result.state.urn)
     .setId(result.state.id ?? "")
-    .setObject(toStruct(acceptsSecrets ? outputs : stripSecrets(outputs)))
+    .setObject(new PlainStruct(acceptsSecrets ? outputs : stripSecrets(outputs)))
     .setResult(result.result === "success" ? 0 : result.result === "fail" ? 1 : (2 as resourcePb.Result))
     .setUnknown(result.unknown);
 }

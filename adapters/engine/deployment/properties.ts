@@ -94,6 +94,9 @@ const { KindCase } = structPb.Value;
 
 /** Output values are lowered to what they hold: unknown, secret or plain; the URNs they depend on go to `dependencies`. */
 export function fromStruct(struct: Struct | undefined, dependencies?: (key: string, urns: string[]) => void): PropertyMap {
+  if (struct instanceof PlainStruct) {
+    return lower(struct.plain, dependencies);
+  }
   const map: PropertyMap = {};
   struct?.getFieldsMap().forEach((value, key) => {
     map[key] = fromValue(value, dependencies && ((urns) => dependencies(key, urns)));
@@ -118,6 +121,23 @@ export function fromValue(value: Value, dependencies?: (urns: string[]) => void)
       return null;
   }
 }
+function lower(plain: PropertyMap, dependencies?: (key: string, urns: string[]) => void): PropertyMap {
+  const map: PropertyMap = {};
+  for (const key in plain) {
+    map[key] = lowerValue(plain[key] as PropertyValue, dependencies && ((urns) => dependencies(key, urns)));
+  }
+  return map;
+}
+function lowerValue(value: PropertyValue, dependencies?: (urns: string[]) => void): PropertyValue {
+  if (Array.isArray(value)) {
+    return value.map((element) => lowerValue(element, dependencies));
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  const map = lower(value, dependencies && ((_, urns) => dependencies(urns)));
+  return map[SIGNATURE_KEY] === OUTPUT_VALUE_SIGNATURE ? lowerOutputValue(map, dependencies) : map;
+}
 function lowerOutputValue(output: PropertyMap, dependencies?: (urns: string[]) => void): PropertyValue {
   if (Array.isArray(output["dependencies"])) {
     dependencies?.(output["dependencies"] as string[]);
@@ -128,6 +148,10 @@ function lowerOutputValue(output: PropertyMap, dependencies?: (urns: string[]) =
 
 export function toStruct(map: PropertyMap): Struct {
   const struct = new structPb.Struct();
+  fill(struct, map);
+  return struct;
+}
+function fill(struct: Struct, map: PropertyMap): void {
   const fields = struct.getFieldsMap();
   for (const key in map) {
     const value = map[key];
@@ -135,7 +159,43 @@ export function toStruct(map: PropertyMap): Struct {
       fields.set(key, toValue(value));
     }
   }
-  return struct;
+}
+
+/** A struct that is plain values for who has it in this process, and becomes a message when it goes out: most never do. */
+export class PlainStruct extends structPb.Struct {
+  readonly plain: PropertyMap;
+  #filled = false;
+
+  constructor(plain: PropertyMap) {
+    super();
+    this.plain = plain;
+  }
+  override toJavaScript(): PropertyMap {
+    return withoutUndefined(this.plain);
+  }
+  override getFieldsMap(): ReturnType<Struct["getFieldsMap"]> {
+    if (!this.#filled) {
+      this.#filled = true;
+      fill(this, this.plain);
+    }
+    return super.getFieldsMap();
+  }
+}
+function withoutUndefined(map: PropertyMap): PropertyMap {
+  const copy: PropertyMap = {};
+  for (const key in map) {
+    const value = map[key];
+    if (value !== undefined) {
+      copy[key] = definedValue(value);
+    }
+  }
+  return copy;
+}
+function definedValue(value: PropertyValue): PropertyValue {
+  if (Array.isArray(value)) {
+    return value.map(definedValue);
+  }
+  return isObject(value) ? withoutUndefined(value) : value;
 }
 function toValue(value: PropertyValue): Value {
   const wire = new structPb.Value();

@@ -8,7 +8,11 @@ const { aStack } = useStacks();
 
 const program = async () => {
   const group = new Group("group");
-  const first = new Thing("first", { token: pulumi.secret("hush") }, { parent: group });
+  const first = new Thing(
+    "first",
+    { token: pulumi.secret("hush"), list: [null, 1.5, { deep: pulumi.secret("hush") }], text: new pulumi.asset.StringAsset("hello") },
+    { parent: group },
+  );
   const second = new Thing("second", { above: first.id }, { parent: group });
   await pulumi.log.warn("careful", second);
   return { id: second.id };
@@ -38,7 +42,7 @@ describe("the runtime without its debugging", () => {
     expect(diagnosticsOf(up, "warning")).toEqual(["careful"]);
     expect(diagnosticsOf(up, "debug")).toEqual([]);
     const shape = (states: Awaited<ReturnType<typeof lean.resources>>) =>
-      states.map(({ type, inputs, parent }) => [type, inputs, parent?.split("::")[2]]);
+      states.map(({ type, inputs, outputs, parent }) => [type, inputs, outputs, parent?.split("::")[2]]);
     expect(shape(await lean.resources())).toEqual(shape(kept));
     const broken = await lean.up(failing);
     expect(failed.error?.message).toContain("no such value");
