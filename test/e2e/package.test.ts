@@ -12,6 +12,7 @@ import { softwareDir } from "../support/claws/open-claw-software.ts";
 import { type InstalledPackage, installPackage, installRuntimes } from "../support/installed-package.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { stopAgents } from "../support/service-process.ts";
+import { shellEnvironment } from "../support/shell-environment.ts";
 import { type Snippet, snippetsOf } from "../support/snippets.ts";
 import { describeOwnPrograms } from "./own-programs.ts";
 
@@ -124,13 +125,11 @@ describe("the installed package", () => {
   it("gives the tour without a checkout", { timeout: 600_000 }, async ({ expect }) => {
     const dataDir = await mkdtemp(join(tmpdir(), "claw-quickstart-"));
     await chmod(dataDir, 0o755);
-    const own = /^(CLAW_|npm_|VITEST|NODE_|ANTHROPIC_|OPENAI_|FORCE_COLOR)/;
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
     const settings = { CLAW_DATA_DIR: dataDir, CLAW_PORT: "0", CLAW_SOFTWARE_CACHE: softwareDir };
     try {
       const { stdout } = await run("npx", ["--no-install", packageJson.name, "quickstart", "--once"], {
         cwd: installed.dir,
-        env: { ...env, ...settings },
+        env: { ...shellEnvironment(), ...settings },
         maxBuffer: 2 ** 24,
       });
       expect(stdout).toContain("[8/8] Done");

@@ -7,6 +7,7 @@ import { isRunning, until } from "../support/agent/harness.ts";
 import { softwareDir } from "../support/claws/open-claw-software.ts";
 import { freePort } from "../support/free-port.ts";
 import { stopAgents } from "../support/service-process.ts";
+import { shellEnvironment } from "../support/shell-environment.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** The commands of a page, by block: they run as they stand. */
@@ -39,10 +40,13 @@ interface Run {
 
 /** A command as a person types it, in an environment without settings and model keys. */
 function run(line: string, input = ""): Run {
-  const own = /^(CLAW_|npm_|VITEST|NODE_|ANTHROPIC_|OPENAI_|FORCE_COLOR)/;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
   const settings = { CLAW_DATA_DIR: dataDir, CLAW_PORT: String(port), CLAW_SOFTWARE_CACHE: softwareDir };
-  const child = spawn("bash", ["-c", line], { cwd: root, env: { ...env, ...settings }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn("bash", ["-c", line], {
+    cwd: root,
+    env: { ...shellEnvironment(), ...settings },
+    detached: true,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let text = "";
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
