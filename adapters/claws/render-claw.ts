@@ -1,5 +1,6 @@
 import { type ClawRuntime, InstanceSpecSchema, type Issue, unknownKeyFix } from "../../sdk/contract/index.ts";
 import type { ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
+import { takeEnvironment, withEnvironment } from "../../service/domain/configs/environment.ts";
 import { resolveConfig } from "../../service/domain/configs/resolve-config.ts";
 import { createClawTypes } from "./claw-types.ts";
 
@@ -57,7 +58,8 @@ export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration
   if (config.issues.length > 0) {
     throw refused(config.issues);
   }
-  const parsed = adapter.parseConfig(config.unified, config.secrets);
+  const { unified, environment } = takeEnvironment(config, adapter);
+  const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
   const issues = await adapter.validate(parsed, version);
   if (issues.length > 0) {
     throw refused(issues);
@@ -67,7 +69,7 @@ export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration
     version,
     network: { ...(declared.port !== undefined && { port: declared.port }) },
   });
-  return adapter.injectRuntime(parsed, {
+  const runtime = adapter.injectRuntime(parsed, {
     instanceId: declared.name,
     name: declared.name,
     tenant: "default",
@@ -75,4 +77,5 @@ export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration
     spec,
     instanceToken: declared.instanceToken,
   });
+  return { ...runtime, files: [...runtime.files, ...environment.files] };
 }

@@ -1,4 +1,4 @@
-import type { Issue } from "../../sdk/contract/index.ts";
+import { formatConfigKey, type Issue } from "../../sdk/contract/index.ts";
 import type { UnifiedConfig } from "../../service/application/ports/instances/claw-adapter.ts";
 import { isTree } from "../../service/domain/configs/config-path.ts";
 
@@ -19,18 +19,19 @@ export class SecretReferences {
     return this.#extractItems(tree, "") as Record<string, unknown>;
   }
 
-  #extractItems(value: unknown, prefix: string): unknown {
+  #extractItems(value: unknown, above: string): unknown {
     if (Array.isArray(value)) {
-      return value.map((item, index) => this.#extractItem(`${prefix}${index}`, item));
+      return value.map((item, index) => this.#extractItem(formatConfigKey([String(index)], above), item));
     }
     if (isTree(value)) {
-      return Object.fromEntries(Object.entries(value).map(([segment, item]) => [segment, this.#extractItem(`${prefix}${segment}`, item)]));
+      const items = Object.entries(value);
+      return Object.fromEntries(items.map(([name, item]) => [name, this.#extractItem(formatConfigKey([name], above), item)]));
     }
     return value;
   }
 
   #extractItem(key: string, value: unknown): unknown {
-    return this.#secrets.has(key) ? this.#move(key, value) : this.#extractItems(value, `${key}.`);
+    return this.#secrets.has(key) ? this.#move(key, value) : this.#extractItems(value, key);
   }
 
   #move(key: string, value: unknown): unknown {

@@ -1,18 +1,23 @@
 import { z } from "zod";
 import { boundedRecord, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { ConditionType } from "./conditions.ts";
+import { checkConfigKey } from "./config-key.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
-import { SECRET_MASK } from "./property-diff.ts";
+import { SECRET_MASK } from "./redact.ts";
 
-/** A variable of a template. Its name is a dotted path in the unified config: `model.name`, `memory.limit`. */
+/** A variable of a template. Its name is a key of the unified config: `model.name`, `models.providers["z.ai"].apiKey`. */
 export const ConfigVariableSchema = z
   .strictObject({
     name: z
       .string()
       .max(512)
-      .regex(/^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_-]+)*$/, "a dotted path such as 'model.name'"),
+      .regex(
+        /^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+|\["(?:[^"\\]|\\.)+"\])*$/,
+        `not a key such as 'model.name'; a name with dots is quoted: models.providers["z.ai"].apiKey`,
+      )
+      .check(checkConfigKey),
     type: z.enum(["string", "number", "boolean", "object", "array"]),
     default: JsonValueSchema.optional(),
     required: z.boolean().default(false),

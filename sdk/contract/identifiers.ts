@@ -24,12 +24,6 @@ export const TypeNameSchema = z
   .max(63)
   .regex(/^[A-Za-z][A-Za-z0-9]*$/, "not the name of a type such as 'OpenClaw': letters and digits, beginning with a letter");
 
-/** A dotted key of a unified config: `model.name`, `agents.defaults.models.openai/gpt-5`. */
-export const ConfigKeySchema = z
-  .string()
-  .max(512)
-  .regex(/^[^\s.]+(\.[^\s.]+)*$/, "not a dotted key such as 'model.name'");
-
 /** The name of an npm package, with its scope when it has one. */
 export const PackageNameSchema = z
   .string()

@@ -4,6 +4,7 @@ export * from "./bounds.ts";
 export * from "./bus-events.ts";
 export * from "./cluster.ts";
 export * from "./conditions.ts";
+export * from "./config-key.ts";
 export * from "./config-template.ts";
 export * from "./crds.ts";
 export * from "./errors.ts";

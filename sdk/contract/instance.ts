@@ -3,7 +3,8 @@ import { ConfinementSchema } from "./agent.ts";
 import { JsonValueSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionType } from "./conditions.ts";
-import { ConfigKeySchema, FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { ConfigKeySchema } from "./config-key.ts";
+import { FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { actionOf, carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
@@ -31,6 +32,10 @@ export const InstanceSpecSchema = z.strictObject({
     .strictObject({
       /** The ConfigTemplate; the type's own defaults when absent. */
       template: NameSchema.optional(),
+      /**
+       * The instance's own values, strongest of all; null takes one away. In a text `${NAME}` stands for an environment variable of the claw, which
+       * `environment.NAME` sets; `$${NAME}` is that text itself.
+       */
       overrides: z
         .array(z.strictObject({ key: ConfigKeySchema, value: JsonValueSchema }))
         .max(1000)

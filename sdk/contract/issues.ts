@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatConfigKey } from "./config-key.ts";
 import type { Issue } from "./errors.ts";
 import { nearestKey, unknownKeyFix } from "./nearest-key.ts";
 
@@ -88,7 +89,7 @@ function withArticle(noun: string): string {
 /** `spec.overrides[0].key` */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
-    (text, segment) => (typeof segment === "number" ? `${text}[${segment}]` : text === "" ? String(segment) : `${text}.${String(segment)}`),
+    (text, segment) => (typeof segment === "number" ? `${text}[${segment}]` : formatConfigKey([String(segment)], text)),
     "",
   );
 }

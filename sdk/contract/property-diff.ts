@@ -1,8 +1,5 @@
 import { z } from "zod";
 
-/** What clients see in place of a secret; sent back, it means "unchanged". */
-export const SECRET_MASK = "[secret]";
-
 export const PropertyDiffSchema = z.object({
   /** Dotted path in the manifest or the resource's inputs. */
   path: z.string(),

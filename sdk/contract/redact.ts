@@ -1,4 +1,5 @@
-import { SECRET_MASK } from "./property-diff.ts";
+/** What clients see in place of a secret. Sent back to where it was shown it means "unchanged"; it is a value nowhere. */
+export const SECRET_MASK = "[secret]";
 
 const RULES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // What stands before the host of a URL.

@@ -24,7 +24,10 @@ export type QuotaStatus = z.infer<typeof QuotaStatusSchema>;
 export const TenantSpecSchema = z.strictObject({
   displayName: DisplayNameSchema.optional(),
   quota: QuotaSchema.default({}),
-  /** Access policies by name: `max-replicas`, `allowed-types`, `allowed-versions`, `allowed-models` (comma-separated lists). */
+  /**
+   * Access policies by name: `max-replicas`, `allowed-types`, `allowed-versions`, `allowed-models` (comma-separated lists). `allowed-models` is about every
+   * model that a claw's rendered configuration names: `anthropic/claude-sonnet-5` or `claude-sonnet-5`, or `anthropic/*` for all of a provider's.
+   */
   policies: z
     .array(z.strictObject({ name: z.string().min(1).max(63), value: TextSchema }))
     .max(64)

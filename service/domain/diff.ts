@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { createTwoFilesPatch } from "diff";
-import { type FileDiff, type PropertyDiff, SECRET_MASK } from "../../sdk/contract/index.ts";
+import { type FileDiff, formatConfigKey, type PropertyDiff, SECRET_MASK } from "../../sdk/contract/index.ts";
 import { isSealed, maskLeaves } from "./sealed.ts";
 
 interface ConfigFile {
@@ -91,7 +91,7 @@ function childrenOf(path: string, left: unknown, right: unknown): Pair[] | undef
   if (keys.length === 0) {
     return undefined;
   }
-  return keys.map((key) => [path === "" ? key : `${path}.${key}`, before[key], after[key]]);
+  return keys.map((key) => [formatConfigKey([key], path), before[key], after[key]]);
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

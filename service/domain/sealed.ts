@@ -1,4 +1,5 @@
-import { SECRET_MASK } from "../../sdk/contract/index.ts";
+import { formatConfigKey, SECRET_MASK } from "../../sdk/contract/index.ts";
+import { isReference } from "./configs/references.ts";
 
 /** A secret value at rest: its ciphertext in place of the value. */
 export type Sealed = { readonly $sealed: string };
@@ -24,7 +25,7 @@ export class UnknownMaskError extends Error {
   readonly path: ValuePath;
 
   constructor(path: ValuePath) {
-    super(`'${SECRET_MASK}' at '${path.join(".")}' stands for a stored secret, and none is stored there`);
+    super(`'${SECRET_MASK}' at '${formatConfigKey(path)}' stands for a secret that is stored, and none is stored there`);
     this.path = path;
   }
 }
@@ -67,14 +68,15 @@ function sealAt(value: unknown, sealing: Sealing, path: ValuePath, place: string
     const entries = Object.entries(value).map(([key, item]) => [key, sealAt(item, sealing, [...path, key], `${place}.${key}`, isKept)]);
     return Object.fromEntries(entries);
   }
-  if (value === SECRET_MASK && known) {
+  if (value === SECRET_MASK) {
+    // Whatever the rules say of its place: it was shown in place of a secret that another place has.
+    if (!known) {
+      throw new UnknownMaskError(path);
+    }
     return known;
   }
   if (isReference(value) || !(isKept || isSecret(path, value))) {
     return value;
-  }
-  if (value === SECRET_MASK) {
-    throw new UnknownMaskError(path);
   }
   const text = JSON.stringify(value);
   return known && cipher.decrypt(known.$sealed) === text ? known : { $sealed: cipher.encrypt(text) };
@@ -170,21 +172,4 @@ function mapItems(value: unknown, map: (item: unknown, key: string) => unknown):
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item, key)]));
   }
   return value;
-}
-
-const SOURCES: ReadonlySet<unknown> = new Set(["env", "file", "exec", "store"]);
-const REFERENCE = /\$\{[A-Z_][A-Z0-9_]*\}/g;
-
-/** Whether a value only says where a secret is: `${NAME}`, perhaps after a word such as `Bearer`, or an object that names its source. */
-function isReference(value: unknown): boolean {
-  if (typeof value === "string") {
-    const rest = value.replaceAll(REFERENCE, "");
-    return rest !== value && /^([A-Za-z]{1,12}\s+)?\s*$/.test(rest);
-  }
-  if (typeof value !== "object" || value === null) {
-    return false;
-  }
-  const { source, provider, id, ...others } = value as Readonly<Record<string, unknown>>;
-  const isText = typeof id === "string" && (provider === undefined || typeof provider === "string");
-  return SOURCES.has(source) && isText && Object.keys(others).length === 0;
 }

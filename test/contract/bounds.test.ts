@@ -146,7 +146,12 @@ describe("a bound", () => {
       says: "not a Kubernetes label key",
     },
     { name: "a label's value", metadata: { labels: { a: "x".repeat(64) } }, path: "labels.a", says: "<=63" },
-    { name: "an annotation's key", metadata: { annotations: { "a b": "" } }, path: "annotations.a b", says: "not a Kubernetes label key" },
+    {
+      name: "an annotation's key",
+      metadata: { annotations: { "a b": "" } },
+      path: 'annotations["a b"]',
+      says: "not a Kubernetes label key",
+    },
     {
       name: "how many labels there are",
       metadata: { labels: Object.fromEntries(Array.from({ length: 129 }, (_, index) => [`k${index}`, ""])) },

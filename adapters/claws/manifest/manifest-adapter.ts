@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { type ClawRuntime, type Issue, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import { type ClawRuntime, type Issue, isKeyWithin, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
 import type {
   ClawAdapter,
   ClawIssue,
@@ -28,6 +28,11 @@ export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
     defaults: Object.fromEntries(spec.variables.map(({ name, default: value }) => [name, value ?? null])),
     secretKeys: spec.variables.filter((variable) => variable.secret).map((variable) => variable.name),
     platformKeys: spec.variables.filter((variable) => variable.platform).map((variable) => variable.name),
+    managedEnv: [
+      ...Object.keys(spec.env),
+      ...spec.variables.flatMap(({ env }) => env ?? []),
+      ...(spec.chat?.tokenEnv ? [spec.chat.tokenEnv] : []),
+    ],
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
     validate: async (config, version) => [...versionIssues(manifest, version), ...(config.issues ?? [])],
@@ -69,13 +74,14 @@ function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedC
       removeAt(native, key);
     }
   }
-  return { native, env, secretEnv: { ...references.env, ...secretEnv }, issues: [...issues, ...references.issues] };
+  const envSources = Object.fromEntries([...variables].map(([key, variable]) => [variable.env ?? secretEnvName(key), key]));
+  return { native, env, secretEnv: { ...references.env, ...secretEnv }, issues: [...issues, ...references.issues], envSources };
 }
 
 function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig): Iterable<ClawIssue> {
   const names = [...variables.keys()];
   for (const key of leafKeys(unified)) {
-    if (!names.some((name) => key === name || key.startsWith(`${name}.`))) {
+    if (!names.some((name) => isKeyWithin(key, name))) {
       yield { path: key, message: `unknown key '${key}'`, fix: unknownKeyFix(key, names), isHopeless: true };
     }
   }

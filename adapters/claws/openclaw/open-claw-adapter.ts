@@ -4,6 +4,7 @@ import type { ClawAdapter, ClawIssue, ParsedConfig, RuntimeInfo } from "../../..
 import { stableJson } from "../json.ts";
 import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
+import { namedModels } from "./models.ts";
 import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
 import { SchemaCheck } from "./schema-check.ts";
 import { PLAIN_KEYS, SECRET_KEYS } from "./secret-keys.ts";
@@ -36,6 +37,7 @@ export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): 
     secretKeys: ["model.apiKey", ...SECRET_KEYS],
     plainKeys: PLAIN_KEYS,
     platformKeys: [],
+    managedEnv: ["OPENCLAW_*"],
     parseConfig: parseOpenClawConfig,
     generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
     validate: async (config, version) => {
@@ -44,6 +46,7 @@ export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): 
       const issues = found.map((issue) => ({ ...issue, path: toUnifiedKey(issue.path, config.sources ?? {}) }));
       return unique([...(config.issues ?? []), ...issues]);
     },
+    models: namedModels,
     injectRuntime: runtimeOf,
   };
 }
@@ -76,6 +79,8 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     ...config.env,
     OPENCLAW_CONFIG_PATH: `\${configDir}/${CONFIG_FILE}`,
     OPENCLAW_STATE_DIR: "${dataDir}/state",
+    // For its own command line in a terminal, which would take another instance's gateway for its own.
+    OPENCLAW_GATEWAY_PORT: "${port}",
     [DATA_DIR_ENV]: "${dataDir}",
     [LOG_DIR_ENV]: "${runDir}/logs",
     // The agent owns the process and the control plane its config and version: OpenClaw is to leave all three alone.

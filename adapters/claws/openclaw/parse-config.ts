@@ -1,6 +1,8 @@
-import { unknownKeyFix } from "../../../sdk/contract/index.ts";
+import { formatConfigKey, parseConfigKey, unknownKeyFix } from "../../../sdk/contract/index.ts";
 import type { ClawIssue, ParsedConfig, UnifiedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, removeAt, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
+import { isFreeVariable } from "../../../service/domain/configs/environment.ts";
+import { referencesIn } from "../../../service/domain/configs/references.ts";
 import { mergeTrees } from "../json.ts";
 import { SecretReferences } from "../secret-references.ts";
 import { applyManagedSettings } from "./managed-settings.ts";
@@ -31,7 +33,7 @@ export function parseOpenClawConfig(unified: UnifiedConfig, secrets: ReadonlySet
   draft.setModel(draft.treeOf("model", model), limit);
   draft.merge("memory", memorySettings, "memory");
   for (const [key, value] of Object.entries(draft.treeOf("agent", agent))) {
-    draft.set(`agents.defaults.${AGENT_ALIASES[key] ?? key}`, value, `agent.${key}`);
+    draft.set(formatConfigKey([AGENT_ALIASES[key] ?? key], "agents.defaults"), value, formatConfigKey([key], "agent"));
   }
   draft.merge("agents.defaults.heartbeat", draft.treeOf("heartbeat", heartbeat), "heartbeat");
   draft.setSwitches("skills", draft.treeOf("skills", skills), SKILLS_OWN);
@@ -41,43 +43,63 @@ export function parseOpenClawConfig(unified: UnifiedConfig, secrets: ReadonlySet
     ...issue,
     path: toUnifiedKey(issue.path, draft.sources),
   }));
-  const issues = [...references.issues, ...draft.issues, ...managed];
-  return { native: draft.native, secretEnv: intoEnvironment(draft.native, references.env), env: {}, issues, sources: draft.sources };
+  const { issues: ofVariables, ...environment } = intoEnvironment(draft.native, references.env);
+  const misplaced = ofVariables.map((issue) => ({ ...issue, path: toUnifiedKey(issue.path, draft.sources) }));
+  const issues = [...references.issues, ...draft.issues, ...managed, ...misplaced];
+  return { native: draft.native, ...environment, issues, sources: draft.sources };
 }
 
 /**
- * Secret variables of `env.vars` come from the environment itself: what a config refers to by such a variable would be read before it,
- * and the gateway would take that for a change of its config and end.
+ * Variables of `env.vars` that are secret, or that the config refers to, come from the environment itself: what a config refers to would be read
+ * before it, and the gateway would take that for a change of its config and end.
  */
-function intoEnvironment(native: Record<string, unknown>, secretEnv: Readonly<Record<string, string>>): Record<string, string> {
-  const environment = { ...secretEnv };
+function intoEnvironment(native: Record<string, unknown>, secretEnv: Readonly<Record<string, string>>) {
+  const moved: { env: Record<string, string>; secretEnv: Record<string, string>; issues: ClawIssue[] } = {
+    env: {},
+    secretEnv: { ...secretEnv },
+    issues: [],
+  };
+  const referred = new Set(textsIn(native).flatMap(referencesIn));
   for (const section of ["env.vars", "env"]) {
     const variables = valueAt(native, section);
     for (const [name, text] of isTree(variables) ? Object.entries(variables) : []) {
+      const path = formatConfigKey([name], section);
       const reference = /^\$\{(CLAW_SECRET_\w+)\}$/.exec(String(text))?.[1];
       const value = reference === undefined ? undefined : secretEnv[reference];
-      if (reference !== undefined && value !== undefined && isSecretVariable(name)) {
-        environment[name] = value;
-        delete environment[reference];
-        removeAt(native, `${section}.${name}`);
+      const isReferred = typeof text === "string" && referred.has(name) && referencesIn(text).length === 0;
+      if (value === undefined && !isReferred) {
+        continue;
+      }
+      if (!isFreeVariable(name) || name.startsWith("OPENCLAW_")) {
+        moved.issues.push({
+          path,
+          message: "can't be a secret, nor be referred to: it is set before the config is read",
+          fix: "use another name",
+        });
+      } else if (reference !== undefined && value !== undefined) {
+        moved.secretEnv[name] = value;
+        delete moved.secretEnv[reference];
+        removeAt(native, path);
+      } else {
+        moved.env[name] = String(text);
+        removeAt(native, path);
       }
     }
   }
-  return environment;
+  return moved;
 }
 
-/** Not the few by which programs are told what to load. */
-function isSecretVariable(name: string): boolean {
-  return /^[A-Za-z_]\w*$/.test(name) && !/^(LD_|DYLD_|NODE_|CLAW_|OPENCLAW_|PATH$|HOME$|TMPDIR$)/i.test(name);
+function textsIn(value: unknown): string[] {
+  return typeof value === "string" ? [value] : typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
 /** The unified key that a native key came from. */
 export function toUnifiedKey(nativeKey: string, sources: Readonly<Record<string, string>>): string {
-  const segments = nativeKey.split(".");
+  const segments = parseConfigKey(nativeKey);
   for (let length = segments.length; length > 0; length--) {
-    const source = sources[segments.slice(0, length).join(".")];
+    const source = sources[formatConfigKey(segments.slice(0, length))];
     if (source !== undefined) {
-      return [source, ...segments.slice(length)].join(".");
+      return formatConfigKey(segments.slice(length), source);
     }
   }
   return nativeKey;
@@ -92,7 +114,8 @@ class Draft {
     const tree = this.treeOf("native", base);
     this.native = mergeTrees(tree, rest);
     for (const key of Object.keys(tree)) {
-      this.sources[key] = key in rest ? key : `native.${key}`;
+      const path = formatConfigKey([key]);
+      this.sources[path] = key in rest ? path : formatConfigKey([key], "native");
     }
   }
 
@@ -121,15 +144,15 @@ class Draft {
 
   merge(path: string, values: Readonly<Record<string, unknown>>, source: string): void {
     for (const [key, value] of Object.entries(values)) {
-      this.set(`${path}.${key}`, value, `${source}.${key}`);
+      this.set(formatConfigKey([key], path), value, formatConfigKey([key], source));
     }
   }
 
   /** `skills.NAME: false` is short for `skills.entries.NAME.enabled: false`. */
   setSwitches(root: string, values: Readonly<Record<string, unknown>>, own: ReadonlySet<string>): void {
     for (const [name, value] of Object.entries(values)) {
-      const path = own.has(name) ? `${root}.${name}` : `${root}.entries.${name}`;
-      this.set(typeof value === "boolean" && !own.has(name) ? `${path}.enabled` : path, value, `${root}.${name}`);
+      const path = formatConfigKey([name], own.has(name) ? root : `${root}.entries`);
+      this.set(typeof value === "boolean" && !own.has(name) ? `${path}.enabled` : path, value, formatConfigKey([name], root));
     }
   }
 
@@ -137,7 +160,7 @@ class Draft {
   setModel(model: Readonly<Record<string, unknown>>, memoryLimit: unknown): void {
     for (const key of Object.keys(model).filter((name) => !MODEL_KEYS.has(name))) {
       this.issues.push({
-        path: `model.${key}`,
+        path: formatConfigKey([key], "model"),
         message: `unknown key '${key}'`,
         fix: unknownKeyFix(key, [...MODEL_KEYS]),
         isHopeless: true,
@@ -148,7 +171,7 @@ class Draft {
     if (ref === undefined) {
       return;
     }
-    const entry = `models.providers.${ref.provider}`;
+    const entry = formatConfigKey([ref.provider], "models.providers");
     this.set(`${entry}.baseUrl`, baseUrl, "model.baseUrl");
     this.set(`${entry}.apiKey`, model["apiKey"], "model.apiKey");
     this.set(`${entry}.api`, model["api"] ?? (baseUrl && protocolOf(ref.provider)), "model.api");
@@ -226,8 +249,8 @@ function providerProblem(provider: string | undefined, model: string, baseUrl: s
       fix: "set 'model.provider', or 'model.baseUrl' for a model server of your own",
     };
   }
-  if (!/^[A-Za-z0-9_-]+$/.test(provider)) {
-    return { message: `'${provider}' is not a provider's name`, fix: "use letters, digits, '-' and '_'" };
+  if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(provider)) {
+    return { message: `'${provider}' is not a provider's name`, fix: "use letters, digits, '.', '-' and '_'" };
   }
   if (baseUrl === undefined && !isBundledProvider(provider)) {
     return {

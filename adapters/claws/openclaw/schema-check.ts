@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import { unknownKeyFix } from "../../../sdk/contract/index.ts";
+import { formatConfigKey, unknownKeyFix } from "../../../sdk/contract/index.ts";
 import type { ClawIssue } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree } from "../../../service/domain/configs/config-path.ts";
 
@@ -172,7 +172,10 @@ function unionProblem(branches: readonly Schema[], value: unknown): { message: s
 }
 
 function issueOf(error: ErrorObject, path: string): ClawIssue {
-  const inner = error.instancePath.split("/").slice(1);
+  const inner = error.instancePath
+    .split("/")
+    .slice(1)
+    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
   const at = inner.reduce(join, path);
   const params = error.params as Readonly<Record<string, unknown>>;
   switch (error.keyword) {
@@ -222,5 +225,5 @@ function withArticle(type: string): string {
 }
 
 function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
+  return formatConfigKey([key], path);
 }

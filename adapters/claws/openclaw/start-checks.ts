@@ -1,6 +1,8 @@
-import { type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import { formatConfigKey, type Issue, unknownKeyFix } from "../../../sdk/contract/index.ts";
 import type { ClawIssue, ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
+import { missingVariable } from "../../../service/domain/configs/environment.ts";
+import { referencesIn } from "../../../service/domain/configs/references.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { isBundledProvider } from "./model-providers.ts";
 import { pathIssues } from "./own-paths.ts";
@@ -46,7 +48,7 @@ function* providerIssues(native: ParsedConfig["native"]): Iterable<Issue> {
     if (!isTree(provider) || isBundledProvider(name)) {
       continue;
     }
-    const path = `models.providers.${name}`;
+    const path = formatConfigKey([name], "models.providers");
     if (typeof provider["baseUrl"] !== "string" || provider["baseUrl"] === "") {
       yield { path: `${path}.baseUrl`, message: `provider '${name}' is not one that OpenClaw brings`, fix: "set its baseUrl" };
     }
@@ -63,7 +65,12 @@ function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterab
   }
   for (const channel of Object.keys(treeAt(native, "channels"))) {
     if (!known.includes(channel)) {
-      yield { path: `channels.${channel}`, message: `unknown channel '${channel}'`, fix: unknownKeyFix(channel, known), isHopeless: true };
+      yield {
+        path: formatConfigKey([channel], "channels"),
+        message: `unknown channel '${channel}'`,
+        fix: unknownKeyFix(channel, known),
+        isHopeless: true,
+      };
     }
   }
 }
@@ -99,23 +106,16 @@ function* durationIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   }
 }
 
-/** `${NAME}` in a text is replaced by OpenClaw from the environment, `$${NAME}` is literal. */
-const REFERENCE = /(?<!\$)\$\{([A-Z_][A-Z0-9_]*)\}/g;
-
 function* referenceIssues(value: unknown, present: ReadonlySet<string>, path: string): Iterable<Issue> {
   if (typeof value === "string") {
-    for (const [, name = ""] of value.matchAll(REFERENCE)) {
+    for (const name of referencesIn(value)) {
       if (!present.has(name)) {
-        yield {
-          path,
-          message: `refers to the environment variable ${name}, which the instance does not have`,
-          fix: `make it a secret variable of the template, or write $\${${name}} when the text itself is meant`,
-        };
+        yield missingVariable(path, name);
       }
     }
   } else if (typeof value === "object" && value !== null) {
     for (const [key, item] of Object.entries(value)) {
-      yield* referenceIssues(item, present, path === "" ? key : `${path}.${key}`);
+      yield* referenceIssues(item, present, formatConfigKey([key], path));
     }
   }
   if (isTree(value) && ((value["source"] === "file" && !isFileId(value["id"])) || (value["source"] === "exec" && !isExecId(value["id"])))) {
@@ -124,11 +124,7 @@ function* referenceIssues(value: unknown, present: ReadonlySet<string>, path: st
     yield { path: `${path}.id`, message: `is not the id of a secret of source '${value["source"]}'`, fix };
   }
   if (isTree(value) && value["source"] === "env" && typeof value["id"] === "string" && !present.has(value["id"])) {
-    yield {
-      path,
-      message: `refers to the environment variable ${value["id"]}, which the instance does not have`,
-      fix: "make the value a secret variable of the template",
-    };
+    yield missingVariable(path, value["id"]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { isAbsolute } from "node:path";
-import type { Issue } from "../../../sdk/contract/index.ts";
+import { formatConfigKey, type Issue } from "../../../sdk/contract/index.ts";
 import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { valuesAt } from "./values-at.ts";
@@ -126,11 +126,11 @@ function* agentIssues(native: ParsedConfig["native"]): Iterable<Issue> {
   }
   for (const [peer, entry] of Object.entries(treeAt(native, "broadcast"))) {
     if (isTree(entry) && !/^[a-z][a-z0-9_-]*:.+$/i.test(peer)) {
-      yield { path: `broadcast.${peer}`, message: "is not a conversation", fix: "name it '<channel>:<peer>'" };
+      yield { path: formatConfigKey([peer], "broadcast"), message: "is not a conversation", fix: "name it '<channel>:<peer>'" };
     }
     const ids = isTree(entry) ? entry["agents"] : entry;
     for (const id of Array.isArray(ids) ? ids.filter((item) => !agents.includes(item)) : []) {
-      yield unknownAgent(`broadcast.${peer}`, id, agents);
+      yield unknownAgent(formatConfigKey([peer], "broadcast"), id, agents);
     }
   }
 }

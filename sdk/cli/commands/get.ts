@@ -1,5 +1,6 @@
 import { Option } from "@commander-js/extra-typings";
 import type { Resource } from "../../contract/index.ts";
+import { SECRET_MASK } from "../../contract/redact.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { usageError } from "../failure.ts";
@@ -89,6 +90,11 @@ async function print(
   if (output === "json" || output === "yaml") {
     const all = groups.flatMap(([, items]) => items);
     const [item] = all;
+    if (JSON.stringify(all).includes(JSON.stringify(SECRET_MASK))) {
+      context.out.note(
+        `secrets are left out: ${SECRET_MASK} means "as it is" when it is applied to the same resource, and is refused elsewhere`,
+      );
+    }
     if (first && single && item) {
       return context.out.item(item, first[0], output);
     }

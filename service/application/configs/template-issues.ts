@@ -1,4 +1,5 @@
 import type { ConfigTemplateSpec, ConfigVariable, Issue } from "../../../sdk/contract/index.ts";
+import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -42,6 +43,7 @@ function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: Template
   });
 }
 
-function validate({ unified, secrets }: ReturnType<typeof resolveConfig>, { adapter }: TemplateOf) {
-  return adapter.validate(adapter.parseConfig(unified, secrets), adapter.defaultVersion);
+function validate(config: ReturnType<typeof resolveConfig>, { adapter }: TemplateOf) {
+  const { unified, environment } = takeEnvironment(config, adapter);
+  return adapter.validate(withEnvironment(adapter.parseConfig(unified, config.secrets), environment), adapter.defaultVersion);
 }

@@ -22,7 +22,7 @@ export async function judge(tx: PlatformTransaction, tenantId: TenantId, affecte
   }
   for (const { after } of growing) {
     if (after) {
-      const subject = { name: after.instance.name, spec: after.instance.spec, version: after.version, model: after.model };
+      const subject = { name: after.instance.name, spec: after.instance.spec, version: after.version, models: after.models };
       verdicts.push(...judgePolicies(tenant.spec.policies, subject, tenant.name));
     }
   }

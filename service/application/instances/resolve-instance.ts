@@ -2,9 +2,10 @@ import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../domain/access/tokens.ts";
 import { valueAt } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
+import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
-import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { ClawTypes, NamedModel } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { inTurns } from "../resources/in-turns.ts";
@@ -28,8 +29,8 @@ export interface Resolution {
   readonly configVersion: number | undefined;
   /** The effective software version. */
   readonly version: string;
-  /** The effective `model.name`. */
-  readonly model: string | undefined;
+  /** The models that its rendered configuration names. */
+  readonly models: readonly NamedModel[];
   /** Plain values to be masked wherever they might be shown. */
   readonly secretValues: readonly string[];
 }
@@ -84,7 +85,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     issues,
     configVersion,
     version,
-    model: undefined,
+    models: [],
     secretValues: [],
   });
   if (!adapter) {
@@ -142,12 +143,13 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   if (config.issues.length > 0) {
     return failed(config.issues, configVersion);
   }
-  const parsed = adapter.parseConfig(config.unified, config.secrets);
+  const { unified, environment } = takeEnvironment(config, adapter);
+  const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
   const issues = await adapter.validate(parsed, version);
   if (issues.length > 0) {
     return failed(issues, configVersion);
   }
-  const runtime = adapter.injectRuntime(parsed, {
+  const claw = adapter.injectRuntime(parsed, {
     instanceId: instance.id,
     name: instance.name,
     tenant,
@@ -155,13 +157,15 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     spec,
     instanceToken: deps.cipher.derive(`instance-token:${instance.id}`),
   });
+  const runtime = { ...claw, files: [...claw.files, ...environment.files] };
   const model = valueAt(config.unified, "model.name");
+  const ownModel = typeof model === "string" ? [{ path: "model.name", model }] : [];
   return {
     instance,
     issues: [],
     configVersion,
     version,
-    model: typeof model === "string" ? model : undefined,
+    models: adapter.models?.(parsed) ?? ownModel,
     secretValues: Object.values(runtime.secretEnv),
     resolved: {
       uid: instance.id,

@@ -1,4 +1,4 @@
-import type { ConfigTemplateSpec, InstanceSpec } from "../../../sdk/contract/index.ts";
+import { type ConfigTemplateSpec, formatConfigKey, type InstanceSpec, parseConfigKey } from "../../../sdk/contract/index.ts";
 import { SecretRules } from "../../domain/configs/secret-rules.ts";
 import { openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
 import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
@@ -19,7 +19,7 @@ export function sealTemplate(
 ): ConfigTemplateSpec {
   const places = sealedPlaces(former?.base, [BASE]);
   for (const { name, default: value } of former?.variables ?? []) {
-    sealedPlaces(value, name.split("."), places);
+    sealedPlaces(value, parseConfigKey(name), places);
   }
   const sealing = { isSecret: secrecyOf(adapter, spec.variables), former: places, cipher };
   return {
@@ -27,7 +27,7 @@ export function sealTemplate(
     variables: spec.variables.map((variable, index) =>
       variable.default === undefined
         ? variable
-        : { ...variable, default: sealGiven(variable.default, sealing, variable.name.split("."), `spec.variables[${index}].default`) },
+        : { ...variable, default: sealGiven(variable.default, sealing, parseConfigKey(variable.name), `spec.variables[${index}].default`) },
     ),
     base: sealGiven(spec.base, sealing, [BASE], "spec.base"),
   };
@@ -41,12 +41,12 @@ export function sealOverrides(
 ): InstanceSpec {
   const places = new Map<string, Sealed>();
   for (const { key, value } of former?.config.overrides ?? []) {
-    sealedPlaces(value, key.split("."), places);
+    sealedPlaces(value, parseConfigKey(key), places);
   }
   const sealing = { isSecret: secrecyOf(adapter, variables), former: places, cipher };
   const overrides = spec.config.overrides.map(({ key, value }) => ({
     key,
-    value: sealGiven(value, sealing, key.split("."), `spec.config.overrides[${key}].value`),
+    value: sealGiven(value, sealing, parseConfigKey(key), `spec.config.overrides[${key}].value`),
   }));
   return { ...spec, config: { ...spec.config, overrides } };
 }
@@ -64,7 +64,7 @@ export function openTemplate(spec: ConfigTemplateSpec, cipher: SecretCipher, not
 
 /** The value of a key with its secrets in plain. */
 export function openAt<T>(key: string, value: T, cipher: SecretCipher, note: Note): T {
-  return openLeaves(value, cipher, (path) => note(path.join(".")), key.split(".")) as T;
+  return openLeaves(value, cipher, (path) => note(formatConfigKey(path)), parseConfigKey(key)) as T;
 }
 
 function secrecyOf({ secretKeys, plainKeys }: ClawAdapter, variables: Variables): Sealing["isSecret"] {
@@ -79,7 +79,7 @@ export function sealGiven<T>(value: T, sealing: Sealing, path: readonly string[]
     return sealLeaves(value, sealing, path);
   } catch (error) {
     if (error instanceof UnknownMaskError) {
-      const at = [given, ...error.path.slice(path.length)].join(".");
+      const at = formatConfigKey(error.path.slice(path.length), given);
       throw invalid(at, error.message, "give the secret itself");
     }
     throw error;

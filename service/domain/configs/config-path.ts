@@ -1,13 +1,15 @@
+import { formatConfigKey, isKeyWithin, parseConfigKey } from "../../../sdk/contract/index.ts";
+
 /** Nested JSON as people write configs. */
 export type ConfigTree = { [key: string]: unknown };
 
 const FORBIDDEN = new Set(["__proto__", "prototype", "constructor"]);
 
-/** Why a dotted key can't be a path, or undefined when it can. */
+/** Why a key can't be a path, or undefined when it can. */
 export function keyProblem(key: string): string | undefined {
-  const segments = key.split(".");
+  const segments = parseConfigKey(key);
   if (segments.some((segment) => segment === "")) {
-    return `'${key}' is not a dotted key such as 'model.name'`;
+    return `'${key}' is not a key such as 'model.name'`;
   }
   const forbidden = segments.find((segment) => FORBIDDEN.has(segment));
   return forbidden === undefined ? undefined : `'${forbidden}' can't be part of a key`;
@@ -17,10 +19,14 @@ export function isTree(value: unknown): value is ConfigTree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value at a dotted key, or undefined. */
+/** The value at a key, or undefined. */
 export function valueAt(tree: Readonly<ConfigTree>, key: string): unknown {
+  return valueThrough(tree, parseConfigKey(key));
+}
+
+function valueThrough(tree: Readonly<ConfigTree>, path: readonly string[]): unknown {
   let value: unknown = tree;
-  for (const segment of key.split(".")) {
+  for (const segment of path) {
     if (!isTree(value) || !Object.hasOwn(value, segment)) {
       return undefined;
     }
@@ -29,15 +35,15 @@ export function valueAt(tree: Readonly<ConfigTree>, key: string): unknown {
   return value;
 }
 
-/** Sets the value at a dotted key; answers the key that is in the way when one of its parents holds a plain value. */
+/** Sets the value at a key; answers the key that is in the way when one of its parents holds a plain value. */
 export function setAt(tree: ConfigTree, key: string, value: unknown): string | undefined {
-  const segments = key.split(".");
+  const segments = parseConfigKey(key);
   const last = segments.pop() ?? key;
   let parent = tree;
   for (const [index, segment] of segments.entries()) {
     const child = Object.hasOwn(parent, segment) ? parent[segment] : undefined;
     if (child !== undefined && !isTree(child)) {
-      return segments.slice(0, index + 1).join(".");
+      return formatConfigKey(segments.slice(0, index + 1));
     }
     const next = child ?? {};
     parent[segment] = next;
@@ -47,17 +53,17 @@ export function setAt(tree: ConfigTree, key: string, value: unknown): string | u
   return undefined;
 }
 
-/** Removes the value at a dotted key, and the parents that it leaves empty. */
+/** Removes the value at a key, and the parents that it leaves empty. */
 export function removeAt(tree: ConfigTree, key: string): void {
   const parent = dropAt(tree, key);
   prune(tree, parent ? new Set([parent]) : new Set());
 }
 
-/** Removes the value at a dotted key, and answers the tree that it was or would have been in. */
+/** Removes the value at a key, and answers the tree that it was or would have been in. */
 export function dropAt(tree: ConfigTree, key: string): ConfigTree | undefined {
-  const segments = key.split(".");
+  const segments = parseConfigKey(key);
   const last = segments.pop() ?? key;
-  const parent = segments.length === 0 ? tree : valueAt(tree, segments.join("."));
+  const parent = valueThrough(tree, segments);
   if (!isTree(parent)) {
     return undefined;
   }
@@ -77,19 +83,19 @@ export function prune(tree: ConfigTree, robbed: ReadonlySet<ConfigTree>): boolea
   return emptied && Object.keys(tree).length === 0;
 }
 
-/** A value for each of many dotted keys; a key is forgotten with all that lies beneath it, whatever else there is. */
+/** A value for each of many keys; a key is forgotten with all that lies beneath it, whatever else there is. */
 export class KeyMap<T> {
   readonly #children = new Map<string, KeyMap<T>>();
   #value: T | undefined;
 
   get(key: string): T | undefined {
-    const node = this.#at(key.split("."));
+    const node = this.#at(parseConfigKey(key));
     return node ? node.#value : undefined;
   }
 
   set(key: string, value: T): void {
     let node: KeyMap<T> = this;
-    for (const segment of key.split(".")) {
+    for (const segment of parseConfigKey(key)) {
       const next = node.#children.get(segment) ?? new KeyMap<T>();
       node.#children.set(segment, next);
       node = next;
@@ -98,7 +104,7 @@ export class KeyMap<T> {
   }
 
   forget(key: string): void {
-    const segments = key.split(".");
+    const segments = parseConfigKey(key);
     const last = segments.pop() ?? key;
     const parent = this.#at(segments);
     if (parent) {
@@ -118,36 +124,43 @@ export class KeyMap<T> {
     return node;
   }
 
-  *entries(prefix = ""): Generator<[string, T]> {
+  *entries(above: readonly string[] = []): Generator<[string, T]> {
     for (const [segment, node] of this.#children) {
-      const key = `${prefix}${segment}`;
+      const path = [...above, segment];
       if (node.#value !== undefined) {
-        yield [key, node.#value];
+        yield [formatConfigKey(path), node.#value];
       }
-      yield* node.entries(`${key}.`);
+      yield* node.entries(path);
     }
   }
 }
 
-/** The first of the keys that a value at a dotted key would set, or a part of, or a whole that it is a part of. */
+/** The first of the keys that a value at a key would set, or a part of, or a whole that it is a part of. */
 export function keySetBy(key: string, value: unknown, keys: readonly string[]): string | undefined {
-  const set = isTree(value) ? leafKeys(value, `${key}.`) : [key];
-  return keys.find((wanted) => set.some((leaf) => leaf === wanted || leaf.startsWith(`${wanted}.`) || wanted.startsWith(`${leaf}.`)));
+  const set = isTree(value) ? leafKeys(value, parseConfigKey(key)) : [key];
+  return keys.find((wanted) => set.some((leaf) => isKeyWithin(leaf, wanted) || isKeyWithin(wanted, leaf)));
 }
 
-/** Dotted keys of all values that are not trees (empty trees count as values). */
-export function leafKeys(tree: Readonly<ConfigTree>, prefix = ""): string[] {
+/** Keys of all values that are not trees (empty trees count as values). */
+export function leafKeys(tree: Readonly<ConfigTree>, above: readonly string[] = []): string[] {
   return Object.entries(tree).flatMap(([segment, value]) => {
-    const key = `${prefix}${segment}`;
-    return isTree(value) && Object.keys(value).length > 0 ? leafKeys(value, `${key}.`) : [key];
+    const path = [...above, segment];
+    return isTree(value) && Object.keys(value).length > 0 ? leafKeys(value, path) : [formatConfigKey(path)];
   });
 }
 
-/** Paths and values of everything that is neither an object nor a list. */
-export function* scalars(value: unknown, path: readonly string[] = []): Iterable<[path: readonly string[], value: unknown]> {
+/** Paths and values of everything that is neither an object nor a list. @param isWhole what is passed over */
+export function* scalars(
+  value: unknown,
+  isWhole: (value: unknown) => boolean,
+  path: readonly string[] = [],
+): Iterable<[path: readonly string[], value: unknown]> {
+  if (isWhole(value)) {
+    return;
+  }
   if (typeof value === "object" && value !== null) {
     for (const [segment, item] of Object.entries(value)) {
-      yield* scalars(item, [...path, segment]);
+      yield* scalars(item, isWhole, [...path, segment]);
     }
   } else {
     yield [path, value];

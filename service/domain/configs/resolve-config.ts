@@ -1,6 +1,15 @@
-import { type ConfigTemplateSpec, type ConfigVariable, type Issue, matchesVariableType } from "../../../sdk/contract/index.ts";
+import {
+  type ConfigTemplateSpec,
+  type ConfigVariable,
+  formatConfigKey,
+  type Issue,
+  matchesVariableType,
+  parseConfigKey,
+} from "../../../sdk/contract/index.ts";
 import { type ConfigTree, dropAt, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
 import { ConfigLevel, type ConfigValue } from "./config-template.ts";
+import { ENVIRONMENT } from "./environment.ts";
+import { isReference, secretProblem } from "./references.ts";
 import { KeyPatterns, SecretRules } from "./secret-rules.ts";
 
 /** Where an effective value comes from, weakest first: the claw type's defaults, the template, a level. */
@@ -21,13 +30,13 @@ export interface ConfigIssue extends Issue {
 export interface ResolveConfigInput {
   /** The published template, its secrets opened; without one, the type's own defaults apply. */
   readonly template: ConfigTemplateSpec | undefined;
-  /** The type's variables: dotted key → default, null when it has none. */
+  /** The type's variables: key → default, null when it has none. */
   readonly defaults: Readonly<Record<string, unknown>>;
   /** The type's secret keys; `*` stands for one segment. */
   readonly secretKeys: readonly string[];
   /** The type's keys that only sound secret. */
   readonly plainKeys?: readonly string[] | undefined;
-  /** Dotted keys of values that were sealed where they are stored: secret for that reason alone. */
+  /** Keys of values that were sealed where they are stored: secret for that reason alone. */
   readonly sealed?: Iterable<string>;
   /** Values of the levels, their secrets opened, in any order. */
   readonly values: readonly ConfigValue[];
@@ -37,9 +46,9 @@ export interface ResolveConfigInput {
 
 export interface ResolvedConfig {
   readonly unified: Readonly<ConfigTree>;
-  /** Dotted keys that have a value, with where it comes from (C2). */
+  /** Keys that have a value, with where it comes from (C2). */
   readonly origins: Readonly<Record<string, EffectiveValue>>;
-  /** Dotted keys of single values that are secret; indexes of lists are segments too. */
+  /** Keys of single values that are secret; indexes of lists are segments too. */
   readonly secrets: ReadonlySet<string>;
   readonly issues: readonly ConfigIssue[];
 }
@@ -97,7 +106,7 @@ class Merge {
       ...values.filter((value) => value.secret).map((value) => value.key),
     ];
     this.#rules = new SecretRules({ secretKeys, plainKeys, declared });
-    this.#declared = new KeyPatterns([...this.#variables.keys(), ...Object.keys(defaults), ...secretKeys]);
+    this.#declared = new KeyPatterns([...this.#variables.keys(), ...Object.keys(defaults), ...secretKeys, ENVIRONMENT]);
     this.#unified = template && Object.keys(template.base).length > 0 ? { native: structuredClone(template.base) } : {};
     for (const key of leafKeys(this.#unified)) {
       this.#origins.set(key, { value: undefined, origin: "template" });
@@ -116,7 +125,7 @@ class Merge {
 
   /** Whether the template or the type has such a key, or one that it is a part of. */
   isDeclared(key: string): boolean {
-    return this.#declared.covers(key.split("."));
+    return this.#declared.covers(parseConfigKey(key));
   }
 
   set(key: string, value: unknown, origin: ConfigOrigin): void {
@@ -161,10 +170,18 @@ class Merge {
     const secrets = new Set<string>();
     // Keys of the secrets and of what holds them.
     const holders = new Set<string>();
-    for (const [path] of [...scalars(this.#unified)].filter(([path, value]) => this.#rules.isSecret(path, value))) {
-      secrets.add(path.join("."));
+    for (const [path, value] of scalars(this.#unified, isReference)) {
+      if (!this.#rules.isSecret(path, value)) {
+        continue;
+      }
+      const key = formatConfigKey(path);
+      const problem = typeof value === "string" ? secretProblem(value) : undefined;
+      if (problem) {
+        this.issues.push({ path: key, ...problem });
+      }
+      secrets.add(key);
       for (let length = path.length; length > 0; length--) {
-        holders.add(path.slice(0, length).join("."));
+        holders.add(formatConfigKey(path.slice(0, length)));
       }
     }
     const set = [...this.#origins.entries()];
@@ -193,7 +210,7 @@ class Merge {
     return {
       path: key,
       message: `'${key}' is ${nameOfType(value)}, the template declares ${withArticle(type)}`,
-      fix: fixOfType(type, this.#rules.isSecret(key.split("."), value) ? undefined : value),
+      fix: fixOfType(type, this.#rules.isSecret(parseConfigKey(key), value) ? undefined : value),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { parseConfigKey } from "../../../sdk/contract/index.ts";
 import type { ValuePath } from "../sealed.ts";
 
 /** Raised when these rules come to take more for secret: what is stored is then looked through again. */
@@ -93,14 +94,14 @@ function looksSecret(value: unknown): boolean {
   return typeof value === "string" && (CREDENTIAL.test(value) || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:(?!\$\{)[^/?#\s]+@/i.test(value));
 }
 
-/** Dotted keys, in which `*` stands for one segment. Looking one up costs its length, however many there are. */
+/** Keys, in which `*` stands for one segment. Looking one up costs its length, however many there are. */
 export class KeyPatterns {
   readonly #root = new Map<string, Node>();
 
   constructor(patterns: Iterable<string>) {
     for (const pattern of patterns) {
       let node: Node = { ends: false, next: this.#root };
-      for (const segment of pattern.split(".")) {
+      for (const segment of parseConfigKey(pattern)) {
         const next = node.next.get(segment) ?? { ends: false, next: new Map() };
         node.next.set(segment, next);
         node = next;

@@ -6,7 +6,10 @@ const POLICIES: Readonly<Record<string, (value: string, subject: PolicySubject) 
     spec.replicas > Number(value) ? `spec.replicas is ${spec.replicas}, at most ${value} are allowed` : undefined,
   "allowed-types": (value, { spec }) => refuseUnlisted("spec.type", value, spec.type),
   "allowed-versions": (value, { version }) => refuseUnlisted("spec.version", value, version),
-  "allowed-models": (value, { model }) => (model === undefined ? undefined : refuseUnlisted("model.name", value, model)),
+  "allowed-models": (value, { models }) => {
+    const refused = models.find(({ model }) => !listOf(value).some((item) => isModel(item, model)));
+    return refused && unlisted(refused.path, value, refused.model);
+  },
 };
 
 /** What policies are evaluated on. */
@@ -15,8 +18,8 @@ export interface PolicySubject {
   readonly spec: InstanceSpec;
   /** The effective software version. */
   readonly version: string;
-  /** The effective `model.name`, when the configuration has one. */
-  readonly model: string | undefined;
+  /** The models that the rendered configuration names, and the keys that name them. */
+  readonly models: readonly { readonly path: string; readonly model: string }[];
 }
 
 export interface Policy {
@@ -56,8 +59,20 @@ export function judgePolicies(policies: readonly Policy[], subject: PolicySubjec
 }
 
 function refuseUnlisted(field: string, list: string, value: string): string | undefined {
-  const allowed = list.split(",").map((item) => item.trim());
-  return allowed.some((item) => item.toLowerCase() === value.toLowerCase())
-    ? undefined
-    : `${field} is '${value}', allowed are ${allowed.join(", ")}`;
+  return listOf(list).some((item) => item.toLowerCase() === value.toLowerCase()) ? undefined : unlisted(field, list, value);
+}
+
+function unlisted(field: string, list: string, value: string): string {
+  return `${field} is '${value}', allowed are ${listOf(list).join(", ")}`;
+}
+
+function listOf(list: string): string[] {
+  return list.split(",").map((item) => item.trim());
+}
+
+/** Whether a policy's item means a model: `provider/*` means all of a provider's, a name without its provider that model of anybody's. */
+function isModel(item: string, model: string): boolean {
+  const [wanted, full] = [item.toLowerCase(), model.toLowerCase()];
+  const names = [full, full.slice(full.indexOf("/") + 1), full.slice(full.lastIndexOf("/") + 1)];
+  return wanted.endsWith("/*") ? full.startsWith(wanted.slice(0, -1)) : names.includes(wanted);
 }

@@ -62,6 +62,17 @@ describe("claw get", () => {
     });
   });
 
+  it("says on stderr that secrets are left out of a document, where they are", async ({ expect }) => {
+    const keyed = anInstanceAnswer("web", { spec: { config: { overrides: [{ key: "model.apiKey", value: "[secret]" }] } } });
+    await using server = await startServer((_, res) => answer(res, 200, keyed));
+    const yaml = await runCli(["get", "instance", "web", "-o", "yaml"], { url: server.url });
+    expect(yaml.stderr).toBe(
+      'secrets are left out: [secret] means "as it is" when it is applied to the same resource, and is refused elsewhere\n',
+    );
+    await using plain = await serve();
+    expect((await runCli(["get", "instance", "web", "-o", "yaml"], { url: plain.url })).stderr).toBe("");
+  });
+
   it("exits with 3 for what is not there, saying how to find what is", async ({ expect }) => {
     await using server = await serve();
     const { code, stdout, stderr } = await runCli(["get", "instance", "gone"], { url: server.url });

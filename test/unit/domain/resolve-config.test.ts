@@ -163,7 +163,7 @@ describe("resolveConfig", () => {
 
   it.for([
     { key: "__proto__.polluted", message: "'__proto__' can't be part of a key" },
-    { key: "model..name", message: "'model..name' is not a dotted key such as 'model.name'" },
+    { key: "model..name", message: "'model..name' is not a key such as 'model.name'" },
   ])("refuses the key $key", ({ key, message }, { expect }) => {
     expect(resolve({ overrides: [{ key, value: 1 }] }).issues).toEqual([{ path: key, message }]);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();

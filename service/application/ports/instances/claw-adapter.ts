@@ -19,6 +19,15 @@ export interface ParsedConfig {
   readonly issues?: readonly ClawIssue[];
   /** Native key → the unified key that it came from, so that issues name what the user wrote. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Variable of `env` or `secretEnv` → the unified key that it came from. */
+  readonly envSources?: Readonly<Record<string, string>>;
+}
+
+/** A model that a config names, and the unified key that names it. */
+export interface NamedModel {
+  readonly path: string;
+  /** `provider/model`, or the model alone. */
+  readonly model: string;
 }
 
 export interface RuntimeInfo {
@@ -51,12 +60,16 @@ export interface ClawAdapter {
   readonly plainKeys?: readonly string[] | undefined;
   /** Keys that name paths, sockets or commands of the host: platform administrators alone set them. */
   readonly platformKeys: readonly string[];
+  /** Environment variables that it sets itself, so that nobody else does; a `*` at the end stands for any rest. */
+  readonly managedEnv?: readonly string[] | undefined;
   /** Unified → the claw's own config; secret values become references. @param secrets dotted keys of single values that are secret, indexes of lists as segments */
   parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
   generateConfig(config: ParsedConfig): readonly { readonly path: string; readonly content: string }[];
   /** By the version's own schema when it is at hand, and by the checks that the real program makes only at start. */
   validate(config: ParsedConfig, version: string): Promise<readonly ClawIssue[]>;
+  /** Every model that the config names, in whatever place; a type without has those of `model.name`. */
+  models?(config: ParsedConfig): readonly NamedModel[];
   /** How to install, start, watch and stop it. */
   injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime;
 }

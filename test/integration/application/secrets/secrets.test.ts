@@ -64,4 +64,20 @@ describe("a secret value", () => {
     const answer = await claw.instances.replace("keeper", anEcho("keeper", spec));
     expect(answer).toMatchObject({ metadata: { generation: metadata.generation } });
   });
+
+  it("is not its mask: what was read is refused under another name, wherever the secret stands", async ({ expect }) => {
+    // Secret by its form alone: nothing else says that a mask in its place stands for something.
+    const overrides = [
+      { key: "model.name", value: "gpt-5-mini" },
+      { key: "messages.responsePrefix", value: "sk-aaaaaaaaaaaaaaaaaaaaaaaa" },
+    ];
+    await claw.instances.create(anInstance("original", { type: "OpenClaw", config: { overrides } }));
+    const { spec } = await claw.instances.get("original");
+    expect(spec.config.overrides[1]).toEqual({ key: "messages.responsePrefix", value: "[secret]" });
+    const copied = claw.instances.create(anInstance("copy", spec));
+    await expect(copied).rejects.toMatchObject({
+      issues: [{ path: "spec.config.overrides[messages.responsePrefix].value", fix: expect.stringContaining("the secret itself") }],
+    });
+    expect(await claw.instances.replace("original", anInstance("original", spec))).toMatchObject({ metadata: { generation: 1 } });
+  });
 });

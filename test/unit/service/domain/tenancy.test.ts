@@ -38,7 +38,7 @@ describe("quota", () => {
 });
 
 describe("policies", () => {
-  const subject = { name: "x", spec: spec({ replicas: 4 }), version: "2026.9.6", model: "gpt-5" };
+  const subject = { name: "x", spec: spec({ replicas: 4 }), version: "2026.9.6", models: [{ path: "model.name", model: "openai/gpt-5" }] };
 
   it.for([
     { policy: { name: "max-replicas", value: "3" }, allowed: false },
@@ -46,6 +46,11 @@ describe("policies", () => {
     { policy: { name: "allowed-types", value: "openclaw, echo" }, allowed: true },
     { policy: { name: "allowed-versions", value: "1.0.0" }, allowed: false },
     { policy: { name: "allowed-models", value: "claude-3-opus" }, allowed: false },
+    { policy: { name: "allowed-models", value: "gpt-5" }, allowed: true },
+    { policy: { name: "allowed-models", value: "OpenAI/gpt-5" }, allowed: true },
+    { policy: { name: "allowed-models", value: "openrouter/gpt-5" }, allowed: false },
+    { policy: { name: "allowed-models", value: "openai/*" }, allowed: true },
+    { policy: { name: "allowed-models", value: "open/*" }, allowed: false },
   ])("judges $policy.name=$policy.value as allowed=$allowed", ({ policy, allowed }, { expect }) => {
     const [verdict] = judgePolicies([policy], subject, "a");
     expect(verdict?.allowed).toBe(allowed);
