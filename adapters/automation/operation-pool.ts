@@ -228,6 +228,7 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     exportState: state("exportState"),
     listHeld: state("listHeld"),
     importState: state("importState"),
+    forget: state("forget"),
     history: state("history"),
     migrate: state("migrate"),
     releaseLock: state("releaseLock"),

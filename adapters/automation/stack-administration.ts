@@ -20,6 +20,7 @@ export function createAdministration({ jobs, storeOf, projectName, cancelGraceMs
     exportState: jobs.exportState,
     listHeld: jobs.listHeld,
     importState: jobs.importState,
+    forget: jobs.forget,
     history: jobs.history,
     migrate: jobs.migrate,
     cancel: (stack) => known(stack, () => cancelHolder(storeOf(stack.tenantId), refOf(stack), cancelGraceMs)),

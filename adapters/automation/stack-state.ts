@@ -2,6 +2,7 @@ import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { ClawError, type StackEngine, type StackExport, type StackUpdate } from "../../sdk/contract/index.ts";
 import type { HeldResource, StackAdministration, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StackRef } from "../engine/contract/store.ts";
+import { parseUrn } from "../engine/contract/urn.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess, withStackLease } from "./open-stack.ts";
 import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
@@ -11,7 +12,7 @@ import { exportSealed, fileOf, importFile, importInto, readExport } from "./stat
 const MESSAGE_CHARACTERS_MAX = 512;
 
 /** What needs an engine, and so runs in a worker. */
-export type StateJobs = Pick<StackAdministration, "exportState" | "listHeld" | "importState" | "history" | "migrate"> & {
+export type StateJobs = Pick<StackAdministration, "exportState" | "listHeld" | "importState" | "forget" | "history" | "migrate"> & {
   /** Removes the lock that a killed CLI left. */
   releaseLock(stack: TenantStack): Promise<void>;
 };
@@ -61,6 +62,20 @@ export function createStateJobs(access: StateAccess): StateJobs {
       await importFile(await open(stack), file);
       return { resources: deployment.resources?.length ?? 0 };
     },
+    async forget(stack, instances) {
+      const engine = await engineOf(access.storeOf(stack), refOf(stack));
+      if (!engine) {
+        return;
+      }
+      await withStackLease(stack, access, undefined, async (lease) => {
+        const opened = await open(stack, await access.engineFor(stack, engine, lease));
+        const held = await exportSealed(opened);
+        const left = withoutInstances(held, new Set(instances));
+        if (left !== held) {
+          await importInto(opened, left);
+        }
+      });
+    },
     async history(stack, pageSize, page) {
       await engineOrThrow(stack);
       const updates = await (await open(stack)).history(pageSize, page, false);
@@ -108,6 +123,32 @@ function ifLocked(error: unknown): void {
     throw error;
   }
 }
+
+/** A state without instances and what is theirs, with what is under way of it; the same state when there is nothing of them. */
+function withoutInstances(held: StackExport, instances: ReadonlySet<string>): StackExport {
+  const { resources = [], pending_operations: pending = [] } = held.deployment;
+  const isInstance = (urn: string) => {
+    const { type, name } = parseUrn(urn);
+    return INSTANCE_TYPE.test(type) && instances.has(name);
+  };
+  const gone = new Set<string>();
+  const isGone = ({ urn, ["parent"]: parent }: Readonly<Record<string, unknown>> & { readonly urn: string }) =>
+    isInstance(urn) || (typeof parent === "string" && (gone.has(parent) || isInstance(parent)));
+  // Parents stand before their children.
+  const left = resources.filter((resource) => {
+    if (isGone(resource)) {
+      gone.add(resource.urn);
+    }
+    return !gone.has(resource.urn);
+  });
+  const underWay = pending.filter(({ resource }) => !isGone(resource));
+  return left.length === resources.length && underWay.length === pending.length
+    ? held
+    : { ...held, deployment: { ...held.deployment, resources: left, pending_operations: underWay } };
+}
+
+/** The component of an instance, of whichever runtime. */
+const INSTANCE_TYPE = /^clusterclaw:\w+:ClawInstance$/;
 
 async function noProgram(): Promise<void> {}
 

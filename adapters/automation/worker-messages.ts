@@ -7,6 +7,7 @@ const STATE_JOBS = [
   "exportState",
   "listHeld",
   "importState",
+  "forget",
   "history",
   "migrate",
   "releaseLock",

@@ -33,6 +33,7 @@ import { PagePreviews1700000000017 } from "./migrations/0017-page-previews.ts";
 import { KeepLeftovers1700000000018 } from "./migrations/0018-keep-leftovers.ts";
 import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.ts";
 import { EnterRoles1700000000020 } from "./migrations/0020-enter-roles.ts";
+import { ForgetInstances1700000000021 } from "./migrations/0021-forget-instances.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -77,6 +78,7 @@ export const migrations = [
   KeepLeftovers1700000000018,
   SeparateLogins1700000000019,
   EnterRoles1700000000020,
+  ForgetInstances1700000000021,
 ];
 
 export interface Database {

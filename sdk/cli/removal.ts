@@ -18,6 +18,8 @@ interface RemovalOptions {
   readonly preview?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly purgeData?: boolean | undefined;
+  /** Of instances and clusters that can't be reached. */
+  readonly forget?: boolean | undefined;
   /** How long to wait until instances are gone; not at all when absent. */
   readonly waitMs?: number | undefined;
 }
@@ -51,6 +53,7 @@ async function removeOfTenant(context: Context, tenant: string | undefined, targ
       kind: kind.kind,
       name,
       ...(options.purgeData && kind.runs ? { purgeData: true } : {}),
+      ...(options.forget ? { forget: true } : {}),
     }),
   );
   const plan = await claw.previews.create({ changes }, { signal });

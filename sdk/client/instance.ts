@@ -54,6 +54,11 @@ export interface InstanceWriteOptions extends RequestOptions {
   readonly preview?: true;
 }
 
+interface Removal {
+  readonly purgeData?: boolean;
+  readonly forget?: boolean;
+}
+
 /** The plan where a preview was asked for, else the instance. */
 export type Written<O> = O extends { readonly preview: true } ? Plan : Instance;
 
@@ -67,7 +72,7 @@ export interface InstanceCalls extends InstanceStreams {
   readonly stop: Write;
   readonly restart: Write;
   readonly kill: Write;
-  delete(id: string, options?: InstanceWriteOptions & { readonly purgeData?: boolean }): Promise<Instance | Plan>;
+  delete(id: string, options?: InstanceWriteOptions & Removal): Promise<Instance | Plan>;
   logs(id: string, query?: { readonly tailLines?: number }, options?: RequestOptions): Promise<InstanceLogs>;
   events(id: string, query?: { readonly limit?: number }, options?: RequestOptions): PagePromise<InstanceEvent>;
 }
@@ -138,8 +143,11 @@ export class Instance implements ClawInstance {
     return this.#calls.kill(this.metadata.uid, options) as Promise<Written<O>>;
   }
 
-  /** Destroys it. Its data is kept unless `purgeData` or its deletion policy says otherwise. */
-  delete<O extends InstanceWriteOptions & { readonly purgeData?: boolean }>(options?: O): Promise<Written<O>> {
+  /**
+   * Destroys it. Its data is kept unless `purgeData` or its deletion policy says otherwise. With `forget`, one on a cluster that can't be
+   * reached is let go of at once, and what it has there is left.
+   */
+  delete<O extends InstanceWriteOptions & Removal>(options?: O): Promise<Written<O>> {
     return this.#calls.delete(this.metadata.uid, options) as Promise<Written<O>>;
   }
 

@@ -40,7 +40,7 @@ export const conditionReasons = {
   Disconnected: "`AgentConnected`: its agent is not connected; the instance may well be running",
   NoPod: "`PodReady`: there is no pod",
   Answered: "`Reachable`, `ClusterReachable`: the cluster answers",
-  Unreachable: "`Reachable`, `ClusterReachable`: the cluster does not answer, for a reason that has no name here",
+  Unreachable: "`Reachable`, `ClusterReachable`, `Ready`: the cluster does not answer, for a reason that has no name here",
   Carried: "`Accepted`: it is carried into the control plane",
 } as const;
 export const ConditionReason = namesOf(conditionReasons);

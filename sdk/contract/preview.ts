@@ -10,6 +10,10 @@ export const ActionSchema = z.discriminatedUnion("action", [
     kind: ManifestKindSchema,
     name: NameSchema,
     purgeData: z.boolean().optional(),
+    forget: z
+      .boolean()
+      .optional()
+      .describe("of an instance whose cluster can't be reached, or such a cluster: let go of it at once, and leave what it has"),
   }),
   ...actionSchemas,
 ]);

@@ -28,6 +28,11 @@ export function changedResource(change: Change): ChangedResource {
   }
 }
 
+/** Whether it lets go of a resource and leaves what that has where it is. */
+export function forgets(change: Change): boolean {
+  return change.action === "delete" && change.forget === true;
+}
+
 /** Identifies a change's resource within a plan: `ClawInstance/tenant-a/claw-1`. */
 export function changeKey(change: PlannedChange): string {
   const { kind, name } = changedResource(change);

@@ -1,9 +1,18 @@
 import type { Logger } from "pino";
-import { ClawError, ConditionReason, clusterOf, EventType, type InstanceId, type StackTarget } from "../../sdk/contract/index.ts";
+import {
+  ClawError,
+  ConditionReason,
+  clusterOf,
+  EventType,
+  type InstanceId,
+  type StackTarget,
+  stackNameOf,
+} from "../../sdk/contract/index.ts";
+import { isLost } from "../application/instances/lost.ts";
 import { recordEvent, recordStates } from "../application/instances/report-status.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/instances/resolve-instance.ts";
 import type { Runtime, Runtimes } from "../application/ports/runtimes/runtime.ts";
-import type { StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
+import type { StackAdministration, StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
@@ -19,6 +28,7 @@ const IDLE_MS = 1000;
 export interface ReconcilerDependencies extends ResolveDependencies {
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
+  readonly administration: Pick<StackAdministration, "forget">;
   readonly runtimes: Runtimes;
   readonly clock: () => Date;
   /** Calls back whenever desired state has changed. */
@@ -70,6 +80,9 @@ interface Work {
 }
 
 async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerDependencies): Promise<void> {
+  if (await deps.transactions.platform((tx) => isLost(tx, cluster))) {
+    return letGo(tenant, cluster, deps);
+  }
   const runtime = deps.runtimes.at(cluster);
   const { work, target } = await deps.transactions.platform(async (tx) => {
     const scope = await tx.enter(tenant.id);
@@ -125,6 +138,27 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
   for (const { item, outcome } of others) {
     const place = { tenant, target, runtime };
     await settle(tenant, item.instance, outcome.ok ? await afterEnd(outcome, item.instance, place, deps) : outcome, deps);
+  }
+}
+
+/** Takes what is to be let go of from a stack whose cluster can't be asked; everything else waits until it can. */
+async function letGo(tenant: Tenant, cluster: string, deps: ReconcilerDependencies): Promise<void> {
+  const due = await deps.transactions.tenant(tenant.id, ({ instances }) => instances.listDue(cluster, BATCH));
+  const forgotten = due.filter(({ forget }) => forget);
+  const stack = { tenantId: tenant.id, stack: stackNameOf(tenant.name, cluster) };
+  const names = forgotten.map(({ name }) => name);
+  const outcomeOf = await deps.administration.forget(stack, names).then(
+    () =>
+      (generation: number): OperationOutcome => ({ ok: true, generation, configVersion: undefined, configDigest: undefined }),
+    (error: unknown) => {
+      if (error instanceof ClawError && error.code === "stack.locked") {
+        return (): OperationOutcome => ({ ok: false, waitsFor: ConditionReason.StackLocked, message: error.message });
+      }
+      throw error;
+    },
+  );
+  for (const instance of forgotten) {
+    await settle(tenant, instance, outcomeOf(instance.generation), deps);
   }
 }
 

@@ -29,6 +29,7 @@ export interface InstanceRow extends MetadataRow {
   restarted_at: Date | null;
   deleted_at: Date | null;
   purge_data: boolean;
+  forget: boolean;
   cluster: string;
   moved_from: string | null;
   phase: InstancePhase;
@@ -61,6 +62,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     restarted_at: { ...timestamp, nullable: true },
     deleted_at: { ...timestamp, nullable: true },
     purge_data: { type: "boolean" },
+    forget: { type: "boolean" },
     cluster: { type: "text", default: "local" },
     moved_from: { type: "text", nullable: true },
     phase: { type: "text" },

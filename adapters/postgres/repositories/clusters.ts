@@ -140,7 +140,7 @@ export class PostgresClusterRepository implements ClusterRepository {
     return this.#scope.run((manager) =>
       readPage<{ tenant_id: ClusterUser["tenantId"]; tenant: string; name: string }, ClusterUser>(manager, {
         sql: `select i.tenant_id, t.name as tenant, i.name from instances i join tenants t on t.id = i.tenant_id
-          where (i.cluster = $1 or i.moved_from = $1) and ($2::text is null or (t.name, i.name) > ($2, $3::text))`,
+          where (i.cluster = $1 or i.moved_from = $1) and not i.forget and ($2::text is null or (t.name, i.name) > ($2, $3::text))`,
         parameters: [name, tenant, instance],
         order: "t.name, i.name",
         limit,

@@ -205,7 +205,9 @@ export class PostgresInstanceRepository implements InstanceRepository {
   }
 
   async markMoved(id: InstanceId): Promise<void> {
-    await this.#scope.run((manager) => manager.query(`update instances set moved_from = null where id = $1`, [id]));
+    await this.#scope.run((manager) =>
+      manager.query(`update instances set moved_from = null, forget = forget and deleted_at is not null where id = $1`, [id]),
+    );
   }
 
   #pageOf<Row extends { name: string }, T>(
@@ -265,6 +267,7 @@ function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn> {
     restarted_at: toDate(instance.restartedAt),
     deleted_at: toDate(instance.deletedAt),
     purge_data: instance.purgeData,
+    forget: instance.forget,
     cluster: instance.cluster,
     moved_from: instance.movedFrom ?? null,
   };
@@ -306,6 +309,7 @@ function toInstance(row: JoinedRow): Instance {
     restartedAt: row.restarted_at?.toISOString(),
     deletedAt: row.deleted_at?.toISOString(),
     purgeData: row.purge_data,
+    forget: row.forget,
     cluster: row.cluster,
     movedFrom: row.moved_from ?? undefined,
     ...(row.usage_cpu !== null && {

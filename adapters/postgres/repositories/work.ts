@@ -30,11 +30,11 @@ export class PostgresWorkRepository implements WorkRepository {
     const rows = await this.#scope.run((manager) =>
       manager.query<(TenantRow & { workplace: string })[]>(
         `select t.*, waiting.workplace from tenants t
-         join (select i.tenant_id, ${WORKPLACE} as workplace, min(i.updated_at) as since,
+         join (select i.tenant_id, ${WORKPLACE} as workplace, min(i.updated_at) as since, bool_or(i.forget) as forgets,
                       row_number() over (partition by ${WORKPLACE} order by min(i.updated_at), i.tenant_id) as turn
                from instances i where ${DUE} group by i.tenant_id, ${WORKPLACE}) waiting
            on waiting.tenant_id = t.id
-         where not exists (select from clusters c where c.name = waiting.workplace and c.reachable is false)
+         where waiting.forgets or not exists (select from clusters c where c.name = waiting.workplace and c.reachable is false)
          order by waiting.turn, waiting.since, t.id, waiting.workplace limit $1`,
         [limit],
       ),

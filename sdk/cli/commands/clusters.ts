@@ -69,9 +69,16 @@ export const clustersCreate = defineCommand({
 export const clustersDelete = defineCommand({
   path: "clusters delete",
   group: "Resources",
-  summary: "Forget a cluster that no instance is on",
-  examples: ["claw clusters delete eu-1", "claw clusters delete eu-1 --yes"],
-  syntax: (command) => command.argument("<cluster>", "its name").addOption(previewOption).addOption(yesOption),
+  summary: "Unregister a cluster that no instance is on",
+  details:
+    "With --forget one that can't be reached goes with its instances; those that were moved away from it start where they go to. What they have there is left.",
+  examples: ["claw clusters delete eu-1", "claw clusters delete eu-1 --yes", "claw clusters delete eu-1 --forget --preview"],
+  syntax: (command) =>
+    command
+      .argument("<cluster>", "its name")
+      .addOption(new Option("--forget", "when it can't be reached: let go of its instances too"))
+      .addOption(previewOption)
+      .addOption(yesOption),
   run: (context, options, name) => remove(context, [{ kind: clusterKind, name }], options),
 });
 

@@ -7,17 +7,20 @@ import { remove } from "../removal.ts";
 
 export const purgeDataOption = new Option("--purge-data", "also delete the instances' data, which is kept otherwise");
 
+export const forgetOption = new Option("--forget", "when its cluster can't be reached: let go of it at once, and leave there what it has");
+
 export const destroyCommand = defineCommand({
   path: "destroy",
   group: "Instances",
   summary: "Destroy instances",
   details: "Shows what goes and asks. Data is kept and can be attached to a new instance, unless --purge-data says otherwise.",
-  examples: ["claw destroy web", "claw destroy web --yes --wait", "claw destroy web --purge-data --preview"],
+  examples: ["claw destroy web", "claw destroy web --yes --wait", "claw destroy web --purge-data --preview", "claw destroy web --forget"],
   syntax: (command) =>
     command
       .argument("[instance...]", "names")
       .addOption(selectorOption)
       .addOption(purgeDataOption)
+      .addOption(forgetOption)
       .addOption(previewOption)
       .addOption(yesOption)
       .addOption(waitOption)

@@ -51,10 +51,12 @@ export const clusterRoutes = {
   "clusters.delete": {
     method: "DELETE",
     path: "/clusters/:id",
-    summary: "Forget a cluster that no instance is on",
+    summary: "Unregister a cluster that no instance is on",
     scope: "platform",
     params: id,
-    query: writeQuery,
+    query: writeQuery.extend({
+      forget: z.stringbool().optional().describe("when it can't be reached: let go of its instances too, and leave there what they have"),
+    }),
     success: 204,
     errors: ["cluster.not_found", "cluster.in_use"],
   },

@@ -59,7 +59,10 @@ export const instanceRoutes = {
     summary: "Destroy an instance",
     params: id,
     ...instanceWrite,
-    query: writeQuery.extend({ purgeData: z.stringbool().optional().describe("also delete its data directory") }),
+    query: writeQuery.extend({
+      purgeData: z.stringbool().optional().describe("also delete its data directory"),
+      forget: z.stringbool().optional().describe("when its cluster can't be reached: let go of it at once, and leave there what it has"),
+    }),
     errors: ["instance.not_found"],
   },
   "instances.start": {

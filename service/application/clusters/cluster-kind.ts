@@ -1,4 +1,5 @@
 import { API_VERSION, type Cluster as ClusterResource, clusterFacts } from "../../../sdk/contract/index.ts";
+import { forgets } from "../../domain/change.ts";
 import {
   type Amount,
   type Cluster,
@@ -12,6 +13,7 @@ import {
 import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import { toGibibytes } from "../../domain/tenancy/quota.ts";
+import { assertLost, forgetAllOn } from "../instances/lost.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, ofPlatform, REMOVED } from "../resources/define-kind.ts";
@@ -34,7 +36,11 @@ export function clusterKind({ cipher }: { readonly cipher: SecretCipher }): Reso
       }
       return {};
     },
-    async remove({ at }, before) {
+    async remove({ at, tx, change, stamp }, before) {
+      if (forgets(change)) {
+        await assertLost(tx, before.name);
+        await forgetAllOn(tx, before.name, stamp.now);
+      }
       await at.clusters.delete(before);
       return REMOVED;
     },
@@ -45,9 +51,9 @@ export function clusterKind({ cipher }: { readonly cipher: SecretCipher }): Reso
     async touches(tx, changes) {
       const changed = new Set<string>();
       const tenants = new Set<string>();
-      for (const { name, manifest } of changes) {
+      for (const { name, manifest, forget } of changes) {
         const before = manifest && (await tx.clusters.find(name));
-        if (before && changesInstances(before.spec, manifest.spec)) {
+        if (forget || (before && changesInstances(before.spec, manifest.spec))) {
           changed.add(name);
           for await (const { tenant } of everyOf((page) => tx.clusters.users(name, page))) {
             tenants.add(tenant);

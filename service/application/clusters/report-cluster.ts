@@ -1,7 +1,7 @@
 import { newId } from "../../../sdk/contract/index.ts";
 import { afterInspection, type Cluster, type Inspection, reachCondition } from "../../domain/clusters/cluster.ts";
 import { digestOf } from "../../domain/digest.ts";
-import { withCondition } from "../../domain/instances/conditions.ts";
+import { afterReach } from "../../domain/instances/phase.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { recordStates } from "../instances/report-status.ts";
 import type { Transactions } from "../ports/transactions.ts";
@@ -49,7 +49,7 @@ export async function recordInspection(
     for await (const { tenantId, instance } of everyOf((page) => tx.clusters.users(name, page))) {
       const scope = await tx.enter(tenantId);
       const { id } = await scope.instances.get(instance);
-      await recordStates(scope, [id], ({ status }) => ({ ...status, conditions: withCondition(status.conditions, condition, now) }), now);
+      await recordStates(scope, [id], (current) => afterReach(current, condition, now), now);
     }
     return true;
   });

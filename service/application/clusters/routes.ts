@@ -16,7 +16,7 @@ export function clusterRoutes(kind: ResourceKind<"Cluster", Cluster>, deps: Appl
     "clusters.get": own.get,
     "clusters.create": own.create,
     "clusters.replace": own.replace,
-    "clusters.delete": own.delete,
+    "clusters.delete": async (ctx, input) => own.remove(ctx, input, { forget: input.query.forget ?? false }),
     "leftovers.list": async (_ctx, { query }) => {
       const { items, ...rest } = await deps.transactions.platform((tx) => tx.leftovers.list(query));
       return { ...rest, items: items.map((leftover) => presentLeftover(leftover, deps.sweepSeconds)) };

@@ -12,6 +12,8 @@ export interface Affected {
   readonly before: Outcome | undefined;
   /** Undefined when it goes away. */
   readonly after: Outcome | undefined;
+  /** The cluster that is not asked about it any more, where it is let go of. */
+  readonly forgottenAt?: string | undefined;
 }
 
 /** What is kept of each instance while a whole fleet is looked at: without its annotations, and most of its status. */

@@ -103,13 +103,24 @@ async function affectedOf(
     }
   }
   const afterOf = new Map<string, Outcome>();
+  const forgottenAt = new Map<string, string>();
   for await (const batch of instancesNamed(scope, [...names])) {
+    for (const { name, movedFrom, cluster } of batch.filter(({ forget }) => forget)) {
+      forgottenAt.set(name, movedFrom ?? cluster);
+    }
     const staying = batch.filter(({ deletedAt }) => deletedAt === undefined);
     for (const resolution of await resolveInstances(scope, tenant, staying, deps)) {
       afterOf.set(resolution.instance.name, outcomeOf(resolution));
     }
   }
-  return [...names].map((name) => ({ tenantId, tenant, name, before: beforeOf.get(name), after: afterOf.get(name) }));
+  return [...names].map((name) => ({
+    tenantId,
+    tenant,
+    name,
+    before: beforeOf.get(name),
+    after: afterOf.get(name),
+    forgottenAt: forgottenAt.get(name),
+  }));
 }
 
 async function effectsOf(

@@ -7,7 +7,7 @@ import {
   instanceFacts,
   type ManifestOf,
 } from "../../../sdk/contract/index.ts";
-import type { PlannedChange } from "../../domain/change.ts";
+import { forgets, type PlannedChange } from "../../domain/change.ts";
 import { reachCondition } from "../../domain/clusters/cluster.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import { type Instance, requestReconcile } from "../../domain/instances/instance.ts";
@@ -22,6 +22,7 @@ import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
 import { instancesNamed } from "./affected.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
+import { assertLost } from "./lost.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
 import { placeInstance } from "./place-instance.ts";
 import { assertNoPlatformKeys } from "./platform-keys.ts";
@@ -61,7 +62,13 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
       await recordRequest(writer, before, after, op);
       return {};
     },
-    remove: (writer, before) => request(writer, before, "delete"),
+    async remove(writer, before) {
+      const { change, tx } = writer;
+      if (forgets(change) && !before.forget) {
+        await assertLost(tx, before.movedFrom ?? before.cluster);
+      }
+      return request(writer, before, "delete");
+    },
     act: (writer, _action, before) => {
       assertStays(before);
       return request(writer, before, "update");
@@ -116,10 +123,11 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
   switch (change.action) {
     case "delete": {
       const purgeData = before.purgeData || (change.purgeData ?? false);
-      // Until it is gone, its data can still be asked to go too.
-      return before.deletedAt !== undefined && purgeData === before.purgeData
+      const forget = before.forget || forgets(change);
+      // Until it is gone, its data can still be asked to go too, and its cluster to be left alone.
+      return before.deletedAt !== undefined && purgeData === before.purgeData && forget === before.forget
         ? before
-        : { ...before, deletedAt: before.deletedAt ?? now, purgeData };
+        : { ...before, deletedAt: before.deletedAt ?? now, purgeData, forget };
     }
     case "start":
     case "stop":
@@ -191,11 +199,14 @@ async function wantedInstance(
     : { ...newInstance(stamp.now), ...base, tenantId: home.id, projectId: project.id, projectName, spec };
 }
 
-function newInstance(now: string): Pick<Instance, "restartedAt" | "deletedAt" | "purgeData" | "cluster" | "movedFrom" | "status"> {
+function newInstance(
+  now: string,
+): Pick<Instance, "restartedAt" | "deletedAt" | "purgeData" | "forget" | "cluster" | "movedFrom" | "status"> {
   return {
     restartedAt: undefined,
     deletedAt: undefined,
     purgeData: false,
+    forget: false,
     cluster: DEFAULT_PLACEMENT.cluster,
     movedFrom: undefined,
     status: {

@@ -32,7 +32,8 @@ export function itemsOfOthers(others: readonly Affected[], stacks: StackPreviews
     const what = consequences(affected, stacks, new Set());
     // It may be only the boundary that changes. What can't be seen is taken for a change.
     const isSame = what.effect === "none" && what.files.length === 0 && what.problems.length === 0 && what.resources.every(isKept);
-    return { kind: "ClawInstance", name: affected.name, tenant: affected.tenant, op: isSame ? "same" : "update", diffs: [], ...what };
+    const op = affected.after === undefined ? "delete" : isSame ? "same" : "update";
+    return { kind: "ClawInstance", name: affected.name, tenant: affected.tenant, op, diffs: [], ...what };
   });
 }
 
@@ -52,6 +53,7 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: Reado
     resources: own,
     problems: [
       ...(affected.after?.issues ?? []).filter((problem) => problems.has(problem)).map(toPreviewProblem),
+      ...(affected.forgottenAt === undefined ? [] : [forgottenProblem(affected.forgottenAt)]),
       ...unseenProblems(affected, stacks.unseen),
     ],
   };
@@ -65,6 +67,11 @@ function unseenProblems({ tenant, name }: Affected, unseen: readonly TouchedStac
   return unseen
     .filter((stack) => stack.tenant === tenant && stack.instances.some((instance) => instance.name === name))
     .map(({ cluster }) => unseenProblem("status.cluster", cluster));
+}
+
+function forgottenProblem(cluster: string): PreviewItem["problems"][number] {
+  const message = `what cluster '${cluster}' has of it is left there, its volumes among it; 'claw leftovers' tells of it should the cluster come back`;
+  return { path: "status.cluster", message, blocking: false };
 }
 
 function unseenBoundaries({ tenant, boundaries = [] }: Written, unseen: readonly TouchedStack[]): PreviewItem["problems"] {

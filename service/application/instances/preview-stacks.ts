@@ -43,7 +43,7 @@ export async function touchedStacks(
     stacks.set(key, stack);
     return stack;
   };
-  for (const { tenantId, tenant, name, before, after } of affected) {
+  for (const { tenantId, tenant, name, before, after, forgottenAt } of affected) {
     const instance = after?.instance ?? before?.instance;
     if (!instance || (after && !after.resolved)) {
       // What can't be resolved stays as it is.
@@ -51,6 +51,9 @@ export async function touchedStacks(
     }
     const left = instance.movedFrom === undefined ? [] : [{ cluster: instance.movedFrom, resolved: undefined }];
     for (const { cluster, resolved } of [...left, { cluster: instance.cluster, resolved: after?.resolved }]) {
+      if (cluster === forgottenAt) {
+        continue;
+      }
       const stack = await touch(tenantId, tenant, cluster);
       stack.instances.push({ name, project: instance.projectName, resolved });
     }

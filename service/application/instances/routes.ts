@@ -37,7 +37,12 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.replace": own.replace,
     "instances.delete": async (ctx, input) => {
       const target = { kind: kind.kind, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name };
-      return own.write(ctx, input.query, { action: "delete", ...target, purgeData: input.query.purgeData ?? false });
+      return own.write(ctx, input.query, {
+        action: "delete",
+        ...target,
+        purgeData: input.query.purgeData ?? false,
+        forget: input.query.forget ?? false,
+      });
     },
     "instances.start": act("start"),
     "instances.stop": act("stop"),

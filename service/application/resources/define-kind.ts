@@ -8,7 +8,7 @@ import {
   newId,
   type ResourceOf,
 } from "../../../sdk/contract/index.ts";
-import { changedResource, changeKey, type PlannedChange } from "../../domain/change.ts";
+import { changedResource, changeKey, forgets, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -138,7 +138,15 @@ function isActionOf<K extends ManifestKind>(kind: K, change: PlannedChange): cha
 
 function asKindChange<K extends ManifestKind>(kind: K, change: PlannedChange): KindChange<K> {
   const manifest = change.action === "apply" && isOfKind(kind, change.manifest) ? change.manifest : undefined;
-  return { name: changedResource(change).name, tenant: change.tenant, action: change.action, draft: change.draft ?? false, manifest };
+  const forget = forgets(change);
+  return {
+    name: changedResource(change).name,
+    tenant: change.tenant,
+    action: change.action,
+    draft: change.draft ?? false,
+    forget,
+    manifest,
+  };
 }
 
 const UNTOUCHED: Touches = { tenants: [], async *instances() {} };

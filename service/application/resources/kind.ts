@@ -82,6 +82,8 @@ export interface KindChange<K extends ManifestKind> {
   readonly tenant: string;
   readonly action: PlannedChange["action"];
   readonly draft: boolean;
+  /** Of `delete`: what it has is left where it is. */
+  readonly forget: boolean;
   /** Of `apply`. */
   readonly manifest: ManifestOf<K> | undefined;
 }

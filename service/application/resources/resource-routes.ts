@@ -32,6 +32,11 @@ export function resourceRoutes<K extends ManifestKind, S extends StoredResource>
   const write = (ctx: RequestContext, query: Asked["query"], change: PlannedChange): Promise<ResourceOf<K> | Preview> =>
     writeOrPreview(ctx, query, change, deps, present);
   const nameOf = async (ctx: RequestContext, { params }: Named) => (await kind.get(ctx, deps.transactions, params.id)).name;
+  const remove = async (ctx: RequestContext, input: Named & Asked, how: { readonly forget?: boolean } = {}) => {
+    const name = await nameOf(ctx, input);
+    const tenant = homeIn(ctx, kind.kind, name);
+    return writeOrPreview(ctx, input.query, { action: "delete", kind: kind.kind, name, tenant, ...how }, deps, () => undefined);
+  };
   return {
     /** Writes one and answers it, or a preview. */
     write,
@@ -44,10 +49,7 @@ export function resourceRoutes<K extends ManifestKind, S extends StoredResource>
       assertSameName(body, await kind.get(ctx, deps.transactions, params.id));
       return write(ctx, query, applied(ctx, body, { expect: "present", ...meaning }));
     },
-    async delete(ctx: RequestContext, input: Named & Asked) {
-      const name = await nameOf(ctx, input);
-      const tenant = homeIn(ctx, kind.kind, name);
-      return writeOrPreview(ctx, input.query, { action: "delete", kind: kind.kind, name, tenant }, deps, () => undefined);
-    },
+    delete: (ctx: RequestContext, input: Named & Asked) => remove(ctx, input),
+    remove,
   };
 }

@@ -27,6 +27,8 @@ export interface Instance extends StoredResource {
   readonly deletedAt: string | undefined;
   /** Whether the deletion takes the data directory too, whatever `spec.deletionPolicy` says. */
   readonly purgeData: boolean;
+  /** Whether it is let go of where it is without asking there, when its cluster can't be reached. What is there of it stays. */
+  readonly forget: boolean;
   /** Where it runs: the name of a cluster, or `local`. */
   readonly cluster: string;
   /** The cluster that it is leaving; its resources there go first. */

@@ -1,6 +1,7 @@
 import {
   AgentPhase,
   type AgentStatus,
+  type Condition,
   ConditionReason,
   ConditionType,
   InstancePhase,
@@ -209,7 +210,18 @@ export function afterDisconnect(instance: Instance, now: string): InstanceState 
     },
     now,
   );
-  return { ...instance.status, conditions };
+  return derive(instance, { ...instance.status, conditions }, now);
+}
+
+/** The state after its cluster was found to answer, or not to. */
+export function afterReach(instance: Instance, reach: NewCondition, now: string): InstanceState {
+  return derive(instance, { ...instance.status, conditions: withCondition(instance.status.conditions, reach, now) }, now);
+}
+
+/** Why nobody can tell how it is: its cluster does not answer, and its agent is not connected either. */
+function untold({ conditions }: InstanceState): Condition | undefined {
+  const isConnected = conditions.some(({ type, status }) => type === ConditionType.AgentConnected && status === "True");
+  return isConnected ? undefined : conditions.find(({ type, status }) => type === ConditionType.ClusterReachable && status === "False");
 }
 
 function derive(instance: Instance, state: InstanceState, now: string): InstanceState {
@@ -225,14 +237,17 @@ function derive(instance: Instance, state: InstanceState, now: string): Instance
   const { awaited, isReady } = rulesAt(instance.cluster);
   const ready = isReady(state) && instance.spec.running;
   const cause = notProvisioned(state) ?? state.pod ?? state.agent;
+  const unknown = untold(state);
   const conditions = withCondition(
     state.conditions,
-    {
-      type: ConditionType.Ready,
-      status: ready ? "True" : "False",
-      reason: ready ? ConditionReason.Ready : (cause?.reason ?? ConditionReason.Pending),
-      message: ready ? "" : (cause?.message ?? `waiting for ${awaited}`),
-    },
+    unknown
+      ? { type: ConditionType.Ready, status: "Unknown", reason: unknown.reason, message: unknown.message }
+      : {
+          type: ConditionType.Ready,
+          status: ready ? "True" : "False",
+          reason: ready ? ConditionReason.Ready : (cause?.reason ?? ConditionReason.Pending),
+          message: ready ? "" : (cause?.message ?? `waiting for ${awaited}`),
+        },
     now,
   );
   return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };

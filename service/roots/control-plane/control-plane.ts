@@ -154,7 +154,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const warming = warmAgents(env.dataDir, localLauncher);
   closers.push(() => warming);
   const workers = [
-    startReconciler({ transactions, stacks, runtimes, types, cipher, clock, onWake, log }),
+    startReconciler({ transactions, stacks, administration, runtimes, types, cipher, clock, onWake, log }),
     startClusterKeeper({
       transactions,
       log,

@@ -110,6 +110,28 @@ describe("an export", () => {
   });
 });
 
+describe("an instance that is forgotten", () => {
+  it("leaves the state with all that is its own, what is under way of it too, and nothing of it is ended", async ({ expect }) => {
+    const { host, stack, exported } = await aTenant("ten_forget");
+    const both = [aFixtureInstance(host, "a", { running: false }), aFixtureInstance(host, "b", { running: false })];
+    expectNoFailures(await workers.pool.up(anOperation("ten_forget", host, both)));
+    const whole = await exported();
+    const mine = (whole.deployment.resources ?? []).find(({ urn }) => urn.endsWith("::b-process"));
+    const pending = [{ type: "updating", resource: mine ?? { urn: "", type: "" } }];
+    await imported(stack, { ...whole, deployment: { ...whole.deployment, pending_operations: pending } });
+
+    await workers.administration.forget(stack, ["b"]);
+    await workers.administration.forget(stack, ["b", "never-was"]);
+    const left = (await exported()).deployment;
+    const names = (left.resources ?? []).map(({ urn }) => urn.split("::").at(-1));
+    expect(names).toContain("a-process");
+    expect(names.filter((name) => name?.startsWith("b"))).toEqual([]);
+    expect(left.pending_operations ?? []).toEqual([]);
+    expect(opsOf(await workers.pool.preview(anOperation("ten_forget", host, both.slice(0, 1), undefined)))).toEqual({});
+    await workers.administration.forget({ tenantId: "ten_forget", stack: "never-was" }, ["a"]);
+  });
+});
+
 describe("an import", () => {
   it("takes back what an export gave, sealed or in plaintext, and previews empty", async ({ expect }) => {
     const { stack, operation, whole, exported } = await aTenant("ten_import");

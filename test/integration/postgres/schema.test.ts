@@ -51,6 +51,7 @@ describe("schema", () => {
         "KeepLeftovers1700000000018",
         "SeparateLogins1700000000019",
         "EnterRoles1700000000020",
+        "ForgetInstances1700000000021",
       ]);
   });
 

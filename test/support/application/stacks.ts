@@ -189,6 +189,16 @@ export class PlayedStacks implements StackOperations, StackAdministration {
     return { resources: resources.size };
   }
 
+  async forget({ stack }: TenantStack, instances: readonly string[]): Promise<void> {
+    const { resources, made } = this.#stackOf(stack);
+    for (const { urn, instance } of [...resources.values()]) {
+      if (instance !== undefined && instances.includes(instance)) {
+        resources.delete(urn);
+        made.delete(instance);
+      }
+    }
+  }
+
   async history({ stack }: TenantStack, pageSize: number, page: number): Promise<StackUpdate[]> {
     return this.#known(stack).updates.slice((page - 1) * pageSize, page * pageSize);
   }

@@ -19,6 +19,7 @@ export function anInstance(over: Partial<Omit<Instance, "status">> & { status?: 
     restartedAt: undefined,
     deletedAt: undefined,
     purgeData: false,
+    forget: false,
     cluster: "local",
     movedFrom: undefined,
     createdAt: CREATED,

@@ -84,6 +84,8 @@ export interface StackAdministration {
    * no `StackExport`; {stack.invalid} then nothing was changed
    */
   importState(stack: TenantStack, file: string): Promise<{ readonly resources: number }>;
+  /** Takes instances, by name, out of the state, and ends nothing of them: nobody can ask where they are. Safe to repeat. */
+  forget(stack: TenantStack, instances: readonly string[]): Promise<void>;
   /** Newest first; `page` counts from 1. */
   history(stack: TenantStack, pageSize: number, page: number): Promise<StackUpdate[]>;
   /** Moves the state to an engine, which runs the stack's operations from then on. */

@@ -78,6 +78,66 @@ describe("a cluster", () => {
     await expect(admin.clusters.get("busy")).rejects.toMatchObject({ code: "cluster.not_found" });
   });
 
+  it("that is lost lets go of an instance when it is told to forget it, and nobody says that it is ready", async ({ expect }) => {
+    const { metadata } = await admin.clusters.create(aClusterManifest("lost"));
+    await app.answers("lost");
+    const placed = (name: string) => anEcho(name, { placement: { cluster: "lost" } });
+    await acme.instances.create(placed("gone"));
+    await acme.instances.create(placed("stays"));
+    await app.settle();
+    await expect(acme.instances.delete("gone", { forget: true })).rejects.toMatchObject({
+      code: "request.invalid",
+      issues: [{ path: "forget", message: expect.stringContaining("'lost'") }],
+    });
+    await app.inspect("lost", { ok: false, reason: "Timeout", message: "no answer in 10 s" });
+    const conditions = (await acme.instances.get("stays")).status.conditions;
+    expect(conditions).toContainEqual(expect.objectContaining({ type: "Ready", status: "Unknown", reason: "Timeout" }));
+
+    await acme.instances.delete("gone");
+    await app.settle();
+    expect((await acme.instances.get("gone")).metadata.name).toBe("gone");
+    const plan = await acme.instances.delete("gone", { forget: true, preview: true });
+    expect(plan.items).toMatchObject([{ op: "delete", effect: "delete", problems: [{ path: "status.cluster", blocking: false }] }]);
+    expect(plan.items[0]?.problems[0]?.message).toContain("left there");
+    await plan.apply();
+    await app.settle();
+    await expect(acme.instances.get("gone")).rejects.toMatchObject({ code: "instance.not_found" });
+    const held = await app.stacks.listHeld({ tenantId: metadata.uid, stack: "acme.lost" });
+    expect(held.map(({ id }) => id)).not.toContainEqual(expect.stringContaining("gone"));
+    expect(held.map(({ id }) => id)).toContainEqual(expect.stringContaining("stays"));
+
+    await app.answers("lost");
+    const ready = (await acme.instances.get("stays")).status.conditions.find(({ type }) => type === "Ready");
+    expect(ready?.status).not.toBe("Unknown");
+  });
+
+  it("that is lost can be forgotten with all that is on it; what was moved away from it begins elsewhere", async ({ expect }) => {
+    await admin.clusters.create(aClusterManifest("ashes"));
+    await app.answers("ashes");
+    const placed = (name: string, cluster: string) => anEcho(name, { placement: { cluster }, deletionPolicy: "delete" });
+    await acme.instances.create(placed("burnt", "ashes"));
+    await acme.instances.create(placed("saved", "ashes"));
+    await app.settle();
+    await expect(admin.clusters.delete("ashes", { forget: true })).rejects.toMatchObject({ code: "request.invalid" });
+    await app.inspect("ashes", { ok: false, reason: "ConnectionRefused", message: "nobody listens there" });
+    await acme.instances.replace("saved", placed("saved", "local"));
+    await app.settle();
+    expect((await acme.instances.get("saved")).status).toMatchObject({ observedGeneration: 1 });
+    await expect(admin.clusters.delete("ashes")).rejects.toMatchObject({ code: "cluster.in_use" });
+
+    const plan = await admin.clusters.delete("ashes", { forget: true, preview: true });
+    expect(plan.items).toMatchObject([
+      { kind: "Cluster", name: "ashes", op: "delete" },
+      { kind: "ClawInstance", name: "burnt", op: "delete", effect: "delete" },
+      { kind: "ClawInstance", name: "saved", op: "update", placement: { cluster: "local" } },
+    ]);
+    await admin.clusters.delete("ashes", { forget: true });
+    await expect(admin.clusters.get("ashes")).rejects.toMatchObject({ code: "cluster.not_found" });
+    await app.settle();
+    await expect(acme.instances.get("burnt")).rejects.toMatchObject({ code: "instance.not_found" });
+    expect((await acme.instances.get("saved")).status).toMatchObject({ cluster: "local", phase: "Running" });
+  });
+
   it("is not a tenant's to write, by itself or in a preview", async ({ expect }) => {
     const theirs = aClusterManifest("theirs");
     await expect(acme.clusters.create(theirs)).rejects.toMatchObject({ code: "tenant.not_found" });
