@@ -6,6 +6,7 @@ export class ForgetInstances1700000000021 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`alter table instances add forget boolean not null default false`);
+    await queryRunner.query(`alter table instances alter forget drop default`);
     await queryRunner.query(`grant select (forget) on instances to claw_platform`);
   }
 
