@@ -15,7 +15,7 @@ import type { Runtime, Runtimes } from "../application/ports/runtimes/runtime.ts
 import type { StackAdministration, StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { afterOperation, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
+import { afterOperation, hasLeft, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
 import { rulesAt } from "../domain/runtimes/runtimes.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import { type Loop, startLoop } from "./loop.ts";
@@ -111,7 +111,11 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
       deps,
     );
   }
-  const ready = work.filter(isResolved);
+  const [ending, ready] = partition(work.filter(isResolved), ({ instance }) => leaves(instance) && hasLeft(instance));
+  for (const { instance } of ending) {
+    const gone: OperationOutcome = { ok: true, generation: instance.generation, ...configOf(undefined) };
+    await settle(tenant, instance, await afterEnd(gone, instance, { tenant, target, runtime }, deps), deps);
+  }
   if (ready.length === 0) {
     return;
   }
@@ -149,7 +153,7 @@ async function letGo(tenant: Tenant, cluster: string, deps: ReconcilerDependenci
   const names = forgotten.map(({ name }) => name);
   const outcomeOf = await deps.administration.forget(stack, names).then(
     () =>
-      (generation: number): OperationOutcome => ({ ok: true, generation, configVersion: undefined, configDigest: undefined }),
+      (generation: number): OperationOutcome => ({ ok: true, generation, ...configOf(undefined) }),
     (error: unknown) => {
       if (error instanceof ClawError && error.code === "stack.locked") {
         return (): OperationOutcome => ({ ok: false, waitsFor: ConditionReason.StackLocked, message: error.message });

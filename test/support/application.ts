@@ -55,6 +55,10 @@ export interface TestApplication {
   readonly audited: readonly AuditEntry[];
   /** The instances whose remains were cleaned up. */
   readonly cleanedUp: readonly { readonly uid: string; readonly withData: boolean }[];
+  /** Uids of instances of which something still ends by itself, until a test takes them out. */
+  readonly stillEnding: Set<string>;
+  /** What agents and clusters tell of instances. */
+  readonly reports: ReturnType<typeof createReports>;
 }
 
 /**
@@ -101,6 +105,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
 
   const audited: AuditEntry[] = [];
   const cleanedUp: { uid: string; withData: boolean }[] = [];
+  const stillEnding = new Set<string>();
   const cipher = new SecretCipherAes(new Uint8Array(masterKey));
   const { at } = createRuntimes({
     local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://control-plane.example/agent/v1" },
@@ -116,7 +121,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
       ...at(cluster),
       cleanUp: (target, tenant, uid, withData) => {
         cleanedUp.push({ uid, withData });
-        return at(cluster).cleanUp(target, tenant, uid, withData);
+        return stillEnding.has(uid) ? Promise.resolve(["StatefulSet"]) : at(cluster).cleanUp(target, tenant, uid, withData);
       },
     }),
   };
@@ -162,6 +167,8 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     agents,
     audited,
     cleanedUp,
+    stillEnding,
+    reports,
     admin: (tenant) => clientOf(() => ({ subject: "admin", platform: true, tenantId: undefined }), tenant),
     as: ({ tenant, subject = "alice" }) => clientOf((tenantId) => ({ subject, platform: false, tenantId }), tenant),
     async settle() {

@@ -15,6 +15,8 @@ import type { PodReport } from "./pod.ts";
 /** Back-off of failed attempts: 2 s doubling to 5 min. */
 const FIRST_RETRY_SECONDS = 2;
 const MAX_RETRY_SECONDS = 300;
+/** Its cluster says when a pod has ended: this is for what it does not get to say. */
+const POD_ENDING_SECONDS = 15;
 
 const repaired = { type: ConditionType.Drifted, status: "False", reason: ConditionReason.Repaired, message: "" } as const;
 
@@ -114,7 +116,7 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
       conditions: withCondition(state.conditions, condition, now),
       // The other one may be making its resources.
       attempts: Math.max(state.attempts, 1),
-      nextAttemptAt: new Date(Date.parse(now) + FIRST_RETRY_SECONDS * 1000).toISOString(),
+      nextAttemptAt: inSeconds(now, isEnding(outcome.waitsFor) && state.pod ? POD_ENDING_SECONDS : FIRST_RETRY_SECONDS),
     };
   }
   const attempts = state.attempts + 1;
@@ -129,9 +131,26 @@ export function afterOperation(instance: Instance, outcome: OperationOutcome, no
     conditions,
     attempts,
     observedGeneration: outcome.final ? outcome.generation : state.observedGeneration,
-    nextAttemptAt: outcome.final ? undefined : new Date(Date.parse(now) + delaySeconds * 1000).toISOString(),
+    nextAttemptAt: outcome.final ? undefined : inSeconds(now, delaySeconds),
   };
   return derive(instance, next, now);
+}
+
+function inSeconds(now: string, seconds: number): string {
+  return new Date(Date.parse(now) + seconds * 1000).toISOString();
+}
+
+function isEnding(reason: string): boolean {
+  return reason === ConditionReason.StillEnding;
+}
+
+/** Whether its stack has nothing of it any more, and only what ends by itself, such as a pod, is waited for. */
+export function hasLeft({ status: { conditions, attempts } }: Instance): boolean {
+  // Attempts are counted per wish: another one since is the stack's to carry out.
+  return (
+    attempts > 0 &&
+    conditions.some(({ type, status, reason }) => type === ConditionType.Provisioned && status === "Unknown" && isEnding(reason))
+  );
 }
 
 /** The state after its agent reported. */
@@ -181,7 +200,8 @@ export function afterPodReport(instance: Instance, pod: PodReport | undefined, n
         message: instance.spec.running ? "there is no pod" : "",
       };
   const conditions = withCondition(instance.status.conditions, condition, now);
-  return derive(instance, { ...instance.status, conditions, pod }, now);
+  const nextAttemptAt = !pod && hasLeft(instance) ? undefined : instance.status.nextAttemptAt;
+  return derive(instance, { ...instance.status, conditions, pod, nextAttemptAt }, now);
 }
 
 /** The state after its host was found to have neither agent nor claw of it, as declared; its agent may have died before it could say so. */

@@ -1,4 +1,5 @@
 import { describe, it } from "vitest";
+import type { InstanceId } from "../../../../sdk/contract/index.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest, aKubeconfig } from "../../../support/builders/cluster.ts";
 import { anEcho, aTenant } from "../../../support/builders/manifests.ts";
@@ -76,6 +77,34 @@ describe("a cluster", () => {
     await acme.instances.replace("user", anEcho("user", { placement: { cluster: "local" } }));
     await admin.clusters.delete("busy");
     await expect(admin.clusters.get("busy")).rejects.toMatchObject({ code: "cluster.not_found" });
+  });
+
+  it("is not asked to end an instance again and again while its pod ends, and is believed at once when it has", async ({ expect }) => {
+    await admin.clusters.create(aClusterManifest("slow"));
+    await app.answers("slow");
+    const { metadata } = await acme.instances.create(anEcho("talker", { placement: { cluster: "slow" } }));
+    await app.settle();
+    app.stillEnding.add(metadata.uid);
+    await acme.instances.delete("talker");
+    await app.settle();
+    const stack = { tenantId: metadata.uid, stack: "acme.slow" };
+    const operations = async () => (await app.stacks.history(stack, 100, 1)).length;
+    const before = await operations();
+    for (let turn = 0; turn < 3; turn++) {
+      await app.pass(20);
+      await app.settle();
+    }
+    expect((await acme.instances.get("talker")).status.conditions).toContainEqual(
+      expect.objectContaining({ type: "Provisioned", status: "Unknown", reason: "StillEnding" }),
+    );
+    app.stillEnding.clear();
+    await app.settle();
+    expect((await acme.instances.get("talker")).metadata.uid).toBe(metadata.uid);
+    const tenantId = await app.database.transactions.platform((tx) => tx.work.findTenantOf(metadata.uid as InstanceId));
+    await app.reports.pod(tenantId ?? "ten_none", metadata.uid as InstanceId, "slow", undefined);
+    await app.settle();
+    await expect(acme.instances.get("talker")).rejects.toMatchObject({ code: "instance.not_found" });
+    expect(await operations()).toBe(before);
   });
 
   it("that is lost lets go of an instance when it is told to forget it, and nobody says that it is ready", async ({ expect }) => {

@@ -52,7 +52,10 @@ describe("a preview", () => {
     expect(hot.items[0]).toMatchObject({ op: "update", effect: "hot-reload" });
     expect(hot.items[0]?.files[0]?.diff).toContain("you said: ");
     const [changed] = hot.items[0]?.resources.filter(({ op }) => op !== "same") ?? [];
-    expect(changed).toMatchObject({ op: "update", diffs: [{ path: "files.config.json", after: expect.stringContaining("you said: ") }] });
+    expect(changed).toMatchObject({
+      op: "update",
+      diffs: [{ path: 'files["config.json"]', after: expect.stringContaining("you said: ") }],
+    });
     const restart = await claw.previews.create({ changes: [{ action: "restart", name: "hot" }] });
     expect(restart.items[0]).toMatchObject({ effect: "restart" });
     const stop = await claw.previews.create({ changes: [{ action: "stop", name: "hot" }] });
