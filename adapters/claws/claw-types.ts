@@ -3,23 +3,18 @@ import { fileURLToPath } from "node:url";
 import type { ClawAdapter, ClawTypes } from "../../service/application/ports/instances/claw-adapter.ts";
 import { MANIFEST_FILE, readClawManifest } from "./manifest/claw-manifest.ts";
 import { manifestAdapter } from "./manifest/manifest-adapter.ts";
-import { installedSchemas } from "./openclaw/config-schemas.ts";
 import { openClawAdapter } from "./openclaw/open-claw-adapter.ts";
 
 const MANIFESTS = ["echo", "nanoclaw"].map((type) => fileURLToPath(new URL(`./manifest/${type}/${MANIFEST_FILE}`, import.meta.url)));
 
 /**
  * The claw types that come with the product, and those that the organisation brings.
- * @param options.softwareDir where versions of claws are installed
  * @param options.folders of `claw-type.yaml` files; a type that is there already is replaced
  * @throws {ClawManifestError}
  */
-export function createClawTypes(options: { readonly softwareDir: string; readonly folders?: readonly string[] }): ClawTypes {
+export function createClawTypes(options: { readonly folders?: readonly string[] } = {}): ClawTypes {
   const brought = (options.folders ?? []).map((folder) => manifestAdapter(readClawManifest(join(folder, MANIFEST_FILE))));
-  const ours = [
-    openClawAdapter({ schemaFor: installedSchemas(options.softwareDir) }),
-    ...MANIFESTS.map((path) => manifestAdapter(readClawManifest(path))),
-  ];
+  const ours = [openClawAdapter(), ...MANIFESTS.map((path) => manifestAdapter(readClawManifest(path)))];
   const isBrought = ({ type }: ClawAdapter) => brought.some((other) => other.type.toLowerCase() === type.toLowerCase());
   return clawTypes([...brought, ...ours.filter((type) => !isBrought(type))]);
 }

@@ -30,8 +30,7 @@ export class ClawConfigError extends Error {
 
 /** A claw type that comes with the product. @throws {ClawConfigError} */
 export function builtInClawType(type: string): ClawAdapter {
-  // No version is known to be installed, so none has a schema at hand.
-  const types = createClawTypes({ softwareDir: "/nonexistent" });
+  const types = createClawTypes();
   const found = types.find(type);
   if (!found) {
     const names = types.list().map((adapter) => adapter.type);

@@ -34,6 +34,7 @@ import { KeepLeftovers1700000000018 } from "./migrations/0018-keep-leftovers.ts"
 import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.ts";
 import { EnterRoles1700000000020 } from "./migrations/0020-enter-roles.ts";
 import { ForgetInstances1700000000021 } from "./migrations/0021-forget-instances.ts";
+import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -79,6 +80,7 @@ export const migrations = [
   SeparateLogins1700000000019,
   EnterRoles1700000000020,
   ForgetInstances1700000000021,
+  KnowClaws1700000000022,
 ];
 
 export interface Database {

@@ -22,6 +22,8 @@ export const selectorOption = new Option("-l, --selector <labels>", "only those 
 export const yesOption = new Option("-y, --yes", "do not ask");
 /** `--preview` of writes. */
 export const previewOption = new Option("--preview", "show what would change, with a plan to apply, and change nothing");
+/** `--allow-unchecked` of writes. */
+export const allowUncheckedOption = new Option("--allow-unchecked", "also when nobody could check the claw's configuration");
 /** `--wait` of writes. */
 export const waitOption = new Option("--wait", "wait until it is done, showing what happens");
 /** `--timeout`, in milliseconds. */

@@ -1,6 +1,7 @@
 import type { Plan } from "../client/index.ts";
 import type { Preview, PreviewItem } from "../contract/index.ts";
 import type { Context } from "./context.ts";
+import { CliError, ExitCode } from "./failure.ts";
 import { renderPreview } from "./output/preview.ts";
 import { toYaml } from "./output/printer.ts";
 
@@ -38,5 +39,17 @@ export function assertApplicable(plan: Plan): void {
   const refusal = plan.refusal();
   if (refusal) {
     throw refusal;
+  }
+}
+
+/** @throws {CliError} when nobody has checked what claws would be configured with */
+export function assertChecked({ id, items, summary }: Preview): void {
+  if (summary.unchecked > 0) {
+    const unchecked = items.flatMap((item) => (item.unchecked === undefined ? [] : [`${item.name}: ${item.unchecked}`]));
+    throw new CliError("the configuration is not checked", {
+      why: unchecked.join("\n     "),
+      fix: `try again in a minute, or give --allow-unchecked, or 'claw apply --plan ${id}'`,
+      exitCode: ExitCode.Conflict,
+    });
   }
 }

@@ -48,6 +48,7 @@ export const errorCatalogue = {
   "config.not_found": { status: 404, title: "Config template not found", retryable: false, fault: "caller" },
   "config.name_taken": { status: 409, title: "The config template's name is taken", retryable: false, fault: "caller" },
   "config.invalid": { status: 422, title: "The configuration is invalid", retryable: false, fault: "caller" },
+  "config.unchecked": { status: 409, title: "The configuration is not checked", retryable: true, fault: "platform" },
   "config.in_use": { status: 409, title: "The config template is in use", retryable: false, fault: "caller" },
   "tenant.not_found": { status: 404, title: "Tenant not found", retryable: false, fault: "caller" },
   "tenant.name_taken": { status: 409, title: "The tenant's name is taken", retryable: false, fault: "caller" },

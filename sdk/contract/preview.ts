@@ -87,6 +87,8 @@ export const PreviewItemSchema = z.object({
   resources: z.array(ResourceChangeSchema),
   /** What is wrong, by field. While any is `blocking` there is no plan to apply; the others are waited for: a secret that is not set yet. */
   problems: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional(), blocking: z.boolean() })),
+  /** Why nobody has checked the configuration that an instance would get: neither its claw's own program nor that version's schema is at hand. Absent when it is checked. */
+  unchecked: z.string().optional(),
   /** Says how much of it is shown, when it is too large to be shown whole. */
   cut: z.string().optional(),
 });
@@ -131,6 +133,8 @@ export const PreviewSchema = z.object({
     verdicts: z.int(),
     /** Of all items, those that are merely waited for too. */
     problems: z.int(),
+    /** Items whose configuration nobody has checked: writing them without a plan takes `allowUnchecked`. */
+    unchecked: z.int().default(0),
   }),
 });
 export type Preview = z.infer<typeof PreviewSchema>;

@@ -40,10 +40,11 @@ export const idParams = z.object({ id: z.string().max(128).describe("uid or name
 /** A write of desired state can be asked for as a diff first: it answers 200 and a Preview then, and changes nothing. */
 export const writeQuery = z.strictObject({
   preview: z.stringbool().optional().describe("answer the preview of this write and change nothing"),
+  allowUnchecked: z.stringbool().optional().describe("write a configuration though nobody could check it"),
 });
 
 /** Quota, policy and the configuration that a write comes to. */
-export const admission = ["tenant.quota_exceeded", "policy.denied", "config.invalid"] as const;
+export const admission = ["tenant.quota_exceeded", "policy.denied", "config.invalid", "config.unchecked"] as const;
 /** Choosing a cluster for an instance. */
 export const placing = ["cluster.not_found", "placement.unsatisfied", "placement.holds_data"] as const;
 

@@ -1,3 +1,4 @@
+import type { ConfigChecks } from "./instances/config-checks.ts";
 import type { Unconfined } from "./instances/host-use.ts";
 import type { OpenChannel } from "./instances/open-channel.ts";
 import type { Agents } from "./ports/instances/agents.ts";
@@ -25,6 +26,7 @@ export interface OuterDependencies {
   readonly stacks: StackOperations;
   readonly administration: StackAdministration;
   readonly types: ClawTypes;
+  readonly checks: ConfigChecks;
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
   readonly adoptionOf: AdoptionOf;

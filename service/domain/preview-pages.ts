@@ -68,6 +68,7 @@ export function summaryOf(
     boundaries: boundaries.length,
     verdicts: verdicts.length,
     problems: items.reduce((sum, { problems }) => sum + problems.length, 0),
+    unchecked: items.filter(({ unchecked }) => unchecked !== undefined).length,
   };
 }
 

@@ -20,7 +20,7 @@ export async function prepareSoftware(dataDir: string, note: (detail: string) =>
       }
     });
   }
-  const version = createClawTypes({ softwareDir }).find("OpenClaw")?.defaultVersion;
+  const version = createClawTypes().find("OpenClaw")?.defaultVersion;
   if (version === undefined) {
     throw new Error("the OpenClaw type is missing");
   }

@@ -36,7 +36,7 @@ describe("a real OpenClaw in a pod", () => {
     const values = { "model.provider": "standin", "model.name": "standin-1", "model.baseUrl": model.url, "model.apiKey": "none-needed" };
     const overrides = Object.entries(values).map(([key, value]) => ({ key, value }));
     const resources = { cpu: "1500m", memory: "2Gi" };
-    await claw.instances.create(anInstance("gateway", { type: "OpenClaw", resources, config: { overrides } }));
+    await claw.instances.create(anInstance("gateway", { type: "OpenClaw", resources, config: { overrides } }), { maxRetries: 5 });
     await eventually(
       () => claw.instances.get("gateway"),
       // Its agent may connect after the pod is ready.

@@ -30,7 +30,7 @@ beforeAll(async () => {
   program = join(service.dataDir, "software", "openclaw", OPENCLAW_VERSION, "node_modules", "openclaw", "openclaw.mjs");
   await service.claw().tenants.create(aTenant("acme"));
   claw = service.claw("acme");
-  await claw.instances.create(aGateway({ "model.name": "standin-1" }));
+  await claw.instances.create(aGateway({ "model.name": "standin-1" }), { maxRetries: 5 });
   await settled("Running", INSTALL_TIMEOUT_MS);
 }, 600_000);
 afterAll(async () => {

@@ -9,6 +9,7 @@ import { type BusMessage, ClawError, type InstanceId, type ResolvedInstance, typ
 import { createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
+import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
@@ -19,6 +20,7 @@ import { startReconciler } from "../../service/workers/reconciler.ts";
 import { anAgentStatus, PlayedAgents } from "./application/agents.ts";
 import { playedClusters } from "./application/clusters.ts";
 import { inProcessFetch } from "./application/in-process-fetch.ts";
+import { PlayedPrograms } from "./application/programs.ts";
 import { PlayedStacks } from "./application/stacks.ts";
 import { storeTenant } from "./builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
@@ -51,6 +53,7 @@ export interface TestApplication {
   readonly dependencies: ApplicationDependencies;
   readonly stacks: PlayedStacks;
   readonly agents: PlayedAgents;
+  readonly programs: PlayedPrograms;
   /** What operators did to stacks. */
   readonly audited: readonly AuditEntry[];
   /** The instances whose remains were cleaned up. */
@@ -103,6 +106,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     }
   };
 
+  const programs = new PlayedPrograms();
   const audited: AuditEntry[] = [];
   const cleanedUp: { uid: string; withData: boolean }[] = [];
   const stillEnding = new Set<string>();
@@ -130,7 +134,8 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     stacks,
     administration: stacks,
     adoptionOf,
-    types: createClawTypes({ softwareDir: "/nowhere" }),
+    types: createClawTypes(),
+    checks: createConfigChecks({ transactions, programs, clock }),
     cipher,
     runtimes,
     clock,
@@ -165,6 +170,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     dependencies,
     stacks,
     agents,
+    programs,
     audited,
     cleanedUp,
     stillEnding,

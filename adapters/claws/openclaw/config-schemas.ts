@@ -1,7 +1,7 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pathBelow, VersionSchema } from "../../../sdk/contract/index.ts";
-import { PACKAGE, type SchemaSource } from "./open-claw-adapter.ts";
+import type { ClawSchema } from "../../../service/application/ports/instances/claw-programs.ts";
+import { PACKAGE } from "./open-claw-adapter.ts";
 
 const SCHEMA_FILE = "config-schema.json";
 /** Lies in the package until the program has finished its installation. */
@@ -10,18 +10,9 @@ const SCHEMA_BYTES_MAX = 64 * 1024 * 1024;
 const PRINT_TIMEOUT_MS = 120_000;
 const REASON_LENGTH_MAX = 500;
 
-/** Config schemas of the versions that are installed under `<softwareDir>/openclaw/<version>`: what the installer left beside each. */
-export function installedSchemas(softwareDir: string): SchemaSource {
-  const known = new Map<string, Awaited<ReturnType<SchemaSource>>>();
-  return async (version) => {
-    if (!known.has(version) && VersionSchema.safeParse(version).success) {
-      const text = await readBounded(pathBelow(softwareDir, PACKAGE, version, SCHEMA_FILE));
-      if (text !== undefined) {
-        known.set(version, JSON.parse(text) ?? undefined);
-      }
-    }
-    return known.get(version);
-  };
+/** The config schema of a version that is installed in `dir`: null for one that prints none. */
+export async function installedSchema(dir: string): Promise<ClawSchema | null> {
+  return JSON.parse((await readBounded(join(dir, SCHEMA_FILE))) ?? "null") as ClawSchema | null;
 }
 
 async function readBounded(file: string): Promise<string | undefined> {

@@ -14,12 +14,11 @@ import { startIssues } from "./start-checks.ts";
 export const PACKAGE = "openclaw";
 const DEFAULT_VERSION = "2026.9.6";
 const CONFIG_FILE = "openclaw.json";
-
-/** The JSON schema of a version's config, as that version itself prints it; undefined while the version is not installed, and for one that prints none. */
-export type SchemaSource = (version: string) => Promise<Readonly<Record<string, unknown>> | undefined>;
+/** What a program that is asked about a config finds in place of its secrets. */
+const SECRET_PLACEHOLDER = "a-secret";
 
 /** The OpenClaw type (A2): the npm package `openclaw`, run as a gateway on the loopback interface. */
-export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): ClawAdapter {
+export function openClawAdapter(): ClawAdapter {
   const checks = new WeakMap<object, SchemaCheck>();
   const checkOf = (schema: Readonly<Record<string, unknown>>) => {
     const check = checks.get(schema) ?? new SchemaCheck(schema, UNIFIED_KEYS);
@@ -40,15 +39,36 @@ export function openClawAdapter(options: { readonly schemaFor: SchemaSource }): 
     managedEnv: ["OPENCLAW_*"],
     parseConfig: parseOpenClawConfig,
     generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
-    validate: async (config, version) => {
-      const schema = await options.schemaFor(version);
-      const found = [...(schema ? checkOf(schema).issuesOf(config.native) : []), ...startIssues(config, schema)];
+    question: (config, version) => {
+      const content = stableJson(config.native);
+      return { package: PACKAGE, version, content, digest: sha256(content), env: placeholders(config) };
+    },
+    validate: async (config, _version, { schema, said = [] } = {}) => {
+      const own = [...(schema ? checkOf(schema).issuesOf(config.native) : []), ...startIssues(config, schema)];
+      const found = [...own, ...said.filter((issue) => !own.some(({ path }) => isSameKey(path, issue.path)))];
       const issues = found.map((issue) => ({ ...issue, path: toUnifiedKey(issue.path, config.sources ?? {}) }));
       return unique([...(config.issues ?? []), ...issues]);
     },
     models: namedModels,
     injectRuntime: runtimeOf,
   };
+}
+
+/** For each variable that a config may refer to, something of the kind. */
+function placeholders({ env, secretEnv }: ParsedConfig): Record<string, string> {
+  const secrets = Object.keys(secretEnv).map((name): [string, string] => [name, SECRET_PLACEHOLDER]);
+  return {
+    ...Object.fromEntries(secrets),
+    ...env,
+    [GATEWAY_TOKEN_ENV]: SECRET_PLACEHOLDER,
+    [DATA_DIR_ENV]: "/data",
+    [LOG_DIR_ENV]: "/logs",
+  };
+}
+
+/** Whether both are about the same: one says it of a key, the other of what holds it or what is in it. */
+function isSameKey(path: string, other: string): boolean {
+  return path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`);
 }
 
 /** Keys that levels and overrides may set without a template; none has a value unless someone gives one. */

@@ -7,10 +7,10 @@ import type { Context } from "../context.ts";
 import { CliError, ExitCode, usageError } from "../failure.ts";
 import { isInteractive } from "../io.ts";
 import { locateIssue, readManifests, type SourcedManifest } from "../manifests.ts";
-import { documentOutputOption, filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
+import { allowUncheckedOption, documentOutputOption, filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { hasChanges, outlineOf, renderPreview } from "../output/preview.ts";
 import { toYaml } from "../output/printer.ts";
-import { assertApplicable, wholePreview } from "../preview.ts";
+import { assertApplicable, assertChecked, wholePreview } from "../preview.ts";
 import { confirm } from "../prompt.ts";
 import { kindOf } from "../resources.ts";
 import { waitFor } from "../wait.ts";
@@ -32,10 +32,11 @@ export const applyCommand = defineCommand({
       .addOption(filesOption)
       .addOption(new Option("--plan <planId>", "apply the plan of an earlier preview"))
       .addOption(yesOption)
+      .addOption(allowUncheckedOption)
       .addOption(waitOption)
       .addOption(timeoutOption)
       .addOption(documentOutputOption),
-  async run(context, { filename = [], plan: planId, yes, wait, timeout, output }) {
+  async run(context, { filename = [], plan: planId, yes, allowUnchecked, wait, timeout, output }) {
     const { claw, io, out, signal } = context;
     if (filename.length > 0 === (planId !== undefined)) {
       throw usageError("give manifests or a plan, but not both", "claw apply -f <path>, or claw apply --plan <planId>");
@@ -46,6 +47,10 @@ export const applyCommand = defineCommand({
     const shown = planId !== undefined && yes ? outlineOf(preview) : preview;
     out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
     assertApplicable(previewed);
+    // Whoever names a plan has seen that it says so.
+    if (planId === undefined && !allowUnchecked) {
+      assertChecked(preview);
+    }
     if (!hasChanges(preview)) {
       out.note("nothing to do");
     } else {

@@ -5,7 +5,16 @@ import { CliError, usageError } from "../failure.ts";
 import { configKind } from "../kinds/config-template.ts";
 import { readManifests } from "../manifests.ts";
 import { defineGet, defineList } from "../nouns.ts";
-import { filesOption, outputOption, parsePair, parseValue, previewOption, writeOutputOption, yesOption } from "../options.ts";
+import {
+  allowUncheckedOption,
+  filesOption,
+  outputOption,
+  parsePair,
+  parseValue,
+  previewOption,
+  writeOutputOption,
+  yesOption,
+} from "../options.ts";
 import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
 import { showPlan } from "../preview.ts";
@@ -77,13 +86,14 @@ export const configsPublish = defineCommand({
       .argument("<config>", "its name")
       .addOption(new Option("-m, --message <text>", "why").default(""))
       .addOption(previewOption)
+      .addOption(allowUncheckedOption)
       .addOption(writeOutputOption),
-  async run(context, { message, preview, output }, name) {
+  async run(context, { message, preview, allowUnchecked, output }, name) {
     const { claw, out, signal } = context;
     if (preview) {
       return showPlan(context, await claw.configs.publish(name, { message }, { preview: true, signal }), output);
     }
-    const version = await claw.configs.publish(name, { message }, { signal });
+    const version = await claw.configs.publish(name, { message }, { allowUnchecked: allowUnchecked === true, signal });
     return output ? out.item(version, versionView, output) : out.line(`config/${name} published as version ${version.version}`);
   },
 });

@@ -3,7 +3,16 @@ import type { Claw } from "../../client/index.ts";
 import type { ClawInstanceInput } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { instanceKind } from "../kinds/instance.ts";
-import { parseCount, parsePair, parseValue, previewOption, timeoutOption, waitOption, writeOutputOption } from "../options.ts";
+import {
+  allowUncheckedOption,
+  parseCount,
+  parsePair,
+  parseValue,
+  previewOption,
+  timeoutOption,
+  waitOption,
+  writeOutputOption,
+} from "../options.ts";
 import { showPlan } from "../preview.ts";
 import { waitFor } from "../wait.ts";
 
@@ -38,6 +47,7 @@ export const createCommand = defineCommand({
       .addOption(new Option("--cluster-label <key=value>", "any cluster with this label; repeatable").argParser(parsePair))
       .addOption(new Option("--no-start", "create it stopped"))
       .addOption(previewOption)
+      .addOption(allowUncheckedOption)
       .addOption(waitOption)
       .addOption(timeoutOption)
       .addOption(writeOutputOption),
@@ -47,7 +57,7 @@ export const createCommand = defineCommand({
     if (options.preview) {
       return showPlan(context, await claw.instances.create(manifest, { preview: true, signal }));
     }
-    const instance = await claw.instances.create(manifest, { signal });
+    const instance = await claw.instances.create(manifest, { allowUnchecked: options.allowUnchecked === true, signal });
     if (options.wait) {
       await waitFor(context, [{ name }], options.timeout);
     }

@@ -106,6 +106,9 @@ function renderItem(item: Item, paint: Paint): string[] {
       lines.push(`      fix: ${problem.fix}`);
     }
   }
+  if (item.unchecked !== undefined) {
+    lines.push(`    ${paint("yellow", "! not checked:")} ${item.unchecked}`);
+  }
   if (item.cut !== undefined) {
     lines.push(`    ${paint("yellow", `! ${item.cut}`)}`);
   }

@@ -11,6 +11,7 @@ import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import { isAdministrator, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import type { ConfigChecks } from "../instances/config-checks.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -21,15 +22,17 @@ import { everyOf, pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { platformOnly, unknownType } from "../resources/refusals.ts";
 import { sealTemplate } from "../secrets/seal-config.ts";
-import { unusableKeys } from "./template-issues.ts";
+import { type CheckedOf, unusableKeys } from "./template-issues.ts";
 
 interface TemplateDependencies {
   readonly types: ClawTypes;
   readonly cipher: SecretCipher;
+  readonly checks: Pick<ConfigChecks, "schemaOf">;
 }
 
 /** Config templates: a manifest is published at once, unless it is written as a draft. */
-export function configTemplateKind({ types, cipher }: TemplateDependencies): ResourceKind<"ConfigTemplate", ConfigTemplate> {
+export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"ConfigTemplate", ConfigTemplate> {
+  const { types, cipher } = deps;
   return defineKind(configTemplateFacts, ofTenant, {
     rows: (tx) => tx.templates,
     async find(tx, name, home) {
@@ -54,7 +57,7 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
       if (writer.change.draft) {
         return {};
       }
-      const published = await publish(after, "", writer, { types, cipher });
+      const published = await publish(after, "", writer, deps);
       return { after: published, op: op === "same" && published !== after ? "update" : op };
     },
     async remove({ at }, before) {
@@ -62,7 +65,7 @@ export function configTemplateKind({ types, cipher }: TemplateDependencies): Res
       return REMOVED;
     },
     async act(writer, { message = "" }, before) {
-      const after = await publish(before, message, writer, { types, cipher });
+      const after = await publish(before, message, writer, deps);
       return { op: after === before ? "same" : "update", after };
     },
     present: async (_tx, templates, tenant) =>
@@ -112,7 +115,7 @@ async function publish(
   if (digest === template.publishedDigest) {
     return template;
   }
-  await assertUsable(template, deps);
+  await assertUsable(template, tx, deps);
   const version = template.publishedVersion + 1;
   await scope.templates.insertVersion({
     templateId: template.id,
@@ -148,9 +151,14 @@ async function publish(
   return next;
 }
 
-async function assertUsable({ name, spec }: ConfigTemplate, { types, cipher }: TemplateDependencies): Promise<void> {
+async function assertUsable(
+  { name, spec }: ConfigTemplate,
+  tx: PlatformTransaction,
+  { types, cipher, checks }: TemplateDependencies,
+): Promise<void> {
   const adapter = types.find(spec.adapter);
-  const issues = adapter ? await unusableKeys(spec, { adapter, cipher }) : [];
+  const checked: CheckedOf = async (question) => ({ schema: await checks.schemaOf(tx, question) });
+  const issues = adapter ? await unusableKeys(spec, { adapter, cipher, checked }) : [];
   if (issues.length > 0) {
     throw new ClawError("config.invalid", `no instance could use config template '${name}'`, { issues });
   }

@@ -2,6 +2,7 @@ import { ClawError, type ConfigVersion } from "../../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../../domain/configs/config-template.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
+import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { ResourceKind } from "../resources/kind.ts";
 import { writeOrPreview } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
@@ -47,7 +48,11 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
       if (!adapter) {
         return { valid: false, issues: [{ path: "spec.adapter", message: `adapter '${template.spec.adapter}' is not known` }] };
       }
-      const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher }, body.values);
+      const checked = async (question: ConfigQuestion) => {
+        await deps.checks.ask([question]);
+        return deps.checks.known(question);
+      };
+      const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher, checked }, body.values);
       return { valid: issues.length === 0, issues: [...issues] };
     },
   };

@@ -1,14 +1,19 @@
 import type { ConfigTemplateSpec, ConfigVariable, Issue } from "../../../sdk/contract/index.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { resolveConfig } from "../../domain/configs/resolve-config.ts";
-import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { Checked, ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { openTemplate } from "../secrets/seal-config.ts";
 
 interface TemplateOf {
   readonly adapter: ClawAdapter;
   readonly cipher: SecretCipher;
+  readonly checked: CheckedOf;
 }
+
+/** What is known of a config that is to be asked about. */
+export type CheckedOf = (question: ConfigQuestion) => Checked | Promise<Checked>;
 
 /** What is wrong with an instance of the type's default version that has these values for the template's variables, and nothing else. */
 export async function valueIssues(
@@ -43,7 +48,9 @@ function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: Template
   });
 }
 
-function validate(config: ReturnType<typeof resolveConfig>, { adapter }: TemplateOf) {
+async function validate(config: ReturnType<typeof resolveConfig>, { adapter, checked }: TemplateOf) {
   const { unified, environment } = takeEnvironment(config, adapter);
-  return adapter.validate(withEnvironment(adapter.parseConfig(unified, config.secrets), environment), adapter.defaultVersion);
+  const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
+  const question = adapter.question?.(parsed, adapter.defaultVersion);
+  return adapter.validate(parsed, adapter.defaultVersion, question && (await checked(question)));
 }

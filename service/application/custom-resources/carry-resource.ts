@@ -51,13 +51,20 @@ export function createCarrier(deps: ApplicationDependencies) {
 
   /** @returns what it says here now */
   const apply = (ctx: RequestContext, manifest: Manifest, kind: AnyKind): Promise<Content> =>
-    writeOne(ctx, applied(ctx, manifest), deps, async (written, tx) => {
-      const shown = await kind.presentWritten(tx, written);
-      if (!shown) {
-        throw new Error(`nothing is left of ${kind.kind} '${written.name}' to carry`);
-      }
-      return contentOf(shown);
-    });
+    writeOne(
+      ctx,
+      applied(ctx, manifest),
+      deps,
+      async (written, tx) => {
+        const shown = await kind.presentWritten(tx, written);
+        if (!shown) {
+          throw new Error(`nothing is left of ${kind.kind} '${written.name}' to carry`);
+        }
+        return contentOf(shown);
+      },
+      // Nobody is there to be asked: what its program refuses is told once it has said so.
+      true,
+    );
 
   /** @returns whether it is to be looked at again soon, since it is not where it should be */
   return async function carry(cluster: Cluster, resource: CustomResource, remote: CustomResources): Promise<boolean> {

@@ -29,6 +29,18 @@ export function outcomeOf({ instance, ...rest }: Resolution): Outcome {
   return { ...rest, instance: kept };
 }
 
+/** Whether its claw would get another config, or read it by another version. */
+export function hasNewConfig({ before, after }: Affected): boolean {
+  const configOf = (outcome: Outcome | undefined) => outcome?.resolved && JSON.stringify([outcome.version, outcome.resolved.runtime.files]);
+  return after?.resolved !== undefined && configOf(before) !== configOf(after);
+}
+
+/** Why nobody has checked the config that it would get; undefined where somebody has. */
+export function uncheckedOf(affected: Affected): { readonly name: string; readonly why: string } | undefined {
+  const why = affected.after?.unchecked;
+  return why !== undefined && hasNewConfig(affected) ? { name: affected.name, why } : undefined;
+}
+
 /** Identifies an instance among those of all tenants. */
 export function keyOf({ tenant, name }: { readonly tenant: string; readonly name: string }): string {
   return `${tenant}/${name}`;

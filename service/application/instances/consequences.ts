@@ -8,7 +8,8 @@ import type { Consequences, Effects, Shown, Trace } from "../resources/consequen
 import { inTurns } from "../resources/in-turns.ts";
 import type { AnyKind, Touches, Written } from "../resources/kind.ts";
 import { judge } from "./admission.ts";
-import { type Affected, instancesNamed, keyOf, type Outcome, outcomeOf } from "./affected.ts";
+import { type Affected, hasNewConfig, instancesNamed, keyOf, type Outcome, outcomeOf, uncheckedOf } from "./affected.ts";
+import type { ConfigChecks } from "./config-checks.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
 import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
 import { type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
@@ -17,6 +18,7 @@ interface ConsequenceDependencies extends ResolveDependencies {
   readonly runtimes: Runtimes;
   readonly kinds: readonly AnyKind[];
   readonly stacks: Pick<StackOperations, "preview">;
+  readonly checks: Pick<ConfigChecks, "known" | "ask">;
 }
 
 interface Touched {
@@ -132,9 +134,12 @@ async function effectsOf(
   const named = new Set(written.filter(isInstance).map(keyOf));
   // Instances that merely use a changed template report theirs as a condition.
   const problems = affected.filter((item) => named.has(keyOf(item))).flatMap((item) => item.after?.issues ?? []);
+  const questions = affected.flatMap((item) => (hasNewConfig(item) ? (item.after?.question ?? []) : []));
   return {
     verdicts,
     problems,
+    findOut: questions.length > 0 ? () => deps.checks.ask(questions) : undefined,
+    unchecked: affected.flatMap((item) => uncheckedOf(item) ?? []),
     digests: await inTurns(affected, ({ tenant, name, after }) =>
       digestOf([tenant, name, after?.instance.cluster, after?.resolved, after?.issues]),
     ),

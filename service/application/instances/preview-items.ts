@@ -4,7 +4,7 @@ import { diffFiles } from "../../domain/diff.ts";
 import type { ItemEffects } from "../resources/consequences.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import type { Written } from "../resources/kind.ts";
-import { type Affected, keyOf, type Outcome } from "./affected.ts";
+import { type Affected, keyOf, type Outcome, uncheckedOf } from "./affected.ts";
 import type { StackChanges, TouchedStack } from "./preview-stacks.ts";
 
 /** What the engine says of the stacks, and those that it could not be asked about. */
@@ -45,12 +45,14 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: Reado
   const before = affected.before?.resolved;
   const after = affected.after?.resolved;
   const own = [...(stacks.byInstance.get(keyOf(affected)) ?? [])];
+  const unchecked = uncheckedOf(affected);
   const mask = [...(affected.before?.secretValues ?? []), ...(affected.after?.secretValues ?? [])];
   return {
     effect: effectOf(affected, stacks.exchanged.has(keyOf(affected))),
     files: diffFiles(before?.runtime.files ?? [], after?.runtime.files ?? [], mask).filter((file) => file.diff !== ""),
     ...(affected.after && { placement: placementOf(affected.after.instance, reason) }),
     resources: own,
+    ...(unchecked && { unchecked: unchecked.why }),
     problems: [
       ...(affected.after?.issues ?? []).filter((problem) => problems.has(problem)).map(toPreviewProblem),
       ...(affected.forgottenAt === undefined ? [] : [forgottenProblem(affected.forgottenAt)]),

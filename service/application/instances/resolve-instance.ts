@@ -6,15 +6,19 @@ import { takeEnvironment, withEnvironment } from "../../domain/configs/environme
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { ClawTypes, NamedModel } from "../ports/instances/claw-adapter.ts";
+import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import { openAt, openTemplate } from "../secrets/seal-config.ts";
+import type { ConfigChecks } from "./config-checks.ts";
 import type { Unconfined } from "./host-use.ts";
 
 export interface ResolveDependencies {
   readonly types: ClawTypes;
   readonly cipher: SecretCipher;
+  /** What claws' own programs say of configs. */
+  readonly checks: Pick<ConfigChecks, "known">;
   /** Where claws of this host are not confined: why, and what would mend it. */
   readonly unconfined?: Unconfined | undefined;
 }
@@ -31,6 +35,10 @@ export interface Resolution {
   readonly version: string;
   /** The models that its rendered configuration names. */
   readonly models: readonly NamedModel[];
+  /** What is to be asked of its program before this is written; undefined once that was tried, and where there is nothing to ask. */
+  readonly question: ConfigQuestion | undefined;
+  /** Why nobody has checked its config. */
+  readonly unchecked: string | undefined;
   /** Plain values to be masked wherever they might be shown. */
   readonly secretValues: readonly string[];
 }
@@ -86,6 +94,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     configVersion,
     version,
     models: [],
+    question: undefined,
+    unchecked: undefined,
     secretValues: [],
   });
   if (!adapter) {
@@ -145,7 +155,9 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   }
   const { unified, environment } = takeEnvironment(config, adapter);
   const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
-  const issues = await adapter.validate(parsed, version);
+  const question = adapter.question?.(parsed, version);
+  const known = question && deps.checks.known(question);
+  const issues = await adapter.validate(parsed, version, known);
   if (issues.length > 0) {
     return failed(issues, configVersion);
   }
@@ -166,6 +178,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     configVersion,
     version,
     models: adapter.models?.(parsed) ?? ownModel,
+    question: known?.isAsked === false ? question : undefined,
+    unchecked: known?.unchecked,
     secretValues: Object.values(runtime.secretEnv),
     resolved: {
       uid: instance.id,

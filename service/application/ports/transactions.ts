@@ -4,6 +4,7 @@ import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
 import type { ConfigTemplateRepository, ConfigValueRepository } from "./configs/repositories.ts";
 import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
+import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
@@ -28,6 +29,7 @@ export interface Transactions {
 export interface PlatformTransaction {
   readonly tenants: TenantRepository;
   readonly clusters: ClusterRepository;
+  readonly claws: ClawKnowledgeRepository;
   readonly tokens: TokenRepository;
   readonly keyring: KeyringRepository;
   readonly leftovers: LeftoverRepository;

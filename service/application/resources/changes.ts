@@ -76,8 +76,42 @@ export function kindNamed(name: string, kinds: readonly AnyKind[]): AnyKind {
   return kind;
 }
 
-/** @throws {ClawError} `tenant.quota_exceeded`, `policy.denied`, `config.invalid` when an outcome may not be committed. */
-export function assertAllowed({ effects }: Outcome): void {
+/** Thrown inside a transaction, which ends with it. */
+class ToBeFoundOut extends Error {
+  readonly findOut: () => Promise<void>;
+
+  constructor(findOut: () => Promise<void>) {
+    super("something is to be found out first");
+    this.findOut = findOut;
+  }
+}
+
+/**
+ * Makes changes by `make`, once more when there is something to find out first: that is not done inside a transaction.
+ * @param make calls back with what the changes came to, inside their transaction
+ */
+export async function foundOut<T>(make: (look: (outcome: Outcome) => void) => Promise<T>): Promise<T> {
+  try {
+    return await make(({ effects }) => {
+      if (effects.findOut) {
+        throw new ToBeFoundOut(effects.findOut);
+      }
+    });
+  } catch (error) {
+    if (!(error instanceof ToBeFoundOut)) {
+      throw error;
+    }
+    await error.findOut();
+  }
+  // What could not be found out stays so.
+  return make(() => undefined);
+}
+
+/**
+ * @param allowUnchecked whether what nobody could check may be committed
+ * @throws {ClawError} `tenant.quota_exceeded`, `policy.denied`, `config.invalid`, `config.unchecked` when an outcome may not be committed.
+ */
+export function assertAllowed({ effects }: Outcome, allowUnchecked = false): void {
   const denied = effects.verdicts.filter((verdict) => !verdict.allowed);
   const first = denied[0];
   if (first) {
@@ -92,7 +126,15 @@ export function assertAllowed({ effects }: Outcome): void {
   if (issues[0]) {
     throw new ClawError("config.invalid", `${issues[0].path}: ${issues[0].message}`, { issues });
   }
+  const [unchecked] = allowUnchecked ? [] : effects.unchecked;
+  if (unchecked) {
+    throw new ClawError("config.unchecked", `the configuration of '${unchecked.name}' is not checked: ${unchecked.why}`, {
+      issues: effects.unchecked.map(({ name, why }) => ({ path: name, message: `not checked: ${why}`, fix: ALLOW_UNCHECKED })),
+    });
+  }
 }
+
+const ALLOW_UNCHECKED = "try again in a minute, or allow it unchecked (--allow-unchecked, allowUnchecked=true)";
 
 /** Whether an outcome may be committed: what `assertAllowed` says by throwing. */
 export function isAllowed({ effects }: Outcome): boolean {

@@ -22,6 +22,10 @@ export interface Observation {
 export interface Effects {
   /** Of quota and policies. */
   readonly verdicts: readonly Verdict[];
+  /** What must be found out before any of it can be relied on, outside of the transaction; the changes are made anew then. */
+  readonly findOut: (() => Promise<void>) | undefined;
+  /** What nobody has checked, and why. */
+  readonly unchecked: readonly { readonly name: string; readonly why: string }[];
   /** What is wrong with what the changes name; what is only waited for is `pending`. */
   readonly problems: readonly ConfigIssue[];
   /** Of everything that they touch, as it is resolved. */

@@ -6,7 +6,7 @@ import type { StoredResource } from "../../domain/resource.ts";
 import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
 import type { Transactions } from "../ports/transactions.ts";
-import { assertAllowed, type ChangeDependencies, isAllowed, makeChanges } from "./changes.ts";
+import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges } from "./changes.ts";
 import type { Shown, Trace } from "./consequences.ts";
 import { inTurns } from "./in-turns.ts";
 import type { Written } from "./kind.ts";
@@ -35,10 +35,13 @@ export interface PlanOwner {
 export async function previewChanges(owner: PlanOwner, changes: readonly PlannedChange[], deps: PreviewDependencies): Promise<Preview> {
   const createdAt = deps.clock();
   const stamp = { now: createdAt.toISOString(), actor: owner.actor, ids: {}, ifMatch: owner.ifMatch };
-  const { outcome, trace } = await deps.transactions.dryRun(async (tx) => {
-    const made = await makeChanges(tx, changes, stamp, deps);
-    return { outcome: made, trace: await made.effects.trace(tx) };
-  });
+  const { outcome, trace } = await foundOut((look) =>
+    deps.transactions.dryRun(async (tx) => {
+      const made = await makeChanges(tx, changes, stamp, deps);
+      look(made);
+      return { outcome: made, trace: await made.effects.trace(tx) };
+    }),
+  );
   const shown = await trace.show();
   const { written, effects } = outcome;
   const items = [...(await inTurns(written, (item) => itemOf(item, shown))), ...(await shown.others())];
@@ -105,29 +108,33 @@ export async function applyPlan(
   deps: PreviewDependencies,
 ): Promise<{ readonly preview: Preview; readonly written: readonly Written[] }> {
   const tenantId = await planTenant(owner, deps.transactions);
-  return deps.transactions.platform(async (tx) => {
-    const plan = await (await tx.enter(tenantId)).plans.get(id);
-    if (plan.appliedAt !== undefined) {
-      return { preview: plan.preview, written: [] };
-    }
-    const now = deps.clock().toISOString();
-    if (plan.expiresAt <= now) {
-      throw stale(`preview '${id}' expired at ${plan.expiresAt}`, []);
-    }
-    const outcome = await makeChanges(tx, plan.changes, { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids } }, deps).catch(
-      (error: unknown) => {
-        throw error instanceof ClawError && error.status < 500 ? stale(error.message, []) : error;
-      },
-    );
-    const moved = movedSince(plan.base, baseOf(outcome.written, await outcome.effects.trace(tx)));
-    if (moved.length > 0 || outcome.digest !== plan.digest) {
-      throw stale(`what preview '${id}' was computed from has changed`, moved);
-    }
-    assertAllowed(outcome);
-    await (await tx.enter(tenantId)).plans.markApplied(id, now);
-    owner.assertAnswerable?.(plan.preview);
-    return { preview: plan.preview, written: outcome.written };
-  });
+  return foundOut((look) =>
+    deps.transactions.platform(async (tx) => {
+      const plan = await (await tx.enter(tenantId)).plans.get(id);
+      if (plan.appliedAt !== undefined) {
+        return { preview: plan.preview, written: [] };
+      }
+      const now = deps.clock().toISOString();
+      if (plan.expiresAt <= now) {
+        throw stale(`preview '${id}' expired at ${plan.expiresAt}`, []);
+      }
+      const outcome = await makeChanges(tx, plan.changes, { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids } }, deps).catch(
+        (error: unknown) => {
+          throw error instanceof ClawError && error.status < 500 ? stale(error.message, []) : error;
+        },
+      );
+      look(outcome);
+      const moved = movedSince(plan.base, baseOf(outcome.written, await outcome.effects.trace(tx)));
+      if (moved.length > 0 || outcome.digest !== plan.digest) {
+        throw stale(`what preview '${id}' was computed from has changed`, moved);
+      }
+      // Whoever applies it has seen that it says so.
+      assertAllowed(outcome, plan.preview.summary.unchecked > 0);
+      await (await tx.enter(tenantId)).plans.markApplied(id, now);
+      owner.assertAnswerable?.(plan.preview);
+      return { preview: plan.preview, written: outcome.written };
+    }),
+  );
 }
 
 function stale(detail: string, moved: readonly string[]): ClawError {

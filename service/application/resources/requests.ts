@@ -1,7 +1,7 @@
 import { ClawError, type Manifest, type Preview } from "../../../sdk/contract/index.ts";
 import { type PlannedChange, tenantOf } from "../../domain/change.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { assertAllowed, makeChanges } from "./changes.ts";
+import { assertAllowed, foundOut, makeChanges } from "./changes.ts";
 import type { Written } from "./kind.ts";
 import { type PreviewDependencies, previewChanges } from "./previews.ts";
 import type { RequestContext } from "./route-handlers.ts";
@@ -47,20 +47,26 @@ export function assertSameName(manifest: Manifest, stored: { readonly name: stri
   }
 }
 
+/** How a write is asked for. */
+export interface WriteQuery {
+  readonly preview?: boolean | undefined;
+  readonly allowUnchecked?: boolean | undefined;
+}
+
 /** What becomes of a write in its answer, inside its transaction. */
 type Presenter<T> = (written: Written, tx: PlatformTransaction) => T | Promise<T>;
 
 /** What a use case answers for a change: the preview when the request asks for it (`?preview=true`), else what `present` makes of the write. */
 export async function writeOrPreview<T>(
   ctx: RequestContext,
-  query: { readonly preview?: boolean | undefined },
+  query: WriteQuery,
   change: PlannedChange,
   deps: RequestDependencies,
   present: Presenter<T>,
 ): Promise<T | Preview> {
   return query.preview
     ? previewChanges({ actor: ctx.actor, tenantId: ctx.tenant?.id, ifMatch: ctx.ifMatch }, [change], deps)
-    : writeOne(ctx, change, deps, present);
+    : writeOne(ctx, change, deps, present, query.allowUnchecked);
 }
 
 /**
@@ -72,19 +78,23 @@ export async function writeOne<T>(
   change: PlannedChange,
   deps: RequestDependencies,
   present: Presenter<T>,
+  allowUnchecked = false,
 ): Promise<T> {
   const now = deps.clock().toISOString();
-  const { written, answer } = await deps.transactions.platform(async (tx) => {
-    const outcome = await makeChanges(tx, [change], { now, actor: ctx.actor, ids: {}, ifMatch: ctx.ifMatch }, deps);
-    assertAllowed(outcome);
-    const [first] = outcome.written;
-    if (!first) {
-      throw new Error("a change was made without a result");
-    }
-    const presented = await present(first, tx);
-    ctx.assertAnswerable?.(presented);
-    return { written: outcome.written, answer: presented };
-  });
+  const { written, answer } = await foundOut((look) =>
+    deps.transactions.platform(async (tx) => {
+      const outcome = await makeChanges(tx, [change], { now, actor: ctx.actor, ids: {}, ifMatch: ctx.ifMatch }, deps);
+      look(outcome);
+      assertAllowed(outcome, allowUnchecked);
+      const [first] = outcome.written;
+      if (!first) {
+        throw new Error("a change was made without a result");
+      }
+      const presented = await present(first, tx);
+      ctx.assertAnswerable?.(presented);
+      return { written: outcome.written, answer: presented };
+    }),
+  );
   await carryOut(written, deps);
   return answer;
 }

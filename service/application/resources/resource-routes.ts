@@ -3,7 +3,7 @@ import type { PlannedChange } from "../../domain/change.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { ResourceKind, Written } from "./kind.ts";
-import { applied, assertSameName, type RequestDependencies, writeOrPreview } from "./requests.ts";
+import { applied, assertSameName, type RequestDependencies, type WriteQuery, writeOrPreview } from "./requests.ts";
 import type { RequestContext } from "./route-handlers.ts";
 import { homeIn } from "./tenant-in.ts";
 
@@ -13,7 +13,7 @@ export interface Named {
 }
 /** A request for a write, or for its preview. */
 export interface Asked {
-  readonly query: { readonly preview?: boolean | undefined };
+  readonly query: WriteQuery;
 }
 
 /** The routes that every kind has. @param meaning of what is written with them, beside what the methods say */

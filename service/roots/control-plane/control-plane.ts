@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { Logger } from "pino";
+import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
@@ -20,6 +21,7 @@ import { createTenantResolver } from "../../application/access/resolve-tenant.ts
 import { verifyAgent } from "../../application/access/verify-agent.ts";
 import { createApplication } from "../../application/application.ts";
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
+import { createConfigChecks } from "../../application/instances/config-checks.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
@@ -86,7 +88,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   if (unconfined) {
     log.warn(unconfined, "claws of this host are not confined: platform administrators alone may place there");
   }
-  const types = createClawTypes({ softwareDir: join(env.dataDir, "software"), folders: env.typeFolders });
+  const types = createClawTypes({ folders: env.typeFolders });
   const exposed = await resealStored({ transactions, types, cipher });
   if (exposed.length > 0) {
     log.warn(
@@ -94,6 +96,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       "secrets that stood in clear are sealed now; in the claws' files and their stacks they are until these instances are restarted",
     );
   }
+
+  const programs = createClawChecker({
+    entry: new URL(`../claw-checker${extname(import.meta.url)}`, import.meta.url),
+    cacheDir: join(env.dataDir, "software"),
+  });
+  closers.push(programs.close);
+  const checks = createConfigChecks({ transactions, programs, clock });
 
   const bus = env.natsUrl === undefined ? new InProcessBus() : openJetStreamBus({ url: env.natsUrl });
   closers.push(() => bus.close());
@@ -124,6 +133,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     administration,
     adoptionOf,
     types,
+    checks,
     cipher,
     runtimes,
     clock,
@@ -154,7 +164,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const warming = warmAgents(env.dataDir, localLauncher);
   closers.push(() => warming);
   const workers = [
-    startReconciler({ transactions, stacks, administration, runtimes, types, cipher, clock, onWake, log }),
+    startReconciler({ transactions, stacks, administration, runtimes, types, checks, cipher, clock, onWake, log }),
     startClusterKeeper({
       transactions,
       log,

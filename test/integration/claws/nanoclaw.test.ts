@@ -81,7 +81,7 @@ describe("NanoClaw's host process", () => {
 
 describe("the claw type NanoClaw", () => {
   it("hands its variables over in the environment, its secret apart", async ({ expect }) => {
-    const type = createClawTypes({ softwareDir: "/none" }).find("NanoClaw");
+    const type = createClawTypes().find("NanoClaw");
     const config = type?.parseConfig({ onecli: { apiKey: "k3y" }, docker: { host: "tcp://engine:2375" } }, new Set());
     const info = { instanceId: "ins_a", name: "a", tenant: "t", project: "p", instanceToken: "x" };
     const runtime = config && type?.injectRuntime(config, { ...info, spec: InstanceSpecSchema.parse({ type: "NanoClaw" }) });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, it } from "vitest";
-import { installedSchemas } from "../../../adapters/claws/openclaw/config-schemas.ts";
+import { installedSchema } from "../../../adapters/claws/openclaw/config-schemas.ts";
 import { openClawAdapter } from "../../../adapters/claws/openclaw/open-claw-adapter.ts";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
 import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
@@ -14,8 +14,9 @@ import { resolveConfig } from "../../../service/domain/configs/resolve-config.ts
 import { configOf } from "../../support/claws/config-arbitrary.ts";
 import { OPENCLAW_VERSION, openClawDir, realValidator, softwareDir } from "../../support/claws/open-claw-software.ts";
 
-const schemaFor = installedSchemas(softwareDir);
-const adapter = openClawAdapter({ schemaFor });
+const adapter = openClawAdapter();
+const schema = (await installedSchema(await openClawDir())) ?? {};
+const checked = { schema };
 const program = join(await openClawDir(), "node_modules", "openclaw", "openclaw.mjs");
 const realIssues = await realValidator();
 /** The same configs every time: a rule that nobody has met yet is not this change's fault. */
@@ -94,7 +95,7 @@ describe(`OpenClaw ${OPENCLAW_VERSION} and the config of the founding example`, 
   const content = adapter.generateConfig(parsed)[0]?.content ?? "";
 
   it("finds nothing wrong with it", async ({ expect }) => {
-    expect([...issues, ...(await adapter.validate(parsed, OPENCLAW_VERSION))]).toEqual([]);
+    expect([...issues, ...(await adapter.validate(parsed, OPENCLAW_VERSION, checked))]).toEqual([]);
     const { code, stdout } = await openclaw(content, ["config", "validate", "--json"], {
       ...parsed.secretEnv,
       OPENCLAW_GATEWAY_TOKEN: "t",
@@ -155,7 +156,7 @@ describe("our validation and the real one", () => {
     { name: "a URL that is none", native: { mcp: { servers: { files: { url: "files" } } } }, path: "mcp.servers.files.url" },
   ])("refuse both: $name", async ({ native, path }, { expect }) => {
     const config = { ...native, gateway: { mode: "local", ...("gateway" in native ? native.gateway : {}) } };
-    expect((await adapter.validate(parsedNative(config), OPENCLAW_VERSION)).map((issue) => issue.path)).toContain(path);
+    expect((await adapter.validate(parsedNative(config), OPENCLAW_VERSION, checked)).map((issue) => issue.path)).toContain(path);
     expect(realIssues(config).ok).toBe(false);
   });
 
@@ -218,7 +219,7 @@ describe("our validation and the real one", () => {
     await fc.assert(
       fc.asyncProperty(unified, async (config) => {
         const parsed = parsedWithSecrets(config);
-        if ((await adapter.validate(parsed, OPENCLAW_VERSION)).length === 0) {
+        if ((await adapter.validate(parsed, OPENCLAW_VERSION, checked)).length === 0) {
           accepted++;
           expect(realIssues(parsed.native).issues ?? []).toEqual([]);
         }
@@ -229,12 +230,11 @@ describe("our validation and the real one", () => {
   });
 
   it("what ours accepts of all that the schema describes, the real one accepts", { timeout: 120_000 }, async ({ expect }) => {
-    const schema = (await schemaFor(OPENCLAW_VERSION)) ?? {};
     let accepted = 0;
     await fc.assert(
       fc.asyncProperty(configOf(schema, LEFT_TO_THE_PROGRAM), async (native) => {
         const parsed = parsedWithSecrets({ native });
-        if ((await adapter.validate(parsed, OPENCLAW_VERSION)).length === 0) {
+        if ((await adapter.validate(parsed, OPENCLAW_VERSION, checked)).length === 0) {
           accepted++;
           expect(realIssues(parsed.native).issues ?? []).toEqual([]);
         }
@@ -247,7 +247,7 @@ describe("our validation and the real one", () => {
   it("names a fix for everything it refuses", async ({ expect }) => {
     await fc.assert(
       fc.asyncProperty(unified, async (config) => {
-        for (const issue of await adapter.validate(adapter.parseConfig(config, new Set()), OPENCLAW_VERSION)) {
+        for (const issue of await adapter.validate(adapter.parseConfig(config, new Set()), OPENCLAW_VERSION, checked)) {
           expect([issue.path, issue.message, issue.fix]).not.toContain(undefined);
           expect(issue.path).not.toBe("");
         }
@@ -271,12 +271,12 @@ describe("credentials by OpenClaw's own reference", () => {
 
 describe("the schema of an installed version", () => {
   it("is kept beside the software and read from there", async ({ expect }) => {
-    expect(await installedSchemas(softwareDir)(OPENCLAW_VERSION)).toHaveProperty("properties.gateway");
+    expect(schema).toHaveProperty("properties.gateway");
     const kept = await readFile(join(softwareDir, "openclaw", OPENCLAW_VERSION, "config-schema.json"), "utf8");
     expect(JSON.parse(kept)).toHaveProperty("properties.gateway");
   });
 
-  it("is unknown for a version that is not installed", async ({ expect }) => {
-    expect(await installedSchemas(softwareDir)("1.2.0")).toBeUndefined();
+  it("is none for one that prints none, and one that is not installed", async ({ expect }) => {
+    expect(await installedSchema(join(softwareDir, "openclaw", "1.2.0"))).toBeNull();
   });
 });

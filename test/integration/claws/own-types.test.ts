@@ -57,7 +57,7 @@ describe("a claw type of one's own", () => {
   it("is among those of the service, in place of one of the same name", async ({ expect }) => {
     const weather = aType((manifest) => manifest.replace("name: Echo", "name: Weather"));
     const louder = aType((manifest) => manifest.replace("Repeats what it is told", "Shouts"));
-    const types = createClawTypes({ softwareDir: "/none", folders: [weather, louder] });
+    const types = createClawTypes({ folders: [weather, louder] });
     expect(
       types
         .list()

@@ -115,7 +115,7 @@ describe("a batch of instances", () => {
       stacks,
       clock: () => new Date(),
       cipher: new SecretCipherAes(randomBytes(32)),
-      types: createClawTypes({ softwareDir: "/nowhere" }),
+      types: createClawTypes(),
       runtimes: createRuntimes({
         local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://127.0.0.1:9/agent/v1" },
         components: runtimeComponents,

@@ -65,7 +65,8 @@ describe("a failure that comes after the write was accepted", () => {
       delete process.env["npm_config_fetch_retries"];
     });
     const { service, claw } = await aService();
-    const create = (name: string, version: string) => claw.instances.create(anInstance(name, { type: "OpenClaw", version }));
+    const create = (name: string, version: string) =>
+      claw.instances.create(anInstance(name, { type: "OpenClaw", version }), { allowUnchecked: true });
 
     registry.mode = "refuse";
     await create("late", "2.0.0");
@@ -93,7 +94,7 @@ describe("a failure that comes after the write was accepted", () => {
     expect((await eventually(() => claw.instances.get("late"), isReady, 60_000)).status.phase).toBe("Running");
 
     // What can't is not.
-    const typo = await cli("create", "typo", "--type", "OpenClaw", "--claw-version", "9.9.9", "--wait");
+    const typo = await cli("create", "typo", "--type", "OpenClaw", "--claw-version", "9.9.9", "--allow-unchecked", "--wait");
     expect(typo.stderr).toContain("instance/typo failed");
     expect(typo.stderr).toContain("VersionNotFound");
     expect(readyOf(await claw.instances.get("typo"))?.message).toContain("choose a version that exists");
@@ -109,7 +110,7 @@ describe("a failure that comes after the write was accepted", () => {
 
     // Each is mended by a version that works, at once and without waiting for a back-off.
     for (const name of ["typo", "empty", "broken"]) {
-      await claw.instances.replace(name, anInstance(name, { type: "OpenClaw", version: "2.0.0" }));
+      await claw.instances.replace(name, anInstance(name, { type: "OpenClaw", version: "2.0.0" }), { allowUnchecked: true });
     }
     for (const name of ["typo", "empty", "broken"]) {
       await eventually(() => claw.instances.get(name), isReady, 60_000);
@@ -185,7 +186,8 @@ describe("a deletion with its data ends, and takes them,", () => {
   it("of an instance whose software there is not, or can't be had", { timeout: 120_000 }, async ({ expect }) => {
     const registry = await aRegistry(openClaw("2.0.0", SERVES));
     const { service, claw } = await aService();
-    const create = (name: string, version: string) => claw.instances.create(anInstance(name, { type: "OpenClaw", version }));
+    const create = (name: string, version: string) =>
+      claw.instances.create(anInstance(name, { type: "OpenClaw", version }), { allowUnchecked: true });
     await create("typo", "9.9.9");
     expect(await hasData(service, await withReason(claw, "typo", "VersionNotFound"))).toBe(true);
     await goesWithItsData(service, "typo");

@@ -112,12 +112,14 @@ describe("secrets planted anywhere", () => {
       });
       const preview = await claw.previews.create({ manifests: [manifest] });
       await claw.previews.get(preview.planId ?? "");
-      await claw.instances.create(manifest);
+      await claw.instances.create(manifest, { allowUnchecked: true });
     }
     // It says what it was given when it fails, and it fails at once.
     const lines = ["planted-told", "first", "second", "third", "last"].map((line) => `${line}-${MARK}`).join("\n");
     const lengthy = [{ key: "plugins.own.config", value: { password: lines } }];
-    await claw.instances.create(anInstance("teller", { type: "OpenClaw", version: "2.0.1", config: { overrides: lengthy } }));
+    await claw.instances.create(anInstance("teller", { type: "OpenClaw", version: "2.0.1", config: { overrides: lengthy } }), {
+      allowUnchecked: true,
+    });
     const prefix = { name: "reply.prefix", type: "string", required: true, secret: true };
     await claw.configs.create(aTemplate("keyed", { variables: [prefix] }));
     await claw.configs.publish("keyed");

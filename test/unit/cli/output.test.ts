@@ -115,7 +115,7 @@ describe("renderPreview", () => {
       summary: {
         ...{ create: 0, update: 2, replace: 0, delete: 0, same: 2 },
         items: { create: 1, update: 1, delete: 0, same: 1 },
-        ...{ boundaries: 2, verdicts: 2, problems: 2 },
+        ...{ boundaries: 2, verdicts: 2, problems: 2, unchecked: 0 },
       },
     });
     expect(renderPreview(preview, plain, Date.parse("2026-01-01T00:10:00.000Z"))).toMatchInlineSnapshot(`

@@ -50,7 +50,7 @@ describe("the lists beside them", () => {
     expect(summaryOf([aPreviewItem({ op: "same", problems: [problem] }), aPreviewItem()], boundaries, verdicts)).toEqual({
       ...{ create: 0, update: 1, replace: 0, delete: 0, same: 1999 },
       items: { create: 1, update: 0, delete: 0, same: 1 },
-      ...{ boundaries: 2000, verdicts: 5000, problems: 1 },
+      ...{ boundaries: 2000, verdicts: 5000, problems: 1, unchecked: 0 },
     });
   });
 });

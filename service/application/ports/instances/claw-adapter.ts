@@ -1,4 +1,5 @@
 import type { ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { ClawSchema, ConfigQuestion } from "./claw-programs.ts";
 
 /** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
 export type UnifiedConfig = Readonly<Record<string, unknown>>;
@@ -7,6 +8,13 @@ export type UnifiedConfig = Readonly<Record<string, unknown>>;
 export interface ClawIssue extends Issue {
   /** No instance could use this, whatever else its config says. */
   readonly isHopeless?: boolean;
+}
+
+/** What the claw's own program makes known of a version, and of one config. */
+export interface Checked {
+  readonly schema?: ClawSchema | undefined;
+  /** What the program itself refuses of the config. */
+  readonly said?: readonly Issue[] | undefined;
 }
 
 /** A config after parsing: adapter-defined, plain data. */
@@ -41,7 +49,7 @@ export interface RuntimeInfo {
 }
 
 /**
- * One claw type. Pure: no I/O but reading its own type's schema.
+ * One claw type. Pure: no I/O.
  * Idea and the first four names: the founding design's `ClawAdapter`.
  */
 export interface ClawAdapter {
@@ -66,8 +74,10 @@ export interface ClawAdapter {
   parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
   generateConfig(config: ParsedConfig): readonly { readonly path: string; readonly content: string }[];
-  /** By the version's own schema when it is at hand, and by the checks that the real program makes only at start. */
-  validate(config: ParsedConfig, version: string): Promise<readonly ClawIssue[]>;
+  /** What its program is to be asked about a config; absent for a type whose program can't be asked. */
+  question?(config: ParsedConfig, version: string): ConfigQuestion;
+  /** By what the program says, as far as that is known, and by the checks that it makes only at start. */
+  validate(config: ParsedConfig, version: string, checked?: Checked): Promise<readonly ClawIssue[]>;
   /** Every model that the config names, in whatever place; a type without has those of `model.name`. */
   models?(config: ParsedConfig): readonly NamedModel[];
   /** How to install, start, watch and stop it. */

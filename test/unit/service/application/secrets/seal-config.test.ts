@@ -8,7 +8,7 @@ import { resolveConfig } from "../../../../../service/domain/configs/resolve-con
 import { diffValues } from "../../../../../service/domain/diff.ts";
 import { maskLeaves } from "../../../../../service/domain/sealed.ts";
 
-const adapter = openClawAdapter({ schemaFor: async () => undefined });
+const adapter = openClawAdapter();
 const cipher = new SecretCipherAes(new Uint8Array(32).fill(7));
 const template = (spec: object) => ConfigTemplateSpecSchema.parse({ adapter: "OpenClawAdapter", ...spec });
 const instance = (overrides: readonly object[]) => InstanceSpecSchema.parse({ type: "OpenClaw", config: { overrides } });
