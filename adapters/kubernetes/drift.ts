@@ -1,4 +1,4 @@
-import type { PropertyDiff } from "../../sdk/contract/index.ts";
+import { formatConfigKey, type PropertyDiff } from "../../sdk/contract/index.ts";
 import type { DeclaredResource, Deviation, SeenObject } from "../../service/application/ports/clusters/clusters.ts";
 import { diffValues } from "../../service/domain/diff.ts";
 import { type PropertyMap, type PropertyValue, SIGNATURE_KEY } from "../engine/contract/values.ts";
@@ -115,7 +115,7 @@ function prune(live: PropertyValue | undefined, declared: PropertyValue): Proper
   return live;
 }
 
-/** Whether a manager's fields hold a path like `spec.template.spec.containers[claw].image`; keys may have dots in them. */
+/** Whether a manager's fields hold a path like `spec.template.spec.containers[claw].image`; a key that has dots is quoted in it. */
 function owns(fields: PropertyMap, path: string): boolean {
   if (path === "" || Object.keys(fields).length === 0) {
     return true;
@@ -129,7 +129,7 @@ function owns(fields: PropertyMap, path: string): boolean {
 /** What is left of a path after one step of a field set: `f:replicas`, or `k:{"name":"claw"}` for the item of a list. */
 function restOf(key: string, path: string): string | undefined {
   if (key.startsWith("f:")) {
-    const name = key.slice(2);
+    const name = formatConfigKey([key.slice(2)]);
     const isStep = path === name || path.startsWith(`${name}.`) || path.startsWith(`${name}[`);
     return isStep ? path.slice(name.length).replace(/^\./, "") : undefined;
   }

@@ -44,7 +44,10 @@ function fileDiffs(declared: Files, found: Files): PropertyDiff[] {
     const parsed = [parseJson(before), parseJson(after)] as const;
     const at = `files["${path}"]`;
     return after !== undefined && parsed[0] && parsed[1]
-      ? diffValues(parsed[0], parsed[1]).map((diff) => ({ ...masked(diff), path: `${at}.${diff.path}` }))
+      ? diffValues(parsed[0], parsed[1]).map((diff) => ({
+          ...masked(diff),
+          path: `${at}${diff.path.startsWith("[") ? "" : "."}${diff.path}`,
+        }))
       : [{ path: at, kind: after === undefined ? ("delete" as const) : ("update" as const) }];
   });
 }

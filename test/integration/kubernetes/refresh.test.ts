@@ -32,7 +32,7 @@ describe("what somebody does to a cluster while no control plane runs", () => {
     }));
     expect(found?.sort((a, b) => String(a.kind).localeCompare(String(b.kind)))).toEqual([
       { kind: "PodDisruptionBudget", op: "deleted", manager: undefined, paths: [] },
-      { kind: "Service", op: "changed", manager: undefined, paths: ["metadata.labels.clusterclaw.io/project"] },
+      { kind: "Service", op: "changed", manager: undefined, paths: ['metadata.labels["clusterclaw.io/project"]'] },
       { kind: "StatefulSet", op: "changed", manager: undefined, paths: ["spec.replicas"] },
     ]);
     expect(await api.get(`${budgets}/web`)).toBeUndefined();

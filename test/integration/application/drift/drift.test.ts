@@ -146,7 +146,7 @@ describe("the policy to adopt what somebody changes", () => {
   it("says why not of what has none, and takes nothing of it", async ({ expect }) => {
     const web = await aRunning("left", { drift: "adopt" });
     const { generation } = (await web.get()).metadata;
-    const path = "metadata.labels.clusterclaw.io/project";
+    const path = 'metadata.labels["clusterclaw.io/project"]';
     await web.found("Service", { op: "changed", diffs: [{ path, kind: "update" }], manager: "kubectl-edit" });
     await web.found("StatefulSet", scaled(1, 3));
     const left = await web.get();
