@@ -28,6 +28,27 @@ describe("whoever sends much", () => {
   });
 });
 
+describe("a request that says it is JSON and has no body", () => {
+  it("is what it is without saying so", async ({ expect }) => {
+    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+    const handlers = { "previews.apply": async () => ({}) } as unknown as RouteHandlers;
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate }, routes: { handlers } }) });
+    const send = async (path: string, headers: object) => {
+      const answer = await app.inject({ method: "POST", url: `/api/v1${path}`, headers: { authorization: "Bearer x", ...headers } });
+      return [answer.statusCode, answer.json().code ?? answer.json().errors];
+    };
+    const json = { "content-type": "application/json" };
+    for (const path of [routes["previews.apply"].path.replace(":id", "pln_2f9K"), routes["projects.create"].path]) {
+      const plain = await send(path, {});
+      expect(plain[1]).not.toBe("request.malformed");
+      for (const headers of [json, { ...json, "content-length": "0" }, { "content-type": "application/json; charset=utf-8" }]) {
+        expect(await send(path, headers)).toEqual(plain);
+      }
+    }
+    await app.close();
+  });
+});
+
 describe("a file", () => {
   const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
   const url = `/api/v1${routes["stacks.import"].path.replace(":id", "acme")}`;
