@@ -13,7 +13,8 @@ export const destroyCommand = defineCommand({
   path: "destroy",
   group: "Instances",
   summary: "Destroy instances",
-  details: "Shows what goes and asks. Data is kept and can be attached to a new instance, unless --purge-data says otherwise.",
+  details:
+    "Shows what goes and asks. The data is kept where it is, unless --purge-data or the instances' deletion policy says otherwise; no other instance gets it.",
   examples: ["claw destroy web", "claw destroy web --yes --wait", "claw destroy web --purge-data --preview", "claw destroy web --forget"],
   syntax: (command) =>
     command
