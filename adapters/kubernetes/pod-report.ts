@@ -1,6 +1,9 @@
 import { PodReason } from "../../sdk/contract/index.ts";
 import type { PodReport } from "../../service/domain/instances/pod.ts";
 
+/** What a pod is made anew for when a restart is asked for. */
+const RESTARTED_AT = "clusterclaw.io/restarted-at";
+
 /** The part of every object that is read here. */
 export interface WithMetadata {
   readonly metadata: {
@@ -8,6 +11,7 @@ export interface WithMetadata {
     readonly namespace?: string;
     readonly uid: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
 }
@@ -51,6 +55,7 @@ export function toPodReport(pod: Pod, unhealthy: string | undefined): PodReport 
     ready,
     restarts: Math.max(0, ...containers.map(({ restartCount }) => restartCount)),
     ...(pod.spec?.nodeName !== undefined && { node: pod.spec.nodeName }),
+    restartedAt: pod.metadata.annotations?.[RESTARTED_AT] ?? "",
     ...(ready ? { reason: PodReason.Ready, message: "" } : whyNotReady(pod, unhealthy)),
   };
 }

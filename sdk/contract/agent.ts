@@ -44,6 +44,8 @@ export const AgentStatusSchema = z.object({
   port: z.int().optional(),
   version: z.string().optional(),
   restarts: z.int(),
+  /** The specification's `restartedAt` that the running claw was started for, empty where there was none; absent while it is not known. */
+  restartedAt: z.string().optional(),
   lastExitCode: z.int().optional(),
   /** How the running claw is confined on its host; absent in a pod, and of one that an earlier version started. */
   confinement: ConfinementSchema.optional(),

@@ -21,6 +21,8 @@ export interface ClawRecord extends ProcessIdentity {
   readonly spawnDigest: string;
   readonly restartKey: string;
   readonly specDigest: string;
+  /** Absent of one that an earlier version started. */
+  readonly restartedAt?: string;
   readonly startedAtMs: number;
   readonly readyAtMs?: number;
   /** Absent of one that an earlier version started. */
@@ -64,6 +66,7 @@ export async function startClaw(spec: ProcessSpec, port: number, logPath: string
         spawnDigest: spawnDigest(spec),
         restartKey: restartKey(spec),
         specDigest: spec.specDigest,
+        restartedAt: spec.restartedAt ?? "",
         startedAtMs: Date.now(),
         confinement: confinement.kind,
       },

@@ -286,7 +286,7 @@ export class Supervisor {
     }
     this.#requested = undefined;
     claw.restarting = { sinceMs: Date.now(), wentDown: false };
-    claw.record = { ...claw.record, restartKey: restartKey(spec), specDigest: spec.specDigest };
+    claw.record = { ...claw.record, restartKey: restartKey(spec), specDigest: spec.specDigest, restartedAt: spec.restartedAt ?? "" };
     this.#saveClaw();
     this.#setStatus("Starting", AgentReason.Restarting, "The claw restarts in place.");
     sendSignal(claw.record.pid, restartSignal);
@@ -451,6 +451,7 @@ export class Supervisor {
       specDigest: claw?.record.specDigest ?? this.#spec.specDigest,
       ...(claw ? { pid: claw.record.pid, port: claw.record.port } : {}),
       ...(claw?.record.confinement !== undefined && { confinement: claw.record.confinement }),
+      ...(claw?.record.restartedAt !== undefined && { restartedAt: claw.record.restartedAt }),
       version,
       restarts,
       ...(lastExitCode === undefined ? {} : { lastExitCode }),

@@ -1,5 +1,6 @@
 import {
   AgentPhase,
+  AgentReason,
   type AgentStatus,
   type Condition,
   ConditionReason,
@@ -26,6 +27,8 @@ const applying = {
   reason: ConditionReason.Applying,
   message: "it has not taken its new configuration over yet",
 } as const;
+
+const restarting = { reason: AgentReason.Restarting, message: "it is restarted, as somebody asked" } as const;
 
 /** On a host a claw that is stopped has no process, and so no agent; it is no more than its files. */
 const stopped = {
@@ -254,9 +257,12 @@ function derive(instance: Instance, state: InstanceState, now: string): Instance
     );
     return { ...state, phase, conditions, lastTransitionTime: phase === state.phase ? state.lastTransitionTime : now };
   }
-  const { awaited, isReady } = rulesAt(instance.cluster);
-  const ready = isReady(state) && instance.spec.running;
-  const cause = notProvisioned(state) ?? state.pod ?? state.agent;
+  const { awaited, isReady, restartedAt } = rulesAt(instance.cluster);
+  const restarted = restartedAt(state);
+  // What still runs is what is to be restarted; an agent of before can't tell.
+  const isOld = restarted !== undefined && restarted !== (instance.restartedAt ?? "");
+  const ready = isReady(state) && instance.spec.running && !isOld;
+  const cause = notProvisioned(state) ?? (isOld && isReady(state) ? restarting : (state.pod ?? state.agent));
   const unknown = untold(state);
   const conditions = withCondition(
     state.conditions,

@@ -11,6 +11,8 @@ export interface PodReport {
   readonly reason: string;
   readonly message: string;
   readonly node?: string | undefined;
+  /** The instance's `restartedAt` that it was made for, empty where there was none; absent in what was reported before that was told. */
+  readonly restartedAt?: string | undefined;
 }
 
 /** What a pod does not get out of by itself. */

@@ -22,6 +22,8 @@ export interface RuntimeRules {
   /** Whether an operation that nobody has heard of can have made something there. @param cluster what is known of it, if it is registered */
   canBeReached(cluster: ClusterState | undefined): boolean;
   isReady(state: InstanceState): boolean;
+  /** The restart that what runs has been through, empty for none; undefined where nobody tells. */
+  restartedAt(state: InstanceState): string | undefined;
   /** Of one that is not being destroyed. */
   phaseOf(instance: Instance, state: InstanceState): InstancePhase;
 }

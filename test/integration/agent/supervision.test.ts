@@ -208,11 +208,12 @@ describe("agent", () => {
     const runtime = { restartSignal: "SIGUSR2" as const };
     const agent = await TestAgent.start(aSpec(host, { runtime }));
     const first = await agent.reaches("Ready");
-    const spec = aSpec(host, { runtime, restartDigest: "two" });
+    expect(first.restartedAt).toBe("");
+    const spec = aSpec(host, { runtime, restartDigest: "two", restartedAt: "2026-01-01T00:00:00Z" });
     await agent.call("apply", spec);
     await until(async () => (await agent.call("status")).specDigest === spec.specDigest, "the restart begins");
     const second = await agent.reaches("Ready");
-    expect(second.pid).toBe(first.pid);
+    expect(second).toMatchObject({ pid: first.pid, restartedAt: "2026-01-01T00:00:00Z" });
     expect(await httpGet(second.port, "/startupz")).toMatchObject({ boots: 2 });
     await agent.call("apply", aSpec(host, { runtime, restartDigest: "two", env: { NEW: "1" } }));
     await until(async () => (await agent.call("status")).pid !== first.pid, "a new process");

@@ -15,6 +15,7 @@ export const kubernetesRules: RuntimeRules = {
   readsAfterFailure: true,
   canBeReached: (cluster) => cluster?.reachable === true,
   isReady: ({ pod }) => pod?.ready === true,
+  restartedAt: ({ pod }) => pod?.restartedAt,
   phaseOf,
 };
 

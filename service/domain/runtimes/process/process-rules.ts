@@ -13,6 +13,7 @@ export const processRules: RuntimeRules = {
   readsAfterFailure: false,
   canBeReached: () => true,
   isReady: ({ agent }) => agent?.phase === AgentPhase.Ready,
+  restartedAt: ({ agent }) => agent?.restartedAt,
   phaseOf,
 };
 

@@ -60,6 +60,22 @@ describe("instance phase", () => {
     });
   });
 
+  it("is not ready while what still runs is what is to be restarted", ({ expect }) => {
+    const readyOf = ({ status }: Instance) => status.conditions.find(({ type }) => type === "Ready");
+    const again = { ...anInstance(), restartedAt: NOW };
+    const old = reported(applied(again), { ...report("Ready"), restartedAt: "" });
+    expect(old.status.phase).toBe("Running");
+    expect(readyOf(old)).toMatchObject({ status: "False", reason: "Restarting" });
+    expect(readyOf(reported(old, { ...report("Ready"), restartedAt: NOW }))).toMatchObject({ status: "True" });
+    // An agent of before does not tell.
+    expect(readyOf(reported(old, report("Ready")))).toMatchObject({ status: "True" });
+    const pod: PodReport = { name: "web-0", ready: true, restarts: 0, reason: "Ready", message: "", restartedAt: "" };
+    const inPod = { ...again, cluster: "kind" };
+    const podded = (report: PodReport) => readyOf({ ...inPod, status: afterPodReport(inPod, report, NOW) });
+    expect(podded(pod)).toMatchObject({ status: "False", reason: "Restarting" });
+    expect(podded({ ...pod, restartedAt: NOW })).toMatchObject({ status: "True" });
+  });
+
   it("is what it was while another's operation is under way, and is looked at again soon, however often", ({ expect }) => {
     const locked = (instance: Instance) => ({
       ...instance,
