@@ -94,6 +94,7 @@ export type EventType = keyof typeof EventType;
 export const eventReasons = {
   Requested: "somebody wrote the instance, or what it is made of; the message says what",
   PhaseChanged: "its phase changed; the message says from what to what, and by whose request",
+  Ended: "its claw ended by itself, or somebody killed it, and is started again; the message says how it ended",
   ConsoleOpened: "somebody opened a terminal in it",
   Connected: "somebody opened a connection to its port",
   ChatOpened: "somebody began to chat with it",

@@ -28,10 +28,11 @@ export async function recordStates(
     after.set(instance.id, state);
     return state;
   });
-  const moved = known.flatMap((before) => {
+  const changed = known.flatMap((before) => {
     const state = after.get(before.id);
-    return state && before.status.phase !== state.phase ? [{ before, state }] : [];
+    return state ? [{ before, state }] : [];
   });
+  const moved = changed.filter(({ before, state }) => before.status.phase !== state.phase);
   const recent = await tx.events.listRecent(
     moved.map(({ before }) => before.id),
     RECENT_EVENTS,
@@ -55,7 +56,22 @@ export async function recordStates(
       data: { uid: before.id, name: before.name, from: before.status.phase, to: state.phase, reason: ready?.reason },
     });
   }
-  await recordEvents(tx, events, now);
+  await recordEvents(tx, [...changed.flatMap(({ before, state }) => endedEvent(before, state) ?? []), ...events], now);
+}
+
+/** Of a claw that ended and is started again, which is no change of its instance's phase as long as it comes back. */
+function endedEvent({ id, status }: Instance, state: InstanceState): EventOf | undefined {
+  // In a pod both count, and the cluster is who knows.
+  const [before, after] = state.pod ? [status.pod, state.pod] : [status.agent, state.agent];
+  if (!before || !after || after.restarts <= before.restarts) {
+    return undefined;
+  }
+  return {
+    instance: id,
+    type: EventType.Warning,
+    reason: EventReason.Ended,
+    message: `${after.reason}${after.message === "" ? "" : `: ${after.message}`}`,
+  };
 }
 
 /** Ways into an instance, by the reason of their events: they ask nothing of it. */
