@@ -114,11 +114,17 @@ function refuseDuplicates(manifests: readonly SourcedManifest[]): void {
 
 /** Names the manifest in the path of an issue: `manifests[0].spec.type` → `web.yaml: ClawInstance/web: spec.type`. */
 export function locateIssue(path: string, manifests: readonly SourcedManifest[]): string {
-  const [, index, rest = ""] = /^manifests\[(\d+)\]\.?(.*)$/.exec(path) ?? [];
-  const found = index === undefined ? undefined : manifests[Number(index)];
+  const found = manifestOf(path, manifests);
   if (!found) {
     return path;
   }
+  const rest = path.replace(/^manifests\[\d+\]\.?/, "");
   const { kind, metadata } = found.manifest;
   return `${found.source}: ${kind}/${metadata.name}${rest === "" ? "" : `: ${rest}`}`;
+}
+
+/** The manifest that an issue is about. */
+export function manifestOf(path: string, manifests: readonly SourcedManifest[]): SourcedManifest | undefined {
+  const index = /^manifests\[(\d+)\]/.exec(path)?.[1];
+  return index === undefined ? undefined : manifests[Number(index)];
 }

@@ -9,6 +9,8 @@ export type PlannedChange = Change & {
   readonly expect?: "absent" | "present";
   /** A template is written as a draft; otherwise applying it publishes it too. */
   readonly draft?: boolean;
+  /** Where in the request its manifest is, so that what is wrong with it can be found: `manifests[3]`. */
+  readonly place?: string;
 };
 
 /** What a change is about. */

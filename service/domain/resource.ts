@@ -9,6 +9,8 @@ export interface StoredResource {
   readonly generation: number;
   /** Grows with every write of a client. */
   readonly resourceVersion: number;
+  /** Set while it is being destroyed, which takes a while for some kinds. */
+  readonly deletedAt?: string | undefined;
   readonly createdAt: string;
   readonly updatedAt: string;
 }

@@ -1,12 +1,12 @@
 import { Option } from "@commander-js/extra-typings";
 import type { Plan } from "../../client/index.ts";
 import { ApiError } from "../../client/index.ts";
-import type { Preview } from "../../contract/index.ts";
+import type { Preview, PreviewItem } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError, ExitCode, usageError } from "../failure.ts";
 import { isInteractive } from "../io.ts";
-import { locateIssue, readManifests, type SourcedManifest } from "../manifests.ts";
+import { locateIssue, manifestOf, readManifests, type SourcedManifest } from "../manifests.ts";
 import { allowUncheckedOption, documentOutputOption, filesOption, timeoutOption, waitOption, yesOption } from "../options.ts";
 import { hasChanges, outlineOf, renderPreview } from "../output/preview.ts";
 import { toYaml } from "../output/printer.ts";
@@ -42,7 +42,10 @@ export const applyCommand = defineCommand({
       throw usageError("give manifests or a plan, but not both", "claw apply -f <path>, or claw apply --plan <planId>");
     }
     const manifests = planId === undefined ? await readManifests(io, filename) : [];
-    const previewed = planId === undefined ? await previewManifests(context, manifests) : await claw.previews.get(planId, { signal });
+    const previewed =
+      planId === undefined
+        ? await previewWhenGone(context, manifests, wait ? timeout : undefined)
+        : await claw.previews.get(planId, { signal });
     let preview = await wholePreview(previewed, signal);
     const shown = planId !== undefined && yes ? outlineOf(preview) : preview;
     out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
@@ -74,6 +77,25 @@ export const applyCommand = defineCommand({
   },
 });
 
+/** Previews manifests, once instances of their names that are being destroyed are gone. @param timeoutMs how long that may take; undefined where nothing is waited for */
+async function previewWhenGone(context: Context, manifests: readonly SourcedManifest[], timeoutMs: number | undefined): Promise<Plan> {
+  for (;;) {
+    try {
+      return await previewManifests(context, manifests);
+    } catch (error) {
+      const refusal = error instanceof CliError ? error.cause : error;
+      const isTaken = refusal instanceof ApiError && refusal.code === "instance.name_taken";
+      const ending = isTaken ? refusal.issues.flatMap(({ path }) => manifestOf(path, manifests) ?? []) : [];
+      if (timeoutMs === undefined || ending.length === 0) {
+        throw error;
+      }
+      const targets = ending.map(({ manifest: { metadata } }) => ({ name: metadata.name, tenant: metadata.namespace, gone: true }));
+      context.out.note(`waiting until ${targets.map(({ name }) => `instance/${name}`).join(", ")} is gone, which is being destroyed`);
+      await waitFor(context, targets, timeoutMs);
+    }
+  }
+}
+
 /** Previews manifests as one plan, naming the file and manifest in what is wrong. */
 export function previewManifests({ claw, signal }: Context, manifests: readonly SourcedManifest[]): Promise<Plan> {
   return locating(manifests, () => claw.previews.create({ manifests: manifests.map(({ manifest }) => manifest) }, { signal }));
@@ -104,6 +126,21 @@ function targetsOf(preview: Preview) {
 }
 
 const DONE = { create: "created", update: "updated", delete: "deleted", same: "unchanged" } as const;
+const EFFECTS = {
+  none: "",
+  start: "started",
+  "hot-reload": "reloaded",
+  restart: "restarted",
+  stop: "stopped",
+  kill: "killed",
+  delete: "deleted",
+} as const;
+
+/** What became of a resource: one whose manifest is as it was may be changed by what it rests on. */
+function outcomeOf({ op, diffs, effect }: PreviewItem, hasTemplates: boolean): string {
+  const isOfItself = op === "create" || op === "delete" || diffs.length > 0 || EFFECTS[effect] === "";
+  return isOfItself ? DONE[op] : `${EFFECTS[effect]}${hasTemplates ? " through its template" : ""}`;
+}
 
 async function report({ out }: Context, preview: Preview, output: "json" | "yaml" | undefined): Promise<void> {
   if (output === "json") {
@@ -112,7 +149,8 @@ async function report({ out }: Context, preview: Preview, output: "json" | "yaml
   if (output === "yaml") {
     return out.write(await toYaml([preview]));
   }
-  for (const { kind, name, op } of preview.items) {
-    await out.line(`${kindOf(kind).word}/${name} ${DONE[op]}`);
+  const hasTemplates = preview.items.some(({ kind, op }) => kind === "ConfigTemplate" && op !== "same");
+  for (const item of preview.items) {
+    await out.line(`${kindOf(item.kind).word}/${item.name} ${outcomeOf(item, hasTemplates)}`);
   }
 }

@@ -50,11 +50,24 @@ async function writeChanges(
 ): Promise<Written[]> {
   const written: Written[] = [];
   for (const change of inWriteOrder(changes)) {
-    const result = await kindNamed(changedResource(change).kind, kinds).write(tx, change, stamp);
+    const result = await kindNamed(changedResource(change).kind, kinds)
+      .write(tx, change, stamp)
+      .catch((error: unknown) => {
+        throw located(error, change);
+      });
     written.push(result);
     await publish(tx, result, stamp);
   }
   return written;
+}
+
+/** What is wrong with one of several manifests, by where that is. */
+function located(error: unknown, { place }: PlannedChange): unknown {
+  if (!(error instanceof ClawError) || place === undefined || error.issues.length === 0) {
+    return error;
+  }
+  const issues = error.issues.map((issue) => ({ ...issue, path: `${place}.${issue.path}` }));
+  return new ClawError(error.code, error.message, { issues, cause: error });
 }
 
 const EVENTS = { create: "created", update: "updated", delete: "deleted" } as const;

@@ -9,8 +9,9 @@ export function assertExpected(change: PlannedChange, before: StoredResource | u
   const { kind, name } = changedResource(change);
   const { noun, area, scope } = factsOf(kind);
   if (change.expect === "absent" && before) {
-    const message = `the ${noun} '${name}' is there already`;
-    const fix = "choose another name, or update that one";
+    const isEnding = before.deletedAt !== undefined;
+    const message = `the ${noun} '${name}' is ${isEnding ? "being destroyed" : "there already"}`;
+    const fix = isEnding ? "wait until it is gone, or choose another name" : "choose another name, or update that one";
     throw new ClawError(`${area}.name_taken`, `${message}; ${fix}`, { issues: [{ path: "metadata.name", message, fix }] });
   }
   if (!before && (change.action !== "apply" || change.expect === "present")) {

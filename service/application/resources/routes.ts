@@ -1,4 +1,4 @@
-import type { Change, PlanId } from "../../../sdk/contract/index.ts";
+import type { Change, Manifest, PlanId } from "../../../sdk/contract/index.ts";
 import { changedResource, type PlannedChange } from "../../domain/change.ts";
 import { applyPlan, getPlan, getPlanPage, previewChanges } from "./previews.ts";
 import { applied, assertTenant, carryOut, type RequestDependencies } from "./requests.ts";
@@ -11,9 +11,14 @@ export function previewRoutes(deps: RequestDependencies): PreviewRoutes {
   const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenantId: ctx.tenant?.id, assertAnswerable: ctx.assertAnswerable });
   return {
     "previews.create": (ctx, { body }) => {
-      const changes: PlannedChange[] = (body.manifests ?? []).map((manifest) => applied(ctx, manifest));
-      for (const change of body.changes ?? []) {
-        changes.push(change.action === "apply" ? applied(ctx, change.manifest) : { ...change, tenant: tenantOfChange(ctx, change) });
+      const at = (place: string, manifest: Manifest): PlannedChange => ({ ...applied(ctx, manifest), place });
+      const changes = (body.manifests ?? []).map((manifest, index) => at(`manifests[${index}]`, manifest));
+      for (const [index, change] of (body.changes ?? []).entries()) {
+        changes.push(
+          change.action === "apply"
+            ? at(`changes[${index}].manifest`, change.manifest)
+            : { ...change, tenant: tenantOfChange(ctx, change) },
+        );
       }
       return previewChanges(owner(ctx), changes, deps);
     },

@@ -168,6 +168,42 @@ describe("claw apply", () => {
     expect(server.requests[0]?.body).toMatchObject({ manifests: [{ kind: "Tenant" }, { kind: "ClawInstance" }] });
   });
 
+  it("waits for an instance of the name that is being destroyed with --wait, and names it without", async ({ expect }) => {
+    const taken = {
+      detail: "instance 'web' is being destroyed; wait until it is gone",
+      errors: [{ path: "manifests[0].metadata.name", message: "instance 'web' is being destroyed", fix: "wait until it is gone" }],
+    };
+    let previews = 0;
+    await using server = await startServer((req, res) => {
+      if (req.path === "/api/v1/previews" && previews++ === 0) {
+        return refuse(res, "instance.name_taken", taken);
+      }
+      return req.method === "GET" && previews === 1 ? refuse(res, "instance.not_found") : answer(res, 201, aPreview({ items: [] }));
+    });
+    const waited = await runCli(["apply", "-f", "-", "--yes", "--wait"], { url: server.url, stdin: WEB });
+    expect(waited).toMatchObject({ code: 0, stderr: expect.stringContaining("waiting until instance/web is gone") });
+    previews = 0;
+    const named = await runCli(["apply", "-f", "-", "--yes"], { url: server.url, stdin: WEB });
+    expect(named).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/ClawInstance\/web: metadata\.name: instance 'web' is being destroyed/),
+    });
+  });
+
+  it("says of an instance that is as it was what its template did to it", async ({ expect }) => {
+    const items = [
+      aPreviewItem({ kind: "ConfigTemplate", name: "base", op: "update", effect: "none" }),
+      aPreviewItem({ name: "same", op: "same", effect: "restart", diffs: [] }),
+      aPreviewItem({ name: "hot", op: "update", effect: "hot-reload", diffs: [] }),
+      aPreviewItem({ name: "still", op: "same", effect: "none", diffs: [] }),
+    ];
+    await using server = await serve(aPreview({ items }));
+    const { stdout } = await runCli(["apply", "-f", "-", "--yes"], { url: server.url, stdin: WEB });
+    expect(stdout).toBe(
+      "config/base updated\ninstance/same restarted through its template\ninstance/hot reloaded through its template\ninstance/still unchanged\n",
+    );
+  });
+
   it("applies nothing without a terminal and --yes, and names both ways on", async ({ expect }) => {
     await using server = await serve();
     const { code, stderr, stdout } = await runCli(["apply", "-f", "-"], { url: server.url, stdin: WEB });

@@ -35,7 +35,8 @@ describe("a template that no instance could use", () => {
     },
   ])("is not published, and stays a draft: $name", async ({ spec, issue }, { expect }) => {
     const manifest = aTemplate("unusable", spec);
-    await expect(claw.previews.create({ manifests: [manifest] })).rejects.toMatchObject({ code: "config.invalid", issues: [issue] });
+    const located = { ...issue, path: `manifests[0].${issue.path}` };
+    await expect(claw.previews.create({ manifests: [manifest] })).rejects.toMatchObject({ code: "config.invalid", issues: [located] });
     await claw.configs.create(manifest);
     await expect(claw.configs.publish("unusable")).rejects.toMatchObject({ code: "config.invalid", issues: [issue] });
     expect((await claw.configs.get("unusable")).status.publishedVersion).toBe(0);

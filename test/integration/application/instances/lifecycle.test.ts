@@ -1,5 +1,7 @@
 import { describe, it } from "vitest";
-import type { ClawInstance } from "../../../../sdk/contract/index.ts";
+import type { AgentStatus, ClawInstance, InstanceId } from "../../../../sdk/contract/index.ts";
+import { createReports } from "../../../../service/application/instances/report-status.ts";
+import { anAgentStatus } from "../../../support/application/agents.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 
@@ -122,6 +124,26 @@ describe("an operation that fails", () => {
   });
 });
 
+describe("a claw that ends by itself", () => {
+  it("leaves an event that says how, though its instance goes on running", async ({ expect }) => {
+    const { metadata } = await claw.instances.create(anEcho("killed"));
+    await app.settle();
+    const { transactions } = app.database;
+    const reports = createReports({ transactions, clock: () => new Date() });
+    const tenant = await transactions.platform((tx) => tx.tenants.get("acme"));
+    const tell = (status: Partial<AgentStatus>) =>
+      reports.status(tenant.id, metadata.uid as InstanceId, { ...anAgentStatus("Ready", new Date().toISOString()), ...status });
+    const message = "The claw was ended by SIGKILL after 3.2 s. Started again in 1.0 s.";
+    await tell({ phase: "BackOff", reason: "Crashed", message, restarts: 1 });
+    await tell({ restarts: 1 });
+    expect((await claw.instances.get("killed")).status).toMatchObject({ phase: "Running", restarts: 1 });
+    const { items } = await claw.instances.events("killed");
+    expect(items.filter(({ reason }) => reason === "Ended")).toMatchObject([{ type: "Warning", message: `Crashed: ${message}` }]);
+    await claw.instances.delete("killed");
+    await app.settle();
+  });
+});
+
 describe("a deletion", () => {
   const cleanUpOf = (uid: string) => app.cleanedUp.filter((item) => item.uid === uid).map(({ withData }) => withData);
 
@@ -134,7 +156,12 @@ describe("a deletion", () => {
     await app.settle();
     await claw.instances.delete("leaving", { purgeData });
     expect((await claw.instances.get("leaving")).status.phase).toBe("Running");
-    await expect(claw.instances.create(anEcho("leaving"))).rejects.toMatchObject({ code: "instance.name_taken" });
+    const ending = { code: "instance.name_taken", message: expect.stringMatching(/is being destroyed; wait until it is gone/) };
+    await expect(claw.instances.create(anEcho("leaving"))).rejects.toMatchObject(ending);
+    await expect(claw.previews.create({ manifests: [anEcho("other"), anEcho("leaving")] })).rejects.toMatchObject({
+      ...ending,
+      issues: [{ path: "manifests[1].metadata.name" }],
+    });
     await app.settle();
     await expect(claw.instances.get("leaving")).rejects.toMatchObject(isGone);
     expect(cleanUpOf(metadata.uid)).toEqual([withData]);
