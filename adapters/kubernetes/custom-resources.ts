@@ -3,6 +3,7 @@ import type { CustomResource, CustomResources } from "../../service/application/
 import type { PropertyMap } from "../engine/contract/values.ts";
 import { follow } from "./changes.ts";
 import type { ApiClient } from "./client/api-client.ts";
+import { orGone } from "./client/api-errors.ts";
 import { listAt, mapAt, numberAt, textAt } from "./client/objects.ts";
 
 const ROOT = "/apis/clusterclaw.io/v1";
@@ -28,6 +29,10 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
       body: { ...body, metadata },
     });
   };
+  const hold: CustomResources["hold"] = (resource, held) => {
+    const others = resource.finalizers.filter((finalizer) => finalizer !== FINALIZER);
+    return patch(resource, { metadata: { finalizers: held ? [...others, FINALIZER] : others } });
+  };
   return {
     follow(listener) {
       const controller = new AbortController();
@@ -36,9 +41,15 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
       }
       return { stop: () => controller.abort() };
     },
-    hold(resource, held) {
-      const others = resource.finalizers.filter((finalizer) => finalizer !== FINALIZER);
-      return patch(resource, { metadata: { finalizers: held ? [...others, FINALIZER] : others } });
+    hold,
+    async release() {
+      const client = await connect();
+      for (const [kind, plural] of PLURALS) {
+        const { items = [] } = (await orGone(client.request({ path: `${ROOT}/${plural}` }))) ?? {};
+        for (const resource of (items as PropertyMap[]).map((object) => toResource(kind, object)).filter(({ held }) => held)) {
+          await hold(resource, false);
+        }
+      }
     },
     writeStatus: (resource, status) => patch(resource, { status: status as PropertyMap }, "/status"),
     async replace(resource, { labels, annotations, spec }) {

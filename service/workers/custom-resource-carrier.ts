@@ -2,10 +2,11 @@ import type { Logger } from "pino";
 import { writeRank } from "../../sdk/contract/index.ts";
 import { createCarrier } from "../application/custom-resources/carry-resource.ts";
 import type { ApplicationDependencies } from "../application/dependencies.ts";
-import type { CustomResource } from "../application/ports/clusters/custom-resources.ts";
+import type { CustomResource, CustomResources } from "../application/ports/clusters/custom-resources.ts";
 import { batchesOf } from "../domain/batches.ts";
+import type { Cluster } from "../domain/clusters/cluster.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
-import { startLoop } from "./loop.ts";
+import { type Loop, startLoop } from "./loop.ts";
 
 /** How often it is asked what has changed in the control plane: that is carried within it. */
 const PERIOD_MS = 1_000;
@@ -26,9 +27,12 @@ export function createCustomResourceCarrier(deps: ApplicationDependencies & { re
   const carry = createCarrier(deps);
   return forEachCluster(
     deps.runtimes,
-    ({ spec, state }) => spec.crds && state.reachable === true,
+    ({ state }) => state.reachable === true,
     (cluster, connection) => {
       const remote = connection.customResources();
+      if (!cluster.spec.crds) {
+        return startReleasing(cluster, remote, deps.log);
+      }
       const resources = new Map<string, CustomResource>();
       // By the resource as it was told of: one that has changed since is another object.
       const left = new WeakMap<CustomResource, Left>();
@@ -86,6 +90,26 @@ export function createCustomResourceCarrier(deps: ApplicationDependencies & { re
         },
       };
     },
+  );
+}
+
+/** On a cluster that counts no more, nobody's resources wait for us. */
+function startReleasing(cluster: Cluster, remote: CustomResources, log: Logger): Loop {
+  let released = false;
+  return startLoop(
+    "custom-resource-release",
+    REST_MS,
+    async () => {
+      try {
+        await (released || remote.release());
+        released = true;
+      } catch (error) {
+        // Somebody else wrote one at the same time; or it has none of ours, and its role does not let us look.
+        log.debug({ error, cluster: cluster.name }, "custom resources were not let go of; it is tried again");
+      }
+      return false;
+    },
+    log,
   );
 }
 

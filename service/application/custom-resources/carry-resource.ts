@@ -20,7 +20,7 @@ import type { ApplicationDependencies } from "../dependencies.ts";
 import type { CustomResource, CustomResources } from "../ports/clusters/custom-resources.ts";
 import { kindNamed } from "../resources/changes.ts";
 import type { AnyKind, CustomSpec } from "../resources/kind.ts";
-import { applied, writeOne } from "../resources/requests.ts";
+import { applied, tryOne, writeOne } from "../resources/requests.ts";
 import type { RequestContext } from "../resources/route-handlers.ts";
 
 /** Annotations of kubectl's own, and the one that names the project. */
@@ -74,11 +74,6 @@ export function createCarrier(deps: ApplicationDependencies) {
     if (resource.deleting) {
       return release(ctx, resource, current, remote);
     }
-    if (!resource.held) {
-      // Seen again with it.
-      await remote.hold(resource, true);
-      return false;
-    }
     if (carried && !current) {
       await remote.delete(resource);
       return false;
@@ -86,6 +81,13 @@ export function createCarrier(deps: ApplicationDependencies) {
     try {
       const kind = kindOf(resource);
       const manifest = manifestOf(resource, cluster, kind.custom);
+      if (!resource.held) {
+        // What is refused waits for nobody: there is nothing of it here that would have to go first.
+        await (current ?? tryOne(ctx, applied(ctx, manifest), deps));
+        // Seen again with it.
+        await remote.hold(resource, true);
+        return false;
+      }
       const isEditedHere = current && carried?.inControlPlane !== digestOfContent(contentOf(current));
       if (!current || carried?.inCluster !== digestOfContent(resource)) {
         if (!(await remote.isCurrent(resource))) {

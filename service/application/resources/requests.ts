@@ -1,7 +1,7 @@
 import { ClawError, type Manifest, type Preview } from "../../../sdk/contract/index.ts";
 import { type PlannedChange, tenantOf } from "../../domain/change.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { assertAllowed, foundOut, makeChanges } from "./changes.ts";
+import { assertAllowed, foundOut, makeChanges, type Outcome } from "./changes.ts";
 import type { Written } from "./kind.ts";
 import { type PreviewDependencies, previewChanges } from "./previews.ts";
 import type { RequestContext } from "./route-handlers.ts";
@@ -80,10 +80,9 @@ export async function writeOne<T>(
   present: Presenter<T>,
   allowUnchecked = false,
 ): Promise<T> {
-  const now = deps.clock().toISOString();
   const { written, answer } = await foundOut((look) =>
     deps.transactions.platform(async (tx) => {
-      const outcome = await makeChanges(tx, [change], { now, actor: ctx.actor, ids: {}, ifMatch: ctx.ifMatch }, deps);
+      const outcome = await makeOne(tx, ctx, change, deps);
       look(outcome);
       assertAllowed(outcome, allowUnchecked);
       const [first] = outcome.written;
@@ -97,6 +96,26 @@ export async function writeOne<T>(
   );
   await carryOut(written, deps);
   return answer;
+}
+
+/** Whether a change could be made now, by making it and taking it back. @throws {ClawError} as {@link writeOne} does */
+export async function tryOne(ctx: RequestContext, change: PlannedChange, deps: RequestDependencies): Promise<void> {
+  await foundOut((look) =>
+    deps.transactions.dryRun(async (tx) => {
+      const outcome = await makeOne(tx, ctx, change, deps);
+      look(outcome);
+      assertAllowed(outcome);
+    }),
+  );
+}
+
+function makeOne(
+  tx: PlatformTransaction,
+  { actor, ifMatch }: RequestContext,
+  change: PlannedChange,
+  deps: RequestDependencies,
+): Promise<Outcome> {
+  return makeChanges(tx, [change], { now: deps.clock().toISOString(), actor, ids: {}, ifMatch }, deps);
 }
 
 /** What follows once changes are committed: the reconciler is woken, and what kinds do without waiting for it. */

@@ -189,4 +189,18 @@ describe("kubectl", () => {
       (object) => object === undefined,
     );
   });
+
+  it("is let go of when the cluster counts no more: nothing waits for a control plane that does not look", async ({ expect }) => {
+    const { api } = cluster();
+    await carried("left", an("left", { running: false }));
+    expect((await api.get(`${RESOURCES}/left`))?.metadata.finalizers).toEqual(["clusterclaw.io/control-plane"]);
+    const { metadata, spec, ...known } = await claw().clusters.get("here");
+    await claw().clusters.replace("here", { ...known, metadata: { name: metadata.name }, spec: { ...spec, crds: false } });
+    await eventually(
+      () => api.get(`${RESOURCES}/left`),
+      (object) => object.metadata.finalizers === undefined,
+    );
+    await kubectl("delete", "tenants.clusterclaw.io", "tenant-a", "--timeout=30s");
+    expect((await claw("tenant-a").instances.get("left")).metadata.name).toBe("left");
+  });
 });

@@ -61,6 +61,12 @@ export class PlayedCustomResources implements CustomResources {
     this.#release({ ...this.#current(resource, resource.resourceVersion), held });
   }
 
+  async release(): Promise<void> {
+    for (const resource of this.list().filter(({ held }) => held)) {
+      await this.hold(resource, false);
+    }
+  }
+
   async writeStatus(resource: CustomResource, status: Readonly<Record<string, unknown>>): Promise<void> {
     const before = this.#current(resource, resource.resourceVersion);
     this.#put({ ...before, status: { ...before.status, ...status } }, before);

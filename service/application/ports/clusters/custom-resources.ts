@@ -26,6 +26,8 @@ export interface CustomResources {
   follow(listener: (key: string, resource: CustomResource | undefined) => void): { stop(): void };
   /** Keeps it from going, or lets it go as far as we are concerned. */
   hold(resource: CustomResource, held: boolean): Promise<void>;
+  /** Lets all of them go as far as we are concerned: nobody carries them any more. Where our definitions are not installed there are none. */
+  release(): Promise<void>;
   writeStatus(resource: CustomResource, status: Readonly<Record<string, unknown>>): Promise<void>;
   /** @returns the resource with it */
   replace(resource: CustomResource, content: Pick<CustomResource, "labels" | "annotations" | "spec">): Promise<CustomResource>;

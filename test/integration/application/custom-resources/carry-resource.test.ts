@@ -92,6 +92,8 @@ describe("a custom resource", () => {
     remote.apply(an("greedy", { resources: { cpu: "500", memory: "64Mi" } }));
     await carried();
     expect(acceptedOf(there("greedy"))).toMatchObject({ status: "False", reason: "TenantQuotaExceeded" });
+    // It would wait for us after its cluster is unregistered, too.
+    expect(there("greedy").held).toBe(false);
     remote.remove("ClawInstance", "greedy", "acme");
     await carried();
     expect(remote.get("ClawInstance", "greedy", "acme")).toBeUndefined();
