@@ -4,16 +4,17 @@ import {
   type ClusterConnection,
   ClusterError,
   type Clusters,
+  type DeclaredResource,
   type KubernetesAccess,
 } from "../../service/application/ports/clusters/clusters.ts";
 import type { Pods } from "../../service/application/ports/instances/pods.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import { cleanUp } from "./clean-up.ts";
 import { ApiClient } from "./client/api-client.ts";
-import { ApiError, UnreachableError } from "./client/api-errors.ts";
+import { ApiError, orGone, UnreachableError } from "./client/api-errors.ts";
 import { openCustomResources } from "./custom-resources.ts";
 import { declaredKinds } from "./declared-kinds.ts";
-import { declaredAs, deviationOf } from "./drift.ts";
+import { declaredAs, deviationOf, withoutAdditions } from "./drift.ts";
 import { exec } from "./exec.ts";
 import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
@@ -21,6 +22,8 @@ import { markedObjects, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
 import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
+
+const MANAGER = { fieldManager: "clusterclaw-control-plane" };
 
 /** The clusters that this process talks to, with the connections of each way in kept. */
 export function createClusters(): Clusters & Pods {
@@ -52,6 +55,7 @@ export function createClusters(): Clusters & Pods {
     kill: (access, { namespace, pod }) => asked(async () => killPod(await clientOf(access), namespace, pod)),
     refreshPods: (access, namespace, uids) => asked(async () => refreshPods(await clientOf(access), namespace, uids)),
     cleanUp: (access, namespace, uid, withVolumes) => asked(async () => cleanUp(await clientOf(access), namespace, uid, withVolumes)),
+    removeAdditions: (access, resource) => asked(async () => removeAdditions(await clientOf(access), resource)),
     close() {
       for (const client of clients.values()) {
         client.then((open) => open.close()).catch(() => undefined);
@@ -73,25 +77,39 @@ function connection(client: () => Promise<ApiClient>): ClusterConnection {
     usage: () => asked(async () => readUsage(await client())),
     compare: (seen, declared) =>
       asked(async () => {
-        const { kind, namespace, name } = seen;
-        const place = declaredKinds.find((known) => known.kind === kind);
         const resource = declaredAs(declared, seen);
-        if (!place || !resource) {
+        const path = resource && pathOf(resource);
+        if (!resource || path === undefined) {
           return undefined;
         }
-        const path = `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
-        const live = await (await client()).request({ path }).catch((error: unknown) => {
-          if (error instanceof ApiError && error.isNotFound) {
-            return undefined;
-          }
-          throw error;
-        });
-        return { resource, deviation: deviationOf((resource.inputs ?? {}) as PropertyMap, live) };
+        const live = await orGone((await client()).request({ path }));
+        return { resource, deviation: deviationOf(inputsOf(resource), live) };
       }),
     marked: (controlPlane) => asked(async () => markedObjects(await client(), controlPlane)),
     remove: (thing) => asked(async () => removeObject(await client(), thing)),
     customResources: () => openCustomResources(client),
   };
+}
+
+/** Where a declared object is; undefined for kinds that are not ours to declare. */
+function pathOf({ type, id = "" }: DeclaredResource): string | undefined {
+  const place = declaredKinds.find(({ kind }) => type.endsWith(`:${kind}`));
+  const [name, namespace] = id.split("/").reverse();
+  return place && `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
+}
+
+function inputsOf({ inputs = {} }: DeclaredResource): PropertyMap {
+  return inputs as PropertyMap;
+}
+
+/** With the version that was read: an edit since then is looked at by itself. */
+async function removeAdditions(api: ApiClient, resource: DeclaredResource): Promise<void> {
+  const path = pathOf(resource);
+  const live = path === undefined ? undefined : await orGone(api.request({ path }));
+  const cleaned = live && withoutAdditions(inputsOf(resource), live);
+  if (path !== undefined && cleaned) {
+    await orGone(api.request({ method: "PUT", path, query: MANAGER, body: cleaned }));
+  }
 }
 
 /** The kubeconfig's code is loaded with the first cluster: most control planes start without one. */

@@ -65,14 +65,103 @@ export function deviationOf(declared: PropertyMap, live: PropertyMap | undefined
   const diffs: PropertyDiff[] = diffValues(wanted, prune(live, wanted)).filter(
     ({ path, kind: change }) => change === "delete" || own(path) || !ours.some((fields) => owns(fields, path)),
   );
+  diffs.push(...additionsTo(declared, live).map(({ path, value }): PropertyDiff => ({ path, kind: "add", after: JSON.stringify(value) })));
   if (kind === "Secret" && own("data")) {
     diffs.push({ path: "data", kind: "update", before: MASKED, after: MASKED });
   }
   if (diffs.length === 0) {
     return undefined;
   }
-  const by = diffs.map(({ path }) => own(path)).find((manager) => manager !== undefined) ?? others[0];
-  return { op: "changed", diffs, ...(by && { manager: by.name, ...(by.time !== "" && { time: new Date(by.time).toISOString() }) }) };
+  const named = others.filter(({ fields }) => diffs.some(({ path }) => owns(fields, path)));
+  const by = named.length > 0 ? named : others.slice(0, 1);
+  const time = by[0]?.time ?? "";
+  return {
+    op: "changed",
+    diffs,
+    ...(by.length > 0 && { manager: [...new Set(by.map(({ name }) => name))].join(", ") }),
+    ...(time !== "" && { time: new Date(time).toISOString() }),
+  };
+}
+
+/** What is ours wholly, by kind: there, what others add to what was declared counts too. It would live in every pod, or open the network. */
+const WHOLLY_OURS: Readonly<Record<string, readonly string[]>> = { StatefulSet: ["spec", "template"], NetworkPolicy: ["spec"] };
+/** What tools write into pod templates by right: it restarts pods, and is in ours without harm. */
+const BY_RIGHT = new Set(["kubectl.kubernetes.io/restartedAt"]);
+
+interface Addition {
+  readonly path: string;
+  readonly value: PropertyValue;
+  /** The steps to it in the object, items of lists by their place. */
+  readonly steps: readonly (string | number)[];
+}
+
+/** What others added to what is ours wholly. What webhooks add to our own writes is ours: the server counts it so. */
+function additionsTo(declared: PropertyMap, live: PropertyMap): Addition[] {
+  const root = WHOLLY_OURS[textAt(declared, "kind")];
+  if (!root) {
+    return [];
+  }
+  const found = new Map<string, Addition>();
+  const visit = (fields: PropertyMap, wanted: PropertyValue | undefined, path: string, steps: readonly (string | number)[]): void => {
+    for (const [key, inner] of Object.entries(fields)) {
+      const step = stepOf(key, at(live, ...steps));
+      const value = step === undefined ? undefined : at(live, ...steps, step);
+      if (step === undefined || value === undefined || BY_RIGHT.has(String(step))) {
+        continue;
+      }
+      const counterpart = typeof step === "string" ? at(wanted, step) : itemLike(wanted, itemKey(key));
+      const below = typeof step === "string" ? formatConfigKey([step], path) : `${path}[${textAt(value, "name") || step}]`;
+      if (counterpart === undefined) {
+        found.set(below, { path: below, value, steps: [...steps, step] });
+      } else {
+        visit(mapAt(inner), counterpart, below, [...steps, step]);
+      }
+    }
+  };
+  for (const { fields } of othersOf(live)) {
+    const beneath = root.reduce<PropertyMap>((inner, name) => mapAt(inner, `f:${name}`), fields);
+    visit(beneath, at(declared, ...root), root.join("."), root);
+  }
+  return [...found.values()];
+}
+
+/** Where a step of a field set leads to in a value: a key, or the place of an item; undefined for what is no step down. */
+function stepOf(key: string, value: PropertyValue | undefined): string | number | undefined {
+  if (key.startsWith("f:")) {
+    return key.slice(2);
+  }
+  const place = key.startsWith("k:") && Array.isArray(value) ? value.indexOf(itemLike(value, itemKey(key)) ?? null) : -1;
+  return place < 0 ? undefined : place;
+}
+
+function itemKey(key: string): PropertyMap {
+  return key.startsWith("k:") ? (JSON.parse(key.slice(2)) as PropertyMap) : {};
+}
+
+/** The item of a list that has these keys; one that was declared may leave some to their defaults. */
+function itemLike(list: PropertyValue | undefined, keys: PropertyMap): PropertyValue | undefined {
+  return Array.isArray(list)
+    ? list.find((item) => Object.entries(keys).every(([key, value]) => [value, undefined].includes(at(item, key) as string | undefined)))
+    : undefined;
+}
+
+/** An object without what others added to what is ours wholly; undefined when they added nothing. */
+export function withoutAdditions(declared: PropertyMap, live: PropertyMap): PropertyMap | undefined {
+  const additions = additionsTo(declared, live);
+  if (additions.length === 0) {
+    return undefined;
+  }
+  const cleaned = structuredClone(live);
+  const places = additions.map(({ steps }) => ({ holder: at(cleaned, ...steps.slice(0, -1)), step: steps.at(-1) }));
+  // From the end of each list, so that places before it stay what they are.
+  for (const { holder, step } of places.sort((a, b) => Number(b.step) - Number(a.step) || 0)) {
+    if (Array.isArray(holder)) {
+      holder.splice(Number(step), 1);
+    } else if (typeof holder === "object" && holder !== null) {
+      Reflect.deleteProperty(holder, String(step));
+    }
+  }
+  return cleaned;
 }
 
 /** Declared values without those that are secret: they are ciphertext here. What goes away is not compared. */

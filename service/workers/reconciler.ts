@@ -119,6 +119,9 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
   if (ready.length === 0) {
     return;
   }
+  for (const { instance } of ready) {
+    await runtime.restore(target, tenant, instance.status.drift);
+  }
   const outcomeOf = await runOperation(
     {
       tenantId: tenant.id,

@@ -119,6 +119,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     agents,
     transactions,
     cipher,
+    declared: async () => [],
   });
   const runtimes: Runtimes = {
     at: (cluster) => ({

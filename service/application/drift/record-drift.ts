@@ -1,10 +1,10 @@
-import { ConditionReason, ConditionType, type Drift, EventReason, EventType, newId, type TenantId } from "../../../sdk/contract/index.ts";
+import { ConditionReason, ConditionType, type Drift, EventReason, EventType, newId } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import type { Instance, InstanceMark, InstanceState } from "../../domain/instances/instance.ts";
 import { isSettled } from "../../domain/instances/phase.ts";
 import { recordEvent } from "../instances/report-status.ts";
-import type { DeclaredResource, Deviation, SeenObject } from "../ports/clusters/clusters.ts";
+import type { DeclaredOf, DeclaredResource, Deviation, SeenObject } from "../ports/clusters/clusters.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
 import { pagesOf } from "../resources/pages.ts";
 
@@ -12,7 +12,7 @@ export interface DriftDependencies {
   readonly transactions: Transactions;
   readonly clock: () => Date;
   /** What the stack of a tenant's instances on a cluster holds. */
-  readonly declared: (tenantId: TenantId, tenant: string, cluster: string) => Promise<readonly DeclaredResource[]>;
+  readonly declared: DeclaredOf;
 }
 
 /** Instances that an object is part of: one, or all of its tenant on the cluster. */

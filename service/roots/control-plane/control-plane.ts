@@ -123,7 +123,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     storedLogs: createStoredLogs(env.dataDir),
     removeData: (tenant, uid) => removeClawFolder(instanceRoot(env.dataDir, tenant, uid)),
   };
-  const runtimes = createRuntimes({ local, host, agents: hub, clusters, transactions, cipher, components: runtimeComponents });
+  const runtimes = createRuntimes({ local, host, agents: hub, clusters, transactions, cipher, declared, components: runtimeComponents });
   const openChannel = createChannelOpener(runtimes);
 
   const { wake, onWake } = createWakeUp();

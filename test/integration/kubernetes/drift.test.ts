@@ -10,7 +10,7 @@ const { aFleet } = useFleets();
 const NETWORK = "networking.k8s.io/v1";
 const RBAC = "rbac.authorization.k8s.io/v1";
 const project = { metadata: { labels: { "clusterclaw.io/project": "stolen" } } };
-const OF_PROJECT = "metadata.labels.clusterclaw.io/project";
+const OF_PROJECT = 'metadata.labels["clusterclaw.io/project"]';
 
 interface Edit {
   readonly kind: string;
@@ -32,7 +32,7 @@ const edits: readonly Edit[] = [
     plural: "services",
     name: "web",
     patch: { spec: { selector: { "clusterclaw.io/instance-uid": "other" } } },
-    path: "spec.selector.clusterclaw.io/instance-uid",
+    path: 'spec.selector["clusterclaw.io/instance-uid"]',
   },
   { kind: "Secret", plural: "secrets", name: "web-boot", patch: { data: { "boot.json": "e30=" } }, path: "data" },
   { kind: "PersistentVolumeClaim", plural: "persistentvolumeclaims", name: /^web-data-/, patch: project, path: OF_PROJECT },
@@ -89,7 +89,7 @@ const edits: readonly Edit[] = [
     plural: "resourcequotas",
     name: "tenant",
     patch: { spec: { hard: { "services.nodeports": "9" } } },
-    path: "spec.hard.services.nodeports",
+    path: 'spec.hard["services.nodeports"]',
   },
   {
     kind: "LimitRange",
@@ -258,6 +258,51 @@ describe("what somebody changes behind the control plane's back", () => {
     );
     const { items } = await claw.instances.events("web");
     expect(items.filter(({ reason }) => reason === "Drifted")).toHaveLength(2);
+  });
+
+  it("is what is added to a pod's template too: told with everybody who did it, and taken out where the policy says so", {
+    timeout: 240_000,
+  }, async ({ expect }) => {
+    const fleet = await aFleet("added", 1);
+    const { api, claw, path, running } = fleet;
+    await claw.instances.create(anEcho("web"));
+    await running("web");
+    const workload = `${path("statefulsets", "apps/v1")}/web`;
+    const declared = (await api.get(workload)).spec.template;
+    const edit = (template: object, manager: string) => api.strategicMerge(workload, { spec: { template } }, manager);
+    await edit({ spec: { containers: [{ name: "claw", env: [{ name: "HTTP_PROXY", value: "http://evil.example" }] }] } }, "kubectl-set");
+    await edit(
+      { spec: { hostNetwork: true }, metadata: { annotations: { "kubectl.kubernetes.io/restartedAt": "2026-01-01" } } },
+      "mallory",
+    );
+    const drift = await eventually(
+      () => driftOf(fleet, "StatefulSet", "web"),
+      (found) => found?.diffs.length === 2,
+    );
+    expect(drift).toMatchObject({ op: "changed", manager: expect.stringMatching(/^(mallory, kubectl-set|kubectl-set, mallory)$/) });
+    expect(drift?.diffs.map(({ path: at, kind }) => [at, kind])).toEqual(
+      expect.arrayContaining([
+        ["spec.template.spec.containers[claw].env[HTTP_PROXY]", "add"],
+        ["spec.template.spec.hostNetwork", "add"],
+      ]),
+    );
+    await claw.instances.replace("web", anEcho("web", { drift: "repair" }));
+    const repaired = await eventually(
+      () => api.get(workload),
+      ({ spec }) => spec.template.spec.hostNetwork === undefined,
+    );
+    expect(repaired.spec.template.spec.containers).toEqual(declared.spec.containers);
+    await eventually(
+      () => claw.instances.get("web"),
+      ({ status }) => status.drift === undefined && status.phase === "Running",
+    );
+
+    // Of itself, as it is found.
+    await edit({ spec: { containers: [{ name: "miner", image: "miner:1" }] } }, "kubectl-patch");
+    await eventually(
+      async () => (await api.get(workload)).spec.template.spec.containers.map(({ name }: { name: string }) => name),
+      (names) => !names.includes("miner"),
+    );
   });
 
   it("is not what the control plane, the scheduler and other controllers do themselves", async ({ expect }) => {

@@ -12,6 +12,7 @@ export const playedClusters: KubernetesRuntimeDependencies["clusters"] = {
   },
   refreshPods: async () => {},
   cleanUp: async () => [],
+  removeAdditions: async () => {},
   logs: noPod,
   exec: async () => noPod(),
   kill: async () => noPod(),

@@ -1,4 +1,4 @@
-import type { Drift, Usage } from "../../../../sdk/contract/index.ts";
+import type { Drift, TenantId, Usage } from "../../../../sdk/contract/index.ts";
 import type { Load } from "../../../domain/clusters/cluster.ts";
 import type { PodReport } from "../../../domain/instances/pod.ts";
 import type { CustomResources } from "./custom-resources.ts";
@@ -43,6 +43,9 @@ export interface SeenObject {
   /** Somebody else has written to it, or it is gone. */
   readonly suspicious: boolean;
 }
+
+/** What a tenant's stack of a cluster declares; nothing where the CLI keeps it. */
+export type DeclaredOf = (tenantId: TenantId, tenant: string, cluster: string) => Promise<readonly DeclaredResource[]>;
 
 /** How an object differs from what was declared of it, and who did it as far as that is known. */
 export type Deviation = Pick<Drift, "op" | "diffs" | "manager" | "time">;
@@ -97,5 +100,7 @@ export interface Clusters {
   refreshPods(access: KubernetesAccess, namespace: string, uids: readonly string[]): Promise<void>;
   /** Deletes the volumes of an instance that left its stack, if they are to go. @returns what of it is still there. @throws {ClusterError} */
   cleanUp(access: KubernetesAccess, namespace: string, uid: string, withVolumes: boolean): Promise<readonly string[]>;
+  /** Takes out of an object what others added to what is ours wholly, such as a pod's template. @throws {ClusterError} */
+  removeAdditions(access: KubernetesAccess, resource: DeclaredResource): Promise<void>;
   close(): void;
 }

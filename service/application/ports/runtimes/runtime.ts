@@ -1,4 +1,4 @@
-import type { ChannelOpen, ResolvedInstance, ResourceChange, StackTarget } from "../../../../sdk/contract/index.ts";
+import type { ChannelOpen, Drift, ResolvedInstance, ResourceChange, StackTarget } from "../../../../sdk/contract/index.ts";
 import type { Cluster } from "../../../domain/clusters/cluster.ts";
 import type { Instance } from "../../../domain/instances/instance.ts";
 import type { RuntimeName } from "../../../domain/runtimes/runtime-rules.ts";
@@ -29,6 +29,8 @@ export interface Runtime<T extends StackTarget = StackTarget> {
   exchangesClaw(change: ResourceChange): boolean;
   /** Has running claws see the files that an operation changed, where they would not at once. */
   deliverFiles(target: T, instances: readonly ResolvedInstance[], changes: readonly ResourceChange[]): Promise<void>;
+  /** Takes out what others added to what is an instance's wholly, as its drift tells: no write of what is declared would. Safe to repeat. */
+  restore(target: T, tenant: Tenant, drift: readonly Drift[]): Promise<void>;
   /**
    * Deletes the data of an instance that left its stack, if they are to go. Safe to repeat. @param tenant its name
    * @returns what of the instance is still there

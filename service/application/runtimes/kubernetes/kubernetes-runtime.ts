@@ -1,6 +1,6 @@
 import { ClawError, type InstanceId, type KubernetesTarget } from "../../../../sdk/contract/index.ts";
 import { namespaceOf } from "../../../domain/clusters/cluster.ts";
-import { ClusterError, type Clusters } from "../../ports/clusters/clusters.ts";
+import { ClusterError, type Clusters, type DeclaredOf } from "../../ports/clusters/clusters.ts";
 import type { Agents } from "../../ports/instances/agents.ts";
 import type { Pods } from "../../ports/instances/pods.ts";
 import type { DeclaredResources, InstanceAddress, Runtime } from "../../ports/runtimes/runtime.ts";
@@ -14,10 +14,11 @@ import { openPodChannel } from "./pod-channel.ts";
 const CONTAINER = "claw";
 
 export interface KubernetesRuntimeDependencies {
-  readonly clusters: Pick<Clusters, "connect" | "cleanUp" | "refreshPods"> & Pods;
+  readonly clusters: Pick<Clusters, "connect" | "cleanUp" | "refreshPods" | "removeAdditions"> & Pods;
   readonly agents: Agents;
   readonly transactions: Transactions;
   readonly cipher: SecretCipher;
+  readonly declared: DeclaredOf;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface KubernetesRuntimeDependencies {
  * cluster's API.
  */
 export function createKubernetesRuntime(
-  { clusters, agents, transactions, cipher }: KubernetesRuntimeDependencies,
+  { clusters, agents, transactions, cipher, declared }: KubernetesRuntimeDependencies,
   resources: DeclaredResources,
 ): Runtime<KubernetesTarget> {
   return {
@@ -38,6 +39,13 @@ export function createKubernetesRuntime(
       const uids = instances.filter(({ name, running }) => running && changed.has(name)).map(({ uid }) => uid);
       if (uids.length > 0) {
         await clusters.refreshPods(target, target.namespace, uids);
+      }
+    },
+    async restore(target, tenant, drift) {
+      const edited = new Set(drift.filter(({ diffs }) => diffs.some(({ kind }) => kind === "add")).map(({ urn }) => urn));
+      const resources = edited.size > 0 ? await declared(tenant.id, tenant.name, target.cluster) : [];
+      for (const resource of resources.filter(({ urn }) => edited.has(urn))) {
+        await clusters.removeAdditions(target, resource);
       }
     },
     cleanUp: (target, _tenant, uid, withData) => clusters.cleanUp(target, target.namespace, uid, withData),

@@ -27,6 +27,7 @@ export function createProcessRuntime(
     exchangesClaw: resources.exchangesClaw,
     // They are where the claw reads them.
     async deliverFiles() {},
+    async restore() {},
     async cleanUp(_target, tenant, uid, withData) {
       if (withData) {
         await host.removeData(tenant, uid);
