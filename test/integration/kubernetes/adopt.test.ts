@@ -53,7 +53,7 @@ describe("the policy to adopt what somebody changes", () => {
     expect(left.status.drift).toMatchObject([
       {
         manager: "kubectl-edit",
-        notAdopted: "metadata.labels.clusterclaw.io/project: an instance's specification has no place for it",
+        notAdopted: 'metadata.labels["clusterclaw.io/project"]: an instance\'s specification has no place for it',
       },
     ]);
     expect(left.metadata.generation).toBe(resized.metadata.generation);
