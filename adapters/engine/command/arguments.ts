@@ -163,8 +163,11 @@ const commands = {
 export type CommandName = keyof typeof commands;
 const specs: Readonly<Record<string, CommandSpec>> = commands;
 
-/** Reads one argument list of the Automation API. @throws {CommandFailure} naming what is not understood. */
-export function parseArguments(args: readonly string[]): ParsedCommand {
+/**
+ * Reads one argument list of the Automation API; a flag that it lacks may be in the environment, as `PULUMI_OPTION_<FLAG>`.
+ * @throws {CommandFailure} naming what is not understood.
+ */
+export function parseArguments(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}): ParsedCommand {
   const { name, rest } = commandOf(args);
   const spec = specs[name] as CommandSpec;
   const kinds: Readonly<Record<string, FlagKind>> = { ...globalFlags, ...spec.flags };
@@ -200,6 +203,13 @@ export function parseArguments(args: readonly string[]): ParsedCommand {
     given.set(flag, [...(given.get(flag) ?? []), value]);
   }
 
+  for (const flag of [...Object.keys(kinds), ...Object.keys(refusals)]) {
+    const value = env[`PULUMI_OPTION_${flag.replaceAll("-", "_").toUpperCase()}`];
+    if (value !== undefined && !given.has(flag)) {
+      addFromEnvironment(given, flag, kinds[flag], value, refusals);
+    }
+  }
+
   const [least, most] = spec.positionals ?? [0, 0];
   if (positionals.length < least || positionals.length > most) {
     const wanted = least === most ? `${least}` : `between ${least} and ${most}`;
@@ -216,6 +226,31 @@ export function parseArguments(args: readonly string[]): ParsedCommand {
       return value === undefined ? undefined : value === "true";
     },
   };
+}
+
+function addFromEnvironment(
+  given: Map<string, string[]>,
+  flag: string,
+  kind: FlagKind | undefined,
+  value: string,
+  refusals: Readonly<Record<string, string>>,
+): void {
+  switch (kind) {
+    case undefined:
+      throw refusal(flag, refusals);
+    case "list":
+      given.set(flag, value.split(","));
+      return;
+    case "value":
+      given.set(flag, [value]);
+      return;
+    case "bool": {
+      const bool = { true: "true", "1": "true", false: "false", "0": "false" }[value.toLowerCase()];
+      if (bool) {
+        given.set(flag, [bool]);
+      }
+    }
+  }
 }
 
 function commandOf(args: readonly string[]): { name: CommandName; rest: readonly string[] } {

@@ -5,13 +5,11 @@ import { parseUrn } from "../contract/urn.ts";
 import { type PropertyValue, RESOURCE_REFERENCE_SIGNATURE, SIGNATURE_KEY } from "../contract/values.ts";
 import { mapReferences } from "../deployment/graph.ts";
 import { verify } from "../deployment/snapshot-integrity.ts";
+import { ENGINE_VERSION } from "../engine-version.ts";
 import { mapStateValues } from "../secrets/secret-values.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
-/** The Pulumi release whose formats and answers this engine keeps to. */
-export const ENGINE_VERSION = "3.260.0";
-
-const supportedFeatures = ["refreshBeforeUpdate", "taint", "replaceWith"] as const;
+const supportedFeatures = ["hooks", "refreshBeforeUpdate", "taint", "replaceWith"] as const;
 
 /** What `stack export` prints. */
 export interface ExportedStack {
@@ -47,9 +45,13 @@ function withoutEmptyFields(state: ResourceState): ResourceState {
 }
 
 function featuresOf(resources: readonly ResourceState[]): string[] {
-  return supportedFeatures.filter((feature) =>
-    resources.some((state) => (feature === "replaceWith" ? state.replaceWith?.length : state[feature])),
-  );
+  const uses: Readonly<Record<(typeof supportedFeatures)[number], (state: ResourceState) => unknown>> = {
+    hooks: (state) => state.resourceHooks,
+    refreshBeforeUpdate: (state) => state.refreshBeforeUpdate,
+    taint: (state) => state.taint,
+    replaceWith: (state) => state.replaceWith?.length,
+  };
+  return supportedFeatures.filter((feature) => resources.some(uses[feature]));
 }
 
 function magicOf(version: string): string {

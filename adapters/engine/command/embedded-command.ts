@@ -3,11 +3,11 @@ import * as errors from "@pulumi/pulumi/automation/errors.js";
 import { SemVer } from "semver";
 import type { RunningOperations } from "../contract/lease.ts";
 import { StackExistsError, type StackLease, StackLockedError, StackMissingError, type StackStore } from "../contract/store.ts";
+import { ENGINE_VERSION } from "../engine-version.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { KeyWrapper } from "../secrets/envelope.ts";
 import { SecretsOpener } from "../secrets/stack-secrets.ts";
 import { type CommandName, parseArguments } from "./arguments.ts";
-import { ENGINE_VERSION } from "./checkpoint.ts";
 import { configGet, configList, configRefresh, configRemove, configSet, configSetAll } from "./config-commands.ts";
 import { type CommandContext, SelectedStacks } from "./context.ts";
 import type { ShownEvents } from "./event-stream.ts";
@@ -131,11 +131,12 @@ export class EmbeddedCommand {
       onError?.(text);
     };
     try {
-      const command = parseArguments(args);
+      const env = { ...process.env, ...this.#options.env, ...additionalEnv };
+      const command = parseArguments(args, env);
       await handlers[command.name]({
         command,
         cwd,
-        env: { ...process.env, ...this.#options.env, ...additionalEnv },
+        env,
         store: this.#options.store,
         providers: this.#options.providers,
         secrets: this.#secrets,

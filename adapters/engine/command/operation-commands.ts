@@ -3,10 +3,11 @@ import { availableParallelism } from "node:os";
 import { withLease } from "../contract/lease.ts";
 import { type HistoryEntry, LeaseLostError, type StackLease, type StoredStack } from "../contract/store.ts";
 import { runOperation } from "../deployment/run-operation.ts";
+import { ENGINE_VERSION, versionProblem } from "../engine-version.ts";
 import type { OperationOptions, OperationRequest, OperationResult } from "../operation.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
-import { ENGINE_VERSION } from "./checkpoint.ts";
 import { type CommandContext, existingStack, openSecrets, type StackContext } from "./context.ts";
+import { validateConfig, withDeclared } from "./declared-config.ts";
 import { OperationDisplay } from "./display.ts";
 import { EventStream } from "./event-stream.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
@@ -29,17 +30,25 @@ export async function runDeployment(ctx: CommandContext): Promise<void> {
   const kind = kinds[command.name] as Kind;
   const dryRun = command.name === "preview" || (command.bool("preview-only") ?? false);
   const { project, ref, stack } = await existingStack(ctx);
+  const problem = project.requiredVersion && versionProblem(project.requiredVersion);
+  if (problem) {
+    throw new CommandFailure(ExitCode.Failed, problem);
+  }
   const secrets = await openSecrets(ctx, stack);
-  const config: PlainConfig = new Map([
-    ...project.config,
+  const given = new Map([
     ...(await loadStackFile(project, ref.stack, command.value("config-file"), ctx.env)),
     ...plainConfigOf(stack.config, secrets),
   ]);
+  const config = withDeclared(given, project.config);
   const options = await operationOptions(ctx, kind, { project, ref });
   const programAddress = command.value("client");
   if (kind === "update" && programAddress === undefined) {
     throw new CommandFailure(ExitCode.Failed, "the embedded engine runs inline programs only: no --client was given");
   }
+  if (options.runProgram) {
+    validateConfig(ref.stack, config, project.config);
+  }
+  refuseAutonaming(config);
   warnOfIdleFlags(ctx);
 
   const run = async (signal: AbortSignal, lease?: StackLease): Promise<OperationResult> => {
@@ -114,7 +123,7 @@ async function operationOptions(ctx: CommandContext, kind: Kind, stack: StackCon
     targetDependents: flag("target-dependents"),
     excludeDependents: flag("exclude-dependents"),
     replaces: command.list("replace"),
-    refresh: flag("refresh"),
+    refresh: command.bool("refresh") ?? stack.project.alwaysRefreshes,
     // An update always evaluates the program; there the flag would only concern its refresh.
     runProgram: kind === "update" || flag("run-program"),
     continueOnError: flag("continue-on-error"),
@@ -134,6 +143,12 @@ function parallelism(text: string | undefined): number {
     throw new CommandFailure(ExitCode.Failed, `invalid argument "${text}" for "--parallel" flag: a whole number`);
   }
   return Math.max(1, width);
+}
+
+function refuseAutonaming(config: PlainConfig): void {
+  if (config.has("pulumi:autonaming")) {
+    throw new CommandFailure(ExitCode.Failed, "pulumi:autonaming is not supported by the embedded engine: providers make names as they do");
+  }
 }
 
 function warnOfIdleFlags(ctx: CommandContext): void {

@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { openPassphrase } from "../secrets/passphrase.ts";
 import type { CommandEnvironment } from "../secrets/stack-secrets.ts";
 import { objectValue, qualifyKey, revealConfigValue, type StoredConfig } from "./config-values.ts";
+import { type DeclaredConfig, plainValue, readDeclaredConfig } from "./declared-config.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 /** What the engine needs of `Pulumi.yaml`. */
@@ -11,7 +12,11 @@ export interface ProjectSettings {
   readonly name: string;
   readonly root: string;
   readonly providerPaths: readonly { name: string; path: string; version?: string }[];
-  readonly config: PlainConfig;
+  readonly config: readonly DeclaredConfig[];
+  /** Where the files of stacks are. */
+  readonly stackFolder: string;
+  readonly alwaysRefreshes: boolean;
+  readonly requiredVersion?: string;
 }
 
 /** Config in clear, as the program gets it. */
@@ -33,16 +38,19 @@ export async function loadProject(root: string): Promise<ProjectSettings> {
     }
     return [{ name: pluginName, path, ...(typeof version === "string" && { version }) }];
   });
-  const config = new Map<string, { value: string; secret: boolean; object?: boolean }>();
-  for (const [key, declared] of Object.entries(asRecord(asRecord(settings)["config"]))) {
-    const isDeclaration = declared !== null && typeof declared === "object" && !Array.isArray(declared);
-    const { value = undefined, default: fallback = undefined } = isDeclaration ? asRecord(declared) : { value: declared };
-    const plain = value ?? fallback;
-    if (plain !== undefined) {
-      config.set(qualifyKey(name, key), plainValue(plain));
-    }
-  }
-  return { name, root, providerPaths, config };
+  const requiredVersion = settings?.["requiredPulumiVersion"];
+  const declared = settings?.["config"];
+  // Long ago `config` named the folder.
+  const folder = settings?.["stackConfigDir"] ?? declared;
+  return {
+    name,
+    root,
+    providerPaths,
+    config: readDeclaredConfig(name, declared),
+    stackFolder: typeof folder === "string" ? join(root, folder) : root,
+    alwaysRefreshes: asRecord(settings?.["options"])["refresh"] === "always",
+    ...(typeof requiredVersion === "string" && { requiredVersion }),
+  };
 }
 
 /** Config of `Pulumi.<stack>.yaml` (or `file`): there when stack settings were given to the workspace. */
@@ -52,7 +60,7 @@ export async function loadStackFile(
   file: string | undefined,
   env: CommandEnvironment,
 ): Promise<PlainConfig> {
-  const candidates = file ? [file] : extensions.map((extension) => join(project.root, `Pulumi.${stack}${extension}`));
+  const candidates = file ? [file] : extensions.map((extension) => join(project.stackFolder, `Pulumi.${stack}${extension}`));
   const settings = await readFirst(candidates);
   if (!settings && file) {
     throw new CommandFailure(ExitCode.Failed, `config file ${file} does not exist`);
@@ -88,13 +96,6 @@ export function plainConfigOf(config: StoredConfig, secrets: Parameters<typeof r
       { value: revealConfigValue(value, secrets), secret: value.secure, ...(value.object && { object: true }) },
     ]),
   );
-}
-
-function plainValue(value: unknown): { value: string; secret: boolean; object?: boolean } {
-  if (value !== null && typeof value === "object") {
-    return { value: JSON.stringify(value), secret: false, object: true };
-  }
-  return { value: String(value), secret: false };
 }
 
 async function readFirst(paths: readonly string[]): Promise<Record<string, unknown> | undefined> {
