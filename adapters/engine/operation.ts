@@ -36,7 +36,20 @@ export interface OperationOptions {
   readonly excludeProtected: boolean;
   readonly clearPendingCreates: boolean;
   /** For kind `import`. */
-  readonly imports: readonly { type: string; name: string; id: string; parent?: string; provider?: string; protect: boolean }[];
+  readonly imports: readonly ResourceImport[];
+}
+
+/** A resource that is there and becomes part of the stack; a component is there once it is in the stack. */
+export interface ResourceImport {
+  readonly type: string;
+  readonly name: string;
+  readonly id: string;
+  readonly parent?: string;
+  readonly provider?: string;
+  readonly version?: string;
+  readonly pluginDownloadUrl?: string;
+  readonly component?: boolean;
+  readonly protect: boolean;
 }
 
 export interface OperationResult {

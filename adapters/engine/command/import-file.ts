@@ -1,4 +1,4 @@
-import { makeUrn } from "../contract/urn.ts";
+import { isProviderType, makeUrn } from "../contract/urn.ts";
 import type { OperationOptions } from "../operation.ts";
 import type { ParsedCommand } from "./arguments.ts";
 import type { StackContext } from "./context.ts";
@@ -11,7 +11,12 @@ interface ImportFile {
 }
 type ImportFileResource = Readonly<Record<string, unknown>>;
 
-const knownFields = ["type", "name", "id", "parent", "provider", "logicalName"];
+/** `properties` says which inputs the generated code shows, of which there is none. */
+const textFields = ["type", "name", "id", "parent", "provider", "logicalName", "version", "pluginDownloadUrl"] as const;
+const knownFields: readonly string[] = [...textFields, "component", "properties"];
+
+/** One resource of the file, before its parent is known. */
+type Spec = { readonly [field in (typeof textFields)[number]]: string } & { readonly component: boolean };
 
 /** The resources of `pulumi import`: `TYPE NAME ID`, or those of its import file. @throws {CommandFailure} */
 export async function readImports(
@@ -35,43 +40,93 @@ export async function readImports(
     return [{ type, name, id, protect }];
   }
   const { nameTable = {}, resources = [] } = JSON.parse(await read(file)) as ImportFile;
+  const specs = resources.map(readSpec);
   const urns = new Map(Object.entries(nameTable));
-  return resources.map((resource, index) => {
-    const unknown = Object.keys(resource).filter((field) => !knownFields.includes(field) && resource[field] !== undefined);
-    if (unknown.length > 0) {
-      throw new CommandFailure(ExitCode.Failed, `resource ${index} of the import file: '${unknown[0]}' is not supported`);
+  const named = (referrer: Spec, kind: "parent" | "provider"): string | undefined => {
+    const reference = referrer[kind];
+    if (reference === "") {
+      return undefined;
     }
-    const field = (key: string): string => {
-      const value = resource[key];
-      if (typeof value === "string" && value !== "") {
-        return value;
+    if (!urns.has(reference) && !specs.some((spec) => spec.name === reference)) {
+      const of = `resource '${referrer.name}' of type '${referrer.type}'`;
+      throw new CommandFailure(ExitCode.Failed, `the ${kind} '${reference}' for ${of} has no entry in 'nameTable'`);
+    }
+    return urns.get(reference);
+  };
+  const imports = new Map<Spec, Import>();
+  // A parent may come after its children: their URNs wait for its own.
+  for (let before = -1; before !== imports.size; ) {
+    before = imports.size;
+    for (const spec of specs) {
+      const parent = named(spec, "parent");
+      if (imports.has(spec) || (spec.parent !== "" && parent === undefined)) {
+        continue;
       }
-      throw new CommandFailure(ExitCode.Failed, `resource ${index} of the import file has no ${key}`);
-    };
-    const reference = (key: "parent" | "provider"): string | undefined => {
-      if (resource[key] === undefined) {
-        return undefined;
-      }
-      const urn = urns.get(field(key));
-      if (urn !== undefined) {
-        return urn;
-      }
-      throw new CommandFailure(
-        ExitCode.Failed,
-        `the ${key} '${field(key)}' of resource '${field("name")}' has no entry in the nameTable and no resource before it`,
-      );
-    };
-    const parent = reference("parent");
-    const provider = reference("provider");
-    const logicalName = resource["logicalName"] === undefined ? field("name") : field("logicalName");
-    urns.set(field("name"), makeUrn(ref.stack, project.name, parent, field("type"), logicalName));
-    return {
-      type: field("type"),
-      name: logicalName,
-      id: field("id"),
-      ...(parent !== undefined && { parent }),
-      ...(provider !== undefined && { provider }),
-      protect,
-    };
-  });
+      urns.set(spec.name, makeUrn(ref.stack, project.name, parent, spec.type, spec.logicalName));
+      const provider = named(spec, "provider");
+      imports.set(spec, {
+        type: spec.type,
+        name: spec.logicalName,
+        id: spec.id,
+        ...(parent !== undefined && { parent }),
+        ...(provider !== undefined && { provider }),
+        ...(spec.version !== "" && { version: spec.version }),
+        ...(spec.pluginDownloadUrl !== "" && { pluginDownloadUrl: spec.pluginDownloadUrl }),
+        ...(spec.component && { component: true }),
+        protect,
+      });
+    }
+  }
+  if (imports.size < specs.length) {
+    throw new CommandFailure(ExitCode.Failed, "resources of the import file have each other as parents");
+  }
+  return specs.map((spec) => imports.get(spec) as Import);
+}
+
+function readSpec(resource: ImportFileResource, index: number): Spec {
+  const unknown = Object.keys(resource).find((field) => !knownFields.includes(field) && resource[field] !== undefined);
+  if (unknown !== undefined) {
+    throw new CommandFailure(ExitCode.Failed, `resource ${index} of the import file: '${unknown}' is not supported`);
+  }
+  const text = (field: (typeof textFields)[number]): string => {
+    const value = resource[field] ?? "";
+    if (typeof value !== "string") {
+      throw new CommandFailure(ExitCode.Failed, `resource ${index} of the import file: '${field}' is not a text`);
+    }
+    return value;
+  };
+  const spec: Spec = {
+    type: text("type"),
+    // Each stands in for the other.
+    name: text("name") || text("logicalName"),
+    logicalName: text("logicalName") || text("name"),
+    id: text("id"),
+    parent: text("parent"),
+    provider: text("provider"),
+    version: text("version"),
+    pluginDownloadUrl: text("pluginDownloadUrl"),
+    component: resource["component"] === true,
+  };
+  const problem = problemOf(spec);
+  if (problem) {
+    const described = spec.name === "" ? `resource ${spec.id === "" ? index : `'${spec.id}'`}` : `resource '${spec.name}'`;
+    throw new CommandFailure(ExitCode.Failed, `${described}${spec.type && ` of type '${spec.type}'`} ${problem}`);
+  }
+  return spec;
+}
+
+function problemOf({ type, name, id, component }: Spec): string | undefined {
+  if (type === "") {
+    return "has no type";
+  }
+  if (name === "") {
+    return "has no name";
+  }
+  if (isProviderType(type)) {
+    return "is a provider, which the embedded engine does not make in an import: have it in the program";
+  }
+  if (component) {
+    return id === "" ? undefined : "has an ID, but is marked as a component";
+  }
+  return id === "" ? "has no ID" : undefined;
 }

@@ -1,6 +1,6 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
 import { makeReference, makeUrn, packageOf, ROOT_STACK_TYPE } from "../contract/urn.ts";
-import type { OperationRequest } from "../operation.ts";
+import type { ResourceImport } from "../operation.ts";
 import { defaultProviderGoal } from "./default-providers.ts";
 import type { Execution } from "./execution.ts";
 import type { StepExecutor } from "./step-executor.ts";
@@ -22,14 +22,17 @@ export async function importResources(execution: Execution, generator: StepGener
     }
     seen.add(urn);
     const existing = base.find(urn);
-    if (existing && (existing.importID || existing.id) === wanted.id) {
+    if (existing && (existing.importID || existing.id || "") === wanted.id) {
       continue;
     }
-    const now: ResourceState = { urn, custom: true, type: wanted.type, inputs: {}, parent, importID: wanted.id };
+    const now: ResourceState = { urn, custom: !wanted.component, type: wanted.type, inputs: {}, parent };
     if (wanted.protect) {
       now.protect = true;
     }
-    now.provider = await providerFor(wanted, execution, generator, providers);
+    if (!wanted.component) {
+      now.importID = wanted.id;
+      now.provider = await providerFor(wanted, execution, generator, providers);
+    }
     steps.push({ op: "import", urn, old: undefined, new: now, planned: true });
   }
   // Parents come first: those whose parent is imported too wait for it.
@@ -60,7 +63,7 @@ async function ensureRoot(execution: Execution, executor: StepExecutor): Promise
 }
 
 async function providerFor(
-  wanted: OperationRequest["options"]["imports"][number],
+  wanted: ResourceImport,
   execution: Execution,
   generator: StepGenerator,
   known: Map<string, string>,
@@ -74,7 +77,8 @@ async function providerFor(
     return makeReference(provider.urn, provider.id ?? "");
   }
   const packageName = packageOf(wanted.type);
-  const goal = defaultProviderGoal(request.config, { packageName });
+  const { version, pluginDownloadUrl } = wanted;
+  const goal = defaultProviderGoal(request.config, { packageName, version, pluginDownloadUrl });
   const urn = makeUrn(request.ref.stack, request.ref.project, undefined, goal.type, goal.name);
   let reference = known.get(urn);
   if (!reference) {
