@@ -4,6 +4,8 @@ import type { SecretsManager } from "../operation.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 export type ConfigValue = StoredStack["config"][string];
+/** Config in clear, as the program gets it. */
+export type PlainConfig = ReadonlyMap<string, { value: string; secret: boolean; object?: boolean }>;
 export type StoredConfig = Readonly<Record<string, ConfigValue>>;
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 

@@ -1,5 +1,5 @@
+import type { PlainConfig } from "./config-values.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
-import type { PlainConfig } from "./project.ts";
 
 /** One entry under `config` of `Pulumi.yaml`. */
 export interface DeclaredConfig {

@@ -6,13 +6,14 @@ import { runOperation } from "../deployment/run-operation.ts";
 import { ENGINE_VERSION, versionProblem } from "../engine-version.ts";
 import type { OperationOptions, OperationRequest, OperationResult } from "../operation.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
+import type { PlainConfig } from "./config-values.ts";
 import { type CommandContext, existingStack, openSecrets, type StackContext } from "./context.ts";
 import { validateConfig, withDeclared } from "./declared-config.ts";
 import { OperationDisplay } from "./display.ts";
 import { EventStream } from "./event-stream.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { readImports } from "./import-file.ts";
-import { loadStackFile, type PlainConfig, plainConfigOf } from "./project.ts";
+import { loadStackFile, plainConfigOf } from "./project.ts";
 
 type Kind = OperationRequest["kind"];
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { openPassphrase } from "../secrets/passphrase.ts";
 import type { CommandEnvironment } from "../secrets/stack-secrets.ts";
-import { objectValue, qualifyKey, revealConfigValue, type StoredConfig } from "./config-values.ts";
+import { objectValue, type PlainConfig, qualifyKey, revealConfigValue, type StoredConfig } from "./config-values.ts";
 import { type DeclaredConfig, plainValue, readDeclaredConfig } from "./declared-config.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
@@ -18,9 +18,6 @@ export interface ProjectSettings {
   readonly alwaysRefreshes: boolean;
   readonly requiredVersion?: string;
 }
-
-/** Config in clear, as the program gets it. */
-export type PlainConfig = ReadonlyMap<string, { value: string; secret: boolean; object?: boolean }>;
 
 const extensions = [".yaml", ".yml", ".json"];
 

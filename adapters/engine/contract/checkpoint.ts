@@ -36,7 +36,11 @@ export interface ResourceState {
   sourcePosition?: string;
   replacementTrigger?: PropertyValue;
   refreshBeforeUpdate?: boolean;
+  /** Names of functions of the program, by the occasion on which they are called. */
+  resourceHooks?: Partial<Record<HookType, string[]>>;
 }
+
+export type HookType = "BeforeCreate" | "AfterCreate" | "BeforeUpdate" | "AfterUpdate" | "BeforeDelete" | "AfterDelete" | "OnError";
 
 export type PendingOperationType = "creating" | "updating" | "deleting" | "reading" | "importing";
 export interface PendingOperation {

@@ -24,18 +24,39 @@ export function parsePath(text: string): PropertyPath {
       rest = end < 0 ? "" : rest.slice(end);
       continue;
     }
-    const quoted = /^\["((?:\\"|[^"])*)"\]/.exec(rest);
-    const indexed = /^\[(\*|\d+)\]/.exec(rest);
-    if (quoted) {
-      path.push((quoted[1] ?? "").replaceAll('\\"', '"'));
-    } else if (indexed) {
-      path.push(indexed[1] === "*" ? "*" : Number(indexed[1]));
-    } else {
-      throw new Error("missing closing bracket in property access");
-    }
-    rest = rest.slice((quoted ?? indexed)?.[0].length);
+    const { key, length } = bracketed(rest);
+    path.push(key);
+    rest = rest.slice(length);
   }
   return path;
+}
+
+/** The key of the brackets that `text` begins with. The texts of its errors are the CLI's. */
+function bracketed(text: string): { key: string | number; length: number } {
+  if (text.startsWith('["')) {
+    const quoted = /^\["((?:\\"|\\(?!")|[^"\\])*)"/.exec(text);
+    if (!quoted) {
+      throw new Error("missing closing quote in property name");
+    }
+    if (text[quoted[0].length] !== "]") {
+      throw new Error("missing closing bracket in property access");
+    }
+    return { key: (quoted[1] ?? "").replaceAll('\\"', '"'), length: quoted[0].length + 1 };
+  }
+  const end = text.indexOf("]");
+  if (end < 0) {
+    throw new Error("missing closing bracket in array index");
+  }
+  const index = text.slice(1, end);
+  if (index === "*") {
+    return { key: index, length: end + 1 };
+  }
+  const isNumber = /^[+-]?\d+$/.test(index);
+  if (!isNumber || !Number.isSafeInteger(Number(index))) {
+    const problem = isNumber ? "value out of range" : "invalid syntax";
+    throw new Error(`invalid array index: strconv.ParseInt: parsing "${index}": ${problem}`);
+  }
+  return { key: Number(index), length: end + 1 };
 }
 
 export function formatPath(path: PropertyPath): string {
@@ -132,6 +153,9 @@ function reset(
     return false;
   }
   if (typeof key === "number") {
+    if (key < 0) {
+      return false;
+    }
     const oldArray = Array.isArray(old) ? old : undefined;
     const newArray = Array.isArray(now) ? now : undefined;
     if (!oldArray || !newArray) {
@@ -156,7 +180,7 @@ function reset(
           return true;
         }
         for (const name of Object.keys(now)) {
-          if (!(name in old)) {
+          if (!Object.hasOwn(old, name)) {
             delete now[name];
           }
         }
@@ -165,7 +189,7 @@ function reset(
         }
         return true;
       }
-      return isPlainObject(old) && Object.keys(old).every((name) => name in now && deeper(name));
+      return isPlainObject(old) && Object.keys(old).every((name) => Object.hasOwn(now, name) && deeper(name));
     }
     if (Array.isArray(now)) {
       if (!Array.isArray(old)) {
@@ -183,7 +207,7 @@ function reset(
     return false;
   }
   if (rest.length === 0) {
-    const before = isPlainObject(old) ? old[key] : undefined;
+    const before = isPlainObject(old) && Object.hasOwn(old, key) ? old[key] : undefined;
     if (before !== undefined) {
       if (!isPlainObject(now)) {
         return false;
@@ -197,11 +221,5 @@ function reset(
   if (!isPlainObject(old) || !isPlainObject(now)) {
     return !isPlainObject(old) && !isPlainObject(now);
   }
-  if (key in old && !(key in now)) {
-    return false;
-  }
-  if (!(key in old) && !(key in now)) {
-    return true;
-  }
-  return deeper(key);
+  return Object.hasOwn(now, key) ? deeper(key) : !Object.hasOwn(old, key);
 }

@@ -12,6 +12,7 @@ import type { Step } from "./steps.ts";
 
 /** Codes of gRPC, in which errors say what they leave unknown. */
 const NOT_FOUND = 5;
+const FAILED_PRECONDITION = 9;
 export const DATA_LOSS = 15;
 
 export class DeleteProtectedError extends Error {
@@ -106,15 +107,21 @@ function applySame(step: Step, execution: Execution): undefined | Promise<undefi
 async function applyCreate(step: Step, execution: Execution): Promise<ResourceInitError | undefined> {
   const now = requireState(step.new);
   const inputs = now.inputs ?? {};
+  const { hooks } = execution;
+  const occasion = { state: now, newInputs: inputs };
+  if (now.resourceHooks) {
+    await hooks.run("BeforeCreate", occasion);
+  }
   let failure: ResourceInitError | undefined;
   if (now.custom) {
     const created = isProviderType(now.type)
       ? await execution.providers.create(now.urn, inputs, execution.dryRun)
       : await keepPartial(
-          () =>
-            provider(now, execution).then((to) =>
-              to.create(identify(now, execution), inputs, execution.dryRun, now.customTimeouts?.create ?? 0),
-            ),
+          async () => {
+            const to = await provider(now, execution);
+            const timeout = now.customTimeouts?.create ?? 0;
+            return hooks.retrying("create", occasion, () => to.create(identify(now, execution), inputs, execution.dryRun, timeout));
+          },
           (error) => {
             failure = error;
             return { id: error.id, outputs: error.outputs };
@@ -135,7 +142,23 @@ async function applyCreate(step: Step, execution: Execution): Promise<ResourceIn
   if (step.pendingDelete) {
     requireState(step.old).delete = true;
   }
+  if (now.custom && now.resourceHooks && !failure) {
+    await runAfterHooks(execution, "AfterCreate", { ...occasion, newOutputs: now.outputs });
+  }
   return failure;
+}
+
+/** What was done stays done whatever a hook says afterwards; the operation fails. */
+export async function runAfterHooks(
+  execution: Execution,
+  type: "AfterCreate" | "AfterUpdate" | "AfterDelete",
+  occasion: Parameters<Execution["hooks"]["run"]>[1],
+): Promise<void> {
+  try {
+    await execution.hooks.run(type, occasion);
+  } catch (error) {
+    execution.failAfterStep((error as Error).message, occasion.state.urn);
+  }
 }
 
 async function applyUpdate(step: Step, execution: Execution): Promise<ResourceInitError | undefined> {
@@ -143,25 +166,27 @@ async function applyUpdate(step: Step, execution: Execution): Promise<ResourceIn
   if (old.id !== undefined) {
     now.id = old.id;
   }
+  const inputs = now.inputs ?? {};
+  const { hooks } = execution;
+  const occasion = { state: now, newInputs: inputs, oldInputs: old.inputs, oldOutputs: old.outputs };
+  if (now.resourceHooks) {
+    await hooks.run("BeforeUpdate", occasion);
+  }
   if (!now.custom) {
     return undefined;
   }
-  const inputs = now.inputs ?? {};
   let failure: ResourceInitError | undefined;
   now.outputs = isProviderType(now.type)
     ? await execution.providers.update(now.urn, old.id ?? "", inputs)
     : await keepPartial(
-        () =>
-          provider(now, execution).then((to) =>
-            to.update(
-              identify(now, execution),
-              { id: old.id ?? "", inputs: old.inputs ?? {}, outputs: old.outputs ?? {} },
-              inputs,
-              step.ignoreChanges ?? [],
-              execution.dryRun,
-              now.customTimeouts?.update ?? 0,
-            ),
-          ),
+        async () => {
+          const to = await provider(now, execution);
+          const before = { id: old.id ?? "", inputs: old.inputs ?? {}, outputs: old.outputs ?? {} };
+          const timeout = now.customTimeouts?.update ?? 0;
+          return hooks.retrying("update", occasion, () =>
+            to.update(identify(now, execution), before, inputs, step.ignoreChanges ?? [], execution.dryRun, timeout),
+          );
+        },
         (error) => {
           failure = error;
           return error.outputs;
@@ -170,6 +195,8 @@ async function applyUpdate(step: Step, execution: Execution): Promise<ResourceIn
   now.modified = new Date().toISOString();
   if (failure) {
     now.initErrors = [...failure.reasons];
+  } else if (now.resourceHooks) {
+    await runAfterHooks(execution, "AfterUpdate", { ...occasion, newOutputs: now.outputs });
   }
   return failure;
 }
@@ -177,6 +204,11 @@ async function applyUpdate(step: Step, execution: Execution): Promise<ResourceIn
 /** @returns the error of a resource that may be going: a later wish for it has to see to it, though it looks unchanged */
 async function applyDelete(step: Step, execution: Execution): Promise<ResourceInitError | undefined> {
   const old = requireState(step.old);
+  const { hooks } = execution;
+  const occasion = { state: old, oldInputs: old.inputs, oldOutputs: old.outputs };
+  if (old.resourceHooks) {
+    await hooks.run("BeforeDelete", occasion);
+  }
   let failure: ResourceInitError | undefined;
   if (isProtected(step)) {
     throw new DeleteProtectedError(old.urn);
@@ -186,7 +218,7 @@ async function applyDelete(step: Step, execution: Execution): Promise<ResourceIn
     const timeout = old.customTimeouts?.delete ?? 0;
     const { id = "", inputs = {}, outputs = {} } = old;
     await keepPartial(
-      () => from.delete(identify(old, execution), id, inputs, outputs, timeout),
+      () => hooks.retrying("delete", occasion, () => from.delete(identify(old, execution), id, inputs, outputs, timeout)),
       (error) => {
         failure = error;
       },
@@ -198,6 +230,9 @@ async function applyDelete(step: Step, execution: Execution): Promise<ResourceIn
   }
   if (step.pendingReplacement) {
     old.pendingReplacement = true;
+  }
+  if (old.resourceHooks) {
+    await runAfterHooks(execution, "AfterDelete", occasion);
   }
   return undefined;
 }
@@ -292,7 +327,8 @@ async function applyRefresh(step: Step, execution: Execution): Promise<void> {
     step.resultOp = deepEqual(oldOutputs, read.outputs) ? "same" : "update";
     return;
   }
-  const diff = invertDiff(await from.diff(identity, read.id, now.inputs ?? {}, read.outputs, oldInputs, old.ignoreChanges ?? []));
+  const differing = from.diff(identity, read.id, now.inputs ?? {}, read.outputs, oldInputs, old.ignoreChanges ?? []);
+  const diff = invertDiff(await differing.catch(throwHarmless));
   step.detailedDiff = diff.detailedDiff;
   step.diffs = diff.changedKeys;
   step.resultOp = diff.changes === "none" ? "same" : "update";
@@ -303,6 +339,11 @@ async function applyImport(step: Step, execution: Execution): Promise<void> {
   const importId = now.importID ?? "";
   if (step.planned && execution.base.find(now.urn)) {
     throw new Error(`resource '${now.urn}' already exists`);
+  }
+  if (!now.custom) {
+    now.created = now.modified = new Date().toISOString();
+    step.old = { ...now };
+    return;
   }
   const from = await provider(now, execution);
   const identity = identify(now, execution);
@@ -408,6 +449,11 @@ async function provider(state: ResourceState, execution: Execution): Promise<Con
 /** The answer leaves nothing unknown. */
 function notFoundError(id: string): Error {
   return Object.assign(new Error(`resource '${id}' does not exist`), { code: NOT_FOUND });
+}
+
+/** A comparison that fails leaves nothing unknown. */
+function throwHarmless(error: Error): never {
+  throw Object.assign(error, { code: FAILED_PRECONDITION });
 }
 
 async function keepPartial<T>(call: () => Promise<T>, partial: (error: ResourceInitError) => T): Promise<T> {

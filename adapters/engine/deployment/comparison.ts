@@ -1,13 +1,13 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
-import { resetIgnored } from "../contract/property-path.ts";
+import { findPath, resetIgnored } from "../contract/property-path.ts";
 import { isProviderType, parseReference } from "../contract/urn.ts";
 import { hasUnknowns, type PropertyMap } from "../contract/values.ts";
 import type { Aliases } from "./aliases.ts";
 import { identify, reportCheckFailures } from "./apply-step.ts";
 import type { Diff } from "./diff.ts";
-import { isTriggered, noDiff, replaceDiff, someDiff } from "./diff.ts";
+import { isTriggered, keepIgnored, noDiff, replaceDiff, someDiff } from "./diff.ts";
 import type { Execution } from "./execution.ts";
-import { deepEqual } from "./properties.ts";
+import { deepEqual, withoutUnknowns } from "./properties.ts";
 import type { ConfiguredProvider } from "./providers.ts";
 import { DiffUnavailableError } from "./providers.ts";
 import type { Goal } from "./steps.ts";
@@ -44,25 +44,26 @@ export class Comparison {
     this.#newProviders.set(state.urn, state);
   }
 
-  /** Lets the provider check the goal's inputs; without `old` it fills in defaults (names) anew. @returns whether they are valid. */
-  async check(registration: Registration, old: ResourceState | undefined): Promise<boolean> {
+  /** The goal's inputs with what it ignores as it was. */
+  wantedInputs({ urn, goal }: Registration, old: ResourceState): PropertyMap {
+    const tell = (message: string) => this.#execution.events.diagnostic("info", message, urn);
+    return keepIgnored(goal.inputs, old.inputs ?? {}, goal.ignoreChanges, tell);
+  }
+
+  /** Lets the provider check inputs; without `old` it fills in defaults (names) anew. @returns whether they are valid. */
+  async check(registration: Registration, old?: ResourceState, news = registration.goal.inputs): Promise<boolean> {
     const { urn, goal, now, provider, randomSeed } = registration;
-    const { events, providers, request } = this.#execution;
-    let news = goal.inputs;
-    if (old) {
-      const ignored = resetIgnored(news, old.inputs ?? {}, goal.ignoreChanges);
-      news = ignored.inputs;
-      if (ignored.invalid.length > 0) {
-        const paths = ignored.invalid.join(", ");
-        events.diagnostic("info", `cannot ignore changes in added or removed elements of the path: "${paths}"`, urn);
-      }
+    if (!goal.custom) {
+      // A component is compared by what it ignores, and stored with it where that is part of a property.
+      now.inputs = old ? resetIgnored(goal.inputs, old.inputs ?? {}, goal.ignoreChanges.filter(isNested)).inputs : goal.inputs;
+      return true;
     }
-    const olds: PropertyMap = old?.inputs ?? {};
-    const checked = isProviderType(goal.type)
-      ? await providers.check(urn, olds, news, request.signal)
-      : provider
-        ? await provider.check(identify(now, this.#execution), olds, news, randomSeed)
-        : { inputs: goal.custom ? news : goal.inputs, failures: [] };
+    const { providers, request, dryRun } = this.#execution;
+    const olds = old?.inputs ?? {};
+    const given = dryRun ? news : withoutUnknowns(news);
+    const checked = provider
+      ? await provider.check(identify(now, this.#execution), olds, given, randomSeed)
+      : await providers.check(urn, olds, given, request.signal);
     if (reportCheckFailures("error", now, checked.failures, this.#execution)) {
       return false;
     }
@@ -70,7 +71,8 @@ export class Comparison {
     return true;
   }
 
-  async diff(registration: Registration, old: ResourceState): Promise<Diff> {
+  /** `wanted` is what a component is compared by: no provider says what has changed of it. */
+  async diff(registration: Registration, old: ResourceState, wanted: PropertyMap): Promise<Diff> {
     const { urn, goal, now, provider } = registration;
     const { providers, events, dryRun } = this.#execution;
     if (hasUnknowns(now.replacementTrigger) && !dryRun) {
@@ -100,7 +102,7 @@ export class Comparison {
       return providers.diff(urn, id, oldInputs, old.outputs ?? {}, inputs, goal.ignoreChanges);
     }
     if (!provider) {
-      return deepEqual(oldInputs, inputs) ? noDiff : someDiff;
+      return deepEqual(oldInputs, wanted) ? noDiff : someDiff;
     }
     try {
       const identity = identify(now, this.#execution);
@@ -141,4 +143,8 @@ export class Comparison {
   isReplaceTarget(urn: string, old: ResourceState | undefined): boolean {
     return this.replaceTargets.matches(urn) || old?.taint === true;
   }
+}
+
+function isNested(path: string): boolean {
+  return (findPath(path)?.length ?? 0) > 1;
 }

@@ -71,6 +71,7 @@ export function defaultProviderGoal(config: OperationRequest["config"], request:
     aliases: [],
     importId: undefined,
     customTimeouts: undefined,
+    resourceHooks: undefined,
   };
 }
 

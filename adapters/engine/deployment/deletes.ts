@@ -52,6 +52,7 @@ async function planDeletes(
       if (generator.replacements.deletedAhead.has(old)) {
         continue;
       }
+      execution.deletes.add(urn);
       deletes.push({ op: deleteOp(old), urn, old, new: undefined });
     } else if (!generator.isDecided(urn)) {
       execution.deletes.add(urn);

@@ -1,4 +1,4 @@
-import { formatPath, parsePath, pathContains } from "../contract/property-path.ts";
+import { formatPath, parsePath, pathContains, resetIgnored } from "../contract/property-path.ts";
 import type { DiffKind, DiffResult } from "../contract/provider.ts";
 import {
   hasUnknowns,
@@ -46,6 +46,20 @@ export function isReplace(diff: Diff): boolean {
   return false;
 }
 
+/** The inputs with what is ignored as it was before. `tell` is told of the paths where that can't be done. */
+export function keepIgnored(
+  inputs: PropertyMap,
+  oldInputs: PropertyMap,
+  ignoreChanges: readonly string[],
+  tell: (message: string) => void,
+): PropertyMap {
+  const kept = resetIgnored(inputs, oldInputs, ignoreChanges);
+  if (kept.invalid.length > 0) {
+    tell(`cannot ignore changes in added or removed elements of the path: ${JSON.stringify(kept.invalid.join(", "))}`);
+  }
+  return kept.inputs;
+}
+
 /** The engine's view of a provider's diff. An `unknown` one becomes the structural difference of the inputs. */
 export function resolveDiff(diff: DiffResult, oldInputs: PropertyMap, newInputs: PropertyMap): Diff {
   if (diff.changes !== "unknown") {
@@ -75,7 +89,7 @@ export function diffInputs(old: PropertyMap, now: PropertyMap): { changedKeys: s
   const changedKeys: string[] = [];
   for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
     const before = Object.keys(detailedDiff).length;
-    diffValues([key], old[key], now[key], detailedDiff);
+    diffValues([key], own(old, key), own(now, key), detailedDiff);
     if (Object.keys(detailedDiff).length > before) {
       changedKeys.push(key);
     }
@@ -105,11 +119,15 @@ function diffValues(
     }
   } else if (isPlainObject(old) && isPlainObject(now)) {
     for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
-      diffValues([...path, key], old[key], now[key], into);
+      diffValues([...path, key], own(old, key), own(now, key), into);
     }
   } else {
     add("update");
   }
+}
+
+function own(map: PropertyMap, key: string): PropertyValue | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 const INIT_ERROR_KEY = "#initerror";

@@ -1,6 +1,8 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
 import type { OperationRequest } from "../operation.ts";
 import type { BaseState } from "./base-state.ts";
+import { CallbackClients } from "./callbacks/callback-clients.ts";
+import { Hooks } from "./callbacks/hooks.ts";
 import type { Events } from "./events.ts";
 import type { ProviderRegistry } from "./providers.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -20,6 +22,8 @@ export class Execution {
   readonly snapshot: Snapshot;
   readonly events: Events;
   readonly providers: ProviderRegistry;
+  readonly callbacks: CallbackClients;
+  readonly hooks: Hooks;
   /** States that this operation made or confirmed, and those it read. */
   readonly news = new Map<string, ResourceState>();
   readonly reads = new Map<string, ResourceState>();
@@ -39,6 +43,8 @@ export class Execution {
     this.snapshot = parts.snapshot;
     this.events = parts.events;
     this.providers = parts.providers;
+    this.callbacks = new CallbackClients(request.signal);
+    this.hooks = new Hooks(this.callbacks, request.dryRun, (message, urn) => this.events.diagnostic("warning", message, urn));
   }
 
   get dryRun(): boolean {
@@ -58,6 +64,14 @@ export class Execution {
       this.events.diagnostic("error", error instanceof Error ? error.message : String(error), urn);
     }
     this.stop.abort();
+  }
+  /** Reports an error of something that came after a step, which is done: nothing further begins, unless errors do not stop the operation. */
+  failAfterStep(message: string, urn: string): void {
+    this.sawError = true;
+    this.events.diagnostic("error", message, urn);
+    if (!this.request.options.continueOnError) {
+      this.stop.abort();
+    }
   }
   /** Reports an error, then throws what ends the work at hand. */
   bail(message: string, urn?: string): never {

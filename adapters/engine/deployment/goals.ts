@@ -5,6 +5,7 @@ import type { Alias, Goal } from "./steps.ts";
 
 /** What the program asked for, before providers and inherited options are settled. */
 export interface Registration extends Goal {
+  inputs: PropertyMap;
   readonly remote: boolean;
   readonly providers: ReadonlyMap<string, string>;
   readonly version: string;
@@ -14,9 +15,9 @@ export interface Registration extends Goal {
 }
 
 export function decodeRegistration(request: resourcePb.RegisterResourceRequest): Registration {
-  const carried: Record<string, ReadonlySet<string>> = {};
+  const carried = new Map<string, ReadonlySet<string>>();
   const inputs = fromStruct(request.getObject(), (key, urns) => {
-    carried[key] = new Set([...(carried[key] ?? []), ...urns]);
+    carried.set(key, new Set([...(carried.get(key) ?? []), ...urns]));
   });
   const dependencies = [...new Set(request.getDependenciesList())].sort();
   const trigger = request.getReplacementTrigger();
@@ -41,7 +42,7 @@ export function decodeRegistration(request: resourcePb.RegisterResourceRequest):
     deleteBeforeReplace: isDeleteBeforeReplaceSet ? request.getDeletebeforereplace() : undefined,
     deletedWith: request.getDeletedwith() || undefined,
     replaceWith: request.getReplaceWithList(),
-    replacementTrigger: trigger ? toTrigger(fromValue(trigger)) : undefined,
+    replacementTrigger: trigger ? toTrigger(fromValue(trigger, "replacementTrigger")) : undefined,
     ignoreChanges: request.getIgnorechangesList(),
     replaceOnChanges: request.getReplaceonchangesList(),
     hideDiffs: request.getHidediffsList(),
@@ -49,6 +50,7 @@ export function decodeRegistration(request: resourcePb.RegisterResourceRequest):
     aliases: [...request.getAliasurnsList().map((urn) => ({ urn })), ...request.getAliasesList().map(decodeAlias)],
     importId: request.getImportid() || undefined,
     customTimeouts: decodeTimeouts(request.getCustomtimeouts()),
+    resourceHooks: decodeHooks(request.getHooks()),
   };
 }
 
@@ -57,23 +59,23 @@ function propertyDependencies(
   request: resourcePb.RegisterResourceRequest,
   inputs: PropertyMap,
   dependencies: readonly string[],
-  carried: Readonly<Record<string, ReadonlySet<string>>>,
+  carried: ReadonlyMap<string, ReadonlySet<string>>,
 ): Record<string, string[]> {
   const given = request.getPropertydependenciesMap();
-  const found: Record<string, ReadonlySet<string>> = {};
+  const found = new Map<string, ReadonlySet<string>>();
   if (given.getLength() === 0) {
     for (const property in inputs) {
-      found[property] = new Set(dependencies);
+      found.set(property, new Set(dependencies));
     }
   } else {
     given.forEach((urns, property) => {
-      found[property] = new Set(urns.getUrnsList());
+      found.set(property, new Set(urns.getUrnsList()));
     });
   }
   for (const property in inputs) {
-    found[property] = new Set([...(found[property] ?? []), ...(carried[property] ?? [])]);
+    found.set(property, new Set([...(found.get(property) ?? []), ...(carried.get(property) ?? [])]));
   }
-  return Object.fromEntries(Object.entries(found).map(([property, urns]) => [property, [...urns].sort()]));
+  return Object.fromEntries([...found].map(([property, urns]) => [property, [...urns].sort()]));
 }
 
 type AliasMessage = ReturnType<resourcePb.RegisterResourceRequest["getAliasesList"]>[number];
@@ -90,6 +92,19 @@ function decodeAlias(alias: AliasMessage): Alias {
     parent: spec.hasParenturn() ? spec.getParenturn() : "",
     noParent: spec.hasNoparent() && spec.getNoparent(),
   };
+}
+
+function decodeHooks(hooks: resourcePb.RegisterResourceRequest.ResourceHooksBinding | undefined): Goal["resourceHooks"] {
+  const named = Object.entries({
+    BeforeCreate: hooks?.getBeforeCreateList() ?? [],
+    AfterCreate: hooks?.getAfterCreateList() ?? [],
+    BeforeUpdate: hooks?.getBeforeUpdateList() ?? [],
+    AfterUpdate: hooks?.getAfterUpdateList() ?? [],
+    BeforeDelete: hooks?.getBeforeDeleteList() ?? [],
+    AfterDelete: hooks?.getAfterDeleteList() ?? [],
+    OnError: hooks?.getOnErrorList() ?? [],
+  }).filter(([, names]) => names.length > 0);
+  return named.length > 0 ? Object.fromEntries(named) : undefined;
 }
 
 type TimeoutsMessage = ReturnType<resourcePb.RegisterResourceRequest["getCustomtimeouts"]>;

@@ -1,14 +1,19 @@
+// One file, though a long one: the calls of two services, which share what the program has registered so far.
 import type { ServerUnaryCall, ServiceError, sendUnaryData } from "@grpc/grpc-js";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import type callbackPb from "@pulumi/pulumi/proto/callback_pb.js";
 import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import enginePb from "@pulumi/pulumi/proto/engine_pb.js";
 import providerPb from "@pulumi/pulumi/proto/provider_pb.js";
 import resourceGrpc from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import resourcePb from "@pulumi/pulumi/proto/resource_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
-import { isProviderType, makeUrn, packageOf, parseReference, parseUrn, providerPackage } from "../contract/urn.ts";
-import { mapProperties, type PropertyMap, unwrapSecret } from "../contract/values.ts";
+import { formatPath, parsePath } from "../contract/property-path.ts";
+import { isProviderType, makeUrn, packageOf } from "../contract/urn.ts";
+import type { PropertyMap } from "../contract/values.ts";
+import { versionProblem } from "../engine-version.ts";
 import { hashAssets } from "./assets.ts";
+import { Transforms } from "./callbacks/transforms.ts";
 import { DefaultProviderDeniedError, DefaultProviders } from "./default-providers.ts";
 import { endDirectCalls, serveDirectly } from "./direct-calls.ts";
 import type { Severity } from "./events.ts";
@@ -16,7 +21,9 @@ import type { Execution } from "./execution.ts";
 import { BailError } from "./execution.ts";
 import type { Registration } from "./goals.ts";
 import { decodeRegistration } from "./goals.ts";
-import { fromStruct, PlainStruct, stripSecrets } from "./properties.ts";
+import { type Above, inheritOptions } from "./inherited-options.ts";
+import { decoded, featureNames, features, RequestError, refuse, required } from "./monitor-requests.ts";
+import { fromStruct, PlainStruct, remarkSecrets, stripSecrets, withoutUnknowns } from "./properties.ts";
 import { providerInputs } from "./providers.ts";
 import { ResourceTree } from "./resource-tree.ts";
 import type { StepExecutor } from "./step-executor.ts";
@@ -25,30 +32,10 @@ import type { Goal, RegisterResult } from "./steps.ts";
 
 const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
 
-/** Secrets, references, output values, alias specs, replacementTrigger, deletedWith, replaceWith, dependsOn and parent of invokes. */
-const features: resourcePb.ResourceMonitorFeature[] = [0, 1, 2, 3, 4, 5, 6, 14, 15];
-const featureNames = new Set([
-  "secrets",
-  "resourceReferences",
-  "outputValues",
-  "aliasSpecs",
-  "replacementTrigger",
-  "deletedWith",
-  "replaceWith",
-  "invokeDependsOn",
-]);
+/** Of resources whose provider is code in the program. */
+const DYNAMIC_PACKAGE = "pulumi-nodejs";
 
 const severities: readonly Severity[] = ["debug", "info", "warning", "error"];
-
-/** An error for the program alone: the operation goes on when the program handles it. */
-class RequestError extends Error {
-  readonly code: status;
-  constructor(code: status, message: string) {
-    super(message);
-    this.name = "RequestError";
-    this.code = code;
-  }
-}
 
 /** Serves the program: Pulumi's ResourceMonitor and Engine services on one local port. */
 export class Monitor {
@@ -59,8 +46,9 @@ export class Monitor {
   readonly #server: Server;
   readonly #services: readonly (readonly [definition: object, handlers: object])[];
   /** What children inherit, by URN. */
-  readonly #goals = new Map<string, { goal: Goal; providers: ReadonlyMap<string, string> }>();
+  readonly #goals = new Map<string, Above>();
   readonly #tree = new ResourceTree();
+  readonly #transforms: Transforms;
   readonly #pending = new Set<() => void>();
   readonly #programEnded = Promise.withResolvers<void>();
   readonly #shutdown = Promise.withResolvers<void>();
@@ -74,6 +62,7 @@ export class Monitor {
     this.#generator = generator;
     this.#executor = executor;
     this.#defaultProviders = new DefaultProviders(execution.request.config, (goal) => generator.register(goal));
+    this.#transforms = new Transforms(execution.callbacks);
     this.#server = new Server({
       "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
       "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
@@ -88,10 +77,16 @@ export class Monitor {
       readResource: this.#serve((request: resourcePb.ReadResourceRequest) => this.#readResource(request)),
       invoke: this.#serve((request: resourcePb.ResourceInvokeRequest) => this.#invoke(request)),
       call: this.#serve(() => refuse("calls of component methods")),
-      registerStackTransform: this.#serve(() => refuse("transforms")),
-      registerStackInvokeTransform: this.#serve(() => refuse("invoke transforms")),
-      registerResourceHook: this.#serve(() => refuse("resource hooks")),
-      registerErrorHook: this.#serve(() => refuse("error hooks")),
+      registerStackTransform: this.#serve((callback: callbackPb.Callback) => {
+        this.#transforms.addToStack(callback);
+        return new emptyPb.Empty();
+      }),
+      registerStackInvokeTransform: this.#serve((callback: callbackPb.Callback) => {
+        this.#transforms.addToInvokes(callback);
+        return new emptyPb.Empty();
+      }),
+      registerResourceHook: this.#serve((request: resourcePb.RegisterResourceHookRequest) => this.#registerHook(request)),
+      registerErrorHook: this.#serve((request: resourcePb.RegisterErrorHookRequest) => this.#registerErrorHook(request)),
       registerPackage: this.#serve(() => refuse("parameterised packages")),
       signalAndWaitForShutdown: this.#serve(() => this.#signalAndWait()),
     };
@@ -102,7 +97,13 @@ export class Monitor {
         this.#rootUrn = request.getUrn();
         return new enginePb.SetRootResourceResponse();
       }),
-      requirePulumiVersion: this.#serve(() => new enginePb.RequirePulumiVersionResponse()),
+      requirePulumiVersion: this.#serve((request: enginePb.RequirePulumiVersionRequest) => {
+        const problem = versionProblem(request.getPulumiVersionRange());
+        if (problem) {
+          throw new RequestError(status.UNKNOWN, problem);
+        }
+        return new enginePb.RequirePulumiVersionResponse();
+      }),
       startDebugging: this.#serve(() => new emptyPb.Empty()),
     };
     this.#services = [
@@ -232,12 +233,24 @@ export class Monitor {
 
   #registerResource(request: resourcePb.RegisterResourceRequest): Promise<resourcePb.RegisterResourceResponse> {
     return this.#track(async () => {
-      const registration = decodeRegistration(request);
-      if (registration.remote) {
+      if (request.getRemote()) {
         refuse("remote components");
       }
-      if (registration.packageRef) {
+      if (request.getPackageref()) {
         refuse("parameterised packages");
+      }
+      if (request.getEnvvarmappingsMap().getLength() > 0) {
+        refuse("envVarMappings: a provider's process serves several stacks");
+      }
+      if (packageOf(request.getType()) === DYNAMIC_PACKAGE) {
+        refuse("dynamic resources (pulumi.dynamic): their provider is part of the CLI's installation");
+      }
+      inheritOptions(request, this.#goals.get(request.getParent()));
+      const untransformed = await decoded("", () => this.#transforms.apply(request));
+      const registration = this.#decode(request);
+      if (untransformed) {
+        // Pulumi's runtime loses the mark of a secret that a transform passes on.
+        registration.inputs = remarkSecrets(registration.inputs, untransformed);
       }
       const leave = this.#tree.enter(registration.parent);
       try {
@@ -248,6 +261,7 @@ export class Monitor {
         });
         const { urn } = result.state;
         this.#goals.set(urn, { goal, providers });
+        this.#transforms.addToResource(urn, request);
         this.#tree.add(urn, goal.parent, goal.custom, Boolean(result.state.id));
         return toResponse(result, goal.custom, registration.acceptsSecrets);
       } finally {
@@ -256,39 +270,37 @@ export class Monitor {
     });
   }
 
-  /** Adds what a resource inherits from its parent, and its provider. */
-  async #settle(registration: Registration): Promise<{ goal: Goal; providers: ReadonlyMap<string, string> }> {
-    const { type, custom, parent } = registration;
-    const above = parent ? this.#goals.get(parent) : undefined;
-    const packageName = packageOf(type);
-    let { provider } = registration;
-    if (!provider && above?.goal.provider) {
-      const inherited = providerPackage(parseUrn(parseReference(above.goal.provider).urn).type);
-      if (custom && inherited === packageName) {
-        provider = above.goal.provider;
-      }
+  /** A program that sends what only looks like a form of Pulumi's waits for ever when it is refused: the operation ends. */
+  #decode(request: resourcePb.RegisterResourceRequest): Registration {
+    try {
+      return decodeRegistration(request);
+    } catch (error) {
+      this.#execution.fail(error, this.#urnOf(request.getParent(), request.getType(), request.getName()));
+      throw new BailError(String(error));
     }
-    let { inputs } = registration;
+  }
+
+  /** Adds the resource's provider, and what its children will have of it. */
+  async #settle(registration: Registration): Promise<{ goal: Goal; providers: ReadonlyMap<string, string> }> {
+    const { type, custom, parent, version, pluginDownloadUrl } = registration;
+    const above = parent ? this.#goals.get(parent) : undefined;
+    let { provider, inputs } = registration;
     if (custom && isProviderType(type)) {
       provider = undefined;
-      inputs = providerInputs(inputs, registration.version, registration.pluginDownloadUrl);
+      inputs = providerInputs(inputs, version, pluginDownloadUrl);
     } else if (custom) {
-      const { version, pluginDownloadUrl } = registration;
-      provider ??= registration.providers.get(packageName) ?? above?.providers.get(packageName);
       provider ??= await this.#defaultProvider(
-        { packageName, version, pluginDownloadUrl },
-        this.#urnOf(registration.parent, type, registration.name),
+        { packageName: packageOf(type), version, pluginDownloadUrl },
+        this.#urnOf(parent, type, registration.name),
       );
     }
     const providers = custom ? registration.providers : new Map([...(above?.providers ?? []), ...registration.providers]);
     const goal: Goal = {
       ...registration,
-      inputs: await hashAssets(inputs),
+      inputs: await decoded("unmarshal properties", () => hashAssets(inputs)),
+      hideDiffs: await decoded("", () => registration.hideDiffs.map(withNormalForm)),
       // A component keeps no provider: what it was given is for its children.
       provider: custom ? provider : undefined,
-      protect: registration.protect ?? above?.goal.protect,
-      retainOnDelete: registration.retainOnDelete ?? above?.goal.retainOnDelete,
-      deletedWith: registration.deletedWith ?? above?.goal.deletedWith,
     };
     return { goal, providers };
   }
@@ -307,7 +319,8 @@ export class Monitor {
 
   async #registerOutputs(request: resourcePb.RegisterResourceOutputsRequest): Promise<emptyPb.Empty> {
     return this.#track(async () => {
-      await this.#executor.registerOutputs(request.getUrn(), await hashAssets(fromStruct(request.getOutputs())));
+      const outputs = await decoded("cannot unmarshal output properties", () => hashAssets(fromStruct(request.getOutputs())));
+      await this.#executor.registerOutputs(request.getUrn(), outputs);
       return new emptyPb.Empty();
     });
   }
@@ -327,7 +340,7 @@ export class Monitor {
         type,
         name: request.getName(),
         id: request.getId(),
-        inputs: await hashAssets(fromStruct(request.getProperties())),
+        inputs: await decoded("", () => hashAssets(withoutUnknowns(fromStruct(request.getProperties())))),
         parent,
         provider,
         dependencies: [...new Set(request.getDependenciesList())].sort(),
@@ -342,14 +355,33 @@ export class Monitor {
     });
   }
 
+  #registerHook(request: resourcePb.RegisterResourceHookRequest): Promise<emptyPb.Empty> {
+    return decoded("", () => {
+      const callback = required(request.getCallback(), "callback");
+      this.#execution.hooks.add(request.getName(), {
+        callback,
+        onDryRun: request.getOnDryRun(),
+        ignoreErrors: request.getIgnoreErrors(),
+      });
+      return new emptyPb.Empty();
+    });
+  }
+  #registerErrorHook(request: resourcePb.RegisterErrorHookRequest): Promise<emptyPb.Empty> {
+    return decoded("", () => {
+      this.#execution.hooks.addErrorHook(request.getName(), required(request.getCallback(), "callback"));
+      return new emptyPb.Empty();
+    });
+  }
+
   #invoke(request: resourcePb.ResourceInvokeRequest): Promise<resourcePb.ResourceInvokeResponse> {
     return this.#track(async () => {
       const token = request.getTok();
       const packageName = packageOf(token);
-      const above = request.getParent() ? this.#goals.get(request.getParent()) : undefined;
+      const above = this.#goals.get(request.getParent());
+      request.setProvider(request.getProvider() || (above?.providers.get(packageName) ?? ""));
+      await decoded("", () => this.#transforms.applyToInvoke(request));
       const reference =
         request.getProvider() ||
-        above?.providers.get(packageName) ||
         (await this.#defaultProvider(
           { packageName, version: request.getVersion(), pluginDownloadUrl: request.getPlugindownloadurl() },
           token,
@@ -358,7 +390,7 @@ export class Monitor {
       if (!provider.isKnown || (await this.#tree.hasUnmade(request.getDependsonList()))) {
         return new resourcePb.ResourceInvokeResponse().setUnknown(true);
       }
-      const args = mapProperties(fromStruct(request.getArgs()), unwrapSecret);
+      const args = await decoded(`failed to unmarshal ${token} args`, () => withoutUnknowns(fromStruct(request.getArgs())));
       const { outputs, failures } = await provider.invoke(token, args).catch((error: Error) => {
         throw new RequestError(status.UNKNOWN, `invocation of ${token} returned an error: ${error.message}`);
       });
@@ -379,6 +411,11 @@ function toResponse(result: RegisterResult, custom: boolean, acceptsSecrets: boo
     .setUnknown(result.unknown);
 }
 
-function refuse(what: string): never {
-  throw new RequestError(status.FAILED_PRECONDITION, `the embedded engine does not support ${what}`);
+/** Of a path, as it is stored. */
+function withNormalForm(path: string, index: number): string {
+  try {
+    return formatPath(parsePath(path));
+  } catch (error) {
+    throw new Error(`${index}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -5,6 +5,7 @@ import {
   ASSET_SIGNATURE,
   FLOAT_SIGNATURE,
   hasSecrets,
+  hasUnknowns,
   isObject,
   isPlainObject,
   isSecret,
@@ -23,29 +24,49 @@ import {
   unwrapSecret,
 } from "../contract/values.ts";
 import type { SecretsManager } from "../operation.ts";
+import { checkAsset, checkReference, shownSignature } from "./signed-values.ts";
 
 export function stripSecrets(map: PropertyMap): PropertyMap {
   return mapProperties(map, unwrapSecret);
 }
 
-/** Marks as secret what has the name of a secret in `known`: for providers that are not given the secret marks. */
+/**
+ * Marks as secret what has the name of something secret in `known`: for providers that are not given the secret marks. A list with
+ * one secret in it is secret as a whole, since a provider may answer it in another order.
+ */
 export function remarkSecrets(values: PropertyMap, known: PropertyMap): PropertyMap {
-  const remark = (value: PropertyValue, like: PropertyValue | undefined): PropertyValue => {
-    if (isSecret(like)) {
-      return makeSecret(value);
+  let marked = values;
+  for (const key of Object.keys(known)) {
+    const like = known[key];
+    const value = Object.hasOwn(values, key) ? values[key] : undefined;
+    if (value === undefined || isSecret(value) || !hasSecrets(like)) {
+      continue;
     }
-    if (isPlainObject(value) && isPlainObject(like)) {
-      return remarkSecrets(value, like);
+    if (marked === values) {
+      marked = { ...values };
     }
-    if (Array.isArray(value) && Array.isArray(like)) {
-      return value.map((element, index) => remark(element, like[index]));
-    }
-    return value;
-  };
-  if (!hasSecrets(known)) {
-    return values;
+    marked[key] = isPlainObject(value) && isPlainObject(like) ? remarkSecrets(value, like) : makeSecret(value);
   }
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, remark(value, known[key])]));
+  return marked;
+}
+
+/** A provider is not asked about what is not known, but in a preview. */
+export function withoutUnknowns(map: PropertyMap): PropertyMap {
+  return hasUnknowns(map) ? (knownPart(map) as PropertyMap) : map;
+}
+function knownPart(value: PropertyValue): PropertyValue | undefined {
+  if (isUnknown(value)) {
+    return undefined;
+  }
+  if (Array.isArray(value)) {
+    return value.map(knownPart).filter((element) => element !== undefined);
+  }
+  if (!isObject(value)) {
+    return value;
+  }
+  const entries = Object.entries(value).map(([key, part]) => [key, knownPart(part)] as const);
+  const known = Object.fromEntries(entries.filter((entry): entry is [string, PropertyValue] => entry[1] !== undefined));
+  return isSecret(value) && !("value" in known) ? undefined : known;
 }
 
 /** Pulumi's DeepEquals: null counts as absent, any two unknowns are equal, hashed assets are equal when their hashes are. */
@@ -76,12 +97,12 @@ export function deepEqual(left: PropertyValue | undefined, right: PropertyValue 
     return left["urn"] === right["urn"] && deepEqual(left["id"], right["id"]);
   }
   for (const key in left) {
-    if (!deepEqual(left[key] ?? null, right[key] ?? null)) {
+    if (!deepEqual(left[key] ?? null, (Object.hasOwn(right, key) ? right[key] : undefined) ?? null)) {
       return false;
     }
   }
   for (const key in right) {
-    if (!(key in left) && right[key] != null) {
+    if (!Object.hasOwn(left, key) && right[key] != null) {
       return false;
     }
   }
@@ -92,18 +113,21 @@ type Struct = structPb.Struct;
 type Value = structPb.Value;
 const { KindCase } = structPb.Value;
 
-/** Output values are lowered to what they hold: unknown, secret or plain; the URNs they depend on go to `dependencies`. */
+/**
+ * Output values are lowered to what they hold: unknown, secret or plain; the URNs they depend on go to `dependencies`.
+ * @throws when a value is signed as one of Pulumi's forms and is none
+ */
 export function fromStruct(struct: Struct | undefined, dependencies?: (key: string, urns: string[]) => void): PropertyMap {
   if (struct instanceof PlainStruct) {
     return lower(struct.plain, dependencies);
   }
   const map: PropertyMap = {};
   struct?.getFieldsMap().forEach((value, key) => {
-    map[key] = fromValue(value, dependencies && ((urns) => dependencies(key, urns)));
+    map[key] = fromValue(value, key, dependencies && ((urns) => dependencies(key, urns)));
   });
   return map;
 }
-export function fromValue(value: Value, dependencies?: (urns: string[]) => void): PropertyValue {
+export function fromValue(value: Value, key: string, dependencies?: (urns: string[]) => void): PropertyValue {
   switch (value.getKindCase()) {
     case KindCase.STRING_VALUE:
       return value.getStringValue();
@@ -112,10 +136,10 @@ export function fromValue(value: Value, dependencies?: (urns: string[]) => void)
     case KindCase.BOOL_VALUE:
       return value.getBoolValue();
     case KindCase.LIST_VALUE:
-      return (value.getListValue()?.getValuesList() ?? []).map((element) => fromValue(element, dependencies));
+      return (value.getListValue()?.getValuesList() ?? []).map((element) => fromValue(element, key, dependencies));
     case KindCase.STRUCT_VALUE: {
       const map = fromStruct(value.getStructValue(), dependencies && ((_, urns) => dependencies(urns)));
-      return map[SIGNATURE_KEY] === OUTPUT_VALUE_SIGNATURE ? lowerOutputValue(map, dependencies) : map;
+      return map[SIGNATURE_KEY] === undefined ? map : fromSigned(map, key, dependencies);
     }
     default:
       return null;
@@ -124,26 +148,53 @@ export function fromValue(value: Value, dependencies?: (urns: string[]) => void)
 function lower(plain: PropertyMap, dependencies?: (key: string, urns: string[]) => void): PropertyMap {
   const map: PropertyMap = {};
   for (const key in plain) {
-    map[key] = lowerValue(plain[key] as PropertyValue, dependencies && ((urns) => dependencies(key, urns)));
+    map[key] = lowerValue(plain[key] as PropertyValue, key, dependencies && ((urns) => dependencies(key, urns)));
   }
   return map;
 }
-function lowerValue(value: PropertyValue, dependencies?: (urns: string[]) => void): PropertyValue {
+function lowerValue(value: PropertyValue, key: string, dependencies?: (urns: string[]) => void): PropertyValue {
   if (Array.isArray(value)) {
-    return value.map((element) => lowerValue(element, dependencies));
+    return value.map((element) => lowerValue(element, key, dependencies));
   }
   if (typeof value !== "object" || value === null) {
     return value;
   }
   const map = lower(value, dependencies && ((_, urns) => dependencies(urns)));
-  return map[SIGNATURE_KEY] === OUTPUT_VALUE_SIGNATURE ? lowerOutputValue(map, dependencies) : map;
+  return map[SIGNATURE_KEY] === undefined ? map : fromSigned(map, key, dependencies);
 }
-function lowerOutputValue(output: PropertyMap, dependencies?: (urns: string[]) => void): PropertyValue {
-  if (Array.isArray(output["dependencies"])) {
-    dependencies?.(output["dependencies"] as string[]);
+function fromSigned(map: PropertyMap, key: string, dependencies?: (urns: string[]) => void): PropertyValue {
+  const { [SIGNATURE_KEY]: signature = null, value } = map;
+  const named = `for "${key}"`;
+  switch (signature) {
+    case OUTPUT_VALUE_SIGNATURE:
+      return lowerOutputValue(map, named, dependencies);
+    case SECRET_SIGNATURE:
+      if (value === undefined) {
+        throw new Error(`malformed RPC secret: missing value ${named}`);
+      }
+      return makeSecret(value);
+    case RESOURCE_REFERENCE_SIGNATURE:
+      checkReference(map, named);
+      return map;
+    case ASSET_SIGNATURE:
+      checkAsset(map);
+      return map;
+    case ARCHIVE_SIGNATURE:
+      checkAsset(map);
+      return map["path"] || map["uri"] || map["assets"] ? map : { ...map, assets: {} };
+    default:
+      throw new Error(`unrecognized signature '${shownSignature(signature)}' in property map ${named}`);
   }
-  const value = output["value"] === undefined ? UNKNOWN_VALUE : output["value"];
-  return output["secret"] === true ? makeSecret(value) : value;
+}
+function lowerOutputValue(output: PropertyMap, named: string, dependencies?: (urns: string[]) => void): PropertyValue {
+  const { secret = false, value = UNKNOWN_VALUE, dependencies: urns } = output;
+  if (typeof secret !== "boolean") {
+    throw new Error(`malformed output value ${named}: secret not a bool`);
+  }
+  if (Array.isArray(urns)) {
+    dependencies?.(urns as string[]);
+  }
+  return secret ? makeSecret(value) : value;
 }
 
 export function toStruct(map: PropertyMap): Struct {
@@ -238,14 +289,14 @@ export function maskProperties(map: PropertyMap | undefined): PropertyMap {
 }
 function maskValue(value: PropertyValue): PropertyValue {
   if (typeof value !== "object" || value === null) {
-    return value;
+    return isInJson(value) ? value : encodeFloat(value);
   }
   if (isSecret(value)) {
     return maskedSecret;
   }
   return mapValue(value, (part) => {
     if (!isObject(part)) {
-      return part;
+      return isInJson(part) ? part : encodeFloat(part);
     }
     if (part[SIGNATURE_KEY] === SECRET_SIGNATURE) {
       return maskedSecret;
@@ -283,8 +334,8 @@ function changeStateValues(state: ResourceState, change: (value: PropertyValue) 
 }
 
 function encodeValue(value: PropertyValue, secrets: SecretsManager): PropertyValue {
-  if (typeof value === "number") {
-    return Number.isFinite(value) ? value : encodeFloat(value);
+  if (!isInJson(value)) {
+    return encodeFloat(value);
   }
   if (typeof value !== "object" || value === null) {
     return value;
@@ -334,8 +385,14 @@ function decodeValue(value: PropertyValue, secrets: SecretsManager): PropertyVal
   return mapEntries(value, (part) => decodeValue(part, secrets));
 }
 
-/** JSON has no NaN and no infinities: Pulumi stores their bits. */
+/** JSON has no NaN and no infinities: Pulumi stores their bits, those that NaN has in Pulumi's protocol. */
+function isInJson(value: PropertyValue): value is Exclude<PropertyValue, number> {
+  return typeof value !== "number" || Number.isFinite(value);
+}
 function encodeFloat(value: number): PropertyValue {
+  if (Number.isNaN(value)) {
+    return { [SIGNATURE_KEY]: FLOAT_SIGNATURE, value: "7fffffffffffffff" };
+  }
   const bits = Buffer.alloc(8);
   bits.writeDoubleBE(value);
   return { [SIGNATURE_KEY]: FLOAT_SIGNATURE, value: bits.toString("hex") };

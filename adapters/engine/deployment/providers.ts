@@ -11,10 +11,19 @@ import {
   type ResourceProvider,
 } from "../contract/provider.ts";
 import { makeReference, parseReference, parseUrn, providerPackage } from "../contract/urn.ts";
-import { hasUnknowns, isObject, type PropertyMap, UNKNOWN_VALUE, unwrapSecret } from "../contract/values.ts";
+import {
+  hasSecrets,
+  hasUnknowns,
+  isObject,
+  makeSecret,
+  mapEntries,
+  type PropertyMap,
+  UNKNOWN_VALUE,
+  unwrapSecret,
+} from "../contract/values.ts";
 import type { ProviderHost } from "../operation.ts";
 import type { Diff } from "./diff.ts";
-import { isReplace, noDiff, resolveDiff, someDiff } from "./diff.ts";
+import { isReplace, keepIgnored, noDiff, resolveDiff, someDiff } from "./diff.ts";
 import { deepEqual, remarkSecrets, stripSecrets } from "./properties.ts";
 
 /** The provider's configuration is not known yet (a preview), so it can't be asked: an update is assumed. */
@@ -74,7 +83,15 @@ export class ConfiguredProvider {
       news: this.#give(news),
       ignoreChanges,
     });
-    return resolveDiff(diff, oldInputs, news);
+    if (diff.changes !== "unknown") {
+      return resolveDiff(diff, oldInputs, news);
+    }
+    // What the provider filled in is ignored as well as what the program said.
+    return resolveDiff(
+      diff,
+      oldInputs,
+      keepIgnored(news, oldInputs, ignoreChanges, (message) => identity.log("info", message)),
+    );
   }
 
   async create(
@@ -104,7 +121,7 @@ export class ConfiguredProvider {
       return { id, inputs: undefined, outputs: {} };
     }
     const request = { ...identity, id, inputs: this.#give(inputs), outputs: this.#give(outputs) };
-    const read = await this.#partial(inputs, () => this.plugin.read(request));
+    const read = await this.#partial(outputs, () => this.plugin.read(request), inputs);
     return {
       id: read.id,
       inputs: read.inputs && this.#take(read.inputs, inputs),
@@ -154,18 +171,21 @@ export class ConfiguredProvider {
     if (!this.plugin.invoke) {
       throw new Error(`the ${this.plugin.packageName} provider has no functions`);
     }
-    return this.plugin.invoke(token, this.#give(args));
+    const answer = await this.plugin.invoke(token, this.#give(args));
+    const hides = !this.plugin.acceptsSecrets && hasSecrets(args);
+    return hides ? { ...answer, outputs: mapEntries(answer.outputs, makeSecret) } : answer;
   }
 
   /** What a partly failed call left behind keeps its secrets, as the outcome of a good one does. */
-  async #partial<T>(known: PropertyMap, call: () => Promise<T>): Promise<T> {
+  async #partial<T>(known: PropertyMap, call: () => Promise<T>, knownInputs?: PropertyMap): Promise<T> {
     try {
       return await call();
     } catch (error) {
       if (!(error instanceof ResourceInitError) || this.plugin.acceptsSecrets) {
         throw error;
       }
-      throw new ResourceInitError(error.id, remarkSecrets(error.outputs, known), error.reasons, error.inputs);
+      const inputs = error.inputs && knownInputs ? remarkSecrets(error.inputs, knownInputs) : error.inputs;
+      throw new ResourceInitError(error.id, remarkSecrets(error.outputs, known), error.reasons, inputs);
     }
   }
   #give(map: PropertyMap): PropertyMap {
@@ -395,7 +415,8 @@ async function diffConfig(
     return { changes: "unknown" };
   }
   const { type, name } = parseUrn(urn);
-  return plugin.diffConfig({ urn, type, name, id, oldInputs, oldOutputs, news, ignoreChanges });
+  const [plainInputs, plainOutputs, plainNews] = [oldInputs, oldOutputs, news].map(stripSecrets) as [PropertyMap, PropertyMap, PropertyMap];
+  return plugin.diffConfig({ urn, type, name, id, oldInputs: plainInputs, oldOutputs: plainOutputs, news: plainNews, ignoreChanges });
 }
 
 function text(value: PropertyMap[string] | undefined): string | undefined {

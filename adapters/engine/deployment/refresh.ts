@@ -41,7 +41,9 @@ export async function refreshStates(
 
 /** Puts the read states in place of the old ones; nothing may refer to those that are gone. */
 async function rebuildBase(execution: Execution, refreshed: ReadonlyMap<ResourceState, ResourceState | undefined>): Promise<void> {
-  const referable = new Set<string>();
+  // What the program registered may have another name than its old state. What it left out has no ID.
+  const registered = [...execution.news.values()].filter((state) => !state.custom || state.id);
+  const referable = new Set(registered.map((state) => state.urn));
   const parentOf = new Map<string, string | undefined>();
   const changed: { old: ResourceState; now: ResourceState | undefined }[] = [];
   execution.base.rebuild((old) => {

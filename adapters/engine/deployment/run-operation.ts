@@ -138,6 +138,7 @@ async function run(execution: Execution): Promise<void> {
   } finally {
     request.signal.removeEventListener("abort", cancel);
     await executor.idle();
+    execution.callbacks.close();
     await snapshot.close().catch((error: unknown) => {
       if (!snapshot.failure) {
         events.diagnostic("error", error instanceof Error ? error.message : String(error));
@@ -158,6 +159,9 @@ async function deploy(execution: Execution, executor: StepExecutor, targets: Tar
     await executor.idle();
     await executor.finishRootOutputs(execution.sawError);
     return;
+  }
+  if (request.kind === "destroy" && !runsProgram) {
+    refuseDeleteHooks(execution);
   }
   requireKnown(execution, generator.replaceTargets.literals, new Set());
   const monitor = new Monitor(execution, generator, executor);
@@ -260,6 +264,22 @@ function requireKnown(execution: Execution, urns: ReadonlySet<string>, registere
   }
   execution.sawError = true;
   throw new BailError("one or more targets could not be found in the stack");
+}
+
+/** Only the program can run them. */
+function refuseDeleteHooks(execution: Execution): void {
+  let refused = false;
+  for (const { urn, resourceHooks } of execution.base.list()) {
+    const names = [...(resourceHooks?.BeforeDelete ?? []), ...(resourceHooks?.AfterDelete ?? [])];
+    if (names.length > 0) {
+      refused = true;
+      const message = `Resource has delete hooks registered, but the program is not running. Hooks: ${names.join(", ")}`;
+      execution.events.diagnostic("error", message, urn);
+    }
+  }
+  if (refused) {
+    throw new Error("You must run with the `--run-program` flag to use delete hooks during destroy.");
+  }
 }
 
 function protectedUrns(execution: Execution): string[] {

@@ -3,7 +3,8 @@ import { edgesOf } from "../contract/edges.ts";
 import { ResourceInitError } from "../contract/provider.ts";
 import { isRootUrn } from "../contract/urn.ts";
 import { isSecret, makeSecret, type PropertyMap } from "../contract/values.ts";
-import { applyStep, callsProvider, DATA_LOSS, DeleteProtectedError } from "./apply-step.ts";
+import { applyStep, callsProvider, DATA_LOSS, DeleteProtectedError, runAfterHooks } from "./apply-step.ts";
+import { errorText } from "./error-text.ts";
 import type { Execution } from "./execution.ts";
 import { BailError, Limiter } from "./execution.ts";
 import { deepEqual } from "./properties.ts";
@@ -185,8 +186,17 @@ export class StepExecutor {
     if (!state || step.op === "replace") {
       return;
     }
-    if (state.outputs) {
-      state.outputs = withSecretOutputs(state, this.#execution);
+    if (state.additionalSecretOutputs?.includes("id")) {
+      const message = "The 'id' property cannot be made secret. See pulumi/pulumi#2717 for more details.";
+      this.#execution.events.diagnostic("warning", message, state.urn);
+    }
+    const before = state.outputs;
+    if (before) {
+      state.outputs = withSecretOutputs(state, before);
+      // What is secret now is shown as that on both sides.
+      if (step.old?.outputs === before) {
+        step.old.outputs = state.outputs;
+      }
     }
     (step.op === "read" || step.op === "read-replacement" ? this.#execution.reads : this.#execution.news).set(state.urn, state);
   }
@@ -208,6 +218,16 @@ export class StepExecutor {
     // After a failure an absent output may only be not computed yet.
     await this.#registerOutputs(root.urn, failed ? { ...old, ...root.outputs } : root.outputs);
   }
+  /** A component is complete with its outputs. */
+  async #runComponentHooks({ op, old }: Step, state: ResourceState): Promise<void> {
+    const { inputs: newInputs, outputs: newOutputs } = state;
+    if (op === "create") {
+      await runAfterHooks(this.#execution, "AfterCreate", { state, newInputs, newOutputs });
+    } else if (op === "update") {
+      const before = { oldInputs: old?.inputs, oldOutputs: old?.outputs };
+      await runAfterHooks(this.#execution, "AfterUpdate", { state, newInputs, newOutputs, ...before });
+    }
+  }
   async #registerOutputs(urn: string, outputs: PropertyMap): Promise<void> {
     const step = this.#registered.get(urn);
     const state = step?.new;
@@ -220,8 +240,13 @@ export class StepExecutor {
     }
     const before = state.outputs ?? {};
     state.outputs = outputs;
+    if (!state.custom && state.resourceHooks) {
+      await this.#runComponentHooks(step, state);
+    }
     this.#execution.events.outputsRegistered(step);
-    if (this.#execution.dryRun || step.untargeted || deepEqual(before, outputs)) {
+    const { dryRun, deletes } = this.#execution;
+    // A destroy that ran the program has deleted the stack itself by now.
+    if (dryRun || step.untargeted || (isRootUrn(urn) && deletes.has(urn)) || deepEqual(before, outputs)) {
       return;
     }
     await this.#execution.snapshot.change((change) => change.put(state));
@@ -236,37 +261,20 @@ class StepError extends Error {
   }
 }
 
-function errorText(error: unknown): string {
-  if (error instanceof ResourceInitError) {
-    const { reasons } = error;
-    const count = `${reasons.length} error${reasons.length === 1 ? "" : "s"} occurred:`;
-    return `${count}\n${reasons.map((reason) => `\t* ${reason}`).join("\n")}\n\n`;
-  }
-  if (!(error instanceof Error)) {
-    return String(error);
-  }
-  // grpc-js puts the code in front of the message; Pulumi shows the message alone.
-  const { details } = error as { details?: unknown };
-  return typeof details === "string" && details !== "" ? details : error.message;
-}
-
-function withSecretOutputs(state: ResourceState, execution: Execution): PropertyMap {
-  let outputs = state.outputs ?? {};
+function withSecretOutputs(state: ResourceState, given: PropertyMap): PropertyMap {
+  let outputs = given;
   const mark = (key: string) => {
-    const value = outputs[key];
+    const value = Object.hasOwn(outputs, key) ? outputs[key] : undefined;
     if (value === undefined || isSecret(value)) {
       return;
     }
-    if (outputs === state.outputs) {
-      outputs = { ...outputs };
+    if (outputs === given) {
+      outputs = { ...given };
     }
     outputs[key] = makeSecret(value);
   };
   for (const key of state.additionalSecretOutputs ?? []) {
-    if (key === "id") {
-      const message = "The 'id' property cannot be made secret. See pulumi/pulumi#2717 for more details.";
-      execution.events.diagnostic("warning", message, state.urn);
-    } else {
+    if (key !== "id") {
       mark(key);
     }
   }

@@ -203,7 +203,7 @@ export class StepGenerator {
       if (old?.outputs) {
         now.outputs = old.outputs;
       }
-      return [{ op: "same", urn, old: old ?? { ...now }, new: now, skippedCreate: true }];
+      return [{ op: "same", urn, old: { ...now }, new: now, skippedCreate: true }];
     }
     if (this.#mode === "destroy" && !isManaged(goal)) {
       this.toDelete.push(now);
@@ -212,9 +212,11 @@ export class StepGenerator {
       return undefined;
     }
     this.#decided.add(urn);
-    if (this.#mode === "destroy") {
-      this.toDelete.push(now);
+    if (this.#mode === "refresh") {
+      // What its new goal needs is not there: it goes on as it was.
+      return [{ op: "same", urn, old, new: { ...old } }];
     }
+    this.toDelete.push(now);
     if (old.inputs) {
       now.inputs = old.inputs;
     }
@@ -248,8 +250,14 @@ export class StepGenerator {
   async #decide(registration: Registration, old: ResourceState | undefined, invalid: boolean): Promise<Step[]> {
     const { urn, goal, now } = registration;
     const { deletes } = this.#execution;
+    const wanted = old ? this.#comparison.wantedInputs(registration, old) : goal.inputs;
     const isTargeted = isAlwaysIncluded(urn) || this.#targets.includes(now);
     if (!isTargeted) {
+      if (old && deletes.has(urn)) {
+        // It went with what was replaced, so it has to come again: as it was.
+        now.inputs = old.inputs ?? {};
+        return this.#recreate(now, old);
+      }
       this.#decided.add(urn);
       if (old) {
         return this.#carryOver(old);
@@ -261,31 +269,25 @@ export class StepGenerator {
 
     let recreating = deletes.has(urn);
     const startsAfresh = () => recreating || !old || old.external || this.#comparison.isReplaceTarget(urn, old);
-    if (!(await this.#comparison.check(registration, startsAfresh() ? undefined : old)) || invalid) {
+    const checking = startsAfresh() ? this.#comparison.check(registration) : this.#comparison.check(registration, old, wanted);
+    if (!(await checking) || invalid) {
       throw new BailError(`resource ${urn} is invalid`);
     }
 
     let diff: Diff | undefined;
     if (old && !old.external && !recreating && !deletes.has(urn)) {
-      diff = await this.#comparison.diff(registration, old);
+      diff = await this.#comparison.diff(registration, old, wanted);
     }
     // While the provider was asked, a replacement elsewhere may have deleted the old state.
     if (!recreating && deletes.has(urn)) {
       recreating = true;
-      if (!(await this.#comparison.check(registration, undefined))) {
+      if (!(await this.#comparison.check(registration))) {
         throw new BailError(`resource ${urn} is invalid`);
       }
     }
 
     if (recreating && old) {
-      deletes.delete(urn);
-      this.#decided.add(urn);
-      this.#replacements.replaced.add(urn);
-      const keys = this.#replacements.keysOf(urn);
-      return [
-        { op: "replace", urn, old, new: now },
-        { op: "create-replacement", urn, old, new: now, keys },
-      ];
+      return this.#recreate(now, old);
     }
     if (old?.external) {
       this.#decided.add(urn);
@@ -310,6 +312,19 @@ export class StepGenerator {
       return [{ op: "update", urn, old, new: now, diffs, detailedDiff, ignoreChanges: goal.ignoreChanges }];
     }
     return registration.isImported ? [] : [{ op: "same", urn, old, new: now }];
+  }
+
+  /** Steps of what a replacement elsewhere deleted. */
+  #recreate(now: ResourceState, old: ResourceState): Step[] {
+    const { urn } = now;
+    this.#execution.deletes.delete(urn);
+    this.#decided.add(urn);
+    this.#replacements.replaced.add(urn);
+    const keys = this.#replacements.keysOf(urn);
+    return [
+      { op: "replace", urn, old, new: now },
+      { op: "create-replacement", urn, old, new: now, keys },
+    ];
   }
 
   async #replace(registration: Registration, old: ResourceState, diff: Diff): Promise<Step[]> {
@@ -341,7 +356,7 @@ export class StepGenerator {
       events.diagnostic("warning", message, urn);
     }
     this.#replacements.replaced.add(urn);
-    if (!this.#comparison.isReplaceTarget(urn, old) && !(await this.#comparison.check(registration, undefined))) {
+    if (!this.#comparison.isReplaceTarget(urn, old) && !(await this.#comparison.check(registration))) {
       throw new BailError(`resource ${urn} has check errors`);
     }
     const shared = { urn, old, new: now, keys, diffs, detailedDiff };
@@ -364,6 +379,7 @@ export class StepGenerator {
 
   /** A resource that is not targeted stays as it was, and so does everything that it needs. */
   #carryOver(old: ResourceState): Step[] {
+    this.#refuseLostProvider(old);
     const steps: Step[] = [];
     const carry = (state: ResourceState) => {
       if (state.delete) {
@@ -381,6 +397,19 @@ export class StepGenerator {
     };
     carry(old);
     return steps;
+  }
+
+  /** One that was replaced knows nothing any more of what the resource was made with. */
+  #refuseLostProvider({ urn, provider }: ResourceState): void {
+    const reference = provider ? parseReference(provider) : undefined;
+    const registered = reference && this.#execution.news.get(reference.urn);
+    if (!registered || registered.id === reference.id) {
+      return;
+    }
+    const message =
+      `provider ${provider} for resource ${urn} has not been registered yet, this is due to a change of providers mixed ` +
+      "with --target. Change your program back to the original providers";
+    this.#execution.bail(message, urn);
   }
 
   /** A targeted resource can't be made when what it needs is not, for want of being targeted. */

@@ -71,6 +71,7 @@ export interface Goal {
   readonly aliases: readonly Alias[];
   readonly importId: string | undefined;
   readonly customTimeouts: ResourceState["customTimeouts"];
+  readonly resourceHooks: ResourceState["resourceHooks"];
 }
 
 export type Alias =
@@ -173,6 +174,9 @@ export function stateOfGoal(urn: string, goal: Goal, old: ResourceState | undefi
   }
   if (goal.hideDiffs.length > 0) {
     state.hideDiff = [...goal.hideDiffs];
+  }
+  if (goal.resourceHooks) {
+    state.resourceHooks = goal.resourceHooks;
   }
   if (old?.refreshBeforeUpdate) {
     state.refreshBeforeUpdate = true;

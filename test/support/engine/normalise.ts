@@ -1,5 +1,6 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import type { PendingOperation, ResourceState } from "../../../adapters/engine/contract/checkpoint.ts";
+import { SIGNATURE_KEY } from "../../../adapters/engine/contract/values.ts";
 
 /** What no two runs have in common: ids of provider resources, generated names, and traces: the way to the program is gRPC's or ours. */
 function anonymous(text: string): string {
@@ -21,11 +22,17 @@ function plain(value: unknown, isProperty = false): unknown {
   if (value === null || typeof value !== "object") {
     return typeof value === "string" ? anonymous(value) : value;
   }
-  const entries = Object.entries(value)
+  const entries = Object.entries(revealed(value))
     .filter(([key, item]) => (isProperty ? !(key === "packageVersion" && item === "") : !varying.has(key)))
     .map(([key, item]) => [anonymous(key), plain(item, isProperty || key === "inputs" || key === "outputs")] as const)
     .filter(([, item]) => isProperty || !isEmpty(item));
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The text of a secret in a checkpoint is JSON too. */
+function revealed(value: object): object {
+  const isSecret = SIGNATURE_KEY in value && "plaintext" in value && typeof value.plaintext === "string";
+  return isSecret ? { ...value, plaintext: JSON.parse(String(value.plaintext)) } : value;
 }
 
 function isEmpty(value: unknown): boolean {

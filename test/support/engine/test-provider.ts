@@ -177,13 +177,15 @@ function failuresOf(inputs: PropertyMap): CheckFailure[] {
 }
 
 function detailedDiff(olds: PropertyMap, news: PropertyMap): DiffResult {
-  const changed = [...new Set([...Object.keys(olds), ...Object.keys(news)])].filter((key) => stable(olds[key]) !== stable(news[key]));
+  const changed = [...new Set([...Object.keys(olds), ...Object.keys(news)])].filter(
+    (key) => stable(own(olds, key)) !== stable(own(news, key)),
+  );
   if (changed.length === 0) {
     return { changes: "none" };
   }
   const replaces = changed.filter((key) => key.startsWith("replace") || key.startsWith("dbr"));
   const kindOf = (key: string): DiffKind => {
-    const kind = olds[key] === undefined ? "add" : news[key] === undefined ? "delete" : "update";
+    const kind = !Object.hasOwn(olds, key) ? "add" : Object.hasOwn(news, key) ? "update" : "delete";
     return replaces.includes(key) ? `${kind}-replace` : kind;
   };
   return {
@@ -193,6 +195,10 @@ function detailedDiff(olds: PropertyMap, news: PropertyMap): DiffResult {
     deleteBeforeReplace: changed.some((key) => key.startsWith("dbr")),
     detailedDiff: Object.fromEntries(changed.map((key) => [key, { kind: kindOf(key), inputDiff: true }])),
   };
+}
+
+function own(map: PropertyMap, key: string): PropertyValue | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 function stable(value: PropertyValue | undefined): string {

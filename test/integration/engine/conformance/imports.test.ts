@@ -94,7 +94,7 @@ describe("a deployment", () => {
     await expect(stack.api.importStack({ ...exported, version: 5 } as never)).rejects.toThrow(/is newer than what|version is too new/);
   });
 
-  for (const feature of ["views", "hooks", "snippets-prototype", "extensionParameterization", "byteString"]) {
+  for (const feature of ["views", "snippets-prototype", "extensionParameterization", "byteString"]) {
     conformance(
       `that needs ${feature} is refused by its name`,
       async ({ stack, expect }) => {

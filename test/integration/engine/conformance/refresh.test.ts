@@ -59,6 +59,51 @@ describe("a refresh", () => {
     { recordsDiffer: "the CLI means to do the same, but forgets the grandparent" },
   );
 
+  conformance(
+    "of a parent that is gone keeps what it held, protected or deleted with it",
+    async ({ stack, world, expect }) => {
+      const program = () => {
+        const component = new Component("co", {}, {}, { made: 1 });
+        const a = new Thing("a", {}, { protect: true, parent: component });
+        const b = new Thing("b", { size: 1 }, { parent: a });
+        new Thing("c", { from: b.id }, { parent: b });
+        new Thing("d", { from: a.id, list: [a.urn] }, { deletedWith: a });
+        new Thing("e", { size: 1 }, { parent: a, protect: false, dependsOn: [a, b] });
+        return { id: a.id };
+      };
+      await stack.up(program);
+      world.delete("a-1");
+      expect((await stack.previewRefresh()).ok).toBe(true);
+      expect((await stack.refresh()).changes).toMatchObject({ delete: 1 });
+      expect((await stack.names()).sort()).toEqual(["b", "c", "co", "d", "e"]);
+      expect(await stack.resource("d")).not.toHaveProperty("deletedWith");
+      await stack.preview(program);
+      expect((await stack.up(program)).ok).toBe(true);
+      expect((await stack.up(program)).changes).toEqual({ same: 7 });
+    },
+    { recordsDiffer: "the CLI forgets the grandparent" },
+  );
+
+  conformance(
+    "whose comparison fails names the resource and reads the others",
+    async ({ stack, world, expect }) => {
+      const program = () => {
+        new Thing("a", { size: 1 });
+        new Thing("b", { size: 1 });
+      };
+      await stack.up(program);
+      for (const id of ["a-1", "b-1"]) {
+        world.set(id, { type: "testing:index:Thing", inputs: { size: 9 }, outputs: { size: 9, revision: 1 } });
+      }
+      world.misbehave({ op: "diff", name: "a", error: "can't compare" });
+      expect((await stack.refresh()).diagnostics).toContain("error: can't compare");
+      expect(await stack.resource("b")).toMatchObject({ outputs: { size: 9 } });
+      world.misbehave({ op: "diff", name: "a", error: "can't compare" });
+      expect((await stack.up(program, { refresh: true })).ok).toBe(false);
+    },
+    { recordsDiffer: "how many steps ended before it failed is a matter of time" },
+  );
+
   conformance("and an update afterwards repair what has changed", async (context) => {
     const { stack, world, expect } = context;
     await stack.up(() => void new Thing("a", { size: 1 }));
@@ -200,6 +245,62 @@ describe("with the program", () => {
       expect(world.calls().filter((call) => call.op === "create")).toEqual([]);
       expect(await stack.resources()).toEqual([]);
     },
+  );
+
+  /** Needs what is made with `more` only. */
+  const growing = (more: boolean) => () => {
+    const a = new Thing("a");
+    const m = more ? new Thing("m", { size: 1 }) : undefined;
+    new Component("c", { size: more ? 2 : 1 }, {}, { made: more ? 2 : 1 });
+    new Thing("b", { from: a.id, m: m?.id ?? "none" });
+    return { id: a.id, m: m?.id };
+  };
+
+  for (const op of ["refresh", "destroy"] as const) {
+    conformance(`a ${op} leaves out what needs something that is not there yet`, async ({ stack, world, expect }) => {
+      await stack.up(growing(false));
+      const options = { runProgram: true };
+      const done = await (op === "refresh" ? stack.refresh(options, growing(true)) : stack.destroy(options, growing(true)));
+      expect(done.ok).toBe(true);
+      expect(world.ids()).toEqual(op === "refresh" ? ["a-1", "b-1"] : []);
+      if (op === "destroy") {
+        expect(await stack.resources()).toEqual([]);
+      }
+      expect((await stack.up(growing(true))).ok).toBe(true);
+    });
+  }
+
+  conformance(
+    "a refresh keeps a provider as it was whose configuration needs something that is not there yet",
+    async ({ stack, expect }) => {
+      const configured = (more: boolean) => () => {
+        const m = more ? new Thing("m") : undefined;
+        new Thing("b", { size: 1 }, { provider: new Provider("p", { region: m?.id ?? "north" }) });
+      };
+      await stack.up(configured(false));
+      expect((await stack.refresh({ runProgram: true }, configured(true))).ok).toBe(true);
+      expect(await stack.resource("p")).toMatchObject({ inputs: { region: "north" } });
+      expect((await stack.up(configured(true))).ok).toBe(true);
+    },
+    { embeddedOnly: "the CLI leaves the provider out and then does not find it" },
+  );
+
+  conformance(
+    "a refresh follows names that have changed",
+    async ({ stack, expect }) => {
+      const named = (name: string) => () => {
+        const aliases = name === "a" ? [] : [{ name: "a" }];
+        const a = new Thing(name, { size: 1 }, { aliases });
+        new Thing("b", { from: a.id }, { parent: a });
+        const component = new Component(`in-${name}`, {}, { aliases: name === "a" ? [] : [{ name: "in-a" }] });
+        new Thing("k", {}, { parent: component });
+      };
+      await stack.up(named("a"));
+      expect((await stack.refresh({ runProgram: true }, named("z"))).ok).toBe(true);
+      expect((await stack.resource("k"))?.parent).toMatch(/::in-z$/);
+      expect((await stack.up(named("z"))).changes).toEqual({ same: 5 });
+    },
+    { embeddedOnly: "the CLI fails at the first renamed component" },
   );
 
   conformance("a destroy is previewed without a change", async ({ stack, world, expect }) => {

@@ -1,6 +1,6 @@
 import { describe } from "vitest";
 import { type ConformanceStack, conformanceSuite } from "../../../support/engine/conformance.ts";
-import { Component, Thing } from "../../../support/engine/test-resources.ts";
+import { Component, Provider, Thing } from "../../../support/engine/test-resources.ts";
 
 const conformance = conformanceSuite();
 
@@ -238,6 +238,118 @@ describe("delete-before-replace", () => {
     expect(world.ids()).toEqual(["a-1"]);
     expect((await stack.resource("a"))?.pendingReplacement ?? false).toBe(false);
   });
+});
+
+const DELETES_AGAIN = "the CLI deletes once more what it had deleted before the failure; an ID may have been given to another by then";
+
+describe("a replacement that went wrong", () => {
+  const chain = (dbrKey: number) => () => {
+    const base = new Thing("a", { dbrKey });
+    const middle = new Thing("b", { replaceFrom: base.id });
+    new Thing("c", { replaceFrom: middle.id });
+  };
+
+  conformance(
+    "twice at the same creation is finished with all that went along",
+    async ({ stack, world, expect }) => {
+      await stack.up(chain(1));
+      for (const _ of [1, 2]) {
+        world.misbehave({ op: "create", name: "a", error: "no room" });
+        expect((await stack.up(chain(2))).ok).toBe(false);
+      }
+      world.forgetCalls();
+      expect((await stack.up(chain(2))).ok).toBe(true);
+      expect(writes(stack)).toEqual(["create a", "create b", "create c"]);
+      expect(world.ids()).toEqual(["a-2", "b-2", "c-2"]);
+      expect((await stack.up(chain(2))).changes).toEqual({ same: 4 });
+    },
+    { embeddedOnly: DELETES_AGAIN },
+  );
+
+  conformance(
+    "and is taken back makes what was there before",
+    async ({ stack, world, expect }) => {
+      await stack.up(chain(1));
+      world.misbehave({ op: "create", name: "a", error: "no room" });
+      await stack.up(chain(2));
+      world.forgetCalls();
+      expect((await stack.up(chain(1))).ok).toBe(true);
+      expect(writes(stack)).toEqual(["create a", "create b", "create c"]);
+      expect((await stack.up(chain(1))).changes).toEqual({ same: 4 });
+    },
+    { embeddedOnly: DELETES_AGAIN },
+  );
+
+  for (const op of ["delete", "create"] as const) {
+    for (const name of ["b", "c"]) {
+      conformance(
+        `at the ${op === "delete" ? "deletion" : "creation"} of ${name}, in the middle of what goes along, is finished by the next update`,
+        async ({ stack, world, expect }) => {
+          await stack.up(chain(1));
+          world.misbehave({ op, name, error: "no" });
+          expect((await stack.up(chain(2))).ok).toBe(false);
+          await stack.refresh();
+          expect((await stack.up(chain(2))).ok).toBe(true);
+          expect((await stack.up(chain(2))).changes).toEqual({ same: 4 });
+          expect(world.ids()).toEqual(["a-2", "b-2", "c-2"]);
+        },
+        { recordsDiffer: DELETES_AGAIN },
+      );
+
+      conformance(
+        `at the ${op === "delete" ? "deletion" : "creation"} of ${name}, with errors that stop nothing, ends and is finished by the next update`,
+        async ({ stack, world, expect }) => {
+          await stack.up(chain(1));
+          world.misbehave({ op, name, error: "no" });
+          expect((await stack.up(chain(2), { continueOnError: true })).ok).toBe(false);
+          expect((await stack.up(chain(2), { continueOnError: true })).ok).toBe(true);
+          expect((await stack.up(chain(2))).changes).toEqual({ same: 4 });
+        },
+        { embeddedOnly: "the CLI does not end when a deletion fails in such a chain" },
+      );
+    }
+  }
+
+  conformance("counts what is deleted with the old one as gone with it", async ({ stack, world, expect }) => {
+    const program = (replaceKey: number) => () => {
+      const base = new Thing("a", { replaceKey });
+      new Thing("d", { size: 1 }, { deletedWith: base });
+    };
+    await stack.up(program(1));
+    world.misbehave({ op: "delete", name: "a", error: "in use" });
+    expect((await stack.up(program(2))).ok).toBe(false);
+    expect(writes(stack).filter((call) => call.startsWith("delete"))).toEqual(["delete a"]);
+    expect((await stack.up(program(2))).ok).toBe(true);
+    expect(await stack.names()).toEqual(["a", "d"]);
+  });
+
+  conformance("of a provider, for want of what is deleted first, takes its resources along", async ({ stack, world, expect }) => {
+    const program = (dbrKey: number) => () => {
+      const base = new Thing("a", { dbrKey });
+      const provider = new Provider("p", { region: base.id });
+      new Thing("c", { replaceFrom: new Thing("b", { size: 1 }, { provider }).id });
+    };
+    await stack.up(program(1));
+    expect((await stack.preview(program(2))).ok).toBe(true);
+    expect((await stack.up(program(2))).ok).toBe(true);
+    expect(world.ids()).toEqual(["a-2", "b-1", "c-1"]);
+  });
+
+  conformance(
+    "of what a renamed resource depends on deletes and makes it once",
+    async ({ stack, world, expect }) => {
+      const program = (dbrKey: number, name: string) => () => {
+        const base = new Thing("a", { dbrKey });
+        new Thing(name, { replaceFrom: base.id }, name === "b" ? {} : { aliases: [{ name: "b" }] });
+      };
+      await stack.up(program(1, "b"));
+      world.forgetCalls();
+      expect((await stack.up(program(2, "c"))).ok).toBe(true);
+      expect(writes(stack)).toEqual(["delete b", "delete a", "create a", "create c"]);
+      expect((await stack.up(program(2, "c"))).changes).toEqual({ same: 3 });
+    },
+    { embeddedOnly: DELETES_AGAIN },
+  );
 });
 
 describe("protection", () => {

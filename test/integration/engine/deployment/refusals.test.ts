@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, it } from "vitest";
 import type { InlineStack, Outcome } from "../../../support/engine/inline-stack.ts";
-import { Group, Thing } from "../../../support/engine/inline-stack.ts";
+import { Group } from "../../../support/engine/inline-stack.ts";
 import { useStacks } from "../../../support/engine/stacks.ts";
 
 const { aStack } = useStacks();
@@ -10,37 +10,17 @@ const nothing = async () => undefined;
 /** What the engine leaves out on purpose: how one asks for it, and the name by which the refusal calls it. */
 const refused: { what: string; named: RegExp; ask: (stack: InlineStack) => Promise<Outcome> }[] = [
   {
-    what: "transforms of a resource",
-    named: /does not support transforms/,
-    ask: (stack) => stack.up(async () => void new Thing("thing", {}, { transforms: [() => undefined] })),
+    what: "dynamic resources",
+    named: /does not support dynamic resources \(pulumi\.dynamic\)/,
+    ask: (stack) => stack.up(async () => void new Dynamic("thing")),
   },
   {
-    what: "transforms of a stack",
-    named: /does not support transforms/,
-    ask: (stack) => stack.up(async () => pulumi.runtime.registerResourceTransform(() => undefined)),
-  },
-  {
-    what: "transforms of invokes",
-    named: /does not support transforms/,
-    ask: (stack) => stack.up(async () => pulumi.runtime.registerInvokeTransform(() => undefined)),
-  },
-  {
-    what: "resource hooks",
-    named: /does not support resource hooks/,
-    ask: (stack) =>
-      stack.up(async () => {
-        const hook = new pulumi.ResourceHook("hook", async () => {});
-        new Thing("thing", {}, { hooks: { afterCreate: [hook] } });
-      }),
-  },
-  {
-    what: "error hooks",
-    named: /does not support error hooks/,
-    ask: (stack) =>
-      stack.up(async () => {
-        const hook = new pulumi.ErrorHook("hook", async () => true);
-        new Thing("thing", {}, { hooks: { onError: [hook] } });
-      }),
+    what: "naming of one's own",
+    named: /pulumi:autonaming is not supported/,
+    ask: async (stack) => {
+      await stack.stack.setConfig("pulumi:autonaming.mode", { value: "verbatim" }, true);
+      return stack.up(nothing);
+    },
   },
   {
     what: "remote components",
@@ -72,6 +52,11 @@ const refused: { what: string; named: RegExp; ask: (stack: InlineStack) => Promi
   { what: "import files", named: /--import-file is not supported/, ask: (stack) => stack.preview(nothing, { importFile: "file.json" }) },
 ];
 
+class Dynamic extends pulumi.dynamic.Resource {
+  constructor(name: string) {
+    super({ create: async () => ({ id: "made", outs: {} }) }, name, {});
+  }
+}
 class Parameterised extends pulumi.CustomResource {
   constructor(name: string, packageReference: Promise<string>) {
     super("testing:index:Thing", name, {}, {}, false, packageReference);
