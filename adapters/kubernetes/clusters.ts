@@ -18,7 +18,7 @@ import { declaredAs, deviationOf, withoutAdditions } from "./drift.ts";
 import { exec } from "./exec.ts";
 import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
-import { markedObjects, removeObject } from "./marked.ts";
+import { isAbandoned, markedObjects, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
 import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
@@ -86,6 +86,7 @@ function connection(client: () => Promise<ApiClient>): ClusterConnection {
         return { resource, deviation: deviationOf(inputsOf(resource), live) };
       }),
     marked: (controlPlane) => asked(async () => markedObjects(await client(), controlPlane)),
+    isAbandoned: (namespace) => asked(async () => isAbandoned(await client(), namespace)),
     remove: (thing) => asked(async () => removeObject(await client(), thing)),
     customResources: () => openCustomResources(client),
   };

@@ -4,6 +4,7 @@ import type { ApiClient } from "./client/api-client.ts";
 import { ApiError, orGone } from "./client/api-errors.ts";
 import { listAt, nameOf, namespaceOf, textAt } from "./client/objects.ts";
 import { declaredKinds } from "./declared-kinds.ts";
+import { othersOf } from "./drift.ts";
 import { TENANT_LABEL, UID_LABEL } from "./observe.ts";
 
 /** On every object that a control plane declares; the components write it. */
@@ -40,10 +41,39 @@ export async function removeObject(client: ApiClient, { kind, namespace, name, i
   }
   const path = `${place.root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${place.plural}/${name}`;
   const live = await orGone(client.request({ path }));
-  if (live && labelOf(live, UID_LABEL) === instance) {
+  if (live && labelOf(live, UID_LABEL) === (instance ?? "")) {
     const preconditions = { uid: textAt(live, "metadata", "uid"), resourceVersion: textAt(live, "metadata", "resourceVersion") };
     await orGone(client.request({ method: "DELETE", path, body: { propagationPolicy: "Background", preconditions } }));
   }
+}
+
+/** What people keep in namespaces. */
+const KEPT = [
+  ...["pods", "persistentvolumeclaims", "secrets", "configmaps", "services"].map((plural) => ({ root: "/api/v1", plural })),
+  ...["deployments", "statefulsets", "daemonsets"].map((plural) => ({ root: "/apis/apps/v1", plural })),
+  ...["jobs", "cronjobs"].map((plural) => ({ root: "/apis/batch/v1", plural })),
+];
+/** Kubernetes puts it into every namespace. */
+const ROOT_CERTIFICATES = "kube-root-ca.crt";
+
+/** Whether a namespace that we made is as we left it: nobody else wrote it, and there is nothing in it but what we declare ourselves; data count whosever they are. */
+export async function isAbandoned(client: ApiClient, namespace: string): Promise<boolean> {
+  const live = await orGone(client.request({ path: `/api/v1/namespaces/${namespace}` }));
+  if (live && othersOf(live).length > 0) {
+    return false;
+  }
+  for (const { root, plural } of KEPT) {
+    const labelSelector = plural === "persistentvolumeclaims" ? "" : `!${CONTROL_PLANE_LABEL}`;
+    const page = await client.request({
+      path: `${root}/namespaces/${namespace}/${plural}`,
+      query: { labelSelector, limit: "2" },
+      accept: METADATA_ALONE,
+    });
+    if (listAt(page, "items").some((object) => nameOf(object as PropertyMap) !== ROOT_CERTIFICATES)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 function labelOf(object: PropertyMap, label: string): string {

@@ -56,6 +56,10 @@ export const busEvents = {
     data: LeftoverSchema,
   },
   "tenant.orphaned": { when: "a cluster has a namespace of a tenant that nobody knows", data: LeftoverSchema },
+  "tenant.swept": {
+    when: "the namespace of a tenant that nobody knows was deleted: there was nothing of anybody's in it",
+    data: LeftoverSchema,
+  },
 } satisfies Record<`${string}.${string}`, BusEventSpec>;
 
 export type BusEventName = keyof typeof busEvents;

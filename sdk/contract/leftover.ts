@@ -2,7 +2,7 @@ import { z } from "zod";
 import { pageOf } from "./meta.ts";
 
 export const LeftoverReason = {
-  /** A volume, or a namespace that may hold some: data outlive their instance, so only people delete them. */
+  /** A volume, or a namespace with something of somebody's in it: data outlive their instance, so only people delete them. */
   UserData: "UserData",
   /** The host's folder is another control plane's, or this one's with another database. */
   OtherControlPlane: "OtherControlPlane",

@@ -1,6 +1,7 @@
 import { ClawError, LeftoverReason, LOCAL_CLUSTER, stackNameOf, type TenantId } from "../../sdk/contract/index.ts";
 import { type SweepDependencies, type SweptPlace, sweepLeftovers } from "../application/clusters/sweep-leftovers.ts";
-import type { HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
+import type { ClusterConnection } from "../application/ports/clusters/clusters.ts";
+import type { FoundLeftover, HostedInstances, MarkedThing } from "../application/ports/clusters/leftovers.ts";
 import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { StackAdministration } from "../application/ports/stacks/stack-operations.ts";
 import { everyOf } from "../application/resources/pages.ts";
@@ -50,7 +51,7 @@ export function createClusterSweeper(deps: ClusterSweeperDependencies): ClusterP
       const place: SweptPlace = {
         cluster: cluster.name,
         list: connection.marked,
-        judge: (unknown) => judge(unknown, deps),
+        judge: (unknown) => judge(unknown, connection, deps),
         end: connection.remove,
       };
       return startSweeping(place, deps);
@@ -59,9 +60,17 @@ export function createClusterSweeper(deps: ClusterSweeperDependencies): ClusterP
 }
 
 /** Claims hold data, and a namespace may: nobody but people deletes those. Of the rest, stacks may know what the database does not. */
-async function judge(unknown: readonly MarkedThing[], deps: ClusterSweeperDependencies) {
+async function judge(
+  unknown: readonly MarkedThing[],
+  connection: Pick<ClusterConnection, "isAbandoned">,
+  deps: ClusterSweeperDependencies,
+): Promise<FoundLeftover[]> {
   const holdsData = ({ kind }: MarkedThing) => kind === "PersistentVolumeClaim" || kind === "Namespace";
-  const data = unknown.filter(holdsData).map((thing) => ({ ...thing, keptFor: LeftoverReason.UserData }));
+  const data: FoundLeftover[] = [];
+  for (const thing of unknown.filter(holdsData)) {
+    const isFree = thing.kind === "Namespace" && (await connection.isAbandoned(thing.name).catch(() => false));
+    data.push(isFree ? thing : { ...thing, keptFor: LeftoverReason.UserData });
+  }
   const rest: MarkedThing[] = [];
   for (const [name, things] of Map.groupBy(
     unknown.filter((thing) => !holdsData(thing)),

@@ -99,7 +99,7 @@ async function publish(
   const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
   const time = clock().toISOString();
   for (const leftover of leftovers) {
-    const name = leftover.instance === undefined ? "tenant.orphaned" : (`instance.${event}` as const);
+    const name = `${leftover.instance === undefined ? "tenant" : "instance"}.${event}` as const;
     await shared.publish({ id: newId("evt"), event: name, time, data: presentLeftover(leftover, graceSeconds) });
   }
 }

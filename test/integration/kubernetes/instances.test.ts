@@ -142,4 +142,33 @@ describe("objects in a cluster whose instance nobody knows", () => {
     expect((await api.get(`${path("secrets")}/web-boot`)).metadata.uid).toBe(boot.metadata.uid);
     await running("web");
   });
+
+  it("are a deleted tenant's namespace too, unless somebody has something in it", { timeout: 240_000 }, async ({ expect }) => {
+    const fleets = [await aFleet("bare", 1), await aFleet("used", 1)] as const;
+    for (const { claw, running, namespace, platform } of fleets) {
+      await claw.instances.create(anEcho("web"));
+      await running("web");
+      await claw.instances.delete("web", { purgeData: true });
+      await eventually(
+        () => claw.instances.get("web").catch(() => undefined),
+        (instance) => instance === undefined,
+        60_000,
+      );
+      await (namespace.endsWith("used") && fleets[1].api.create(fleets[1].path("configmaps"), { metadata: { name: "mine" } }));
+      await platform.tenants.delete(namespace.replace(/^claw-/, ""));
+    }
+    const [bare, used] = fleets;
+    await eventually(
+      () => bare.api.get(`/api/v1/namespaces/${bare.namespace}`),
+      (namespace) => namespace === undefined || namespace.metadata.deletionTimestamp !== undefined,
+      60_000,
+    );
+    const leftovers = await used.platform.leftovers.list({ fieldSelector: "cluster=used" });
+    expect(leftovers.items.map(({ kind, name, keptFor }) => [kind, name, keptFor])).toContainEqual([
+      "Namespace",
+      used.namespace,
+      "UserData",
+    ]);
+    expect((await used.api.get(`/api/v1/namespaces/${used.namespace}`)).metadata.deletionTimestamp).toBeUndefined();
+  });
 });

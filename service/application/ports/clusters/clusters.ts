@@ -86,6 +86,8 @@ export interface ClusterConnection {
     seen: SeenObject,
     declared: readonly DeclaredResource[],
   ): Promise<{ readonly resource: DeclaredResource; readonly deviation: Deviation | undefined } | undefined>;
+  /** Whether nobody has anything in a namespace of ours, and nobody else wrote it. @throws {ClusterError} also where it may not look */
+  isAbandoned(namespace: string): Promise<boolean>;
   /** The objects that the control plane of that id made for instances, and its tenants' namespaces. @throws {ClusterError} */
   marked(controlPlane: string): Promise<readonly MarkedThing[]>;
   /** Deletes such an object; one that is another instance's by now is left alone. @throws {ClusterError} */
