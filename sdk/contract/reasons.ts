@@ -19,6 +19,7 @@ export const agentReasons = {
   Stopping: "it is being stopped",
   Stopped: "it is stopped",
   ConfigError: "the claw refused its configuration and ended; it starts again with another one",
+  DataTooNew: "a newer version of the claw has written its data, which this one can't read: go back to that version, or restore older data",
   PortInUse: "another program has its port; it starts when the port is free",
   StartError: "its program can't be executed",
   StartTimeout: "it was not ready in time",

@@ -51,7 +51,16 @@ export const ClawRuntimeSchema = z.object({
   /** Signal for a restart in place, when the claw has one; else stop and start. */
   restartSignal: z.enum(["SIGUSR2", "SIGHUP"]).optional(),
   /** Exit codes with a meaning of their own; codes that are not listed are crashes, restarted with back-off. */
-  exitCodes: z.record(z.string(), z.object({ reason: z.string(), message: z.string(), restart: z.boolean() })),
+  exitCodes: z.record(
+    z.string(),
+    z.object({
+      reason: z.string(),
+      message: z.string(),
+      restart: z.boolean(),
+      /** What it means instead when the claw's last lines have such a text. */
+      unless: z.array(z.object({ says: z.string().min(1).max(200), reason: z.string(), message: z.string() })).optional(),
+    }),
+  ),
   /** How a message is sent to it; absent when it can't be talked to. */
   chat: z
     .object({

@@ -12,8 +12,16 @@ export type ExitVerdict =
   | { readonly kind: "failed"; readonly reason: string; readonly message: string }
   | { readonly kind: "crashed"; readonly reason: string; readonly message: string; readonly readyForMs: number };
 
-/** Judges the end of a claw. @param lastOutput what it said last, secrets taken out; told only of one that was never ready */
-export function judgeExit(claw: ClawProcess, spec: ProcessSpec, lastOutput: string, nowMs: number): ExitVerdict {
+/** What a claw has said before it ended. */
+interface LastWords {
+  /** The last of it, secrets taken out; told only of one that was never ready. */
+  readonly output: string;
+  /** Whether its last lines have a text. */
+  says(text: string): boolean;
+}
+
+/** Judges the end of a claw. */
+export function judgeExit(claw: ClawProcess, spec: ProcessSpec, { output: lastOutput, says }: LastWords, nowMs: number): ExitVerdict {
   const { endCause, exit, record } = claw;
   const code = exit?.code;
   if ((endCause && !endCause.isCrash) || (claw.restarting && code === 0)) {
@@ -24,7 +32,8 @@ export function judgeExit(claw: ClawProcess, spec: ProcessSpec, lastOutput: stri
     return { kind: "crashed", reason: endCause.reason, message: endCause.message, readyForMs };
   }
   const output = record.readyAtMs === undefined && lastOutput !== "" ? ` Its last output: ${lastOutput}` : "";
-  const known = code === undefined ? undefined : spec.runtime.exitCodes[String(code)];
+  const listed = code === undefined ? undefined : spec.runtime.exitCodes[String(code)];
+  const known = listed && { ...listed, ...listed.unless?.find((other) => says(other.says)) };
   if (known && !known.restart) {
     return { kind: "failed", reason: known.reason, message: `${known.message}${output}` };
   }

@@ -30,6 +30,8 @@ import { StateFile } from "./supervisor-state.ts";
 import { Wakeup } from "./wakeup.ts";
 
 const SLOT_POLL_MS = 200;
+/** Lines that are looked through for why a claw ended. */
+const SAID_LINES = 40;
 const LOG_CHECK_MS = 1_000;
 const STEP_RETRY_MS = 5_000;
 const PORT_POLL_MS = 2_000;
@@ -390,7 +392,12 @@ export class Supervisor {
     this.#releaseSlot();
     this.#requested = undefined;
     this.#state.change({ claw: undefined, lastExitCode: claw.exit?.code });
-    const verdict = judgeExit(claw, spec, this.#lastOutput(), Date.now());
+    const verdict = judgeExit(
+      claw,
+      spec,
+      { output: this.#lastOutput(), says: (text) => this.log.tail(SAID_LINES).includes(text) },
+      Date.now(),
+    );
     if (verdict.kind === "failed") {
       this.#fail(spec, verdict.reason, verdict.message);
     } else if (verdict.kind === "crashed") {

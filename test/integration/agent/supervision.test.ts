@@ -105,6 +105,14 @@ describe("agent", () => {
     await agent.reaches("Ready");
   });
 
+  it("tells an end by what the claw says of it, where its code alone means something else", async ({ expect }) => {
+    const unless = [{ says: "my token is", reason: "DataTooNew", message: "Its data is of a newer version." }];
+    const exitCodes = { "78": { reason: "ConfigError", message: "The configuration is refused.", restart: false, unless } };
+    const agent = await TestAgent.start(aSpec(aHost(), { env: { EXIT_CODE: "78" }, runtime: { exitCodes } }));
+    const status = await agent.reaches("Failed", "DataTooNew");
+    expect(status.message).toContain("Its data is of a newer version.");
+  });
+
   it("keeps a refused configuration refused over a restart of the agent", async ({ expect }) => {
     const spec = aSpec(aHost(), { env: { EXIT_CODE: "78" } });
     const first = await TestAgent.start(spec);
