@@ -85,8 +85,20 @@ export const PreviewItemSchema = z.object({
   files: z.array(FileDiffSchema),
   /** Resources of the stack that belong to it. */
   resources: z.array(ResourceChangeSchema),
-  /** What is wrong, by field. While any is `blocking` there is no plan to apply; the others are waited for: a secret that is not set yet. */
-  problems: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional(), blocking: z.boolean() })),
+  /**
+   * What is wrong, by field. While any is `blocking` there is no plan to apply; the others are waited for, such as a secret that is not set yet, or
+   * are warnings: a version that goes back, a port or a bot that another instance wants.
+   */
+  problems: z.array(
+    z.object({
+      path: z.string(),
+      message: z.string(),
+      fix: z.string().optional(),
+      blocking: z.boolean(),
+      /** Nothing waits for it: it may go wrong all the same. */
+      warning: z.boolean().optional(),
+    }),
+  ),
   /** Why nobody has checked the configuration that an instance would get: neither its claw's own program nor that version's schema is at hand. Absent when it is checked. */
   unchecked: z.string().optional(),
   /** Says how much of it is shown, when it is too large to be shown whole. */

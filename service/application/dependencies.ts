@@ -33,6 +33,8 @@ export interface OuterDependencies {
   readonly clock: () => Date;
   /** Where claws of this host are not confined: why, and what would mend it. */
   readonly unconfined?: Unconfined | undefined;
+  /** Whether claws of this host reach a Docker engine. */
+  readonly hasDocker: boolean;
   /** Puts what an operator does on record. */
   readonly audit: (entry: AuditEntry) => void;
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */

@@ -143,6 +143,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     agents,
     openChannel: (address, open) => agents.open(address.uid, open),
     unconfined: undefined,
+    hasDocker: false,
     version: "0.0.0-test",
     sweepSeconds: 3600,
     audit: (entry) => void audited.push(entry),

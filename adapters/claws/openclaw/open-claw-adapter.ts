@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { AgentReason, type ClawRuntime } from "../../../sdk/contract/index.ts";
 import type { ClawAdapter, ClawIssue, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { stableJson } from "../json.ts";
+import { demandsOf } from "./demands.ts";
 import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { namedModels } from "./models.ts";
@@ -41,7 +42,8 @@ export function openClawAdapter(): ClawAdapter {
     generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
     question: (config, version) => {
       const content = stableJson(config.native);
-      return { package: PACKAGE, version, content, digest: sha256(content), env: placeholders(config) };
+      const env = placeholders(config);
+      return { package: PACKAGE, version, content, digest: sha256(stableJson([content, env])), env };
     },
     validate: async (config, _version, { schema, said = [] } = {}) => {
       const own = [...(schema ? checkOf(schema).issuesOf(config.native) : []), ...startIssues(config, schema)];
@@ -50,6 +52,7 @@ export function openClawAdapter(): ClawAdapter {
       return unique([...(config.issues ?? []), ...issues]);
     },
     models: namedModels,
+    demands: demandsOf,
     injectRuntime: runtimeOf,
   };
 }
@@ -131,7 +134,18 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     stop: { signal: "SIGTERM", graceSeconds: 330 },
     restartSignal: "SIGUSR2",
     exitCodes: {
-      "78": { reason: AgentReason.ConfigError, message: "OpenClaw refused its configuration; its log says why", restart: false },
+      "78": {
+        reason: AgentReason.ConfigError,
+        message: "OpenClaw refused its configuration; its log says why",
+        restart: false,
+        unless: [
+          {
+            says: "uses newer schema version",
+            reason: AgentReason.DataTooNew,
+            message: `A newer OpenClaw has written its data, which ${version} can't read: use that version again, or restore data of before it.`,
+          },
+        ],
+      },
     },
     chat: { protocol: "openai-chat-completions", path: "/v1/chat/completions", model: "openclaw", tokenEnv: GATEWAY_TOKEN_ENV },
     configCheck: { protocol: "openclaw-gateway", tokenEnv: GATEWAY_TOKEN_ENV, digest: sha256(content) },

@@ -100,7 +100,7 @@ function renderItem(item: Item, paint: Paint): string[] {
     lines.push(`    ${where}${reason === undefined ? "" : paint("dim", ` (${reason})`)}`);
   }
   for (const problem of item.problems) {
-    const mark = problem.blocking ? paint("red", "✖") : paint("yellow", "! waits:");
+    const mark = problem.blocking ? paint("red", "✖") : paint("yellow", problem.warning ? "! warning:" : "! waits:");
     lines.push(`    ${mark} ${problem.path ? `${problem.path}: ` : ""}${problem.message}`);
     if (problem.fix) {
       lines.push(`      fix: ${problem.fix}`);

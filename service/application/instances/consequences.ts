@@ -13,8 +13,9 @@ import type { ConfigChecks } from "./config-checks.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
 import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
 import { type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
+import { type WarningDependencies, warningsOf } from "./warnings.ts";
 
-interface ConsequenceDependencies extends ResolveDependencies {
+interface ConsequenceDependencies extends ResolveDependencies, WarningDependencies {
   readonly runtimes: Runtimes;
   readonly kinds: readonly AnyKind[];
   readonly stacks: Pick<StackOperations, "preview">;
@@ -145,11 +146,12 @@ async function effectsOf(
     ),
     async trace(tx): Promise<Trace> {
       const touched = await touchedStacks(tx, { affected, written }, deps.runtimes);
+      const warnings = await warningsOf(tx, affected, deps);
       return {
         base: [...baseOf(affected, touched, deps.runtimes)],
         async show(): Promise<Shown> {
           const unseen = touched.filter(({ reachable }) => !reachable);
-          const stacks = { ...(await previewStacks(touched, deps)), unseen };
+          const stacks = { ...(await previewStacks(touched, deps)), unseen, warnings };
           const affectedBy = new Map(affected.map((item) => [keyOf(item), item]));
           const blocking = new Set(problems);
           return {

@@ -10,6 +10,8 @@ import type { StackChanges, TouchedStack } from "./preview-stacks.ts";
 /** What the engine says of the stacks, and those that it could not be asked about. */
 interface StackPreviews extends StackChanges {
   readonly unseen: readonly TouchedStack[];
+  /** What may go wrong though nothing forbids it, by instance. */
+  readonly warnings: ReadonlyMap<string, readonly PreviewItem["problems"][number][]>;
 }
 
 /** What a preview says of a resource that was written. @param affected undefined for what is no instance */
@@ -56,6 +58,7 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: Reado
     problems: [
       ...(affected.after?.issues ?? []).filter((problem) => problems.has(problem)).map(toPreviewProblem),
       ...(affected.forgottenAt === undefined ? [] : [forgottenProblem(affected.forgottenAt)]),
+      ...(stacks.warnings.get(keyOf(affected)) ?? []),
       ...unseenProblems(affected, stacks.unseen),
     ],
   };

@@ -5,7 +5,7 @@ import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/co
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
-import type { ClawTypes, NamedModel } from "../ports/instances/claw-adapter.ts";
+import type { ClawTypes, Demands, NamedModel } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
@@ -39,9 +39,13 @@ export interface Resolution {
   readonly question: ConfigQuestion | undefined;
   /** Why nobody has checked its config. */
   readonly unchecked: string | undefined;
+  /** What its config wants of the world outside. */
+  readonly demands: Demands;
   /** Plain values to be masked wherever they might be shown. */
   readonly secretValues: readonly string[];
 }
+
+const NO_DEMANDS: Demands = { accounts: [], docker: undefined };
 
 /** What instances of one tenant resolve from, loaded once for all of them. */
 interface Sources {
@@ -94,6 +98,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     configVersion,
     version,
     models: [],
+    demands: NO_DEMANDS,
     question: undefined,
     unchecked: undefined,
     secretValues: [],
@@ -178,6 +183,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     configVersion,
     version,
     models: adapter.models?.(parsed) ?? ownModel,
+    demands: adapter.demands?.(parsed) ?? NO_DEMANDS,
     question: known?.isAsked === false ? question : undefined,
     unchecked: known?.unchecked,
     secretValues: Object.values(runtime.secretEnv),

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { extname, join } from "node:path";
@@ -46,6 +47,8 @@ import { createWakeUp } from "../../workers/wake-up.ts";
 import type { Closers } from "./closers.ts";
 import { openEngine } from "./engine.ts";
 import { findDatabase, openStores } from "./stores.ts";
+
+const DOCKER_SOCKET = "/var/run/docker.sock";
 
 export interface ControlPlane {
   readonly url: string;
@@ -140,6 +143,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     agents: hub,
     openChannel,
     unconfined,
+    // One that is confined sees no socket of the host's.
+    hasDocker: unconfined !== undefined && existsSync(DOCKER_SOCKET),
     version,
     sweepSeconds: env.sweepSeconds,
     audit: (entry) => log.warn(entry, "audit"),

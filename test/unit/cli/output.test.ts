@@ -88,6 +88,7 @@ describe("renderPreview", () => {
           problems: [
             { path: "spec.config", message: "model.name is required", fix: "--set model.name=…", blocking: true },
             { path: "spec.config", message: "the secret model.apiKey is not set", blocking: false },
+            { path: "spec.version", message: "goes back from 2 to 1", fix: "stay", blocking: false, warning: true },
           ],
         }),
       ],
@@ -136,6 +137,8 @@ describe("renderPreview", () => {
           ✖ spec.config: model.name is required
             fix: --set model.name=…
           ! waits: spec.config: the secret model.apiKey is not set
+          ! warning: spec.version: goes back from 2 to 1
+            fix: stay
       ~ boundary/acme on eu-1, shared by the tenant's instances
           ~ kubernetes:core/v1:ResourceQuota acme-quota
               ~ spec.hard.pods: "1" → "2"

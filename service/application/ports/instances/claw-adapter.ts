@@ -38,6 +38,14 @@ export interface NamedModel {
   readonly model: string;
 }
 
+/** What a config wants of the world, which others may want too, or which may not be there. */
+export interface Demands {
+  /** Accounts that one claw uses at a time, such as a bot's, by the key of their secret. */
+  readonly accounts: readonly { readonly path: string; readonly secret: string }[];
+  /** The key by which it wants containers of a Docker engine. */
+  readonly docker: string | undefined;
+}
+
 export interface RuntimeInfo {
   readonly instanceId: string;
   readonly name: string;
@@ -80,6 +88,8 @@ export interface ClawAdapter {
   validate(config: ParsedConfig, version: string, checked?: Checked): Promise<readonly ClawIssue[]>;
   /** Every model that the config names, in whatever place; a type without has those of `model.name`. */
   models?(config: ParsedConfig): readonly NamedModel[];
+  /** What it wants of the world outside. */
+  demands?(config: ParsedConfig): Demands;
   /** How to install, start, watch and stop it. */
   injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime;
 }

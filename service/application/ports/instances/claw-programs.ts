@@ -11,7 +11,7 @@ export interface ConfigQuestion extends ClawProgram {
   readonly content: string;
   /** Environment variables that it refers to. Never a secret: what they hold then says nothing of the config. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of the content: the same one is asked about once. */
+  /** Of the content and the variables: the same question is asked once. */
   readonly digest: string;
 }
 
