@@ -10,6 +10,11 @@ import type { Step } from "./steps.ts";
 /** `pulumi import`: reads resources that exist into the stack, without a program. */
 export async function importResources(execution: Execution, generator: StepGenerator, executor: StepExecutor): Promise<void> {
   const { request, base } = execution;
+  for (const old of base.list()) {
+    if (!old.delete) {
+      await executor.runChain([{ op: "same", urn: old.urn, old, new: { ...old } }]);
+    }
+  }
   const root = await ensureRoot(execution, executor);
   const providers = new Map<string, string>();
   const steps: Step[] = [];

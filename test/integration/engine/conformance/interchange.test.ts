@@ -71,6 +71,40 @@ describe("a stack that moves between the engines", () => {
     }
   });
 
+  it("goes on at the other end with what waits for its deletion and what waits for its creation", { timeout: 300_000 }, async ({
+    expect,
+  }) => {
+    const waiting = (replaceKey: number, dbrKey: number) => () => {
+      const hook = new pulumi.ResourceHook("hook", async () => {});
+      const going = new Thing("going", { replaceKey }, { hooks: { afterCreate: [hook] } });
+      new Thing("coming", { dbrKey }, { dependsOn: [going] });
+    };
+    for (const [from, to, name] of [
+      [embedded, cli, "there"],
+      [cli, embedded, "back"],
+    ] as const) {
+      const world = new MemoryWorld();
+      const start = await ConformanceStack.open(from, name, world);
+      const end = await ConformanceStack.open(to, name, world);
+      try {
+        expect((await start.up(waiting(1, 1))).ok).toBe(true);
+        world.misbehave({ op: "delete", name: "going", error: "in use" });
+        expect((await start.up(waiting(2, 1))).ok).toBe(false);
+        world.misbehave({ op: "create", name: "coming", error: "no room" });
+        expect((await start.up(waiting(2, 2))).ok).toBe(false);
+        await end.api.importStack(await start.api.exportStack());
+        expect((await end.names()).sort()).toEqual(["coming", "going", "going (delete)"]);
+        expect(await end.resource("coming")).toMatchObject({ pendingReplacement: true });
+        expect((await end.up(waiting(2, 2))).ok).toBe(true);
+        expect(world.ids()).toEqual(["coming-2", "going-2"]);
+        expect((await end.up(waiting(2, 2))).changes).toEqual({ same: 3 });
+      } finally {
+        await start.close();
+        await end.close();
+      }
+    }
+  });
+
   it("keeps its sealed secrets when the passphrase is the same", { timeout: 300_000 }, async ({ expect }) => {
     const world = new MemoryWorld();
     const there = await ConformanceStack.open(cli, "sealed", world);

@@ -76,6 +76,21 @@ describe("a stack", () => {
     expect((await slow).ok).toBe(true);
   });
 
+  conformance("that is busy can be previewed and exported beside", async ({ stack, expect }) => {
+    await stack.up(() => void new Thing("z"));
+    const letGo = stack.world.hold("a");
+    const slow = stack.up(() => {
+      new Thing("z");
+      new Thing("a");
+    });
+    await waitUntil(() => isCalled(stack, "create", "a"));
+    expect((await stack.previewDestroy()).changes).toEqual({ delete: 2 });
+    expect(JSON.stringify(await stack.api.exportStack())).toContain("::z");
+    letGo();
+    expect((await slow).ok).toBe(true);
+    expect((await stack.names()).sort()).toEqual(["a", "z"]);
+  });
+
   conformance(
     "that is busy can be cancelled",
     async ({ stack, expect }) => {
@@ -302,6 +317,86 @@ describe("a bulk import", () => {
     },
     { cliNeeds: "pulumi-language-nodejs" },
   );
+
+  const there = ({ world }: ConformanceStack, ...ids: string[]) => {
+    for (const id of ids) {
+      world.set(id, { type: "testing:index:Thing", inputs: { size: 1 }, outputs: { size: 1 } });
+    }
+  };
+  type Resources = Parameters<ConformanceStack["api"]["import"]>[0]["resources"];
+  const importing = (stack: ConformanceStack, resources: NonNullable<Resources>, nameTable: Record<string, string> = {}) =>
+    stack.asking(() => stack.api.import({ generateCode: false, protect: false, resources, nameTable }));
+  const thing = "testing:index:Thing";
+
+  conformance(
+    "makes components and takes over what is in them, in whatever order they are named",
+    async ({ stack, expect }) => {
+      there(stack, "one", "two", "three");
+      await importing(stack, [
+        { type: thing, name: "inner", id: "one", parent: "other", logicalName: "a" },
+        { type: thing, name: "b", id: "two", parent: "inner", properties: ["size"] },
+        { type: "test:index:Component", name: "other", component: true, logicalName: "c" },
+        { type: thing, logicalName: "d", id: "three" } as never,
+      ]);
+      expect((await stack.names()).sort()).toEqual(["a", "b", "c", "d"]);
+      stack.record.push((await stack.resources()).map(({ urn, custom, type }) => [urn, custom, type]).sort());
+      const up = await stack.up(() => {
+        const a = new Thing("a", { size: 1 }, { parent: new Component("c") });
+        new Thing("b", { size: 1 }, { parent: a });
+        new Thing("d", { size: 1 });
+      });
+      expect(up).toMatchObject({ ok: true, changes: { same: 5 } });
+    },
+    { cliNeeds: "pulumi-language-nodejs" },
+  );
+
+  conformance(
+    "reads with the version of the provider that is asked for",
+    async ({ stack, expect }) => {
+      there(stack, "one");
+      await importing(stack, [{ type: thing, name: "a", id: "one", version: "1.0.0" }]);
+      expect((await stack.resource("a"))?.provider).toContain("default_1_0_0");
+    },
+    { cliNeeds: "pulumi-language-nodejs" },
+  );
+
+  conformance(
+    "names the resource of its file with which something is wrong",
+    async ({ stack, expect }) => {
+      there(stack, "one");
+      const wrong: readonly [resource: object, says: string][] = [
+        [{ type: thing, name: "a" }, `resource 'a' of type '${thing}' has no ID`],
+        [{ name: "a", id: "one" }, "resource 'a' has no type"],
+        [{ type: thing, id: "one" }, `resource 'one' of type '${thing}' has no name`],
+        [{ type: "c", name: "a", id: "one", component: true }, "resource 'a' of type 'c' has an ID, but is marked as a component"],
+        [
+          { type: thing, name: "a", id: "one", parent: "no" },
+          `the parent 'no' for resource 'a' of type '${thing}' has no entry in 'nameTable'`,
+        ],
+      ];
+      for (const [resource, says] of wrong) {
+        await expect(importing(stack, [resource as never])).rejects.toThrow(says);
+      }
+      await expect(importing(stack, [{ type: thing, name: "a", id: "nowhere" }])).rejects.toThrow("resource 'nowhere' does not exist");
+    },
+    { cliNeeds: "pulumi-language-nodejs" },
+  );
+
+  conformance(
+    "of what is in the stack already leaves it, and counts it as the same",
+    async ({ stack, expect }) => {
+      there(stack, "one", "two");
+      await importing(stack, [{ type: thing, name: "a", id: "one" }]);
+      await importing(stack, [
+        { type: thing, name: "a", id: "one" },
+        { type: thing, name: "b", id: "two" },
+      ]);
+      const [latest] = await stack.asking(() => stack.api.history(1, 1));
+      expect(latest?.resourceChanges).toMatchObject({ import: 1 });
+      stack.record.push(latest?.resourceChanges);
+    },
+    { cliNeeds: "pulumi-language-nodejs" },
+  );
 });
 
 describe("a workspace", () => {
@@ -321,8 +416,8 @@ describe("a workspace", () => {
   });
 });
 
-function isCalled({ world }: ConformanceStack, op: string): boolean {
-  return world.calls().some((call) => call.op === op && !call.preview);
+function isCalled({ world }: ConformanceStack, op: string, name?: string): boolean {
+  return world.calls().some((call) => call.op === op && !call.preview && (name === undefined || call.name === name));
 }
 
 async function waitUntil(isTrue: () => boolean): Promise<void> {
