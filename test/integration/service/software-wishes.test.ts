@@ -68,9 +68,12 @@ describe.each([
     for (const { metadata } of made) {
       const run = join(service.dataDir, "run", metadata.uid);
       const wanted = `/software/openclaw/${wishes[metadata.name]}/`;
-      await expect.poll(() => processesIn(run).length, { timeout: 30_000 }).toBe(2);
-      const programs = processesIn(run).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-      expect(programs.filter((line) => line.includes("openclaw.mjs")).map((line) => line.includes(wanted))).toEqual([true]);
+      // Two: its agent, and the claw, whose command line is its parent's while it is being started.
+      const claws = () => {
+        const lines = processesIn(run).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+        return lines.length === 2 ? lines.filter((line) => line.includes("openclaw.mjs")) : [];
+      };
+      await expect.poll(() => claws().map((line) => line.includes(wanted)), { timeout: 30_000 }).toEqual([true]);
     }
     const { resources = [], pending_operations = [] } = (await service.claw().stacks.export("acme", {})).deployment;
     expect(pending_operations).toEqual([]);
