@@ -83,7 +83,7 @@ export function createCarrier(deps: ApplicationDependencies) {
       const manifest = manifestOf(resource, cluster, kind.custom);
       if (!resource.held) {
         // What is refused waits for nobody: there is nothing of it here that would have to go first.
-        await (current ?? tryOne(ctx, applied(ctx, manifest), deps));
+        await (current ?? tryOne(ctx, applied(ctx, manifest), deps, true));
         // Seen again with it.
         await remote.hold(resource, true);
         return false;
