@@ -77,7 +77,7 @@ export function valueAt(revealed: string, path: PropertyPath): { text: string; o
     if (Array.isArray(at)) {
       at = typeof step === "number" ? at[step] : undefined;
     } else {
-      at = at !== null && typeof at === "object" ? at[String(step)] : undefined;
+      at = at !== null && typeof at === "object" && Object.hasOwn(at, String(step)) ? at[String(step)] : undefined;
     }
     if (at === undefined) {
       return undefined;
@@ -138,11 +138,12 @@ function setAt(root: Json | undefined, path: PropertyPath, leaf: Json, shown: st
     return leaf;
   }
   if (typeof step === "number") {
-    const list = root === undefined ? [] : root;
+    // A list that is not there yet is made long enough.
+    const list = root === undefined ? Array<Json>(Math.max(0, step)).fill(null) : root;
     if (!Array.isArray(list)) {
       throw invalid(`${shown}: expected an array`);
     }
-    if (step > list.length) {
+    if (step < 0 || step > list.length) {
       throw invalid(`${shown}: array index out of range`);
     }
     return list.toSpliced(step, 1, setAt(list[step], rest, leaf, `${shown}[${step}]`));
@@ -154,7 +155,8 @@ function setAt(root: Json | undefined, path: PropertyPath, leaf: Json, shown: st
   if (step === "secure" && rest.length === 0 && typeof leaf === "string" && Object.keys(map).length === 0) {
     throw invalid('maps with the single key "secure" are reserved');
   }
-  return { ...map, [step]: setAt(map[step], rest, leaf, `${shown}.${step}`) };
+  const before = Object.hasOwn(map, step) ? map[step] : undefined;
+  return { ...map, [step]: setAt(before, rest, leaf, `${shown}.${step}`) };
 }
 
 function removeAt(root: Json, path: PropertyPath): void {

@@ -1,5 +1,6 @@
 import type { ResourceState } from "../contract/checkpoint.ts";
 import { isProviderType, parseUrn } from "../contract/urn.ts";
+import { mapProperties, type PropertyMap } from "../contract/values.ts";
 import type { EngineEvent, OperationRequest } from "../operation.ts";
 import { maskProperties } from "./properties.ts";
 import type { Step, StepOp } from "./steps.ts";
@@ -42,7 +43,7 @@ export class Events {
   }
 
   stepStarts(step: Step): void {
-    this.#emit({ resourcePreEvent: { metadata: metadataOf(step, step.op), ...this.#planningField() } });
+    this.#emit({ resourcePreEvent: { metadata: this.#metadata(step, step.op), ...this.#planningField() } });
   }
 
   stepSucceeded(step: Step): void {
@@ -61,7 +62,7 @@ export class Events {
     this.#outputs(step, step.op);
   }
   #outputs(step: Step, op: StepOp): void {
-    this.#emit({ resOutputsEvent: { metadata: metadataOf(step, op), ...this.#planningField() } });
+    this.#emit({ resOutputsEvent: { metadata: this.#metadata(step, op), ...this.#planningField() } });
   }
 
   /** `status` is Pulumi's: 0 as it was, 1 partly done, 2 unknown. */
@@ -69,12 +70,12 @@ export class Events {
     const urn = isInternal(step) ? undefined : step.urn;
     this.diagnostic("error", this.#planning ? `Preview failed: ${message}` : message, urn);
     if (!this.#planning) {
-      this.#emit({ resOpFailedEvent: { metadata: metadataOf(step, step.op), status, steps: this.#stepCount } });
+      this.#emit({ resOpFailedEvent: { metadata: this.#metadata(step, step.op), status, steps: this.#stepCount } });
     }
   }
 
   diagnostic(severity: Severity, text: string, urn?: string, details: { streamID?: number; ephemeral?: boolean } = {}): void {
-    const message = this.#secrets.reduce((masked, secret) => masked.replaceAll(secret, "[secret]"), text);
+    const message = this.#hide(text);
     if (severity === "error") {
       this.errors.push(message);
     }
@@ -89,6 +90,20 @@ export class Events {
         ...(details.ephemeral && { ephemeral: true }),
       },
     });
+  }
+
+  /** The stack's secrets, wherever a program has let them get. */
+  #hide(text: string): string {
+    return this.#secrets.reduce((masked, secret) => masked.replaceAll(secret, "[secret]"), text);
+  }
+  #metadata(step: Step, op: StepOp): Record<string, unknown> {
+    const shown = (map: PropertyMap | undefined): PropertyMap => {
+      const masked = maskProperties(map);
+      return this.#secrets.length === 0
+        ? masked
+        : mapProperties(masked, (value) => (typeof value === "string" ? this.#hide(value) : value));
+    };
+    return metadataOf(step, op, shown);
   }
 
   summary(result: string, startedAt: number, maybeCorrupt: boolean): void {
@@ -130,14 +145,15 @@ function readChanged(step: Step): boolean {
   );
 }
 
-function metadataOf(step: Step, op: StepOp): Record<string, unknown> {
+type Shown = (map: PropertyMap | undefined) => PropertyMap;
+function metadataOf(step: Step, op: StepOp, shown: Shown): Record<string, unknown> {
   const subject = subjectOf(step);
   return {
     op,
     urn: step.urn,
     type: subject.type,
-    old: stateOf(step.old),
-    new: stateOf(step.new),
+    old: stateOf(step.old, shown),
+    new: stateOf(step.new, shown),
     ...(step.keys && step.keys.length > 0 && { keys: step.keys }),
     ...(step.diffs && step.diffs.length > 0 && { diffs: step.diffs }),
     detailedDiff: step.detailedDiff
@@ -148,7 +164,7 @@ function metadataOf(step: Step, op: StepOp): Record<string, unknown> {
   };
 }
 
-function stateOf(state: ResourceState | undefined): Record<string, unknown> | null {
+function stateOf(state: ResourceState | undefined, shown: Shown): Record<string, unknown> | null {
   if (!state) {
     return null;
   }
@@ -163,8 +179,8 @@ function stateOf(state: ResourceState | undefined): Record<string, unknown> | nu
     ...(state.taint && { taint: true }),
     ...(state.external && { external: true }),
     ...(state.retainOnDelete && { retainOnDelete: true }),
-    inputs: maskProperties(state.inputs),
-    outputs: maskProperties(state.outputs),
+    inputs: shown(state.inputs),
+    outputs: shown(state.outputs),
     provider: state.provider ?? "",
     ...(state.initErrors && state.initErrors.length > 0 && { initErrors: state.initErrors }),
     ...(state.hideDiff && state.hideDiff.length > 0 && { hideDiffs: state.hideDiff }),

@@ -207,6 +207,22 @@ describe("a secret", () => {
   });
 });
 
+describe("a secret of the stack's config", () => {
+  conformance("is shown nowhere in the events, though the program takes it for a text", async ({ stack, engine, expect }) => {
+    await stack.api.setConfig("hidden", { value: "hush-hush", secret: true });
+    const up = await stack.up(() => {
+      const hidden = new pulumi.Config().get("hidden");
+      new Thing("a", { hidden, text: `with ${hidden}`, map: { list: [hidden] } });
+      return { hidden };
+    });
+    // The real CLI passes the SDK's debug messages on, and they hold secrets.
+    if (engine === "embedded") {
+      expect(JSON.stringify(up.events)).not.toContain("hush-hush");
+    }
+    expect(stack.world.get("a-1")?.inputs["text"]).toBe("with hush-hush");
+  });
+});
+
 describe("what looks like Pulumi's own forms", () => {
   const text = JSON.stringify({ [SIG]: SECRET, ciphertext: "abc" });
 

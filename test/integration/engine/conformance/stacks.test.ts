@@ -186,6 +186,17 @@ describe("config", () => {
     expect(await stack.outputs()).toEqual({ list: { value: [5, true], secret: false } });
   });
 
+  conformance("takes a path into a list that is not there yet, and refuses one before or beyond it", async ({ stack, expect }) => {
+    const { api } = stack;
+    await expect(api.setConfig("list[-1]", { value: "1" }, true)).rejects.toThrow("array index out of range");
+    await api.setConfig("list[2]", { value: "1" }, true);
+    expect(JSON.parse((await api.getConfig("list")).value)).toEqual([null, null, 1]);
+    await expect(api.setConfig("list[4]", { value: "1" }, true)).rejects.toThrow("array index out of range");
+    await expect(api.setConfig("map.secure", { value: "x" }, true)).rejects.toThrow('maps with the single key "secure" are reserved');
+    await api.setConfig("map.constructor", { value: "1" }, true);
+    expect(JSON.parse((await api.getConfig("map")).value)).toEqual({ constructor: 1 });
+  });
+
   conformance("is set from JSON", async ({ stack, expect }) => {
     await stack.api.setAllConfigJson(
       JSON.stringify({
