@@ -25,6 +25,7 @@ export * from "./process.ts";
 export * from "./property-diff.ts";
 export * from "./reasons.ts";
 export * from "./redact.ts";
+export * from "./registry-settings.ts";
 export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./run-dir.ts";

@@ -8,6 +8,8 @@ export const agentReasons = {
   AgentStarted: "the agent has just started",
   Starting: "the claw is starting",
   WaitingForSlot: "other claws of the host are starting: it waits for its turn",
+  Preparing: "what the claw is to have before it starts is being installed; the message says what",
+  PreparationFailed: "what the claw is to have before it starts can't be installed; it is tried again with growing delays",
   Started: "the claw is ready",
   Adopted: "the claw was running already when its agent started",
   Recovered: "the claw answers its readiness probe again",

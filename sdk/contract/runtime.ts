@@ -17,6 +17,22 @@ export const ClawRuntimeSchema = z.object({
     z.object({ source: z.literal("inline"), version: VersionSchema }),
   ]),
   command: z.array(z.string()).min(1),
+  /**
+   * What is done for it before it starts, once each: packages that it is to have beside its software. As the claw, with its folders and its
+   * environment. Agents of pods do none of it.
+   */
+  prepare: z
+    .array(
+      z.object({
+        /** What it is, in messages. */
+        name: z.string(),
+        command: z.array(z.string()).min(1),
+        /** Beside the claw's own. */
+        env: z.record(z.string(), z.string()),
+        timeoutSeconds: z.number().positive(),
+      }),
+    )
+    .optional(),
   /** Literal environment variables. The agent adds PATH, HOME (in the data directory) and TMPDIR; nothing else is inherited. */
   env: z.record(z.string(), z.string()),
   /** Environment variables whose values are secret: stored encrypted, masked everywhere. */
@@ -61,6 +77,15 @@ export const ClawRuntimeSchema = z.object({
       unless: z.array(z.object({ says: z.string().min(1).max(200), reason: z.string(), message: z.string() })).optional(),
     }),
   ),
+  /** How it is found out why it ended without having been ready, as the claw and confined like it. Agents of pods do not ask. */
+  explain: z
+    .object({
+      /** Prints JSON whose `issues` have `path` and `message`: what is wrong with its configuration. */
+      command: z.array(z.string()).min(1),
+      /** Lines of its output that hold one of these say nothing that helps: advice for who runs it by hand. */
+      ignore: z.array(z.string()),
+    })
+    .optional(),
   /** How a message is sent to it; absent when it can't be talked to. */
   chat: z
     .object({

@@ -14,14 +14,14 @@ export type ExitVerdict =
 
 /** What a claw has said before it ended. */
 interface LastWords {
-  /** The last of it, secrets taken out; told only of one that was never ready. */
-  readonly output: string;
+  /** What is wrong by its own program's word, or the last of it, secrets taken out; told only of one that was never ready. */
+  readonly why: string;
   /** Whether its last lines have a text. */
   says(text: string): boolean;
 }
 
 /** Judges the end of a claw. */
-export function judgeExit(claw: ClawProcess, spec: ProcessSpec, { output: lastOutput, says }: LastWords, nowMs: number): ExitVerdict {
+export function judgeExit(claw: ClawProcess, spec: ProcessSpec, { why, says }: LastWords, nowMs: number): ExitVerdict {
   const { endCause, exit, record } = claw;
   const code = exit?.code;
   if ((endCause && !endCause.isCrash) || (claw.restarting && code === 0)) {
@@ -31,7 +31,7 @@ export function judgeExit(claw: ClawProcess, spec: ProcessSpec, { output: lastOu
   if (endCause) {
     return { kind: "crashed", reason: endCause.reason, message: endCause.message, readyForMs };
   }
-  const output = record.readyAtMs === undefined && lastOutput !== "" ? ` Its last output: ${lastOutput}` : "";
+  const output = record.readyAtMs === undefined && why !== "" ? ` ${why}` : "";
   const listed = code === undefined ? undefined : spec.runtime.exitCodes[String(code)];
   const known = listed && { ...listed, ...listed.unless?.find((other) => says(other.says)) };
   if (known && !known.restart) {

@@ -68,13 +68,19 @@ export function launchOf(spec: ProcessSpec, port: number, confinement: Confineme
 
 /** Digest of what only a new process can take over: its program, arguments, environment, directories and port. */
 export function spawnDigest(spec: ProcessSpec): string {
-  const { software, command, env, secretEnv, port } = spec.runtime;
-  return digest([software, command, sorted(env), sorted(secretEnv), port, sorted(spec.dirs)]);
+  const { software, command, env, secretEnv, port, prepare } = spec.runtime;
+  // Not of one without: what runs was started by an agent that knew of none.
+  return digest([software, command, sorted(env), sorted(secretEnv), port, sorted(spec.dirs), ...(prepare ? [prepare] : [])]);
 }
 
 /** Digest of all that a restart is needed for, in place or not. */
 export function restartKey(spec: ProcessSpec): string {
   return digest([spawnDigest(spec), spec.runtime.restartDigest, spec.restartedAt ?? null]);
+}
+
+/** Digest of something that is done before a start: once it was, it is not done again. */
+export function preparationDigest(preparation: unknown): string {
+  return digest(preparation);
 }
 
 function sorted(record: Readonly<Record<string, string | undefined>>): unknown {

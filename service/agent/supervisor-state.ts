@@ -11,6 +11,8 @@ export interface SupervisorState {
   readonly lastExitCode?: number | undefined;
   /** Not started again while the specification stays the same. */
   readonly failed?: { readonly specDigest: string; readonly reason: string; readonly message: string } | undefined;
+  /** Digests of what was done before a start. */
+  readonly prepared?: readonly string[] | undefined;
   readonly backOff?: { readonly reason: string; readonly message: string } | undefined;
 }
 

@@ -19,9 +19,10 @@ import {
 } from "./claw-process.ts";
 import { judgeExit } from "./exit-verdict.ts";
 import { HealthChecks } from "./health-checks.ts";
-import { restartKey, spawnDigest } from "./launch.ts";
+import { preparationDigest, restartKey, spawnDigest } from "./launch.ts";
 import { clawLog, LogFile } from "./log-file.ts";
 import { claimPort, PortInUseError } from "./ports.ts";
+import { explainClaw, prepareClaw } from "./prepare-claw.ts";
 import { probe } from "./probe.ts";
 import { catchesSignal, isAlive, ownsListener, sendSignal } from "./processes.ts";
 import { tryStartSlot } from "./start-slots.ts";
@@ -32,6 +33,7 @@ import { Wakeup } from "./wakeup.ts";
 const SLOT_POLL_MS = 200;
 /** Lines that are looked through for why a claw ended. */
 const SAID_LINES = 40;
+const PREPARED_MAX = 100;
 const LOG_CHECK_MS = 1_000;
 const STEP_RETRY_MS = 5_000;
 const PORT_POLL_MS = 2_000;
@@ -216,6 +218,9 @@ export class Supervisor {
       this.#setStatus("BackOff", backOff.reason, backOff.message);
       return this.#wakeup.wait(waitMs);
     }
+    if (!(await this.#prepare(spec))) {
+      return;
+    }
     if (spec.runtime.startup.heavy && !this.#takeSlot()) {
       this.#setStatus("Starting", AgentReason.WaitingForSlot, "Waiting for a start slot: other claws of this host are starting.");
       return this.#wakeup.wait(SLOT_POLL_MS);
@@ -252,6 +257,28 @@ export class Supervisor {
       return this.#crashed(AgentReason.StartError, message, 0);
     }
     this.#saveClaw();
+  }
+
+  /** Does what is to be done before it starts and was not yet. @returns whether it may start */
+  async #prepare(spec: ProcessSpec): Promise<boolean> {
+    const isWanted = () => this.#spec === spec && this.#requested === undefined && !this.#closed;
+    for (const preparation of spec.runtime.prepare ?? []) {
+      const digest = preparationDigest(preparation);
+      if (this.#state.current.prepared?.includes(digest)) {
+        continue;
+      }
+      this.#setStatus("Starting", AgentReason.Preparing, `Before it starts: ${preparation.name}.`);
+      const failure = await prepareClaw(spec, preparation, isWanted);
+      if (!isWanted()) {
+        return false;
+      }
+      if (failure !== undefined) {
+        this.#crashed(AgentReason.PreparationFailed, `${preparation.name} failed: ${this.#withoutSecrets(failure)}.`, 0);
+        return false;
+      }
+      this.#state.change({ prepared: [...(this.#state.current.prepared ?? []), digest].slice(-PREPARED_MAX) });
+    }
+    return true;
   }
 
   async #superviseRunning(claw: ClawProcess): Promise<void> {
@@ -385,7 +412,7 @@ export class Supervisor {
     }
   }
 
-  #ended(claw: ClawProcess): void {
+  async #ended(claw: ClawProcess): Promise<void> {
     const spec = this.#spec;
     killAll(claw.record, spec.dirs.runDir);
     this.#claw = undefined;
@@ -395,7 +422,7 @@ export class Supervisor {
     const verdict = judgeExit(
       claw,
       spec,
-      { output: this.#lastOutput(), says: (text) => this.log.tail(SAID_LINES).includes(text) },
+      { why: (await this.#explained(claw, spec)) ?? this.#lastOutput(), says: (text) => this.log.tail(SAID_LINES).includes(text) },
       Date.now(),
     );
     if (verdict.kind === "failed") {
@@ -425,16 +452,33 @@ export class Supervisor {
     this.#log(`claw: ${reason}`);
   }
 
-  /** What the claw said last, for one that was never ready; secrets are taken out. */
+  /** What its own program says is wrong, of a claw that was never ready. */
+  async #explained({ endCause, record }: ClawProcess, spec: ProcessSpec): Promise<string | undefined> {
+    const { explain } = spec.runtime;
+    if (!explain || endCause || record.readyAtMs !== undefined) {
+      return undefined;
+    }
+    const isWanted = () => this.#spec === spec && !this.#closed;
+    // What can't be asked is told by its output.
+    const why = await explainClaw(spec, explain.command, isWanted).catch(() => undefined);
+    return why && `It says: ${this.#withoutSecrets(why)}`;
+  }
+
+  /** What the claw said last, for one that was never ready. */
   #lastOutput(): string {
+    const ignore = this.#spec.runtime.explain?.ignore ?? [];
+    const lines = this.log.tail(20).split("\n");
+    const telling = lines.filter((line) => line.trim() !== "" && !ignore.some((text) => line.includes(text)));
+    const output = this.#withoutSecrets(telling.slice(-3).join("\n")).trim().slice(-400);
+    return output === "" ? "" : `Its last output: ${output}`;
+  }
+
+  #withoutSecrets(text: string): string {
     const secrets = [...Object.values(this.#spec.runtime.secretEnv), this.#spec.agentToken];
     // Line by line and before the text is cut: a part of a secret is known by nobody.
     const parts = secrets.flatMap((secret) => secret.split("\n").map((line) => line.trim())).filter((line) => line.length >= 4);
     const byLength = parts.sort((a, b) => b.length - a.length);
-    return byLength
-      .reduce((text, part) => text.replaceAll(part, "[secret]"), this.log.tail(3))
-      .trim()
-      .slice(-400);
+    return byLength.reduce((left, part) => left.replaceAll(part, "[secret]"), text);
   }
 
   #takeSlot(): boolean {

@@ -68,7 +68,10 @@ function issuesOf(printed: string, question: ConfigQuestion): Issue[] {
   if (!answer.success) {
     throw new ProgramUnavailableError(`${question.package}@${question.version} does not say what it thinks of a config`);
   }
-  return answer.data.issues.slice(0, ISSUES_MAX).map(({ path, message }) => ({
+  // What it misses now it has when it runs.
+  const brought = (question.packages ?? []).map(({ path }) => path);
+  const found = answer.data.issues.filter(({ path }) => !brought.includes(path));
+  return found.slice(0, ISSUES_MAX).map(({ path, message }) => ({
     path: path === "<root>" ? "" : path,
     message: `OpenClaw refuses it: ${message.replace(ADVICE, "").slice(0, MESSAGE_LENGTH_MAX)}`,
     fix: "correct it as OpenClaw's configuration reference says",

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { AgentReason, type ClawRuntime } from "../../../sdk/contract/index.ts";
 import type { ClawAdapter, ClawIssue, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
+import type { ClawProgram } from "../../../service/application/ports/instances/claw-programs.ts";
 import { stableJson } from "../json.ts";
 import { demandsOf } from "./demands.ts";
 import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { namedModels } from "./models.ts";
 import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
+import { packagesFor, withPlugins } from "./plugins.ts";
 import { SchemaCheck } from "./schema-check.ts";
 import { PLAIN_KEYS, SECRET_KEYS } from "./secret-keys.ts";
 import { startIssues } from "./start-checks.ts";
@@ -38,12 +40,19 @@ export function openClawAdapter(): ClawAdapter {
     plainKeys: PLAIN_KEYS,
     platformKeys: [],
     managedEnv: ["OPENCLAW_*"],
-    parseConfig: parseOpenClawConfig,
+    parseConfig: (unified, secrets) => {
+      const parsed = parseOpenClawConfig(unified, secrets);
+      return { ...parsed, native: withPlugins(parsed.native) };
+    },
     generateConfig: (config) => [{ path: CONFIG_FILE, content: stableJson(config.native) }],
     question: (config, version) => {
       const content = stableJson(config.native);
       const env = placeholders(config);
-      return { package: PACKAGE, version, content, digest: sha256(stableJson([content, env])), env };
+      const packages = packagesFor(config.native, version).map((needed) => ({
+        ...needed,
+        key: toUnifiedKey(needed.path, config.sources ?? {}),
+      }));
+      return { package: PACKAGE, version, content, digest: sha256(stableJson([content, env])), env, packages };
     },
     validate: async (config, _version, { schema, said = [] } = {}) => {
       const own = [...(schema ? checkOf(schema).issuesOf(config.native) : []), ...startIssues(config, schema)];
@@ -115,13 +124,15 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
   };
   const secretEnv = { ...config.secretEnv, [GATEWAY_TOKEN_ENV]: instanceToken };
   const content = stableJson(config.native);
+  const prepare = packagesFor(config.native, version).map(preparation);
   return {
+    ...(prepare.length > 0 && { prepare }),
     software: { source: "npm", package: PACKAGE, version },
     command: ["${node}", `\${softwareDir}/node_modules/${PACKAGE}/openclaw.mjs`, "gateway", "--port", "${port}"],
     env,
     secretEnv,
     files: [{ path: CONFIG_FILE, content }],
-    restartDigest: sha256(stableJson([version, env, secretEnv, coldSettings(config.native)])),
+    restartDigest: sha256(stableJson([version, env, secretEnv, coldSettings(config.native), ...prepare])),
     // OpenClaw derives more ports from its own: browser control at +2, debugging up to +110.
     port: { ...(spec.network.port !== undefined && { fixed: spec.network.port }), span: 120 },
     probes: {
@@ -136,7 +147,7 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     exitCodes: {
       "78": {
         reason: AgentReason.ConfigError,
-        message: "OpenClaw refused its configuration; its log says why",
+        message: "OpenClaw refused its configuration.",
         restart: false,
         unless: [
           {
@@ -147,8 +158,24 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
         ],
       },
     },
+    explain: {
+      command: ["${node}", `\${softwareDir}/node_modules/${PACKAGE}/openclaw.mjs`, "config", "validate", "--json"],
+      ignore: ["openclaw doctor", "openclaw update", "openclaw gateway", "Migration step"],
+    },
     chat: { protocol: "openai-chat-completions", path: "/v1/chat/completions", model: "openclaw", tokenEnv: GATEWAY_TOKEN_ENV },
     configCheck: { protocol: "openclaw-gateway", tokenEnv: GATEWAY_TOKEN_ENV, digest: sha256(content) },
+  };
+}
+
+/** Installs a plugin into the claw's own state, from the registry that its environment names: a copy from elsewhere is not trusted by all channels. */
+function preparation(plugin: ClawProgram): NonNullable<ClawRuntime["prepare"]>[number] {
+  const wanted = `${plugin.package}@${plugin.version}`;
+  return {
+    name: `install ${wanted}`,
+    command: ["${node}", `\${softwareDir}/node_modules/${PACKAGE}/openclaw.mjs`, "plugins", "install", `npm:${wanted}`, "--pin", "--force"],
+    // It writes a config too, which is not to be the claw's own: that says already that the plugin is on.
+    env: { OPENCLAW_CONFIG_PATH: "${runDir}/tmp/plugins.json", OPENCLAW_CONFIG_READONLY: "0" },
+    timeoutSeconds: 300,
   };
 }
 

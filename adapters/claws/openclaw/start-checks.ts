@@ -6,6 +6,7 @@ import { referencesIn } from "../../../service/domain/configs/references.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { isBundledProvider } from "./model-providers.ts";
 import { pathIssues } from "./own-paths.ts";
+import { turnedOffPlugins } from "./plugins.ts";
 import { valueIssues } from "./value-checks.ts";
 
 /** Variables that every instance has: ours, and those that the agent adds. */
@@ -22,6 +23,8 @@ export function startIssues({ native, env, secretEnv }: ParsedConfig, schema: un
     ...valueIssues(native),
     ...pathIssues(native),
     ...pluginIssues(native, schema),
+    ...turnedOffPlugins(native),
+    ...hookIssues(native),
     ...referenceIssues(native, present, ""),
   ];
 }
@@ -72,6 +75,14 @@ function* channelIssues(native: ParsedConfig["native"], schema: unknown): Iterab
         isHopeless: true,
       };
     }
+  }
+}
+
+/** The program's own validation does not see it. */
+function* hookIssues(native: ParsedConfig["native"]): Iterable<Issue> {
+  const hooks = treeAt(native, "hooks");
+  if (hooks["enabled"] === true && (hooks["token"] === undefined || hooks["token"] === "")) {
+    yield { path: "hooks.token", message: "is required by 'hooks.enabled', or the gateway does not start", fix: "set it, as a secret" };
   }
 }
 

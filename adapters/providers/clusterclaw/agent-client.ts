@@ -13,6 +13,7 @@ import {
   type ControlRequest,
   ControlResponseSchema,
   parseJson,
+  registrySettings,
 } from "../../../sdk/contract/index.ts";
 import type { Revival } from "../../../service/application/ports/instances/host-agents.ts";
 
@@ -195,6 +196,8 @@ const AGENT_FLAGS = ["--max-semi-space-size=1"];
 function agentEnv(hostDir: string): Record<string, string> {
   const { PATH, TMPDIR } = process.env;
   return {
+    // For what its claw is to have before it starts.
+    ...registrySettings(process.env),
     ...(PATH === undefined ? {} : { PATH }),
     ...(TMPDIR === undefined ? {} : { TMPDIR }),
     NODE_COMPILE_CACHE: cacheDir(hostDir),

@@ -1,13 +1,15 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { ProvisionReason } from "../../../sdk/contract/index.ts";
 
 const LOCK_HEARTBEAT_MS = 2_000;
 const LOCK_STALE_MS = 20_000;
 const LOCK_POLL_MS = 250;
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
+const VIEW_TIMEOUT_MS = 20_000;
 const STDERR_BYTES_MAX = 64 * 1024;
 
 export interface InstallRequest {
@@ -143,6 +145,16 @@ function explain(wanted: string, stderr: string): string {
     default:
       return `${ProvisionReason.InstallFailed}: ${wanted} can't be installed: ${stderr.trim().slice(-1_000) || "npm failed without a message"}`;
   }
+}
+
+/** Whether the registry has that version of a package; undefined when it can't be asked. */
+export async function isPublished(name: string, version: string): Promise<boolean | undefined> {
+  const args = ["view", `${name}@${version}`, "version", "--fetch-retries=1", "--loglevel=error"];
+  return promisify(execFile)("npm", args, { env: npmEnvironment(), timeout: VIEW_TIMEOUT_MS }).then(
+    // A version that it does not have is no failure of npm's.
+    ({ stdout }) => stdout.trim() !== "",
+    ({ stderr }: { stderr?: string }) => (/code (E404|ETARGET)/.test(stderr ?? "") ? false : undefined),
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -85,6 +85,11 @@ export function createConfigChecks({ transactions, programs, clock }: CheckDepen
       }
       const issues = await programs.judge(question);
       note(question, issues);
+      if (issues.length > 0 && question.packages?.length) {
+        // A registry that lacks a package now may offer it soon.
+        setTimeout(() => verdicts.delete(questionKey(question)), UNAVAILABLE_MS).unref();
+        return;
+      }
       await transactions.platform(({ claws }) => claws.putVerdict(question, issues, clock().toISOString()));
     } catch (error) {
       if (!(error instanceof ProgramUnavailableError)) {

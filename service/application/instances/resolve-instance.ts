@@ -5,6 +5,7 @@ import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/co
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
+import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import type { ClawTypes, Demands, NamedModel } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -162,7 +163,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
   const question = adapter.question?.(parsed, version);
   const known = question && deps.checks.known(question);
-  const issues = await adapter.validate(parsed, version, known);
+  const unprepared = rulesAt(instance.cluster).preparesClaws ? [] : (question?.packages ?? []);
+  const issues = [...(await adapter.validate(parsed, version, known)), ...unprepared.map(unpreparedIssue)];
   if (issues.length > 0) {
     return failed(issues, configVersion);
   }
@@ -205,5 +207,13 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
       runtime,
       agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
     },
+  };
+}
+
+function unpreparedIssue(needed: NonNullable<ConfigQuestion["packages"]>[number]): ConfigIssue {
+  return {
+    path: needed.key,
+    message: `needs the package ${needed.package}@${needed.version}, which claws in pods can't have yet`,
+    fix: "remove it, or place the instance on the control plane's host",
   };
 }

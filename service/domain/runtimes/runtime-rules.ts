@@ -17,6 +17,8 @@ export interface RuntimeRules {
   readonly takesAll: boolean;
   /** Whether a claw can't take more CPU and memory than it asks for; else that is only counted against quotas. */
   readonly enforcesResources: boolean;
+  /** Whether agents do what is to be done before a claw starts, such as installing what it needs beside its software. */
+  readonly preparesClaws: boolean;
   /** Whether what failed may rest on what somebody else deleted, so that the next attempt reads first what there is. */
   readonly readsAfterFailure: boolean;
   /** Whether an operation that nobody has heard of can have made something there. @param cluster what is known of it, if it is registered */

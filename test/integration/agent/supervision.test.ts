@@ -30,6 +30,59 @@ describe("agent", () => {
     expect(status.port).toBeGreaterThanOrEqual(19_000);
   });
 
+  describe("what is to be done before a start", () => {
+    const prepare = (script: string) => [
+      { name: "install a plugin", command: ["/bin/sh", "-c", script], env: { WHERE: "${dataDir}" }, timeoutSeconds: 60 },
+    ];
+
+    it("is done once, before the first one, in the claw's own environment", async ({ expect }) => {
+      const host = aHost();
+      const spec = (more: object = {}) => aSpec(host, { runtime: { prepare: prepare('echo "$HOME" >> "$WHERE/prepared"') }, ...more });
+      const agent = await TestAgent.start(spec());
+      const prepared = () => readFileSync(join(spec().dirs.dataDir, "prepared"), "utf8");
+      await agent.reaches("Ready");
+      expect(prepared()).toBe(`${spec().dirs.dataDir}/home\n`);
+      await agent.call("apply", spec({ running: false }));
+      await agent.ended();
+      const next = await TestAgent.start(spec());
+      await next.reaches("Ready");
+      expect(prepared()).toBe(`${spec().dirs.dataDir}/home\n`);
+    });
+
+    it("keeps the claw from starting while it fails, with the reason, and is ended when something else is wanted", async ({ expect }) => {
+      const host = aHost();
+      const failing = "echo fetching; echo 'npm error code E404'; echo bye; exit 1";
+      const agent = await TestAgent.start(aSpec(host, { runtime: { prepare: prepare(failing) } }));
+      expect(await agent.reaches("BackOff")).toMatchObject({
+        reason: "PreparationFailed",
+        message: expect.stringContaining("install a plugin failed: npm error code E404."),
+      });
+      expect(existsSync(join(agent.runDir, "logs", "claw.log"))).toBe(false);
+      await agent.call("apply", aSpec(host, { runtime: { prepare: prepare("sleep 600") } }));
+      await agent.reaches("Starting", "Preparing");
+      await agent.call("apply", aSpec(host));
+      await agent.reaches("Ready");
+    });
+  });
+
+  it("says why a claw refused its configuration by its own program's word, not by advice that nobody can follow", async ({ expect }) => {
+    const refusing = (explanation: string): object => ({
+      command: ["/bin/sh", "-c", "echo 'Run \"claw doctor --fix\"'; exit 78"],
+      exitCodes: { "78": { reason: "ConfigError", message: "It refused its configuration.", restart: false } },
+      explain: { command: ["/bin/sh", "-c", explanation], ignore: ["claw doctor"] },
+    });
+    const issues = JSON.stringify({ issues: [{ path: "agents.ownership", message: "is missing" }] });
+    const host = aHost();
+    const agent = await TestAgent.start(aSpec(host, { runtime: refusing(`echo '${issues}'; exit 1`) }));
+    const told = { reason: "ConfigError", message: "It refused its configuration. It says: agents.ownership: is missing" };
+    expect(await agent.reaches("Failed")).toMatchObject(told);
+    await agent.call("apply", aSpec(host, { runtime: refusing("exit 1") }));
+    await until(
+      async () => (await agent.call("status")).message === "It refused its configuration.",
+      "nothing is said where nothing is known",
+    );
+  });
+
   it("lets a request in flight finish before it stops, ends with it, and starts again when asked", async ({ expect }) => {
     const host = aHost();
     const agent = await TestAgent.start(aSpec(host));

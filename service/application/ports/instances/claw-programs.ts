@@ -11,6 +11,8 @@ export interface ConfigQuestion extends ClawProgram {
   readonly content: string;
   /** Environment variables that it refers to. Never a secret: what they hold then says nothing of the config. */
   readonly env: Readonly<Record<string, string>>;
+  /** Packages that the claw is to have with it: they must be in the registry. Each is for a `path` of the content, for a `key` that somebody gave. */
+  readonly packages?: readonly (ClawProgram & { readonly path: string; readonly key: string })[];
   /** Of the content and the variables: the same question is asked once. */
   readonly digest: string;
 }

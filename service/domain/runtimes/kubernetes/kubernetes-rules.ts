@@ -11,6 +11,7 @@ export const kubernetesRules: RuntimeRules = {
   isBesideControlPlane: false,
   takesAll: false,
   enforcesResources: true,
+  preparesClaws: false,
   // Somebody deleted the namespace while nobody had an instance there.
   readsAfterFailure: true,
   canBeReached: (cluster) => cluster?.reachable === true,

@@ -10,6 +10,7 @@ export const processRules: RuntimeRules = {
   isBesideControlPlane: true,
   takesAll: true,
   enforcesResources: false,
+  preparesClaws: true,
   readsAfterFailure: false,
   canBeReached: () => true,
   isReady: ({ agent }) => agent?.phase === AgentPhase.Ready,

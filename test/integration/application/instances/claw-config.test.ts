@@ -2,6 +2,7 @@ import { describe, it } from "vitest";
 import { createConfigChecks } from "../../../../service/application/instances/config-checks.ts";
 import { PlayedPrograms } from "../../../support/application/programs.ts";
 import { anApplication } from "../../../support/application.ts";
+import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 
 const app = await anApplication();
@@ -120,5 +121,54 @@ describe("the claw's own program", () => {
     expect(plan.items.flatMap(({ name, unchecked }) => (unchecked ? [name] : []))).toEqual(["other"]);
     await expect(claw.configs.publish("models")).rejects.toMatchObject({ code: "config.unchecked" });
     expect(await claw.configs.publish("models", {}, { allowUnchecked: true })).toMatchObject({ version: 2 });
+  });
+});
+
+describe("a channel, a provider or a search that is a package of its own", () => {
+  const discord = { key: "channels.discord.token", value: "s3cret" };
+  const installs = (name: string) => app.stacks.made("acme", name)?.runtime.prepare?.map((step) => step.name);
+
+  it("brings it in the version of the claw, and turns it on", async ({ expect }) => {
+    const search = { key: "tools.web.search.provider", value: "perplexity" };
+    const model = { key: "model.name", value: "deepseek/deepseek-chat" };
+    await claw.instances.create(anOpenClaw("chatty", discord, search, model, { key: "plugins.allow", value: ["telegram"] }));
+    await app.settle();
+    expect(installs("chatty")).toEqual(
+      ["discord", "deepseek-provider", "perplexity-plugin"].map((name) => `install @openclaw/${name}@2026.9.6`),
+    );
+    const { plugins } = JSON.parse(app.stacks.made("acme", "chatty")?.runtime.files[0]?.content ?? "");
+    expect(plugins.entries).toMatchObject({ discord: { enabled: true }, deepseek: { enabled: true }, perplexity: { enabled: true } });
+    expect(plugins.allow).toEqual(["telegram", "admin-http-rpc", "discord", "deepseek", "perplexity"]);
+  });
+
+  it("brings nothing where none is needed", async ({ expect }) => {
+    const telegram = { key: "channels.telegram.botToken", value: "1:s3cret" };
+    const own = { key: "model", value: { name: "deepseek/deepseek-chat", baseUrl: "https://models.example.com/v1" } };
+    await claw.instances.create(anOpenClaw("plain", telegram, own, { key: "channels.slack", value: { enabled: false } }));
+    await claw.instances.create(anInstance("old", { type: "OpenClaw", version: "2026.8.1", config: { overrides: [discord] } }));
+    await app.settle();
+    expect(["plain", "old"].map(installs)).toEqual([undefined, undefined]);
+  });
+
+  it("is refused where the claw can't have it: the plugin is turned off, or the claw is a pod", async ({ expect }) => {
+    const off = anOpenClaw("off", discord, { key: "plugins.discord", value: false });
+    await expect(claw.instances.create(off)).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [
+        {
+          path: "channels.discord",
+          message: "needs the plugin 'discord', which is turned off",
+          fix: "turn either of them off, or both on",
+        },
+      ],
+    });
+    const admin = app.admin();
+    await admin.clusters.create(aClusterManifest("away", { images: { agent: "agent:1", claws: { OpenClaw: "openclaw:1" } } }));
+    await app.answers("away");
+    await admin.tenants.create(aTenant("afar", { placement: { cluster: "away" } }));
+    await expect(app.as({ tenant: "afar" }).instances.create(anOpenClaw("pod", discord))).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [expect.objectContaining({ path: "channels.discord", message: expect.stringContaining("@openclaw/discord@2026.9.6") })],
+    });
   });
 });
