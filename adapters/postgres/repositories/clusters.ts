@@ -109,9 +109,10 @@ export class PostgresClusterRepository implements ClusterRepository {
     const { items, nextCursor } = await this.users(cluster.name, { limit: NAMED });
     if (items.length > 0) {
       const named = items.map(({ tenant, instance }) => `${tenant}/${instance}`);
+      const fix = cluster.state.reachable === false ? "forget it, when it is gone for good" : "drain it or destroy them first";
       throw new ClawError(
         "cluster.in_use",
-        `cluster '${cluster.name}' still has instances: ${named.join(", ")}${nextCursor === undefined ? "" : ", …"}; drain it or destroy them first`,
+        `cluster '${cluster.name}' still has instances: ${named.join(", ")}${nextCursor === undefined ? "" : ", …"}; ${fix}`,
       );
     }
     await this.#scope.run(async (manager) => {
