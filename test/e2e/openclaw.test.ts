@@ -146,24 +146,17 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     expect(await uptimeMs()).toBeGreaterThan(5_000);
   });
 
-  it("is told of when it goes on with its former configuration, since the program refuses the new one", async ({ expect }) => {
+  it("is refused at the write what only the program knows to be wrong, and goes on as it was", async ({ expect }) => {
     const file = join(await tempDir(), "gateway.json");
-    const apply = async (settings: Readonly<Record<string, unknown>>) => {
-      await writeFile(file, JSON.stringify(aGateway({ "model.name": "standin-2", ...settings })));
-      return cli(["apply", "-f", file, "--tenant", "acme", "--yes", "--wait", "--timeout", "120"]);
-    };
-    const synced = async () => (await claw.instances.get("gateway")).status.conditions.find(({ type }) => type === "ConfigSynced");
-    expect(await synced()).toMatchObject({ status: "True", reason: "Applied" });
-
-    // A rule that only the program knows, of the plugins that it has.
-    const refused = await apply({ "native.tools.web.search.provider": "nobody" });
-    expect(refused.stderr).toContain("tools.web.search.provider: unknown web_search provider: nobody");
+    // A rule of the plugins that it has.
+    const wrong = aGateway({ "model.name": "standin-2", "native.tools.web.search.provider": "nobody" });
+    await writeFile(file, JSON.stringify(wrong));
+    const refused = await cli(["apply", "-f", file, "--tenant", "acme", "--yes", "--wait", "--timeout", "120"]);
+    expect(refused.stderr).toContain("unknown web_search provider: nobody");
     expect(refused.code).not.toBe(0);
-    expect(await synced()).toMatchObject({ status: "False", reason: "Refused" });
+    const { conditions } = (await claw.instances.get("gateway")).status;
+    expect(conditions).toContainEqual(expect.objectContaining({ type: "ConfigSynced", status: "True", reason: "Applied" }));
     expect((await say("Are you well?")).answer).toContain("I am standin-2");
-
-    expect(await apply({})).toMatchObject({ code: 0 });
-    expect(await synced()).toMatchObject({ status: "True", reason: "Applied" });
   });
 
   it("restarts in the same process for a setting that needs it, as the preview said", async ({ expect }) => {

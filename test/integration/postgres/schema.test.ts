@@ -52,6 +52,7 @@ describe("schema", () => {
         "SeparateLogins1700000000019",
         "EnterRoles1700000000020",
         "ForgetInstances1700000000021",
+        "KnowClaws1700000000022",
       ]);
   });
 
