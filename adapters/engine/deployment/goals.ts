@@ -1,7 +1,7 @@
 import type resourcePb from "@pulumi/pulumi/proto/resource_pb.js";
 import type { PropertyMap, PropertyValue } from "../contract/values.ts";
-import { fromStruct, fromValue } from "./properties.ts";
 import type { Alias, Goal } from "./steps.ts";
+import { fromStruct, fromValue } from "./structs.ts";
 
 /** What the program asked for, before providers and inherited options are settled. */
 export interface Registration extends Goal {

@@ -3,7 +3,7 @@ import log from "@pulumi/pulumi/log/index.js";
 import debuggable from "@pulumi/pulumi/runtime/debuggable.js";
 import structPb from "google-protobuf/google/protobuf/struct_pb.js";
 import type { PropertyMap } from "../contract/values.ts";
-import { PlainStruct } from "./properties.ts";
+import { PlainStruct } from "./structs.ts";
 
 /** Stripped from Pulumi's published types. Its modules reach these through their exports, so that they can be replaced there. */
 interface Debugging {

@@ -23,12 +23,13 @@ import type { Registration } from "./goals.ts";
 import { decodeRegistration } from "./goals.ts";
 import { type Above, inheritOptions } from "./inherited-options.ts";
 import { decoded, featureNames, features, RequestError, refuse, required } from "./monitor-requests.ts";
-import { fromStruct, PlainStruct, remarkSecrets, stripSecrets, withoutUnknowns } from "./properties.ts";
+import { remarkSecrets, stripSecrets, withoutUnknowns } from "./properties.ts";
 import { providerInputs } from "./providers.ts";
 import { ResourceTree } from "./resource-tree.ts";
 import type { StepExecutor } from "./step-executor.ts";
 import type { StepGenerator } from "./step-generator.ts";
 import type { Goal, RegisterResult } from "./steps.ts";
+import { fromStruct, PlainStruct } from "./structs.ts";
 
 const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
 

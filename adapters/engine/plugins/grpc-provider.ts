@@ -19,7 +19,7 @@ import {
   type UpdateRequest,
 } from "../contract/provider.ts";
 import { isUnknown, mapProperties, type PropertyMap, RESOURCE_REFERENCE_SIGNATURE, SIGNATURE_KEY } from "../contract/values.ts";
-import { fromStruct, toStruct } from "../deployment/properties.ts";
+import { fromStruct, toStruct } from "../deployment/structs.ts";
 import type { PluginProcess } from "./plugin-process.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 60_000;

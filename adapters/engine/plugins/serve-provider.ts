@@ -15,7 +15,7 @@ import {
   type ResourceProvider,
 } from "../contract/provider.ts";
 import { parseUrn } from "../contract/urn.ts";
-import { fromStruct, toStruct } from "../deployment/properties.ts";
+import { fromStruct, toStruct } from "../deployment/structs.ts";
 import { EngineLog } from "./engine-log.ts";
 import { diffChanges, diffKinds, INIT_FAILED_TYPE } from "./grpc-provider.ts";
 

@@ -5,7 +5,7 @@ import type { HookType, ResourceState } from "../../contract/checkpoint.ts";
 import { parseUrn } from "../../contract/urn.ts";
 import type { PropertyMap } from "../../contract/values.ts";
 import { errorText } from "../error-text.ts";
-import { toStruct } from "../properties.ts";
+import { toStruct } from "../structs.ts";
 import type { CallbackClients } from "./callback-clients.ts";
 
 /** How often a failed call is made again because a hook asks for it. */

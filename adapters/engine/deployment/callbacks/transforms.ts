@@ -13,7 +13,7 @@ import {
   RESOURCE_REFERENCE_SIGNATURE,
   SIGNATURE_KEY,
 } from "../../contract/values.ts";
-import { fromStruct } from "../properties.ts";
+import { fromStruct } from "../structs.ts";
 import { type CallbackClients, CallbackError } from "./callback-clients.ts";
 
 type RegisterRequest = resourcePb.RegisterResourceRequest;
