@@ -65,7 +65,9 @@ export function deviationOf(declared: PropertyMap, live: PropertyMap | undefined
   const diffs: PropertyDiff[] = diffValues(wanted, prune(live, wanted)).filter(
     ({ path, kind: change }) => change === "delete" || own(path) || !ours.some((fields) => owns(fields, path)),
   );
-  diffs.push(...additionsTo(declared, live).map(({ path, value }): PropertyDiff => ({ path, kind: "add", after: JSON.stringify(value) })));
+  diffs.push(
+    ...additionsTo(declared, live).map(({ path, value }): PropertyDiff => ({ path, kind: "add", after: shownAddition(path, value) })),
+  );
   if (kind === "Secret" && own("data")) {
     diffs.push({ path: "data", kind: "update", before: MASKED, after: MASKED });
   }
@@ -93,6 +95,16 @@ interface Addition {
   readonly value: PropertyValue;
   /** The steps to it in the object, items of lists by their place. */
   readonly steps: readonly (string | number)[];
+}
+
+/** What is shown of an addition: variables without their values. Nobody said which of them are secret, and a key is often put in this way. */
+function shownAddition(path: string, value: PropertyValue): string {
+  const isVariable = /\.env\[[^\]]*\]/.test(path);
+  return isVariable
+    ? MASKED
+    : JSON.stringify(value, (key, item) =>
+        key === "env" && Array.isArray(item) ? item.map((variable) => textAt(variable, "name")) : item,
+      );
 }
 
 /** What others added to what is ours wholly. What webhooks add to our own writes is ours: the server counts it so. */

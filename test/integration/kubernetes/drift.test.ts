@@ -286,6 +286,8 @@ describe("what somebody changes behind the control plane's back", () => {
         ["spec.template.spec.hostNetwork", "add"],
       ]),
     );
+    // It may be somebody's key.
+    expect(JSON.stringify(await claw.instances.get("web"))).not.toContain("evil.example");
     await claw.instances.replace("web", anEcho("web", { drift: "repair" }));
     const repaired = await eventually(
       () => api.get(workload),
