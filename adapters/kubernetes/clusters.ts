@@ -12,6 +12,7 @@ import type { PropertyMap } from "../engine/contract/values.ts";
 import { cleanUp } from "./clean-up.ts";
 import { ApiClient } from "./client/api-client.ts";
 import { ApiError, orGone, UnreachableError } from "./client/api-errors.ts";
+import { MANAGER } from "./client/objects.ts";
 import { openCustomResources } from "./custom-resources.ts";
 import { declaredKinds } from "./declared-kinds.ts";
 import { declaredAs, deviationOf, withoutAdditions } from "./drift.ts";
@@ -22,8 +23,6 @@ import { isAbandoned, markedObjects, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
 import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
-
-const MANAGER = { fieldManager: "clusterclaw-control-plane" };
 
 /** The clusters that this process talks to, with the connections of each way in kept. */
 export function createClusters(): Clusters & Pods {

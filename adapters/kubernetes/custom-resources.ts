@@ -4,11 +4,10 @@ import type { PropertyMap } from "../engine/contract/values.ts";
 import { follow } from "./changes.ts";
 import type { ApiClient } from "./client/api-client.ts";
 import { orGone } from "./client/api-errors.ts";
-import { listAt, mapAt, numberAt, textAt } from "./client/objects.ts";
+import { listAt, MANAGER, mapAt, numberAt, textAt } from "./client/objects.ts";
 
 const ROOT = "/apis/clusterclaw.io/v1";
 const FINALIZER = "clusterclaw.io/control-plane";
-const MANAGER = { fieldManager: "clusterclaw-control-plane" };
 /** What their paths are called by. */
 const PLURALS: ReadonlyMap<CustomKind, string> = new Map(
   resourceKinds.flatMap((facts) => ("customResource" in facts ? [[facts.kind, facts.customResource.plural] as const] : [])),

@@ -1,6 +1,6 @@
 import type { ApiClient } from "./client/api-client.ts";
 import { orGone } from "./client/api-errors.ts";
-import { listAt, textAt } from "./client/objects.ts";
+import { listAt, MANAGER, textAt } from "./client/objects.ts";
 
 /**
  * Ends a pod at once, and for good: its StatefulSet is scaled to nothing first, for it would make another one, which has to be stopped in
@@ -14,7 +14,7 @@ export async function killPod(client: ApiClient, namespace: string, name: string
     const scaling = client.request({
       method: "PATCH",
       path: `/apis/apps/v1/namespaces/${namespace}/statefulsets/${textAt(owner, "name")}`,
-      query: { fieldManager: "clusterclaw-control-plane" },
+      query: MANAGER,
       contentType: "application/merge-patch+json",
       body: { spec: { replicas: 0 } },
     });

@@ -1,5 +1,5 @@
 import type { ApiClient } from "./client/api-client.ts";
-import { listAt, textAt } from "./client/objects.ts";
+import { listAt, MANAGER, textAt } from "./client/objects.ts";
 
 /**
  * Has kubelets look at the pods of some instances at once. A kubelet takes a changed secret to a pod's volume when it next looks at that
@@ -14,7 +14,7 @@ export async function refreshPods(client: ApiClient, namespace: string, uids: re
       client.request({
         method: "PATCH",
         path: `${path}/${textAt(pod, "metadata", "name")}`,
-        query: { fieldManager: "clusterclaw-control-plane" },
+        query: MANAGER,
         contentType: "application/merge-patch+json",
         body: { metadata: { annotations } },
       }),

@@ -1,5 +1,8 @@
 import type { PropertyMap, PropertyValue } from "../../engine/contract/values.ts";
 
+/** Under whose name the control plane writes what is no resource of a stack. */
+export const MANAGER = { fieldManager: "clusterclaw-control-plane" };
+
 /** A Kubernetes object as JSON, without secrets' wrappers. */
 export type KubeObject = PropertyMap;
 export type Path = readonly (string | number)[];
