@@ -120,7 +120,10 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     return;
   }
   for (const { instance } of ready) {
-    await runtime.restore(target, tenant, instance.status.drift);
+    // What stays is found again: it keeps nobody else's operation waiting.
+    await runtime
+      .restore(target, tenant, instance.status.drift)
+      .catch((err: unknown) => deps.log.warn({ err, cluster, instance: instance.id }, "what others added was not taken out"));
   }
   const outcomeOf = await runOperation(
     {
