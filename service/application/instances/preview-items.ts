@@ -76,7 +76,7 @@ function unseenProblems({ tenant, name }: Affected, unseen: readonly TouchedStac
 
 function forgottenProblem(cluster: string): PreviewItem["problems"][number] {
   const message = `what cluster '${cluster}' has of it is left there, its volumes among it; 'claw leftovers' tells of it should the cluster come back`;
-  return { path: "status.cluster", message, blocking: false };
+  return { path: "status.cluster", message, blocking: false, warning: true };
 }
 
 function unseenBoundaries({ tenant, boundaries = [] }: Written, unseen: readonly TouchedStack[]): PreviewItem["problems"] {

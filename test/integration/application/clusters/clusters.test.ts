@@ -126,7 +126,9 @@ describe("a cluster", () => {
     await app.settle();
     expect((await acme.instances.get("gone")).metadata.name).toBe("gone");
     const plan = await acme.instances.delete("gone", { forget: true, preview: true });
-    expect(plan.items).toMatchObject([{ op: "delete", effect: "delete", problems: [{ path: "status.cluster", blocking: false }] }]);
+    expect(plan.items).toMatchObject([
+      { op: "delete", effect: "delete", problems: [{ path: "status.cluster", blocking: false, warning: true }] },
+    ]);
     expect(plan.items[0]?.problems[0]?.message).toContain("left there");
     await plan.apply();
     await app.settle();
