@@ -1,3 +1,4 @@
+// One file, though a long one: what one supervisor does with one claw, from its start to its end.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,3 +1,4 @@
+// One file, though a long one: all commands are run against one client that is played.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "vitest";

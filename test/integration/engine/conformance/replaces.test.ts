@@ -1,3 +1,4 @@
+// One file, though a long one: each kind of replacement is a case beside the others that it must agree with.
 import { describe } from "vitest";
 import { type ConformanceStack, conformanceSuite } from "../../../support/engine/conformance.ts";
 import { Component, Provider, Thing } from "../../../support/engine/test-resources.ts";

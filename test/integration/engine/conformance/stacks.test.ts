@@ -1,3 +1,4 @@
+// One file, though a long one: what a stack is beside its resources, told in one suite that runs on both engines.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
