@@ -32,6 +32,8 @@ export interface PoolOptions {
 /** A worker that served this many operations is replaced: Pulumi's runtime leaks a little with each. */
 const OPERATIONS_PER_WORKER = 500;
 const IDLE_MS = 60_000;
+/** Beyond it nobody would see the end of a tenant's queue before giving up. */
+const WAITING_PER_TENANT_MAX = 100;
 /** One that grew with a large stack is replaced as soon as nobody needs it: it would keep the memory, and a start costs half a second. */
 const RESIDENT_BYTES_MAX = 250 * 2 ** 20;
 const LARGE_IDLE_MS = 5_000;
@@ -58,6 +60,9 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
   const workers = new Set<Worker>();
   const leaving = new Set<Worker>();
   const queue: Job[] = [];
+  /** When a job of a tenant was taken last, while others wait. */
+  const served = new Map<string, number>();
+  let serving = 0;
   let closed = false;
 
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CLAW_"));
@@ -124,7 +129,7 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
 
   const running = () => [...workers].flatMap(({ job }) => job ?? []);
 
-  /** The jobs that may run beside those that do, first come, first served. @param jobs those that run, then those that wait */
+  /** The jobs that may run beside those that do, in the order given. @param jobs those that run, then those that wait */
   const admissible = (jobs: readonly Job[]): Job[] => {
     const counts = new Map<string | undefined, number>();
     let operations = 0;
@@ -140,13 +145,35 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     });
   };
 
+  const tenantOf = ({ request }: Job) => stackOf(request).tenantId;
+
+  /** Those that wait, one of each tenant after the other: who has much waiting keeps nobody else from running. */
+  const inTurns = (): Job[] => {
+    const servedAt = (job: Job) => served.get(tenantOf(job)) ?? 0;
+    const counts = new Map<string, number>();
+    const turns = new Map<Job, number>();
+    for (const job of [...running(), ...queue]) {
+      const turn = counts.get(tenantOf(job)) ?? 0;
+      turns.set(job, turn);
+      counts.set(tenantOf(job), turn + 1);
+    }
+    return queue.toSorted((one, other) => (turns.get(one) ?? 0) - (turns.get(other) ?? 0) || servedAt(one) - servedAt(other));
+  };
+
   const takeJob = (): Job | undefined => {
-    const next = admissible([...running(), ...queue]).find((job) => queue.includes(job));
-    return next && queue.splice(queue.indexOf(next), 1)[0];
+    const next = admissible([...running(), ...inTurns()]).find((job) => queue.includes(job));
+    if (next) {
+      queue.splice(queue.indexOf(next), 1);
+      served.set(tenantOf(next), ++serving);
+    }
+    if (queue.length === 0) {
+      served.clear();
+    }
+    return next;
   };
 
   const fill = () => {
-    const wanted = Math.max(1, admissible([...running(), ...queue]).length);
+    const wanted = Math.max(1, admissible([...running(), ...inTurns()]).length);
     while (!closed && workers.size < wanted) {
       start();
     }
@@ -206,7 +233,14 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
         reject(new ClawError("service.unavailable", "the service is shutting down"));
         return;
       }
-      queue.push({ request, resolve: resolve as Job["resolve"], reject });
+      const job = { request, resolve: resolve as Job["resolve"], reject };
+      if (request.type === "operation" && queue.filter((other) => tenantOf(other) === tenantOf(job)).length >= WAITING_PER_TENANT_MAX) {
+        reject(
+          new ClawError("request.rate_limited", `${WAITING_PER_TENANT_MAX} operations of the tenant wait already; come again in a moment`),
+        );
+        return;
+      }
+      queue.push(job);
       fill();
     });
   const run =

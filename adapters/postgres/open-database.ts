@@ -35,6 +35,7 @@ import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.t
 import { EnterRoles1700000000020 } from "./migrations/0020-enter-roles.ts";
 import { ForgetInstances1700000000021 } from "./migrations/0021-forget-instances.ts";
 import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
+import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -81,6 +82,7 @@ export const migrations = [
   EnterRoles1700000000020,
   ForgetInstances1700000000021,
   KnowClaws1700000000022,
+  CountRequests1700000000026,
 ];
 
 export interface Database {

@@ -7,6 +7,7 @@ import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.t
 import { PostgresClusterRepository } from "./repositories/clusters.ts";
 import { PostgresConfigTemplateRepository } from "./repositories/config-templates.ts";
 import { PostgresConfigValueRepository } from "./repositories/config-values.ts";
+import { PostgresCounterRepository } from "./repositories/counters.ts";
 import { PLATFORM_KEYS, PostgresIdempotencyRepository } from "./repositories/idempotency.ts";
 import { PostgresInstanceEventRepository } from "./repositories/instance-events.ts";
 import { PostgresInstanceRepository } from "./repositories/instances.ts";
@@ -89,6 +90,7 @@ function platformTransaction(session: Session): PlatformTransaction {
     leftovers: new PostgresLeftoverRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),
+    counters: new PostgresCounterRepository(session.platform),
     idempotency: new PostgresIdempotencyRepository(session.platform, PLATFORM_KEYS),
     enter: async (tenantId) => tenantTransaction(session, tenantId),
   };

@@ -31,6 +31,7 @@ export const errorCatalogue = {
     retryable: false,
     fault: "caller",
   },
+  "request.rate_limited": { status: 429, title: "Too many requests", retryable: true, fault: "caller" },
   "auth.unauthenticated": { status: 401, title: "Not authenticated", retryable: false, fault: "caller" },
   "auth.forbidden": { status: 403, title: "Not allowed", retryable: false, fault: "caller" },
   "route.not_found": { status: 404, title: "No such route", retryable: false, fault: "caller" },

@@ -25,6 +25,8 @@ export interface Route {
   readonly response?: z.ZodType;
   /** The answer is given whole, as bytes that hold the JSON of `response`: it may be too large to be taken apart on its way. */
   readonly answersFile?: true;
+  /** It makes an engine work, or moves whole files: less of it is answered in a given time. So are previews of writes. */
+  readonly heavy?: true;
   /** Refusals of its own, beside those that follow from its form: see {@link errorCodesOf}. */
   readonly errors?: readonly ErrorCode[];
 }
@@ -60,7 +62,7 @@ export function takesIfMatch(route: Route): boolean {
 
 /** Every error code that the route may answer. */
 export function errorCodesOf(route: Route): readonly ErrorCode[] {
-  const codes: ErrorCode[] = ["request.malformed", "request.invalid", "service.internal", "service.unavailable"];
+  const codes: ErrorCode[] = ["request.malformed", "request.invalid", "request.rate_limited", "service.internal", "service.unavailable"];
   if (route.scope !== "public") {
     codes.push("auth.unauthenticated");
   }

@@ -22,6 +22,8 @@ export interface Environment {
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Most stack operations at a time on one cluster or on this host, each in a process of its own; twice as many on all together. */
   readonly workers: number;
+  /** How much is answered within ten seconds; undefined: nothing is limited. */
+  readonly rateLimits: RateLimits | undefined;
   /** How often what nobody watches is looked at. */
   readonly refreshSeconds: number;
   /** How long what runs on this host without an instance is left alone after it was found. */
@@ -29,6 +31,20 @@ export interface Environment {
   /** Folders of the organisation's own claw types, each with a `claw-type.yaml`. */
   readonly typeFolders: readonly string[];
 }
+
+/** See `service/http/limits`. */
+type RateLimits = Readonly<Record<keyof typeof RATE_LIMITS, number>>;
+
+/** Far from what people, the CLI and the client ask: they are against loops, not against use. */
+const RATE_LIMITS = {
+  read: 3000,
+  write: 1000,
+  heavy: 200,
+  "tenant-read": 6000,
+  "tenant-write": 2000,
+  "tenant-heavy": 400,
+  failed: 100,
+};
 
 /** Names each variable that can't be, what is wrong with it, and what to set instead. Never its value: it may be a secret. */
 export class EnvironmentError extends Error {
@@ -49,6 +65,12 @@ const whole = (min: number, max: number) =>
     .string()
     .refine((text) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max, { error: `is not a whole number ${min} to ${max}` })
     .transform(Number);
+/** `read=500 heavy=20`, with white space or commas between; what is not named stays. */
+const rateLimitsOf = (text: string): RateLimits => ({
+  ...RATE_LIMITS,
+  ...Object.fromEntries([...text.matchAll(/([a-z-]+)=([0-9]+)/g)].map(([, name, limit]) => [name, Number(limit)])),
+});
+const RATE_LIMIT_TERM = new RegExp(`^(${Object.keys(RATE_LIMITS).join("|")})=[1-9][0-9]{0,8}$`);
 const keyBytes = (text: string) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
 
 const EnvironmentSchema = z.object({
@@ -73,6 +95,13 @@ const EnvironmentSchema = z.object({
   CLAW_LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
     .default("info"),
+  CLAW_RATE_LIMITS: z
+    .string()
+    .refine((text) => text === "off" || text.split(/[\s,]+/).every((term) => RATE_LIMIT_TERM.test(term)), {
+      error: `is neither \`off\` nor a list of limits: ${Object.keys(RATE_LIMITS).join(", ")}`,
+    })
+    .transform((text) => (text === "off" ? text : rateLimitsOf(text)))
+    .default(RATE_LIMITS),
   CLAW_WORKERS: whole(1, 64).optional(),
   CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
   CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
@@ -94,6 +123,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
+  CLAW_RATE_LIMITS: "set requests within ten seconds, like read=3000 write=1000, or `off`, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
   CLAW_SWEEP_SECONDS: "set after how long what runs here without an instance is ended, like 3600 for an hour, or unset it",
   CLAW_TYPES: `set the folders of your claw types, like /etc/claw/weather${delimiter}/etc/claw/news, or unset it`,
@@ -126,6 +156,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,
     logLevel: env.CLAW_LOG_LEVEL,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
+    rateLimits: env.CLAW_RATE_LIMITS === "off" ? undefined : env.CLAW_RATE_LIMITS,
     refreshSeconds: env.CLAW_REFRESH_SECONDS,
     sweepSeconds: env.CLAW_SWEEP_SECONDS,
     typeFolders: env.CLAW_TYPES,

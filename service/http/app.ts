@@ -4,7 +4,9 @@ import { BODY_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
 import { type AgentSocketOptions, agentSocket } from "./agents/agent-socket.ts";
 import { type IdempotencyOptions, idempotency } from "./plugins/idempotency.ts";
 import { type IdentityOptions, identity } from "./plugins/identity.ts";
+import { type LoadSheddingOptions, loadShedding } from "./plugins/load-shedding.ts";
 import { problem, sendProblem } from "./plugins/problem.ts";
+import { type RateLimitOptions, rateLimit } from "./plugins/rate-limit.ts";
 import { schemas } from "./plugins/schemas.ts";
 import { type TenantOptions, tenant } from "./plugins/tenant.ts";
 import { webSockets } from "./plugins/web-sockets.ts";
@@ -14,6 +16,8 @@ import { type StreamOptions, streams } from "./streams/streams.ts";
 
 /** What each part of the API is given. */
 export interface ApiOptions {
+  readonly loadShedding?: LoadSheddingOptions;
+  readonly rateLimit: RateLimitOptions;
   readonly identity: IdentityOptions;
   readonly tenant: TenantOptions;
   readonly idempotency: IdempotencyOptions;
@@ -25,12 +29,14 @@ export interface ApiOptions {
 
 /**
  * All that is served, in the order in which a request meets it. What comes belongs here: sessions with identity, which they are another way
- * to prove; the rate limit right behind it, since it counts by who asks; audit behind the tenant, which an entry names.
+ * to prove; audit behind the tenant, which an entry names.
  */
 export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(problem);
   await app.register(schemas);
   await app.register(webSockets);
+  await app.register(loadShedding, options.loadShedding ?? {});
+  await app.register(rateLimit, options.rateLimit);
   await app.register(identity, options.identity);
   await app.register(tenant, options.tenant);
   await app.register(idempotency, options.idempotency);

@@ -23,6 +23,7 @@ const STREAM_ERRORS: readonly ErrorCode[] = [
   "instance.not_found",
   "request.invalid",
   "request.malformed",
+  "request.rate_limited",
   "tenant.not_found",
   "tenant.required",
 ];
@@ -72,6 +73,16 @@ const headers = {
     description: "The version of the declared state, to be sent back as If-Match. Status does not change it.",
     schema: { type: "string" },
   },
+  RateLimit: {
+    description:
+      'What is left of each limit, and in how many seconds all of it is there again: `"read";r=2997;t=4, "tenant-read";r=5200;t=4`.',
+    schema: { type: "string" },
+  },
+  "RateLimit-Policy": {
+    description: 'The limits that the request counts for, in requests and seconds: `"read";q=3000;w=10, "tenant-read";q=6000;w=10`.',
+    schema: { type: "string" },
+  },
+  "Retry-After": { description: "The seconds after which to come again.", schema: { type: "string" } },
   "X-Request-Id": { description: "The id under which the request is logged.", schema: { type: "string" } },
 };
 
@@ -137,7 +148,7 @@ function answersOf(route: Route): Json {
 }
 
 function answer(description: string, schema: Json | undefined, isVersioned = false): Json {
-  const names = ["X-Request-Id", ...(isVersioned ? ["ETag"] : [])];
+  const names = ["X-Request-Id", "RateLimit", "RateLimit-Policy", ...(isVersioned ? ["ETag"] : [])];
   return {
     description,
     headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
@@ -156,6 +167,7 @@ function problemsOf(codes: readonly ErrorCode[]): Json {
     Object.entries(byStatus).map(([status, own = []]) => [
       status,
       {
+        ...(status === "429" && { headers: { "Retry-After": { $ref: "#/components/headers/Retry-After" } } }),
         description: own.map((code) => `\`${code}\`: ${errorCatalogue[code].title}`).join("\n\n"),
         content: { [PROBLEM]: { schema: refTo(ProblemSchema, "output") } },
         "x-error-codes": own,

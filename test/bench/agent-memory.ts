@@ -12,7 +12,7 @@ const SETTLE_MS = 10_000;
 /** What an agent holds of its own beside its claw: the very first of a host, and one that starts later. */
 export async function agentMemory(): Promise<Figure[]> {
   const database = await createEmptyDatabase();
-  const service = await startServiceProcess({ CLAW_DATABASE_URL: database.url });
+  const service = await startServiceProcess({ CLAW_RATE_LIMITS: "off", CLAW_DATABASE_URL: database.url });
   try {
     await service.claw().tenants.create(aTenant(TENANT));
     const claw = service.claw(TENANT);

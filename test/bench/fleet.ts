@@ -68,7 +68,7 @@ function figuresOf(name: string, size: number, { wallMs, cpuMs, largestAnswerByt
 
 async function costsOf(size: number): Promise<Readonly<Record<string, Cost>>> {
   const database = await createEmptyDatabase();
-  const service = await startServiceProcess({ CLAW_DATABASE_URL: database.url });
+  const service = await startServiceProcess({ CLAW_RATE_LIMITS: "off", CLAW_DATABASE_URL: database.url });
   const rows = new Client(database.url);
   await rows.connect();
   try {

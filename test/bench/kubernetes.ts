@@ -48,6 +48,7 @@ async function withCluster(real: boolean, work: Work): Promise<Figure[]> {
   const database = await createEmptyDatabase();
   try {
     const service = await startServiceProcess({
+      CLAW_RATE_LIMITS: "off",
       CLAW_DATABASE_URL: database.url,
       // The CLI takes our provider for the cluster: its own can't be downloaded everywhere.
       PATH: [resolve("adapters/providers/kubernetes/plugin"), process.env["PATH"]].join(delimiter),

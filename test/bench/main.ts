@@ -22,7 +22,7 @@ export async function bench(): Promise<Figure[]> {
   const stopServers = await setup();
   const database = await createEmptyDatabase();
   try {
-    const service = await startServiceProcess({ CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1" });
+    const service = await startServiceProcess({ CLAW_RATE_LIMITS: "off", CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1" });
     try {
       return [
         await idleMemory(service, "idle control plane, just started"),

@@ -19,7 +19,7 @@ export async function bench(): Promise<Figure[]> {
   const stopServers = await setup();
   const installed = await installPackage();
   const database = await createEmptyDatabase();
-  const service = await startServiceProcess({ CLAW_DATABASE_URL: database.url });
+  const service = await startServiceProcess({ CLAW_RATE_LIMITS: "off", CLAW_DATABASE_URL: database.url });
   try {
     const [tarball = ""] = (await readdir(installed.dir)).filter((name) => name.endsWith(".tgz"));
     const { gzipBytes } = await clientBundle(join(installed.dir, "node_modules", packageJson.name, "dist/sdk/client/index.js"));

@@ -33,6 +33,7 @@ export const serviceRoutes = {
     path: "/previews",
     summary: "Preview changes: what would be created, updated, replaced and deleted",
     scope: "authenticated",
+    heavy: true,
     body: PreviewRequestSchema,
     bodyBytesMax: 4 * 1024 * 1024,
     success: 201,

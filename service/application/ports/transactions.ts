@@ -7,6 +7,7 @@ import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
+import type { CounterRepository } from "./limits/counter-repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
 import type { PlanRepository } from "./resources/plan-repository.ts";
 import type { KeyringRepository } from "./secrets/keyring-repository.ts";
@@ -35,6 +36,7 @@ export interface PlatformTransaction {
   readonly leftovers: LeftoverRepository;
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;
+  readonly counters: CounterRepository;
   /** Keys of requests that are of no tenant. */
   readonly idempotency: IdempotencyRepository;
   /** Binds what follows to one tenant. Entering another leaves it: use a tenant's repositories before entering the next. */

@@ -20,7 +20,7 @@ export const agentSocket: FastifyPluginAsync<AgentSocketOptions> = async (app, {
   app.route({
     method: "GET",
     url: PATH,
-    config: { scope: "public" },
+    config: { scope: "public", exempt: true },
     schema: { querystring: z.object({ instance: z.string().min(1).max(100) }) },
     handler: upgradeOnly,
     wsHandler: (socket, request) => hub.accept(socket, (request.query as { instance: string }).instance, bearerOf(request) ?? ""),

@@ -3,6 +3,8 @@ import fp from "fastify-plugin";
 import { ClawError, errorCatalogue, type Issue, type Problem, redact } from "../../../sdk/contract/index.ts";
 
 const DOCS = "https://clusterclaw.io/errors/";
+/** Of what says nothing more exact. */
+const RETRY_AFTER_SECONDS = "1";
 
 /** Answers what fails, and what there is no route for, with a problem document. Every answer names its request. */
 export const problem = fp(
@@ -75,6 +77,9 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
   // What is refused before its body came is not read on, and a connection that was to become a stream is of no other use.
   if (request.ws || (!request.raw.complete && hasBody(request))) {
     reply.header("connection", "close");
+  }
+  if ((body.status === 429 || body.status === 503) && !reply.hasHeader("retry-after")) {
+    reply.header("retry-after", RETRY_AFTER_SECONDS);
   }
   return reply.code(body.status).header("content-type", "application/problem+json").serializer(JSON.stringify).send(body);
 }

@@ -9,10 +9,11 @@ export interface ProbeOptions {
 /** What the service says of itself to whoever asks. */
 export const probes: FastifyPluginAsync<ProbeOptions> = async (app, { assertReady }) => {
   const anybody = { config: { scope: "public" } } as const;
+  const probe = { config: { scope: "public", exempt: true } } as const;
   const document = JSON.stringify(openApiDocument());
   app.get("/api/v1/openapi.json", anybody, async (_request, reply) => reply.type("application/json").send(document));
-  app.get("/healthz", anybody, async () => ({ ok: true }));
-  app.get("/readyz", anybody, async () => {
+  app.get("/healthz", probe, async () => ({ ok: true }));
+  app.get("/readyz", probe, async () => {
     await assertReady();
     return { ready: true };
   });

@@ -34,7 +34,7 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
   app.route({
     method: route.method,
     url: `/api/v1${route.path}`,
-    config: { operationId: id, scope: route.scope },
+    config: { operationId: id, scope: route.scope, route },
     schema: {
       querystring: route.query ?? NoQuerySchema,
       ...(route.params && { params: route.params }),

@@ -31,6 +31,7 @@ import type { Environment } from "../../config/environment.ts";
 import { createAgentHub } from "../../http/agents/agent-hub.ts";
 import { agentUrlOf } from "../../http/agents/agent-socket.ts";
 import { buildApp } from "../../http/app.ts";
+import { SharedCounters } from "../../http/limits/shared-counters.ts";
 import { bindPort } from "../../http/listener.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startClusterKeeper } from "../../workers/cluster-keeper.ts";
@@ -152,6 +153,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   });
   const app = await buildApp({
     log,
+    rateLimit: { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) },
     identity: { authenticate: createAuthenticator(transactions) },
     tenant: { resolveTenant: createTenantResolver(transactions) },
     idempotency: { transactions },

@@ -31,6 +31,16 @@ describe("readEnvironment", () => {
     expect(readEnvironment({ XDG_DATA_HOME: "relative" }).dataDir).not.toContain("relative");
   });
 
+  it("takes rate limits for those that are named, or none at all", ({ expect }) => {
+    const { rateLimits } = readEnvironment({});
+    expect(readEnvironment({ CLAW_RATE_LIMITS: "heavy=5, tenant-read=7" }).rateLimits).toEqual({
+      ...rateLimits,
+      heavy: 5,
+      "tenant-read": 7,
+    });
+    expect(readEnvironment({ CLAW_RATE_LIMITS: "off" }).rateLimits).toBeUndefined();
+  });
+
   it("reads a master key in base64 and in hex alike", ({ expect }) => {
     const key = randomBytes(32);
     for (const encoding of ["base64", "hex"] as const) {
@@ -49,6 +59,11 @@ describe("readEnvironment", () => {
     { variable: "CLAW_MASTER_KEY", value: "c2hvcnQ=", problem: "is not 32 bytes in base64 or hex" },
     { variable: "CLAW_MASTER_KEY_FORMER", value: "c2hvcnQ=,", problem: "is not a list of keys of 32 bytes in base64 or hex" },
     { variable: "CLAW_LOG_LEVEL", value: "loud", problem: "is no level: fatal, error, warn, info, debug or trace" },
+    {
+      variable: "CLAW_RATE_LIMITS",
+      value: "reads=5",
+      problem: "is neither `off` nor a list of limits: read, write, heavy, tenant-read, tenant-write, tenant-heavy, failed",
+    },
     { variable: "CLAW_WORKERS", value: "0", problem: "is not a whole number 1 to 64" },
   ];
   for (const { variable, value, problem } of refusals) {

@@ -104,3 +104,27 @@ describe("a route that does not say who may ask", () => {
     await app.close();
   });
 });
+
+describe("a process that is behind with its work", () => {
+  it("turns callers away until it has caught up, and answers probes", async ({ expect }) => {
+    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+    const probes = { assertReady: async () => {} };
+    const app = await buildApp({
+      log,
+      ...withoutUseCases({ identity: { authenticate }, probes, loadShedding: { delayMsMax: 40, sampleMs: 500 } }),
+    });
+    const document = () => app.inject("/api/v1/openapi.json");
+    expect((await document()).statusCode).toBe(200);
+    const busy = setInterval(() => {
+      for (const until = performance.now() + 100; performance.now() < until; ) {
+        // As long as this takes, nobody is answered.
+      }
+    }, 1);
+    await expect.poll(document, { timeout: 10_000 }).toMatchObject({ statusCode: 503, headers: { "retry-after": "1" } });
+    expect((await document()).json()).toMatchObject({ code: "service.unavailable", retryable: true });
+    expect(await Promise.all(["/healthz", "/readyz"].map(async (url) => (await app.inject(url)).statusCode))).toEqual([200, 200]);
+    clearInterval(busy);
+    await expect.poll(document, { timeout: 10_000 }).toMatchObject({ statusCode: 200 });
+    await app.close();
+  });
+});
