@@ -63,6 +63,8 @@ export async function relinquish(
 /** The names under which Pulumi's provider makes objects, before its first apply. */
 const creators = ["pulumi-kubernetes", "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"];
 
+export const isCreator = (manager: string): boolean => creators.includes(manager);
+
 export function isMadeByPulumi(live: KubeObject): boolean {
   return listAt(live, "metadata", "managedFields").some(isCreators);
 }
@@ -98,7 +100,7 @@ export async function takeOverFields(
 }
 
 function isCreators(entry: PropertyValue): boolean {
-  return creators.includes(textAt(entry, "manager")) && textAt(entry, "operation") === "Update" && textAt(entry, "subresource") === "";
+  return isCreator(textAt(entry, "manager")) && textAt(entry, "operation") === "Update" && textAt(entry, "subresource") === "";
 }
 
 /** Two sets of fields, as trees of their names. */

@@ -2,6 +2,7 @@ import type { DiffKind } from "../../engine/contract/provider.ts";
 import { isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
 import { at, type KubeObject, type Path } from "../../kubernetes/client/objects.ts";
 import { joinPath } from "../properties.ts";
+import { belowItem, belowKey, type Fields, fieldsOf, isMerged, itemLike } from "./managed-fields.ts";
 
 export interface Change {
   readonly path: Path;
@@ -45,25 +46,24 @@ export function isWithin(path: string, outer: string): boolean {
 
 /** Whether the change makes no difference to the server: what it would store is what it stores. */
 export function isWithoutEffect({ path }: Change, news: KubeObject, live: KubeObject, planned: KubeObject): boolean {
-  return sameValue(locate(live, path, news), locate(planned, path, news));
+  const trees = [...fieldsOf(live), ...fieldsOf(planned)];
+  return sameValue(locate(live, path, news, trees), locate(planned, path, news, trees));
 }
 
-/** The keys by which the server merges lists of maps: its order may be another than the program's. */
-const mergeKeys = ["name", "key", "containerPort", "port", "mountPath", "devicePath", "ip", "type", "topologyKey", "uid"];
-
-function locate(object: KubeObject, path: Path, news: KubeObject): PropertyValue | undefined {
-  // The server keeps a Secret's text as data.
+/** @param managed everyone's fields: the order of a list that the server merges may be another than the program's. */
+function locate(object: KubeObject, path: Path, news: KubeObject, managed: readonly Fields[]): PropertyValue | undefined {
   let found: PropertyValue | undefined = object;
-  let reference: PropertyValue | undefined = news;
+  let declared: PropertyValue | undefined = news;
+  let trees = managed;
+  // The server keeps a Secret's text as data.
   for (const step of path[0] === "stringData" ? ["data", ...path.slice(1)] : path) {
-    const like = at(reference, step);
-    if (typeof step === "number" && Array.isArray(found) && isObject(like)) {
-      const key = mergeKeys.find((name) => name in like);
-      found = key === undefined ? found[step] : (found.find((item) => isObject(item) && item[key] === like[key]) ?? found[step]);
+    declared = at(declared, step);
+    if (typeof step === "number" && Array.isArray(found) && declared !== undefined && isMerged(trees)) {
+      found = itemLike(found, declared, trees) ?? found[step];
     } else {
       found = at(found, step);
     }
-    reference = like;
+    trees = typeof step === "number" ? belowItem(trees, found ?? null) : belowKey(trees, step);
   }
   return found;
 }

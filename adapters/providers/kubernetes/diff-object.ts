@@ -1,3 +1,4 @@
+import { findPath, pathContains } from "../../engine/contract/property-path.ts";
 import type { DiffKind, DiffResult } from "../../engine/contract/provider.ts";
 import { hasUnknowns } from "../../engine/contract/values.ts";
 import { ApiError } from "../../kubernetes/client/api-errors.ts";
@@ -23,8 +24,9 @@ export interface DiffQuestion {
  */
 export async function diffObject({ olds, news, live, ignoreChanges, mutability, plan }: DiffQuestion): Promise<DiffResult> {
   const resource = { isNamespaced: namespaceOf(live) !== "" };
+  const ignored = ignoreChanges.flatMap((text) => [findPath(text) ?? []]).filter((path) => path.length > 0);
   let changes = changesBetween(inNamespace(olds, resource), inNamespace(news, resource)).filter(
-    ({ path }) => !ignoreChanges.some((ignored) => isWithin(toPropertyPath(path), ignored)),
+    ({ path }) => !ignored.some((outer) => pathContains(outer, path)),
   );
   const always = replacesAlways(news, mutability);
   const isReplaced = ({ path }: Change, fields: readonly string[]) => fields.some((field) => isWithin(toPropertyPath(path), field));

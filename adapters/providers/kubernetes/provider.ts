@@ -18,12 +18,13 @@ import { ApiClient } from "../../kubernetes/client/api-client.ts";
 import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/client/api-errors.ts";
 import { type Connection, openConnection } from "../../kubernetes/client/kubeconfig.ts";
 import { type KubeObject, nameOf, namespaceOf, textAt, withAt } from "../../kubernetes/client/objects.ts";
-import { apply, get, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
+import { apply, get, isCreator, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
 import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready.ts";
 import { ClusterKinds, type Resource } from "./cluster.ts";
 import { deleteObject, NotGoneError } from "./delete.ts";
 import { diffObject } from "./diff-object.ts";
 import { idOf, parseId, parseType } from "./identity.ts";
+import { withoutIgnored } from "./ignored.ts";
 import { isInDoubt, LOOK_MS, sendSurely } from "./in-doubt.ts";
 import { autonamed, inNamespace } from "./naming.ts";
 import { checkProviderConfig, type ProviderConfig, parseProviderConfig } from "./provider-config.ts";
@@ -143,8 +144,9 @@ export class KubernetesProvider implements ResourceProvider {
       const { client, kinds } = this.#open();
       const resource = await kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind"));
       const fieldManager = fieldManagerFor(inputs, state.fieldManager);
+      const target = await this.#target(inputs, resource, { ignoreChanges, managers: [fieldManager, state.fieldManager] });
       // Whose the fields are is a question of applying, not of what changes.
-      return apply(client, resource, inNamespace(inputs, resource), { fieldManager, force: true, dryRun: true });
+      return apply(client, resource, target, { fieldManager, force: true, dryRun: true });
     };
     return diffObject({
       olds: toObject(oldInputs),
@@ -273,7 +275,7 @@ export class KubernetesProvider implements ResourceProvider {
   }
 
   async update(request: UpdateRequest): Promise<{ outputs: PropertyMap }> {
-    const { urn, oldOutputs, news, preview, signal } = request;
+    const { urn, oldOutputs, news, ignoreChanges, preview, signal } = request;
     const inputs = toObject(news);
     const old = parseOutputs(oldOutputs, urn);
     const { client, kinds, config } = this.#open();
@@ -282,13 +284,13 @@ export class KubernetesProvider implements ResourceProvider {
     }
     const resource = await kinds.resource(textAt(inputs, "apiVersion"), textAt(inputs, "kind"));
     const fieldManager = fieldManagerFor(inputs, old.fieldManager);
-    const target = inNamespace(inputs, resource);
     const isTakenOver = isMadeByPulumi(old.live);
     let applied: KubeObject;
     try {
       if (isTakenOver && !preview) {
-        await takeOverFields(client, resource, target, fieldManager, signal);
+        await takeOverFields(client, resource, inNamespace(inputs, resource), fieldManager, signal);
       }
+      const target = await this.#target(inputs, resource, { ignoreChanges, managers: [fieldManager, old.fieldManager], signal });
       const force = isForced(inputs, config.enablePatchForce) || (preview && isTakenOver);
       applied = await sendSurely(() => apply(client, resource, target, { fieldManager, force, dryRun: preview, signal }), signal);
     } catch (error) {
@@ -309,7 +311,7 @@ export class KubernetesProvider implements ResourceProvider {
       throw new ResourceInitError(request.id, oldOutputs, ["it is being deleted: an update after that makes it anew"]);
     }
     if (fieldManager !== old.fieldManager) {
-      await relinquish(client, resource, target, old.fieldManager, signal);
+      await relinquish(client, resource, inNamespace(inputs, resource), old.fieldManager, signal);
     }
     return this.#settle(`the Kubernetes API server reported that ${idOf(applied)} failed to`, {
       request,
@@ -370,6 +372,24 @@ export class KubernetesProvider implements ResourceProvider {
       throw new UnreachableError(this.#session.unreachable);
     }
     return this.#session;
+  }
+
+  /** What an update applies: the declaration, with what the program ignores left as it is. */
+  async #target(
+    inputs: KubeObject,
+    resource: Resource,
+    {
+      ignoreChanges,
+      managers,
+      signal,
+    }: { ignoreChanges: readonly string[]; managers: readonly string[]; signal?: AbortSignal | undefined },
+  ): Promise<KubeObject> {
+    const target = inNamespace(inputs, resource);
+    if (ignoreChanges.length === 0) {
+      return target;
+    }
+    const live = await get(this.#open().client, resource, namespaceOf(target), nameOf(target), signal);
+    return live ? withoutIgnored(target, live, ignoreChanges, (manager) => managers.includes(manager) || isCreator(manager)) : target;
   }
 
   /** Waits for what was applied, and keeps it when it does not become ready. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isObject, type PropertyMap, type PropertyValue } from "../../engine/contract/values.ts";
 import { annotationOf, type KubeObject, mapAt, textAt, withoutAt } from "../../kubernetes/client/objects.ts";
+import { belowItem, belowKey, type Fields, fieldsOf, isMerged, itemLike } from "./managed-fields.ts";
 import { markSecrets, revealMap } from "./secrets.ts";
 
 /** A resource's outputs read back: what the server answered last, from which inputs, and as which field manager. */
@@ -60,7 +61,7 @@ export function fieldManagerFor(inputs: KubeObject, fallback: string): string {
 
 /** The live values of what was declared. */
 export function inputsAsDeclared(live: KubeObject, declared: KubeObject): KubeObject {
-  const inputs = prune(live, declared) as KubeObject;
+  const inputs = prune(live, declared, fieldsOf(live)) as KubeObject;
   const texts = declared["stringData"];
   if (!isObject(texts)) {
     return inputs;
@@ -72,14 +73,20 @@ export function inputsAsDeclared(live: KubeObject, declared: KubeObject): KubeOb
   return { ...inputs, stringData };
 }
 
-/** What of `source` has a counterpart in `shape`. */
-function prune(source: PropertyValue, shape: PropertyValue): PropertyValue {
+/** What of `source` has a counterpart in `shape`. A list that the server keeps as one value is whole: what others add to it is in it. */
+function prune(source: PropertyValue, shape: PropertyValue, trees: readonly Fields[]): PropertyValue {
   if (isObject(source) && isObject(shape)) {
     const kept = Object.entries(source).filter(([key]) => key in shape);
-    return Object.fromEntries(kept.map(([key, value]) => [key, prune(value, shape[key] ?? null)]));
+    return Object.fromEntries(kept.map(([key, value]) => [key, prune(value, shape[key] ?? null, belowKey(trees, key))]));
   }
   if (Array.isArray(source) && Array.isArray(shape)) {
-    return shape.length === 0 ? [] : source.slice(0, shape.length).map((value, index) => prune(value, shape[index] ?? null));
+    if (!isMerged(trees)) {
+      return source.map((value, index) => (index < shape.length ? prune(value, shape[index] ?? null, []) : value));
+    }
+    return shape.flatMap((item) => {
+      const found = itemLike(source, item, trees);
+      return found === undefined ? [] : [prune(found, item, belowItem(trees, found))];
+    });
   }
   return source;
 }

@@ -41,9 +41,9 @@ export function kubernetesSuite(
     );
 }
 
-/** What an operation did, without what it left alone. */
+/** What an operation did, without what it left alone or only read. */
 export function changedBy(outcome: Outcome): string[] {
-  return outcome.steps.filter((step) => !step.startsWith("same "));
+  return outcome.steps.filter((step) => !/^(same|refresh) /.test(step));
 }
 
 /**

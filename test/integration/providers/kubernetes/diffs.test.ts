@@ -1,4 +1,4 @@
-import { describe } from "vitest";
+import { describe, onTestFinished } from "vitest";
 import { changedBy, Kind, kubernetesSuite } from "../../../support/kubernetes/stack.ts";
 import { aDeployment, aStatefulSet, podTemplate } from "../../../support/kubernetes/workloads.ts";
 
@@ -174,6 +174,67 @@ describe("what changes in a cluster", () => {
       expect((await stack.destroy()).ok).toBe(true);
     });
   }
+
+  onCluster(
+    "tells items of a list apart as the server does: one port of two protocols",
+    async ({ stack, program, cluster, namespace, expect }) => {
+      const dns = (...protocols: string[]) =>
+        program((options) => {
+          const ports = protocols.map((protocol) => ({ containerPort: 53, protocol }));
+          new Kind("kubernetes:apps/v1:Deployment", "web", aDeployment({}, { ports }), options);
+          const policy = { podSelector: {}, ingress: [{ ports: protocols.map((protocol) => ({ port: 53, protocol })) }] };
+          new Kind("kubernetes:networking.k8s.io/v1:NetworkPolicy", "dns", { metadata: { name: "dns" }, spec: policy }, options);
+        });
+      const protocolsOf = (ports: { protocol: string }[]) => ports.map(({ protocol }) => protocol);
+      await stack.up(dns("TCP"));
+      expect(changedBy(await stack.up(dns("TCP", "UDP"))).toSorted()).toEqual(["update dns", "update web"]);
+      const { spec } = await cluster.api.get(`/apis/apps/v1/namespaces/${namespace}/deployments/web`);
+      expect(protocolsOf(spec.template.spec.containers[0].ports)).toEqual(["TCP", "UDP"]);
+      const policy = await cluster.api.get(`/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/dns`);
+      expect(protocolsOf(policy.spec.ingress[0].ports)).toEqual(["TCP", "UDP"]);
+    },
+  );
+
+  onCluster("lets a claim grow in place, and says why one can't shrink", async ({ stack, program, cluster, namespace, expect }) => {
+    const storageClassName = `growing-${namespace}`;
+    const volume = `/api/v1/persistentvolumes/${namespace}`;
+    await cluster.api.create("/apis/storage.k8s.io/v1/storageclasses", {
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: storageClassName },
+      provisioner: "kubernetes.io/no-provisioner",
+      allowVolumeExpansion: true,
+    });
+    const spec = { storageClassName, accessModes: ["ReadWriteOnce"] };
+    await cluster.api.create("/api/v1/persistentvolumes", {
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name: namespace },
+      spec: { ...spec, capacity: { storage: "1Gi" }, hostPath: { path: "/tmp/never-mounted" }, persistentVolumeReclaimPolicy: "Retain" },
+    });
+    onTestFinished(async () => {
+      await cluster.api.delete(volume);
+      await cluster.api.delete(`/apis/storage.k8s.io/v1/storageclasses/${storageClassName}`);
+    });
+    const claim = (storage: string) =>
+      program((options) => {
+        const object = { metadata: { name: "data" }, spec: { ...spec, resources: { requests: { storage } } } };
+        return new Kind("kubernetes:core/v1:PersistentVolumeClaim", "data", object, options);
+      });
+    const made = await stack.up(claim("1Gi"));
+    expect(made.ok, made.message).toBe(true);
+    const grown = await stack.up(claim("2Gi"));
+    expect(grown.ok, grown.message).toBe(true);
+    expect(changedBy(grown)).toEqual(["update data"]);
+    const path = `/api/v1/namespaces/${namespace}/persistentvolumeclaims/data`;
+    expect((await cluster.api.get(path)).spec.resources.requests).toEqual({ storage: "2Gi" });
+    expect(changedBy(await stack.up(claim("2048Mi"), { refresh: true }))).toEqual([]);
+
+    const shrunk = await stack.up(claim("512Mi"));
+    expect(shrunk.ok).toBe(false);
+    expect(changedBy(shrunk)).toEqual(["update data"]);
+    expect(shrunk.message).toMatch(/spec\.resources\.requests\.storage.*can not be less than/s);
+  });
 
   onCluster("updates in place what the server lets change in a StatefulSet", async ({ stack, program, expect }) => {
     const db = (object: object) =>

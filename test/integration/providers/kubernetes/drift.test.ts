@@ -93,6 +93,131 @@ describe("what others change in a cluster", () => {
     expect(changedBy(await stack.up(web(1)))).toEqual([]);
   });
 
+  onCluster(
+    "stays theirs where the program ignores it, when other things are updated",
+    async ({ stack, program, cluster, namespace, expect }) => {
+      const path = `/apis/apps/v1/namespaces/${namespace}/deployments/web`;
+      const ignoreChanges = ["spec.replicas", "spec.template.spec.containers[*].image"];
+      const web = (note: string) =>
+        program((options) => {
+          const env = [{ name: "NOTE", value: note }];
+          return new Kind(DEPLOYMENT, "web", aDeployment({ replicas: 1 }, { env }), { ...options, ignoreChanges });
+        });
+      await stack.up(web("one"));
+      // What an autoscaler does, and `kubectl set image`.
+      await cluster.api.merge(`${path}/scale`, { spec: { replicas: 3 } }, "kube-controller-manager");
+      const image = (name: string) => ({ spec: { template: { spec: { containers: [{ name: "main", image: name }] } } } });
+      await cluster.api.strategicMerge(path, image("example.com/web:2"), "kubectl-set");
+      const seen = async () => {
+        const { replicas, template } = (await cluster.api.get(path)).spec;
+        return [replicas, template.spec.containers[0].image, template.spec.containers[0].env[0].value];
+      };
+
+      const preview = await stack.preview(web("two"));
+      expect(preview.ok, preview.message).toBe(true);
+      const change = preview.events.find(({ resourcePreEvent }) => resourcePreEvent?.metadata.op === "update")?.resourcePreEvent;
+      expect(Object.keys(change?.metadata.detailedDiff ?? {})).toEqual(["spec.template.spec.containers[0].env[0].value"]);
+      const updated = await stack.up(web("two"));
+      expect(updated.ok, updated.message).toBe(true);
+      expect(await seen()).toEqual([3, "example.com/web:2", "two"]);
+
+      // Neither does the program own them now: the next of theirs is no conflict with it.
+      const theirs = { apiVersion: "apps/v1", kind: "Deployment", ...image("example.com/web:3") };
+      await cluster.api.apply(path, theirs, "kubectl-set-by-apply", true);
+      await cluster.api.apply(path, { ...theirs, ...image("example.com/web:4") }, "kubectl-set-by-apply");
+      const refreshing = await stack.up(web("three"), { refresh: true });
+      expect(refreshing.ok, refreshing.message).toBe(true);
+      expect(await seen()).toEqual([3, "example.com/web:4", "three"]);
+      expect(changedBy(await stack.up(web("three"), { refresh: true }))).toEqual([]);
+    },
+  );
+
+  onCluster("is left alone in annotations that the program ignores", async ({ stack, program, cluster, namespace, expect }) => {
+    const path = `/api/v1/namespaces/${namespace}/configmaps/settings`;
+    const settings = (mode: string, ...ignoreChanges: string[]) =>
+      program(
+        (options) => {
+          const metadata = { name: "settings", annotations: { "example.com/owner": "us", "example.com/tier": "1" } };
+          return new Kind("kubernetes:core/v1:ConfigMap", "settings", { metadata, data: { mode } }, { ...options, ignoreChanges });
+        },
+        { enableConfigMapMutable: true },
+      );
+    const paths = ['metadata.annotations["example.com/tier"]', 'metadata.annotations["example.com/added"]'];
+    await stack.up(settings("quiet", ...paths));
+    await cluster.api.merge(path, { metadata: { annotations: { "example.com/tier": "2", "example.com/added": "theirs" } } });
+    const annotations = async () => (await cluster.api.get(path)).metadata.annotations;
+    const left = { "example.com/owner": "us", "example.com/tier": "2", "example.com/added": "theirs" };
+
+    const updated = await stack.up(settings("loud", ...paths));
+    expect(updated.ok, updated.message).toBe(true);
+    expect(await annotations()).toEqual(left);
+    expect(changedBy(await stack.up(settings("loud", ...paths), { refresh: true }))).toEqual([]);
+    const wholly = await stack.up(settings("louder", "metadata.annotations"), { refresh: true });
+    expect(wholly.ok, wholly.message).toBe(true);
+    expect(await annotations()).toEqual(left);
+    expect((await cluster.api.get(path)).data).toEqual({ mode: "louder" });
+  });
+
+  onCluster("is put right by an update that refreshes, in lists and where keys were taken out", async (context) => {
+    const { stack, program, cluster, namespace, expect } = context;
+    const deployment = `/apis/apps/v1/namespaces/${namespace}/deployments/web`;
+    const role = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/reader`;
+    const settings = `/api/v1/namespaces/${namespace}/configmaps/settings`;
+    const rule = (resource: string) => ({ apiGroups: [""], resources: [resource], verbs: ["get"] });
+    const env = ["A", "B", "C"].map((name) => ({ name, value: name }));
+    const metadata = { labels: { one: "1", two: "2" } };
+    const all = program(
+      (options) => {
+        new Kind(DEPLOYMENT, "web", aDeployment({}, { env, args: ["--a", "--b"] }), options);
+        new Kind(
+          "kubernetes:rbac.authorization.k8s.io/v1:Role",
+          "reader",
+          { metadata: { name: "reader" }, rules: [rule("pods"), rule("secrets")] },
+          options,
+        );
+        new Kind(
+          "kubernetes:core/v1:ConfigMap",
+          "settings",
+          { metadata: { name: "settings", ...metadata }, data: { a: "1", b: "2" } },
+          options,
+        );
+      },
+      { enablePatchForce: true, enableConfigMapMutable: true },
+    );
+    const made = await stack.up(all);
+    expect(made.ok, made.message).toBe(true);
+    const container = async () => (await cluster.api.get(deployment)).spec.template.spec.containers[0];
+    const edit = (patch: object) =>
+      cluster.api.strategicMerge(deployment, { spec: { template: { spec: { containers: [{ name: "main", ...patch }] } } } });
+    const repair = () => stack.up(all, { refresh: true });
+
+    // An item of a list that is merged goes; one comes that nobody declared; keys go, and a whole map of them.
+    await edit({
+      env: [
+        { name: "A", $patch: "delete" },
+        { name: "X", value: "theirs" },
+      ],
+    });
+    await cluster.api.merge(settings, { data: { a: null }, metadata: { labels: null } });
+    // A list that is one value is longer, then shorter.
+    await cluster.api.merge(role, { rules: [rule("pods"), rule("secrets"), rule("nodes")] });
+    const repaired = await repair();
+    expect(repaired.ok, repaired.message).toBe(true);
+    const named = (await container()).env as { name: string; value: string }[];
+    expect(named.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([...env, { name: "X", value: "theirs" }]);
+    expect((await cluster.api.get(settings)).data).toEqual({ a: "1", b: "2" });
+    expect((await cluster.api.get(settings)).metadata.labels).toEqual({ one: "1", two: "2" });
+    expect((await cluster.api.get(role)).rules).toEqual([rule("pods"), rule("secrets")]);
+
+    await edit({ args: ["--b"] });
+    await cluster.api.merge(role, { rules: [rule("secrets")] });
+    const again = await repair();
+    expect(again.ok, again.message).toBe(true);
+    expect((await container()).args).toEqual(["--a", "--b"]);
+    expect((await cluster.api.get(role)).rules).toEqual([rule("pods"), rule("secrets")]);
+    expect(changedBy(await repair())).toEqual([]);
+  });
+
   onCluster("can be some fields of an object of theirs: a patch resource gives back only its own", async (context) => {
     const { stack, program, cluster, namespace, expect } = context;
     const path = `/api/v1/namespaces/${namespace}/configmaps`;
