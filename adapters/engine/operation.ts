@@ -1,5 +1,6 @@
 import type { ResourceProvider } from "./contract/provider.ts";
 import type { StackLease, StackRef, StackStore, StoredStack } from "./contract/store.ts";
+import type { NamingRules } from "./deployment/autonaming.ts";
 
 /** One deployment operation on one stack, after the command line was understood and config decrypted. */
 export interface OperationRequest {
@@ -35,6 +36,8 @@ export interface OperationOptions {
   readonly expectNoChanges: boolean;
   readonly excludeProtected: boolean;
   readonly clearPendingCreates: boolean;
+  /** How resources without names of their own get them, where the stack's config says so. */
+  readonly naming?: NamingRules | undefined;
   /** For kind `import`. */
   readonly imports: readonly ResourceImport[];
 }
@@ -69,10 +72,17 @@ export interface SecretsManager {
   decrypt(ciphertext: string): string;
 }
 
+export interface WantedPlugin {
+  readonly version?: string | undefined;
+  readonly pluginDownloadUrl?: string | undefined;
+  /** Variable of the engine's environment → the variable as which the provider gets its value. */
+  readonly envVarMappings?: Readonly<Record<string, string>>;
+}
+
 /** Finds providers: in-process ones by package, else a plugin binary behind gRPC. Keeps them warm between operations. */
 export interface ProviderHost {
   /** @throws when no provider of that package can be found; the message says where it was looked for. */
-  load(packageName: string, version?: string, pluginDownloadUrl?: string): Promise<ResourceProvider>;
+  load(packageName: string, wanted?: WantedPlugin): Promise<ResourceProvider>;
 }
 
 /** One Pulumi engine event without `sequence` and `timestamp`, which the sink adds: exactly one of its keys is set. */

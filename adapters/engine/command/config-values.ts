@@ -67,7 +67,7 @@ export function revealConfigValue(value: ConfigValue, secrets: SecretsManager): 
   if (!value.object) {
     return secrets.decrypt(value.value);
   }
-  return JSON.stringify(mapSecure(JSON.parse(value.value), (ciphertext) => secrets.decrypt(ciphertext)));
+  return sortedJson(mapSecure(JSON.parse(value.value), (ciphertext) => secrets.decrypt(ciphertext)));
 }
 
 /** What lies at a path of a revealed value, as the text `config get --path` prints. */
@@ -104,7 +104,19 @@ export function objectValue(root: Json): ConfigValue {
     secure = true;
     return "";
   });
-  return { value: JSON.stringify(root), secure, object: true };
+  return { value: sortedJson(root), secure, object: true };
+}
+
+/** JSON with the keys in order, as Pulumi writes objects of a stack's config. */
+export function sortedJson(value: Json): string {
+  if (value === null || typeof value !== "object") {
+    return JSON.stringify(value);
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map(sortedJson).join(",")}]`;
+  }
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${sortedJson(value[key] ?? null)}`).join(",")}}`;
 }
 
 function mapSecure(value: Json, map: (ciphertext: string) => Json): Json {

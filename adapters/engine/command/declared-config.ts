@@ -1,4 +1,4 @@
-import type { PlainConfig } from "./config-values.ts";
+import { type PlainConfig, sortedJson } from "./config-values.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 
 /** One entry under `config` of `Pulumi.yaml`. */
@@ -110,7 +110,7 @@ export function validateConfig(stack: string, config: PlainConfig, declared: rea
 
 export function plainValue(value: unknown): { value: string; secret: boolean; object?: boolean } {
   if (value !== null && typeof value === "object") {
-    return { value: JSON.stringify(value), secret: false, object: true };
+    return { value: sortedJson(value as Parameters<typeof sortedJson>[0]), secret: false, object: true };
   }
   return { value: String(value), secret: false };
 }

@@ -6,6 +6,7 @@ import { runOperation } from "../deployment/run-operation.ts";
 import { ENGINE_VERSION, versionProblem } from "../engine-version.ts";
 import type { OperationOptions, OperationRequest, OperationResult } from "../operation.ts";
 import type { StackSecrets } from "../secrets/stack-secrets.ts";
+import { autonamingOf } from "./autonaming-config.ts";
 import type { PlainConfig } from "./config-values.ts";
 import { type CommandContext, existingStack, openSecrets, type StackContext } from "./context.ts";
 import { validateConfig, withDeclared } from "./declared-config.ts";
@@ -41,15 +42,15 @@ export async function runDeployment(ctx: CommandContext): Promise<void> {
     ...plainConfigOf(stack.config, secrets),
   ]);
   const config = withDeclared(given, project.config);
-  const options = await operationOptions(ctx, kind, { project, ref });
+  const asked = await operationOptions(ctx, kind, { project, ref });
   const programAddress = command.value("client");
   if (kind === "update" && programAddress === undefined) {
     throw new CommandFailure(ExitCode.Failed, "the embedded engine runs inline programs only: no --client was given");
   }
-  if (options.runProgram) {
+  if (asked.runProgram) {
     validateConfig(ref.stack, config, project.config);
   }
-  refuseAutonaming(config);
+  const options = kind === "update" ? { ...asked, naming: autonamingOf(config, ref) } : asked;
   warnOfIdleFlags(ctx);
 
   const run = async (signal: AbortSignal, lease?: StackLease): Promise<OperationResult> => {
@@ -144,12 +145,6 @@ function parallelism(text: string | undefined): number {
     throw new CommandFailure(ExitCode.Failed, `invalid argument "${text}" for "--parallel" flag: a whole number`);
   }
   return Math.max(1, width);
-}
-
-function refuseAutonaming(config: PlainConfig): void {
-  if (config.has("pulumi:autonaming")) {
-    throw new CommandFailure(ExitCode.Failed, "pulumi:autonaming is not supported by the embedded engine: providers make names as they do");
-  }
 }
 
 function warnOfIdleFlags(ctx: CommandContext): void {

@@ -27,7 +27,7 @@ export async function pluginInstall(ctx: CommandContext): Promise<void> {
     throw new CommandFailure(ExitCode.Failed, `plugins of kind '${kind}' are not supported by the embedded engine`);
   }
   try {
-    await ctx.providers.load(name, version.replace(/^v/, ""));
+    await ctx.providers.load(name, { version: version.replace(/^v/, "") });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CommandFailure(ExitCode.Failed, `the embedded engine does not download plugins, and ${reason}`);

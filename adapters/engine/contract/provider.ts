@@ -15,6 +15,8 @@ export interface ResourceProvider {
   readonly acceptsSecrets: boolean;
   /** Whether create and update may be called with `preview: true`; when not, previewed outputs are the inputs. */
   readonly supportsPreview: boolean;
+  /** Whether `check` follows what the stack says of names. @default false */
+  readonly supportsNaming?: boolean;
   checkConfig?(req: CheckRequest): Promise<CheckResult>;
   diffConfig?(req: DiffRequest): Promise<DiffResult>;
   /** Called once before any other call, with all values known. @throws when the configuration can't be used. */
@@ -61,6 +63,13 @@ export interface CheckRequest extends ResourceCall {
   readonly news: PropertyMap;
   /** 32 bytes that are stable for this resource in this operation: the seed of generated names. */
   readonly randomSeed: Uint8Array;
+  /** How a resource without a name of its own is to be named; without it as the provider does it. */
+  readonly naming?: Naming;
+}
+/** `propose` lets the provider fit the name to its rules, `enforce` does not, `disable` wants the program to give one. */
+export interface Naming {
+  readonly mode: "propose" | "enforce" | "disable";
+  readonly proposedName: string;
 }
 export type DiffKind = "add" | "add-replace" | "delete" | "delete-replace" | "update" | "update-replace";
 export interface DiffRequest extends ResourceCall {

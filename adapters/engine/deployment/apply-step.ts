@@ -388,7 +388,7 @@ async function warnOfInvalidImport(
   execution: Execution,
 ): Promise<void> {
   const inputs = state.inputs ?? {};
-  const { failures } = await from.check(identity, inputs, inputs, new Uint8Array(32));
+  const { failures } = await from.check(identity, inputs, inputs, { randomSeed: new Uint8Array(32) });
   if (failures.length === 0) {
     return;
   }

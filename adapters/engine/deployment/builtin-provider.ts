@@ -78,6 +78,8 @@ export function builtinProvider(context: {
     version: "",
     acceptsSecrets: true,
     supportsPreview: true,
+    // Nothing of it has a name of its own.
+    supportsNaming: true,
     configure: async () => {},
     check: async ({ type, news }) => {
       const property = type === STACK_REFERENCE_TYPE ? "name" : type === STASH_TYPE ? "input" : undefined;

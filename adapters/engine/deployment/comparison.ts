@@ -4,6 +4,7 @@ import { isProviderType, parseReference } from "../contract/urn.ts";
 import { hasUnknowns, type PropertyMap } from "../contract/values.ts";
 import type { Aliases } from "./aliases.ts";
 import { identify, reportCheckFailures } from "./apply-step.ts";
+import type { NamingDecision } from "./autonaming.ts";
 import type { Diff } from "./diff.ts";
 import { isTriggered, keepIgnored, noDiff, replaceDiff, someDiff } from "./diff.ts";
 import type { Execution } from "./execution.ts";
@@ -20,6 +21,7 @@ export interface Registration {
   readonly now: ResourceState;
   readonly provider: ConfiguredProvider | undefined;
   readonly randomSeed: Uint8Array;
+  readonly naming: NamingDecision | undefined;
   readonly isImported: boolean;
 }
 
@@ -52,7 +54,7 @@ export class Comparison {
 
   /** Lets the provider check inputs; without `old` it fills in defaults (names) anew. @returns whether they are valid. */
   async check(registration: Registration, old?: ResourceState, news = registration.goal.inputs): Promise<boolean> {
-    const { urn, goal, now, provider, randomSeed } = registration;
+    const { urn, goal, now, provider, randomSeed, naming } = registration;
     if (!goal.custom) {
       // A component is compared by what it ignores, and stored with it where that is part of a property.
       now.inputs = old ? resetIgnored(goal.inputs, old.inputs ?? {}, goal.ignoreChanges.filter(isNested)).inputs : goal.inputs;
@@ -62,7 +64,7 @@ export class Comparison {
     const olds = old?.inputs ?? {};
     const given = dryRun ? news : withoutUnknowns(news);
     const checked = provider
-      ? await provider.check(identify(now, this.#execution), olds, given, randomSeed)
+      ? await provider.check(identify(now, this.#execution), olds, given, { randomSeed, naming })
       : await providers.check(urn, olds, given, request.signal);
     if (reportCheckFailures("error", now, checked.failures, this.#execution)) {
       return false;

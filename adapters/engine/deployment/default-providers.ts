@@ -53,7 +53,7 @@ export function defaultProviderGoal(config: OperationRequest["config"], request:
     type: providerType(packageName),
     name: `default${versionName}${originName}`,
     custom: true,
-    inputs: providerInputs(packageConfig(config, packageName), version, pluginDownloadUrl),
+    inputs: providerInputs(packageConfig(config, packageName), { version, pluginDownloadUrl }),
     parent: undefined,
     provider: undefined,
     dependencies: [],

@@ -11,6 +11,7 @@ export interface Registration extends Goal {
   readonly version: string;
   readonly pluginDownloadUrl: string;
   readonly packageRef: string;
+  readonly envVarMappings: Readonly<Record<string, string>>;
   readonly acceptsSecrets: boolean;
 }
 
@@ -34,6 +35,7 @@ export function decodeRegistration(request: resourcePb.RegisterResourceRequest):
     version: request.getVersion(),
     pluginDownloadUrl: request.getPlugindownloadurl(),
     packageRef: request.getPackageref(),
+    envVarMappings: Object.fromEntries(request.getEnvvarmappingsMap().getEntryList()),
     acceptsSecrets: request.getAcceptsecrets(),
     dependencies,
     propertyDependencies: propertyDependencies(request, inputs, dependencies, carried),

@@ -240,8 +240,8 @@ export class Monitor {
       if (request.getPackageref()) {
         refuse("parameterised packages");
       }
-      if (request.getEnvvarmappingsMap().getLength() > 0) {
-        refuse("envVarMappings: a provider's process serves several stacks");
+      if (request.getEnvvarmappingsMap().getLength() > 0 && !isProviderType(request.getType())) {
+        throw new RequestError(status.INVALID_ARGUMENT, "envVarMappings can only be used with provider resources");
       }
       if (packageOf(request.getType()) === DYNAMIC_PACKAGE) {
         refuse("dynamic resources (pulumi.dynamic): their provider is part of the CLI's installation");
@@ -283,12 +283,12 @@ export class Monitor {
 
   /** Adds the resource's provider, and what its children will have of it. */
   async #settle(registration: Registration): Promise<{ goal: Goal; providers: ReadonlyMap<string, string> }> {
-    const { type, custom, parent, version, pluginDownloadUrl } = registration;
+    const { type, custom, parent, version, pluginDownloadUrl, envVarMappings } = registration;
     const above = parent ? this.#goals.get(parent) : undefined;
     let { provider, inputs } = registration;
     if (custom && isProviderType(type)) {
       provider = undefined;
-      inputs = providerInputs(inputs, version, pluginDownloadUrl);
+      inputs = providerInputs(inputs, { version, pluginDownloadUrl, envVarMappings });
     } else if (custom) {
       provider ??= await this.#defaultProvider(
         { packageName: packageOf(type), version, pluginDownloadUrl },

@@ -21,7 +21,8 @@ import {
   UNKNOWN_VALUE,
   unwrapSecret,
 } from "../contract/values.ts";
-import type { ProviderHost } from "../operation.ts";
+import type { ProviderHost, WantedPlugin } from "../operation.ts";
+import type { NamingDecision } from "./autonaming.ts";
 import type { Diff } from "./diff.ts";
 import { isReplace, keepIgnored, noDiff, resolveDiff, someDiff } from "./diff.ts";
 import { deepEqual, remarkSecrets, stripSecrets } from "./properties.ts";
@@ -56,11 +57,22 @@ export class ConfiguredProvider {
     this.isKnown = isKnown;
   }
 
-  async check(identity: ResourceIdentity, olds: PropertyMap, news: PropertyMap, randomSeed: Uint8Array): Promise<CheckResult> {
+  async check(
+    identity: ResourceIdentity,
+    olds: PropertyMap,
+    news: PropertyMap,
+    { randomSeed, naming }: { randomSeed: Uint8Array; naming?: NamingDecision | undefined },
+  ): Promise<CheckResult> {
     if (!this.isKnown) {
       return { inputs: news, failures: [] };
     }
-    const result = await this.plugin.check({ ...identity, olds: this.#give(olds), news: this.#give(news), randomSeed });
+    const follows = this.plugin.supportsNaming ?? false;
+    if (naming?.isMeant && !follows) {
+      const problem = "has a custom autonaming setting but the provider does not support autonaming configuration";
+      identity.log("warning", `${identity.urn} resource ${problem}, consider upgrading to a newer version`);
+    }
+    const request = { ...identity, olds: this.#give(olds), news: this.#give(news), randomSeed };
+    const result = await this.plugin.check({ ...request, ...(naming && follows && { naming: naming.naming }) });
     return { inputs: this.#take(result.inputs, news), failures: result.failures };
   }
 
@@ -199,15 +211,20 @@ export class ConfiguredProvider {
 /** Part of a provider resource's inputs that belongs to the engine: the provider never sees it. */
 const INTERNAL_KEY = "__internal";
 
-export function providerInputs(config: PropertyMap, version: string | undefined, pluginDownloadUrl: string | undefined): PropertyMap {
-  if (!version && !pluginDownloadUrl) {
+export function providerInputs(config: PropertyMap, { version, pluginDownloadUrl, envVarMappings = {} }: WantedPlugin): PropertyMap {
+  const isMapped = Object.keys(envVarMappings).length > 0;
+  if (!version && !pluginDownloadUrl && !isMapped) {
     return config;
   }
   const internal = isObject(config[INTERNAL_KEY]) ? config[INTERNAL_KEY] : {};
   return {
     ...config,
     ...(version && { version }),
-    [INTERNAL_KEY]: { ...internal, ...(pluginDownloadUrl && { pluginDownloadURL: pluginDownloadUrl }) },
+    [INTERNAL_KEY]: {
+      ...internal,
+      ...(pluginDownloadUrl && { pluginDownloadURL: pluginDownloadUrl }),
+      ...(isMapped && { envVarMappings: { ...envVarMappings } }),
+    },
   };
 }
 function withoutInternal(inputs: PropertyMap): PropertyMap {
@@ -382,7 +399,12 @@ export class ProviderRegistry {
     }
     const internal = isObject(inputs[INTERNAL_KEY]) ? inputs[INTERNAL_KEY] : {};
     const version = text(inputs["version"]);
-    const plugin = await this.#host.load(packageName, version, text(internal["pluginDownloadURL"]));
+    const mappings = Object.entries(isObject(internal["envVarMappings"]) ? internal["envVarMappings"] : {});
+    const plugin = await this.#host.load(packageName, {
+      version,
+      pluginDownloadUrl: text(internal["pluginDownloadURL"]),
+      envVarMappings: Object.fromEntries(mappings.map(([from, to]) => [from, String(to)])),
+    });
     if (version && !(valid(plugin.version) && gte(plugin.version, version))) {
       this.#warn(
         `resource plugin ${packageName} is expected to have version >=${version}, but has ${plugin.version}; ` +

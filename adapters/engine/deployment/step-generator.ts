@@ -5,6 +5,7 @@ import { edgesOf } from "../contract/edges.ts";
 import { isProviderType, makeUrn, parseReference } from "../contract/urn.ts";
 import { Aliases } from "./aliases.ts";
 import { shown } from "./apply-step.ts";
+import { decideNaming } from "./autonaming.ts";
 import type { Registration } from "./comparison.ts";
 import { Comparison } from "./comparison.ts";
 import type { Diff } from "./diff.ts";
@@ -72,8 +73,11 @@ export class StepGenerator {
     return this.#decided.has(this.#aliases.successorOf(urn) ?? urn);
   }
 
-  async register(goal: Goal): Promise<RegisterResult> {
-    const urn = this.#claimUrn(goal.parent, goal.type, goal.name);
+  async register(given: Goal): Promise<RegisterResult> {
+    const urn = this.#claimUrn(given.parent, given.type, given.name);
+    const randomSeed = randomBytes(32);
+    const naming = given.custom ? decideNaming(this.#execution.request.options.naming, urn, randomSeed) : undefined;
+    const goal = naming?.isFixed ? { ...given, deleteBeforeReplace: true } : given;
     const { old, invalid } = await this.#aliases.findOld(urn, goal, (other) => this.#seen.has(other));
     const now = stateOfGoal(urn, goal, old);
     if (isProviderType(goal.type)) {
@@ -92,8 +96,7 @@ export class StepGenerator {
     }
 
     const provider = isManaged(goal) ? await this.#providerOf(now) : undefined;
-    const randomSeed = randomBytes(32);
-    const registration = { urn, goal, now, provider, randomSeed, isImported: false };
+    const registration = { urn, goal, now, provider, randomSeed, naming, isImported: false };
     if (isImport(goal, old)) {
       return this.#import(registration, old, invalid);
     }

@@ -28,6 +28,8 @@ const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
 export const INIT_FAILED_TYPE = "type.googleapis.com/pulumirpc.ErrorResourceInitFailed";
 /** In the order of the protocol's `PropertyDiff.Kind`. */
 export const diffKinds: readonly DiffKind[] = ["add", "add-replace", "delete", "delete-replace", "update", "update-replace"];
+/** In the order of the protocol's `AutonamingOptions.Mode`. */
+export const namingModes = ["propose", "enforce", "disable"] as const;
 export const diffChanges = ["unknown", "none", "some"] as const;
 
 /** A provider plugin behind its gRPC protocol. */
@@ -36,6 +38,7 @@ export class GrpcProvider implements ResourceProvider {
   version = "";
   acceptsSecrets = false;
   supportsPreview = false;
+  supportsNaming = false;
   readonly #process: PluginProcess;
   readonly #client: ResourceProviderClient;
   readonly #answerWithinMs: number;
@@ -81,6 +84,7 @@ export class GrpcProvider implements ResourceProvider {
     );
     this.acceptsSecrets = response?.getAcceptSecrets() ?? false;
     this.#acceptsResources = response?.getAcceptResources() ?? false;
+    this.supportsNaming = response?.getSupportsAutonamingConfiguration() ?? false;
     const info = await optional(
       this.#call<plugin.PluginInfo>((callback) => this.#client.getPluginInfo(new empty.Empty(), callback), this.#answerWithinMs),
     );
@@ -116,6 +120,7 @@ export class GrpcProvider implements ResourceProvider {
     this.acceptsSecrets = response.getAcceptsecrets();
     this.#acceptsResources = response.getAcceptresources();
     this.supportsPreview = response.getSupportspreview();
+    this.supportsNaming = response.getSupportsAutonamingConfiguration();
   }
 
   async check(req: CheckRequest): Promise<CheckResult> {
@@ -200,6 +205,11 @@ export class GrpcProvider implements ResourceProvider {
   #checkRequest(req: CheckRequest): proto.CheckRequest {
     const request = new proto.CheckRequest();
     request.setUrn(req.urn).setName(req.name).setType(req.type).setRandomseed(req.randomSeed);
+    if (req.naming) {
+      const { mode, proposedName } = req.naming;
+      const naming = new proto.CheckRequest.AutonamingOptions().setProposedName(proposedName);
+      request.setAutonaming(naming.setMode(namingModes.indexOf(mode) as proto.CheckRequest.AutonamingOptions.Mode));
+    }
     return request.setOlds(this.#wire(req.olds)).setNews(this.#wire(req.news));
   }
 

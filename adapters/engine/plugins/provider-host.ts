@@ -4,7 +4,7 @@ import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { ResourceProvider } from "../contract/provider.ts";
 import type { PropertyMap } from "../contract/values.ts";
-import type { ProviderHost } from "../operation.ts";
+import type { ProviderHost, WantedPlugin } from "../operation.ts";
 import { GrpcProvider } from "./grpc-provider.ts";
 import { locatePlugin, type PluginLaunch, type PluginSearch } from "./locate-plugin.ts";
 import { PluginProcess } from "./plugin-process.ts";
@@ -42,11 +42,11 @@ export class WarmProviderHost implements ProviderHost {
 
   /** The same host, which also looks where the project's `Pulumi.yaml` says. */
   forProject(project: NonNullable<PluginSearch["project"]>): ProviderHost {
-    return { load: (name, version) => this.#load({ ...this.#search, project }, name, version) };
+    return { load: (name, wanted) => this.#load({ ...this.#search, project }, name, wanted) };
   }
 
-  load(packageName: string, version?: string): Promise<ResourceProvider> {
-    return this.#load(this.#search, packageName, version);
+  load(packageName: string, wanted?: WantedPlugin): Promise<ResourceProvider> {
+    return this.#load(this.#search, packageName, wanted);
   }
 
   async close(): Promise<void> {
@@ -56,15 +56,22 @@ export class WarmProviderHost implements ProviderHost {
     delete this.#shared.engine;
   }
 
-  async #load(search: PluginSearch, packageName: string, version?: string): Promise<ResourceProvider> {
+  async #load(search: PluginSearch, packageName: string, wanted: WantedPlugin = {}): Promise<ResourceProvider> {
     const make = this.#options.inProcess?.[packageName];
-    const pool = make ? this.#pool(`in-process ${packageName}`, async () => make()) : await this.#pluginPool(search, packageName, version);
+    if (make && Object.keys(wanted.envVarMappings ?? {}).length > 0) {
+      throw new Error(
+        `envVarMappings of the provider '${packageName}' can't be followed: it has no process, so no environment, of its own`,
+      );
+    }
+    const pool = make ? this.#pool(`in-process ${packageName}`, async () => make()) : await this.#pluginPool(search, packageName, wanted);
     return new PooledProvider(pool, await pool.spare());
   }
 
-  async #pluginPool(search: PluginSearch, packageName: string, version?: string): Promise<ProviderPool> {
+  async #pluginPool(search: PluginSearch, packageName: string, { version, envVarMappings = {} }: WantedPlugin): Promise<ProviderPool> {
     const launch = await locatePlugin(search, packageName, version);
-    return this.#pool([launch.command, ...launch.args].join(" "), () => this.#start(packageName, launch));
+    const mapped = Object.entries(envVarMappings).filter(([from]) => this.#search.env[from] !== undefined);
+    const env = { ...this.#search.env, ...Object.fromEntries(mapped.map(([from, to]) => [to, this.#search.env[from]])) };
+    return this.#pool(JSON.stringify([launch.command, launch.args, mapped.sort()]), () => this.#start(packageName, launch, env));
   }
 
   #pool(id: string, start: Start): ProviderPool {
@@ -77,10 +84,10 @@ export class WarmProviderHost implements ProviderHost {
     return pool;
   }
 
-  async #start(packageName: string, launch: PluginLaunch): Promise<ResourceProvider> {
+  async #start(packageName: string, launch: PluginLaunch, env: PluginSearch["env"]): Promise<ResourceProvider> {
     this.#shared.engine ??= serveEngine();
     const { address } = await this.#shared.engine;
-    const process = await PluginProcess.start(launch, address, this.#search.env);
+    const process = await PluginProcess.start(launch, address, env);
     return GrpcProvider.connect(packageName, process, address, this.#options.answerWithinMs ?? 120_000);
   }
 }
@@ -234,6 +241,9 @@ class PooledProvider implements ResourceProvider {
   }
   get supportsPreview(): boolean {
     return this.#latest.supportsPreview;
+  }
+  get supportsNaming(): boolean {
+    return this.#latest.supportsNaming ?? false;
   }
 
   async configure(config: PropertyMap): Promise<void> {

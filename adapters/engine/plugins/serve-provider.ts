@@ -17,7 +17,7 @@ import {
 import { parseUrn } from "../contract/urn.ts";
 import { fromStruct, toStruct } from "../deployment/structs.ts";
 import { EngineLog } from "./engine-log.ts";
-import { diffChanges, diffKinds, INIT_FAILED_TYPE } from "./grpc-provider.ts";
+import { diffChanges, diffKinds, INIT_FAILED_TYPE, namingModes } from "./grpc-provider.ts";
 
 const PARENT_CHECK_MS = 2000;
 const MESSAGE_BYTES_MAX = 400 * 1024 * 1024;
@@ -94,7 +94,8 @@ function handlersOf(provider: ResourceProvider, log: EngineLog) {
       return new proto.ConfigureResponse()
         .setAcceptsecrets(provider.acceptsSecrets)
         .setAcceptresources(true)
-        .setSupportspreview(provider.supportsPreview);
+        .setSupportspreview(provider.supportsPreview)
+        .setSupportsAutonamingConfiguration(provider.supportsNaming ?? false);
     }),
     check: unary<proto.CheckRequest, proto.CheckResponse>(async (request) =>
       fromCheck(await provider.check(toCheck(request, identity(request)))),
@@ -212,11 +213,13 @@ function identify(request: Identified, log: EngineLog) {
 }
 
 function toCheck(request: proto.CheckRequest, identity: Identity): CheckRequest {
+  const naming = request.getAutonaming();
   return {
     ...identity,
     olds: fromStruct(request.getOlds()),
     news: fromStruct(request.getNews()),
     randomSeed: request.getRandomseed_asU8(),
+    ...(naming && { naming: { mode: namingModes[naming.getMode()] ?? "propose", proposedName: naming.getProposedName() } }),
   };
 }
 

@@ -17,7 +17,7 @@ import { hasUnknowns, type PropertyMap } from "../../engine/contract/values.ts";
 import { ApiClient } from "../../kubernetes/client/api-client.ts";
 import { ApiError, NoMatchError, UnreachableError } from "../../kubernetes/client/api-errors.ts";
 import { type Connection, openConnection } from "../../kubernetes/client/kubeconfig.ts";
-import { type KubeObject, nameOf, namespaceOf, textAt, withAt } from "../../kubernetes/client/objects.ts";
+import { hasAnnotation, type KubeObject, nameOf, namespaceOf, textAt, withAt } from "../../kubernetes/client/objects.ts";
 import { apply, get, isCreator, isForced, isMadeByPulumi, relinquish, takeOverFields } from "./apply.ts";
 import { awaitReady, judgeNow, NotReadyError, type Waiting } from "./await-ready.ts";
 import { ClusterKinds, type Resource } from "./cluster.ts";
@@ -69,6 +69,7 @@ export class KubernetesProvider implements ResourceProvider {
   readonly version = "4.34.2";
   readonly acceptsSecrets = true;
   readonly supportsPreview = true;
+  readonly supportsNaming = true;
   readonly #env: NodeJS.ProcessEnv;
   #config: ProviderConfig | undefined;
   #session: Session | { readonly unreachable: string } = { unreachable: "the provider is not configured" };
@@ -101,7 +102,8 @@ export class KubernetesProvider implements ResourceProvider {
     this.#session = { config, client, kinds: new ClusterKinds(client), namespace: config.namespace || connection.namespace };
   }
 
-  async check({ urn, type, name, olds, news, randomSeed, log }: CheckRequest): Promise<CheckResult> {
+  async check(request: CheckRequest): Promise<CheckResult> {
+    const { urn, type, olds, news, naming, log } = request;
     const { apiVersion, kind, isPatch } = parseType(type);
     let object = toObject({ ...news, apiVersion, kind });
     if (textAt(object, "metadata", "generateName") !== "") {
@@ -112,7 +114,10 @@ export class KubernetesProvider implements ResourceProvider {
       if (isPatch) {
         return refuse(news, "metadata.name", "is required: a patch is of an object that exists");
       }
-      object = autonamed(object, previous, name, randomSeed);
+      if (naming?.mode === "disable" && !hasAnnotation(previous, "pulumi.com/autonamed")) {
+        return refuse(news, "metadata.name", "is required: the stack's config disables naming (pulumi:autonaming)");
+      }
+      object = autonamed(object, previous, request);
     }
     try {
       const { kinds, namespace } = this.#open();

@@ -177,8 +177,8 @@ describe("WarmProviderHost", () => {
   it("prefers a project's plugin to PATH, and PATH to the plugin folder", async ({ expect }) => {
     const installed = join(folder, "home", "plugins", "resource-other-v2.1.0");
     writePluginWrapper(installed, "other");
-    expect(await host.load("other", "2.0.0")).toMatchObject({ packageName: "other" });
-    await expect(host.load("other", "3.0.0")).rejects.toThrow("pulumi-resource-other of version 3.0.0 or newer");
+    expect(await host.load("other", { version: "2.0.0" })).toMatchObject({ packageName: "other" });
+    await expect(host.load("other", { version: "3.0.0" })).rejects.toThrow("pulumi-resource-other of version 3.0.0 or newer");
     writePluginWrapper(join(folder, "project", "plugin"), "third");
     const project = { root: join(folder, "project"), providerPaths: [{ name: "third", path: "./plugin" }] };
     expect(await host.forProject(project).load("third")).toMatchObject({ packageName: "third" });

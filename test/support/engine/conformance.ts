@@ -231,7 +231,7 @@ function providersOf(world: MemoryWorld, others: Providers): Providers {
   return {
     ...others,
     testing: () => new TestProvider(world),
-    plain: () => new TestProvider(world, { packageName: "plain", acceptsSecrets: false, supportsPreview: false }),
+    plain: () => new TestProvider(world, { packageName: "plain", acceptsSecrets: false, supportsPreview: false, supportsNaming: false }),
   };
 }
 

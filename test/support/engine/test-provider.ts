@@ -21,6 +21,7 @@ export interface TestProviderOptions {
   readonly packageName?: string;
   readonly acceptsSecrets?: boolean;
   readonly supportsPreview?: boolean;
+  readonly supportsNaming?: boolean;
   /** Ids follow from the properties `label` and those that replace, as those of folders and of objects in a cluster do. */
   readonly knowsIds?: boolean;
 }
@@ -30,13 +31,14 @@ export interface TestProviderOptions {
  * `replace…` replaces when changed, `dbr…` replaces with the old one deleted first, `invalid` fails its check with the value as
  * reason, `delayMs` makes create, update and delete take that long, anything else updates in place. Outputs are the inputs and
  * `revision`, which counts writes. The type says how a diff is told: `Thing` in detail, `Plain` by keys, `Vague` not at all;
- * `Named` has a `name` of its own making when none is given.
+ * `Named` has a `name` of its own making when none is given, in small letters when it is only proposed.
  */
 export class TestProvider implements ResourceProvider {
   readonly packageName: string;
   readonly version = "1.0.0";
   readonly acceptsSecrets: boolean;
   readonly supportsPreview: boolean;
+  readonly supportsNaming: boolean;
   readonly #world: World;
   readonly #knowsIds: boolean;
   config: PropertyMap = {};
@@ -47,6 +49,7 @@ export class TestProvider implements ResourceProvider {
     this.packageName = options.packageName ?? "testing";
     this.acceptsSecrets = options.acceptsSecrets ?? true;
     this.supportsPreview = options.supportsPreview ?? true;
+    this.supportsNaming = options.supportsNaming ?? true;
   }
 
   async checkConfig(req: CheckRequest): Promise<CheckResult> {
@@ -65,7 +68,11 @@ export class TestProvider implements ResourceProvider {
     if (typeOf(req.type) !== "Named" || req.news["name"] !== undefined) {
       return { inputs: req.news, failures };
     }
-    const name = req.olds["name"] ?? `${req.name}-${Buffer.from(req.randomSeed.subarray(0, 4)).toString("hex")}`;
+    if (req.naming?.mode === "disable" && req.olds["name"] === undefined) {
+      return { inputs: req.news, failures: [...failures, { property: "name", reason: "is required: naming is disabled" }] };
+    }
+    const named = req.naming && (req.naming.mode === "enforce" ? req.naming.proposedName : req.naming.proposedName.toLowerCase());
+    const name = req.olds["name"] ?? named ?? `${req.name}-${Buffer.from(req.randomSeed.subarray(0, 4)).toString("hex")}`;
     return { inputs: { ...req.news, name }, failures };
   }
   async diff(req: DiffRequest): Promise<DiffResult> {

@@ -1,11 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
-import { describe } from "vitest";
+import { describe, onTestFinished, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { type ConformanceStack, conformanceSuite } from "../../../support/engine/conformance.ts";
-import { Thing } from "../../../support/engine/test-resources.ts";
+import { writePluginWrapper } from "../../../support/engine/plugin-wrapper.ts";
+import { Named, Provider, Thing } from "../../../support/engine/test-resources.ts";
+import { DirectoryWorld } from "../../../support/engine/test-world.ts";
 
 const conformance = conformanceSuite();
 const nothing = () => undefined;
@@ -180,5 +183,147 @@ describe("a stack's name", () => {
     }
     await expect(workspace.selectStack("organization/conf/nowhere")).rejects.toMatchObject({ name: "StackNotFoundError" });
     await expect(workspace.selectStack(`someone/${stack.name}`)).rejects.toThrow();
+  });
+});
+
+describe("names by config (pulumi:autonaming)", () => {
+  const rule = (stack: ConformanceStack, path: string, value: string) => stack.api.setConfig(`pulumi:autonaming.${path}`, { value }, true);
+  const nameOf = async (stack: ConformanceStack, resource: string) => (await stack.resource(resource))?.outputs?.["name"];
+
+  conformance("are the program's own, and a replacement deletes the old one first", async ({ stack, expect }) => {
+    await rule(stack, "mode", "verbatim");
+    const program = (replaceKey: number) => () => void new Named("Web", { replaceKey });
+    await stack.up(program(1));
+    expect(await nameOf(stack, "Web")).toBe("Web");
+    expect((await stack.up(program(2))).steps).toEqual(["delete-replaced Web", "replace Web", "create-replacement Web"]);
+    expect(await nameOf(stack, "Web")).toBe("Web");
+    // Whatever the program says of it: two of one name can't be.
+    const other = () => void new Named("Web", { replaceKey: 3 }, { deleteBeforeReplace: false });
+    expect((await stack.up(other)).steps[0]).toBe("delete-replaced Web");
+  });
+
+  conformance(
+    "follow a pattern, which is proposed or enforced, of stack, config and chance",
+    async ({ stack, expect }) => {
+      await stack.api.setConfig("team", { value: "Blue" });
+      await stack.api.setConfig("deep.inner[0]", { value: "x" }, true);
+      await rule(stack, "pattern", "${project}-${config.team}-${config.deep.inner[0]}-${name}-${hex(5)}-${num(3)}");
+      const program =
+        (names: string[], args = {}) =>
+        () => {
+          for (const name of names) {
+            new Named(name, args);
+          }
+        };
+      await stack.up(program(["A"]));
+      const first = await nameOf(stack, "A");
+      // Proposed: this provider writes small letters.
+      expect(first).toMatch(/^conf-blue-x-a-[0-9a-f]{5}-[0-9]{3}$/);
+      await rule(stack, "enforce", "true");
+      await rule(stack, "pattern", "${organization}.${stack}.${name}.${alphanum(4)}${string(2)}.${uuid}");
+      await stack.up(program(["A", "B"], { size: 2 }));
+      expect(await nameOf(stack, "A")).toBe(first);
+      const uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+      expect(await nameOf(stack, "B")).toMatch(new RegExp(`^organization\\.${stack.name}\\.B\\.[a-z0-9]{4}[a-z]{2}\\.${uuid}$`));
+      expect((await stack.up(program(["A", "B"], { replaceKey: 1 }))).steps).toContain("create-replacement B");
+      expect(await nameOf(stack, "A")).toMatch(/^organization\..*\.A\./);
+    },
+    { recordsDiffer: "names have a part by chance" },
+  );
+
+  conformance("are of providers and types, and can be wanted of the program", async ({ stack, expect }) => {
+    await rule(stack, "mode", "disabled");
+    const program =
+      (args = {}) =>
+      () =>
+        void new Named("a", args);
+    const refused = await stack.up(program());
+    expect(refused.message).toContain("is required: naming is disabled");
+    expect((await stack.up(program({ name: "own" }))).ok).toBe(true);
+    await rule(stack, 'providers.testing.resources["testing:index:Named"].pattern', "typed-${name}");
+    await rule(stack, "providers.testing.mode", "default");
+    await stack.up(() => {
+      new Named("a", { name: "own" });
+      new Named("b");
+    });
+    expect(await nameOf(stack, "b")).toBe("typed-b");
+    // Of a provider that does not know of it: a warning where its rules are named.
+    const plain = () => void new Thing("p", {}, {}, "plain:index:Named");
+    expect((await stack.preview(plain)).diagnostics).toEqual([]);
+    await rule(stack, "providers.plain.mode", "verbatim");
+    const warned = await stack.preview(plain);
+    expect(warned.diagnostics.join()).toMatch(
+      /warning: urn:.*::p resource has a custom autonaming setting but the provider does not support/,
+    );
+  });
+
+  const nonsense: readonly [path: string, value: string, says: string | RegExp][] = [
+    ["mode", "sideways", "failed to resolve root naming config: invalid naming mode: sideways"],
+    ["enforce", "true", "failed to resolve root naming config: pattern must be specified when enforce is true"],
+    ["pattern", "${config.absent}", 'failed to resolve root naming config: no value found for key "absent"'],
+    ["patern", "x", 'failed to parse autonaming config: invalid autonaming config structure: json: unknown field "patern"'],
+    ["pattern", "5", /failed to parse autonaming config: invalid autonaming config structure: .*pattern/],
+    ["providers", "all", /failed to parse autonaming config: invalid autonaming config structure: .*providers/],
+    ["providers.testing.mode", "x", 'failed to resolve naming config for provider "testing": invalid naming mode: x'],
+    ['providers.testing.resources["a:b:C"].enforce', "true", 'failed to resolve naming config for resource "a:b:C": pattern must be'],
+  ];
+  conformance("are refused with the reason when they are nonsense", async ({ stack, expect }) => {
+    for (const [path, value, says] of nonsense) {
+      await rule(stack, path, value);
+      for (const outcome of [await stack.preview(nothing), await stack.up(nothing)]) {
+        expect(outcome.message).toContain("getting autonaming config: ");
+        expect(outcome.message).toMatch(says);
+      }
+      expect((await stack.refresh()).ok).toBe(true);
+      await stack.api.removeConfig("pulumi:autonaming");
+    }
+    await rule(stack, "mode", "verbatim");
+    await rule(stack, "pattern", "x");
+    expect((await stack.up(nothing)).message).toContain("cannot specify both mode and pattern/enforce");
+    await stack.api.removeConfig("pulumi:autonaming");
+    await stack.api.setConfig("pulumi:autonaming", { value: "verbatim" });
+    expect((await stack.up(nothing)).message).toContain("failed to parse autonaming config: invalid autonaming config structure");
+  });
+});
+
+describe("envVarMappings", () => {
+  conformance("give a provider's process one variable's value as another", async ({ stack, expect }) => {
+    const folder = mkdtempSync(join(tmpdir(), "claw-mapped-"));
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    writePluginWrapper(join(folder, "plugin"), "mapped");
+    setProject(stack, { plugins: { providers: [{ name: "mapped", path: join(folder, "plugin") }] } });
+    for (const world of ["one", "two"]) {
+      vi.stubEnv(`WORLD_${world}`, join(folder, world));
+    }
+    // The provider keeps what it makes in the folder that TESTING_WORLD names.
+    const program = (world: string) => () => {
+      const provider = new Provider(
+        "mapped",
+        {},
+        { envVarMappings: { [`WORLD_${world}`]: "TESTING_WORLD", WORLD_absent: "HOME" } },
+        "mapped",
+      );
+      new Thing("a", { world }, { provider }, "mapped:index:Thing");
+    };
+    const made = await stack.up(program("one"));
+    expect(made.ok, made.message).toBe(true);
+    expect(new DirectoryWorld(join(folder, "one")).ids()).toEqual(["a-1"]);
+    expect(await stack.resource("mapped")).toMatchObject({
+      inputs: { __internal: { envVarMappings: { WORLD_one: "TESTING_WORLD", WORLD_absent: "HOME" } } },
+    });
+    const moved = await stack.up(program("two"));
+    expect(moved.ok, moved.message).toBe(true);
+    expect(new DirectoryWorld(join(folder, "two")).ids()).toEqual(["a-1"]);
+    expect((await stack.destroy()).ok).toBe(true);
+    expect(new DirectoryWorld(join(folder, "two")).ids()).toEqual([]);
+  });
+
+  conformance("are of providers only", async ({ stack, expect }) => {
+    const refused = await stack.up(() => void new Thing("a", {}, { envVarMappings: { ONE: "TWO" } } as pulumi.CustomResourceOptions));
+    expect(refused.ok).toBe(false);
+    expect(refused.message).toContain("envVarMappings can only be used with provider resources");
   });
 });

@@ -15,14 +15,6 @@ const refused: { what: string; named: RegExp; ask: (stack: InlineStack) => Promi
     ask: (stack) => stack.up(async () => void new Dynamic("thing")),
   },
   {
-    what: "naming of one's own",
-    named: /pulumi:autonaming is not supported/,
-    ask: async (stack) => {
-      await stack.stack.setConfig("pulumi:autonaming.mode", { value: "verbatim" }, true);
-      return stack.up(nothing);
-    },
-  },
-  {
     what: "remote components",
     named: /does not support remote components/,
     ask: (stack) => stack.up(async () => void new pulumi.ComponentResource("testing:index:Remote", "remote", {}, {}, true)),

@@ -49,6 +49,17 @@ describe("resources of a Kubernetes cluster", () => {
     expect(all.map(({ metadata }) => metadata.name).filter((name) => name !== "kube-root-ca.crt")).toEqual([id?.split("/")[1]]);
   });
 
+  onCluster("get the name that the stack's config says", async ({ stack, program, namespace, expect }) => {
+    const settings = program((options) => new ConfigMap("settings", { data: { mode: "quiet" } }, options));
+    const providers = "pulumi:autonaming.providers.kubernetes";
+    await stack.api.setConfig(`${providers}.mode`, { value: "disabled" }, true);
+    expect((await stack.up(settings)).message).toContain("metadata.name");
+    await stack.api.setConfig(`${providers}.resources["kubernetes:core/v1:ConfigMap"].pattern`, { value: "${stack}-${name}" }, true);
+    const made = await stack.up(settings);
+    expect(made.ok, made.message).toBe(true);
+    expect((await stack.resource("settings"))?.id).toBe(`${namespace}/${stack.name}-settings`);
+  });
+
   onCluster("replace a config map whose data changes, so that pods see it", async ({ stack, program, expect }) => {
     const settings = (mode: string) => program((options) => new ConfigMap("settings", { data: { mode } }, options));
     await stack.up(settings("quiet"));
