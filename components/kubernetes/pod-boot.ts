@@ -81,7 +81,7 @@ export interface BootContext {
 export function podBoot(runtime: ClawRuntime, claw: ClawInPod, { uid, agentUrl, agentToken, isExposed }: BootContext): PodBoot {
   const { exposed, ...ports } = claw.ports;
   const secrets = new Map(claw.secretEnv);
-  const { chat, configCheck } = runtime;
+  const { chat, configCheck, channelCheck } = runtime;
   const token = chat?.tokenEnv === undefined ? undefined : secrets.get(chat.tokenEnv);
   const boot: Omit<PodBoot, "specDigest"> = {
     instanceUid: uid,
@@ -97,6 +97,10 @@ export function podBoot(runtime: ClawRuntime, claw: ClawInPod, { uid, agentUrl, 
     }),
     ...(configCheck && {
       configCheck: { protocol: configCheck.protocol, digest: configCheck.digest, token: secrets.get(configCheck.tokenEnv) ?? "" },
+    }),
+    ...(channelCheck && {
+      channelCheck: { protocol: channelCheck.protocol, channels: channelCheck.channels, token: secrets.get(channelCheck.tokenEnv) ?? "" },
+      secrets: [...secrets.values()],
     }),
   };
   return { ...boot, specDigest: createHash("sha256").update(JSON.stringify(boot)).digest("hex") };

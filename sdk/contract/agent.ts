@@ -59,6 +59,20 @@ export const AgentStatusSchema = z.object({
       message: z.string(),
     })
     .optional(),
+  /** How the running claw's channels are; absent while it does not run, and of one without channels or that can't be asked. */
+  channels: z
+    .array(
+      z.object({
+        /** `telegram`, or `telegram/work` for one of several accounts. */
+        name: z.string().max(200),
+        /** `unknown`: the claw did not say. */
+        state: z.enum(["working", "starting", "failed", "unknown"]),
+        /** Why it does not work. */
+        message: z.string().max(1000),
+      }),
+    )
+    .max(100)
+    .optional(),
   since: z.iso.datetime(),
 });
 export type AgentStatus = z.infer<typeof AgentStatusSchema>;

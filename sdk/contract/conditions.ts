@@ -2,9 +2,10 @@ import { namesOf } from "./names.ts";
 
 /** Types of conditions, in the Kubernetes style, and what each says when it is true: what is known of a resource besides its phase. */
 export const conditionTypes = {
-  Ready: "of an instance: it serves",
+  Ready: "of an instance: its claw serves; whether its channels are connected is `ChannelsReady`",
   Provisioned: "of an instance: its stack holds what is declared",
   ConfigSynced: "of an instance: its claw uses the configuration that is declared, by its own word",
+  ChannelsReady: "of an instance whose claw tells of its channels: each that is declared is connected",
   Drifted: "of an instance: somebody changed what was declared of it",
   AgentConnected: "of an instance: its agent is connected",
   PodReady: "of an instance on a cluster: its pod is ready",
@@ -22,7 +23,7 @@ export type ConditionType = keyof typeof conditionTypes;
 export const conditionReasons = {
   Ready: "`Ready`: it serves",
   Pending: "`Ready`: nothing is known of its agent or its pod yet",
-  Stopped: "`Ready`, `AgentConnected`, `ConfigSynced`: it is stopped, as is declared",
+  Stopped: "`Ready`, `AgentConnected`, `ConfigSynced`, `ChannelsReady`: it is stopped, as is declared",
   Applied: "`Provisioned`: what is declared was applied; `ConfigSynced`: its claw uses it",
   StackLocked: "`Provisioned`: somebody else's operation is under way on the stack; it is tried again",
   StillEnding: "`Provisioned`: what it had, such as a pod, still ends; it is looked at again",
@@ -32,7 +33,11 @@ export const conditionReasons = {
   ResourceFailed: "`Provisioned`: one of its resources failed, without a reason of its own; it is tried again",
   Applying: "`ConfigSynced`: its claw has not taken its new configuration over yet",
   Refused: "`ConfigSynced`: its claw refused its new configuration and goes on with the former one",
-  NotTold: "`ConfigSynced`: its claw does not say which configuration it uses",
+  NotTold: "`ConfigSynced`, `ChannelsReady`: its claw does not say which configuration it uses, or how its channels are",
+  ChannelsConnected: "`ChannelsReady`: each channel that is declared is connected",
+  ChannelsStarting: "`ChannelsReady`: channels are being connected; the message names them",
+  ChannelFailed: "`ChannelsReady`: a channel that is declared does not work; the message names each, and why by the claw's word",
+  NotRunning: "`ChannelsReady`: its claw does not run just now",
   ChangedOutside: "`Drifted`: somebody changed what was declared of it",
   AsDeclared: "`Drifted`: somebody put it back as it was declared",
   Repaired: "`Drifted`: it was made as declared again",

@@ -25,8 +25,11 @@ export const PodBootSchema = z.object({
   }),
   probes: z.object({ startup: HttpProbeSchema, readiness: HttpProbeSchema, liveness: HttpProbeSchema }),
   chat: ClawRuntimeSchema.shape.chat.unwrap().omit({ tokenEnv: true }).extend({ token: z.string().optional() }).optional(),
-  /** As the runtime's `configCheck`, with the token itself. */
+  /** As the runtime's `configCheck` and `channelCheck`, with the token itself. */
   configCheck: ClawRuntimeSchema.shape.configCheck.unwrap().omit({ tokenEnv: true }).extend({ token: z.string() }).optional(),
+  channelCheck: ClawRuntimeSchema.shape.channelCheck.unwrap().omit({ tokenEnv: true }).extend({ token: z.string() }).optional(),
+  /** What of the claw's is secret, to be taken out of what it says. */
+  secrets: z.array(z.string()).optional(),
   /** Digest of all of the above. */
   specDigest: z.string(),
 });

@@ -106,6 +106,16 @@ export const ClawRuntimeSchema = z.object({
       digest: z.string(),
     })
     .optional(),
+  /** How it is asked which of its channels work; absent when it has none, or can't be asked. */
+  channelCheck: z
+    .object({
+      protocol: z.literal("openclaw-gateway"),
+      /** Name of the secret variable that holds the token. */
+      tokenEnv: z.string(),
+      /** Those that are declared, by name: one that the claw knows nothing of does not work. */
+      channels: z.array(z.string()).min(1),
+    })
+    .optional(),
   /** Command of an interactive terminal inside the instance; a shell in its directory when absent. */
   console: z.array(z.string()).optional(),
 });

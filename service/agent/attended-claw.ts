@@ -1,4 +1,5 @@
 import type { AgentStatus, Usage } from "../../sdk/contract/index.ts";
+import type { OwnWord } from "./status-report.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** A claw as its agent's connection and channels see it, whoever starts and stops it. */
@@ -12,13 +13,15 @@ export interface AttendedClaw {
   readonly chat: { readonly path: string; readonly model: string; readonly token?: string | undefined } | undefined;
   /** What proves to the claw that its agent may ask it of its configuration; undefined when it can't be asked. */
   readonly configCheck: { readonly token: string; readonly digest: string } | undefined;
+  /** The same of its channels, with the names of those that are declared; undefined when there are none, or it can't be asked. */
+  readonly channelCheck: { readonly token: string; readonly channels: readonly string[] } | undefined;
   /** The process itself, for an agent that started it: its output, its folders, its end. In a pod those are the cluster's. */
   readonly process: Supervisor | undefined;
   /** What it takes now; undefined when this agent can't tell. */
   usage(): Usage | undefined;
   onStatus(listener: (status: AgentStatus) => void): void;
-  /** Makes it part of the status. */
-  tellConfig(config: AgentStatus["config"]): void;
+  /** Makes it part of the status, without what is secret. */
+  tellOwnWord(word: OwnWord): void;
 }
 
 /** What is said where only the one who started the claw could help. */

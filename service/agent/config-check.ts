@@ -1,14 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { WebSocket } from "ws";
 import type { AgentStatus } from "../../sdk/contract/index.ts";
 import type { AttendedClaw } from "./attended-claw.ts";
+import { asList, callGateway, type Unknown } from "./openclaw-gateway.ts";
 
 type ConfigStatus = Omit<NonNullable<AgentStatus["config"]>, "digest">;
 
 /** It looks at its files within a second; a busy host may take many. */
 const PAUSES_MS = [500, 1_000, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
-const ANSWER_TIMEOUT_MS = 10_000;
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 const ISSUES_MAX = 20;
 const ISSUE_CHARS_MAX = 500;
 
@@ -26,9 +24,9 @@ export function watchConfig(claw: AttendedClaw): void {
       const isReload = asked !== undefined;
       asked = digest;
       if (isReload) {
-        claw.tellConfig({ digest, state: "pending", message: "it has not taken its new configuration over yet" });
+        claw.tellOwnWord({ config: { digest, state: "pending", message: "it has not taken its new configuration over yet" } });
       }
-      void ask(claw, () => asked === digest).then((config) => config && claw.tellConfig({ digest, ...config }));
+      void ask(claw, () => asked === digest).then((config) => config && claw.tellOwnWord({ config: { digest, ...config } }));
     }
   });
 }
@@ -42,7 +40,7 @@ async function ask(claw: AttendedClaw, isWanted: () => boolean): Promise<ConfigS
     if (!isWanted() || !configCheck || port === undefined) {
       return undefined;
     }
-    last = await askOpenClaw(port, configCheck.token).catch(() => last);
+    last = await callGateway(port, configCheck.token, "config.get").then(judge, () => last);
     if (last.state === "applied" || last.state === "refused") {
       break;
     }
@@ -51,67 +49,15 @@ async function ask(claw: AttendedClaw, isWanted: () => boolean): Promise<ConfigS
   return isWanted() ? { ...last, state: last.state === "pending" ? "refused" : last.state } : undefined;
 }
 
-/** What of an object may be anything: claws are not trusted, and the schemas would cost every agent a third of its memory. */
-type Unknown = Readonly<Record<string, unknown>>;
-const asObject = (value: unknown): Unknown => (typeof value === "object" && value !== null ? (value as Unknown) : {});
-
 function judge(answer: Unknown): ConfigStatus {
   const { valid, issues, configRevisionHash, appliedConfigHash } = answer;
   if (valid === false) {
-    const reasons = (Array.isArray(issues) ? issues : [])
+    const reasons = asList(issues)
       .slice(0, ISSUES_MAX)
-      .map(asObject)
       .map(({ path, message }) => (path ? `${path}: ${message}` : String(message)).slice(0, ISSUE_CHARS_MAX));
     return { state: "refused", message: `it goes on with its former configuration: ${reasons.join("; ") || "the new one is invalid"}` };
   }
   return configRevisionHash !== undefined && configRevisionHash === appliedConfigHash
     ? { state: "applied", message: "" }
     : { state: "pending", message: "it has not taken its new configuration over yet; a restart would" };
-}
-
-function parse(data: Buffer, isBinary: boolean): Unknown {
-  try {
-    return asObject(isBinary ? undefined : JSON.parse(data.toString()));
-  } catch {
-    return {};
-  }
-}
-
-/** One call of OpenClaw's gateway protocol: its challenge, `connect`, then `config.get`. @throws when it does not answer */
-function askOpenClaw(port: number, token: string): Promise<ConfigStatus> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}`, {
-      perMessageDeflate: false,
-      handshakeTimeout: ANSWER_TIMEOUT_MS,
-      maxPayload: ANSWER_BYTES_MAX,
-    });
-    const timeout = setTimeout(() => socket.terminate(), ANSWER_TIMEOUT_MS);
-    const call = (method: string, params: object) => socket.send(JSON.stringify({ type: "req", id: method, method, params }), () => {});
-    socket.on("message", (data: Buffer, isBinary) => {
-      const { event, id, ok, payload } = parse(data, isBinary);
-      if (event === "connect.challenge") {
-        call("connect", {
-          minProtocol: 4,
-          maxProtocol: 4,
-          client: { id: "gateway-client", version: "1", platform: process.platform, mode: "backend" },
-          role: "operator",
-          scopes: ["operator.read"],
-          caps: [],
-          auth: { token },
-        });
-      } else if (id !== undefined && ok !== true) {
-        socket.close();
-      } else if (id === "connect") {
-        call("config.get", {});
-      } else if (id === "config.get") {
-        resolve(judge(asObject(payload)));
-        socket.close();
-      }
-    });
-    socket.on("error", reject);
-    socket.on("close", () => {
-      clearTimeout(timeout);
-      reject(new Error("the claw ended the conversation"));
-    });
-  });
 }

@@ -3,6 +3,7 @@ import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import type { AgentAddress, ProcessSpec } from "../../sdk/contract/index.ts";
 import { readJson, removeDrafts, writeJson } from "./atomic-file.ts";
+import { watchChannels } from "./channel-check.ts";
 import { tryClaim } from "./claims.ts";
 import { watchConfig } from "./config-check.ts";
 import { controlSocketPath, serveControl } from "./control-server.ts";
@@ -42,6 +43,7 @@ if (!spec) {
   const supervisor = new Supervisor(spec, log);
   const claw = supervisedClaw(supervisor);
   watchConfig(claw);
+  watchChannels(claw);
   const uplink = new Uplink(claw, log);
   const socketPath = controlSocketPath(runDir);
   const addressPath = join(runDir, "agent.json");

@@ -3,7 +3,9 @@ import type { AgentStatus } from "../../sdk/contract/index.ts";
 
 type Listener = (status: AgentStatus) => void;
 /** What is told of a claw and its process; the rest is added. */
-export type Told = Omit<AgentStatus, "since" | "config">;
+export type Told = Omit<AgentStatus, "since" | keyof OwnWord>;
+/** What a running claw says of itself. */
+export type OwnWord = Pick<AgentStatus, "config" | "channels">;
 
 /** The status as it was last told, and who wants to hear of changes. */
 export class StatusReport {
@@ -24,19 +26,20 @@ export class StatusReport {
 
   /** Tells a status unless it says nothing new. */
   tell(next: Told): void {
-    const isRunning = next.phase === "Ready" || next.phase === "Unready";
-    this.#tell(next, isRunning ? this.#status.config : undefined);
+    const { config, channels } = this.#status;
+    this.#tell(next, next.phase === "Ready" || next.phase === "Unready" ? { config, channels } : {});
   }
 
-  tellConfig(config: AgentStatus["config"]): void {
-    const { since: _, config: __, ...told } = this.#status;
-    this.#tell(told, config);
+  /** @param word what it said before stands where this has nothing of it */
+  tellOwnWord(word: OwnWord): void {
+    const { since: _, config, channels, ...told } = this.#status;
+    this.#tell(told, { config, channels, ...word });
   }
 
-  #tell(next: Told, config: AgentStatus["config"]): void {
+  #tell(next: Told, { config, channels }: OwnWord): void {
     const isSamePhase = this.#status.phase === next.phase && this.#status.reason === next.reason;
     const since = isSamePhase ? this.#status.since : new Date().toISOString();
-    const status = { ...next, since, ...(config && { config }) };
+    const status = { ...next, since, ...(config && { config }), ...(channels && { channels }) };
     if (!isDeepStrictEqual(status, this.#status)) {
       this.#status = status;
       for (const listener of [...this.#listeners]) {

@@ -32,8 +32,12 @@ export function supervisedClaw(supervisor: Supervisor): AttendedClaw {
       const { configCheck, secretEnv } = supervisor.spec.runtime;
       return configCheck && { token: secretEnv[configCheck.tokenEnv] ?? "", digest: configCheck.digest };
     },
+    get channelCheck() {
+      const { channelCheck, secretEnv } = supervisor.spec.runtime;
+      return channelCheck && { token: secretEnv[channelCheck.tokenEnv] ?? "", channels: channelCheck.channels };
+    },
     usage: () => meter.read(supervisor.status.pid),
-    tellConfig: (config) => supervisor.tellConfig(config),
+    tellOwnWord: (word) => supervisor.tellOwnWord(word),
     onStatus: (listener) => supervisor.onStatus(listener),
   };
 }

@@ -26,9 +26,10 @@ import { explainClaw, prepareClaw } from "./prepare-claw.ts";
 import { probe } from "./probe.ts";
 import { catchesSignal, isAlive, ownsListener, sendSignal } from "./processes.ts";
 import { tryStartSlot } from "./start-slots.ts";
-import { StatusReport } from "./status-report.ts";
+import { type OwnWord, StatusReport } from "./status-report.ts";
 import { StateFile } from "./supervisor-state.ts";
 import { Wakeup } from "./wakeup.ts";
+import { withoutSecrets, wordWithout } from "./without-secrets.ts";
 
 const SLOT_POLL_MS = 200;
 /** Lines that are looked through for why a claw ended. */
@@ -95,8 +96,8 @@ export class Supervisor {
     this.#report.listen(listener);
   }
 
-  tellConfig(config: AgentStatus["config"]): void {
-    this.#report.tellConfig(config);
+  tellOwnWord(word: OwnWord): void {
+    this.#report.tellOwnWord(wordWithout(this.#secrets(), word));
   }
 
   onApply(listener: () => void): void {
@@ -474,11 +475,11 @@ export class Supervisor {
   }
 
   #withoutSecrets(text: string): string {
-    const secrets = [...Object.values(this.#spec.runtime.secretEnv), this.#spec.agentToken];
-    // Line by line and before the text is cut: a part of a secret is known by nobody.
-    const parts = secrets.flatMap((secret) => secret.split("\n").map((line) => line.trim())).filter((line) => line.length >= 4);
-    const byLength = parts.sort((a, b) => b.length - a.length);
-    return byLength.reduce((left, part) => left.replaceAll(part, "[secret]"), text);
+    return withoutSecrets(this.#secrets(), text);
+  }
+
+  #secrets(): readonly string[] {
+    return [...Object.values(this.#spec.runtime.secretEnv), this.#spec.agentToken];
   }
 
   #takeSlot(): boolean {

@@ -30,4 +30,6 @@ it("a declared Discord runs in the real OpenClaw, its plugin installed before it
     60_000,
   );
   expect(logs).toContain("starting provider");
+  const { status } = await claw.instances.get("chat");
+  expect(status.conditions).toContainEqual(expect.objectContaining({ type: "ChannelsReady", message: expect.stringContaining("discord") }));
 });

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -14,13 +14,18 @@ import { startChromium } from "../support/chromium.ts";
 import { OPENCLAW_VERSION } from "../support/claws/open-claw-software.ts";
 import { runCli, tempDir } from "../support/cli.ts";
 import { eventually, startTestService, type TestService } from "../support/service.ts";
+import { startTelegram } from "../support/telegram.ts";
 
 /** With an empty npm cache, on a slow network. */
 const INSTALL_TIMEOUT_MS = 540_000;
 
+const BOT = "100001:the-token-of-a-bot";
+const UNKNOWN_BOT = "channels.telegram.accounts.unknown";
+
 let service: TestService;
 let claw: Claw;
 let model: ModelServer;
+let telegram: Awaited<ReturnType<typeof startTelegram>>;
 let program: string;
 
 beforeAll(async () => {
@@ -30,12 +35,21 @@ beforeAll(async () => {
   program = join(service.dataDir, "software", "openclaw", OPENCLAW_VERSION, "node_modules", "openclaw", "openclaw.mjs");
   await service.claw().tenants.create(aTenant("acme"));
   claw = service.claw("acme");
-  await claw.instances.create(aGateway({ "model.name": "standin-1" }), { maxRetries: 5 });
+  telegram = await startTelegram(BOT);
+  // One of its bots can't get in.
+  await claw.instances.create(aGateway({ "model.name": "standin-1", ...twoBots(telegram.url) }), { maxRetries: 5 });
   await settled("Running", INSTALL_TIMEOUT_MS);
 }, 600_000);
 afterAll(async () => {
   await service?.stop();
   await model?.close();
+  telegram?.close();
+});
+
+const twoBots = (apiRoot: string) => ({
+  "channels.telegram.apiRoot": apiRoot,
+  "channels.telegram.accounts.known.botToken": BOT,
+  [`${UNKNOWN_BOT}.botToken`]: "100002:a-wrong-token",
 });
 
 function aGateway(settings: Readonly<Record<string, unknown>>): ClawInstanceInput {
@@ -58,6 +72,13 @@ const settled = (phase: string, timeoutMs = 120_000) =>
   );
 const isReady = (status: Awaited<ReturnType<Claw["instances"]["get"]>>["status"]) =>
   status.conditions.some(({ type, status: value, reason }) => type === "Ready" && (value === "True" || reason === "ConfigError"));
+
+const tellsOfChannels =
+  (wanted: string | undefined, text = "") =>
+  ({ status, metadata }: Awaited<ReturnType<Claw["instances"]["get"]>>) => {
+    const said = status.conditions.find(({ type }) => type === "ChannelsReady");
+    return status.observedGeneration === metadata.generation && said?.status === wanted && (said?.message ?? "").includes(text);
+  };
 
 /** What its agent has written down of the claw that runs. */
 async function runDir(): Promise<string> {
@@ -91,6 +112,28 @@ async function say(text: string): Promise<{ answer: string; deltas: number; tota
 // One gateway for all of them, in order: a start costs ten CPU-seconds.
 describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
   let token = "";
+
+  it("tells which of its channels work, and why others don't, and is ready all the same", async ({ expect }) => {
+    const { status } = await eventually(
+      () => claw.instances.get("gateway"),
+      tellsOfChannels("False", "connected: telegram/known"),
+      120_000,
+    );
+    expect(status.conditions.find(({ type }) => type === "ChannelsReady")).toMatchObject({
+      reason: "ChannelFailed",
+      message: expect.stringMatching(/^telegram\/unknown: .*token unauthorized.*; connected: telegram\/known$/),
+    });
+    expect(isReady(status)).toBe(true);
+    expect((await cli(["describe", "gateway"])).stdout).toContain("token unauthorized");
+    expect((await cli(["get", "instances", "-o", "wide"])).stdout).toContain("ChannelFailed");
+
+    const oneIsOff = { "model.name": "standin-1", ...twoBots(telegram.url), [`${UNKNOWN_BOT}.enabled`]: false };
+    await claw.instances.replace("gateway", aGateway(oneIsOff));
+    await eventually(() => claw.instances.get("gateway"), tellsOfChannels("True", "telegram"), 120_000);
+    await claw.instances.replace("gateway", aGateway({ "model.name": "standin-1" }));
+    await eventually(() => claw.instances.get("gateway"), tellsOfChannels(undefined), 120_000);
+    await settled("Running");
+  });
 
   it("streams an answer, with its token usage at the end", async ({ expect }) => {
     const { answer, deltas, totalTokens } = await say("Hello");
@@ -157,6 +200,25 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     const { conditions } = (await claw.instances.get("gateway")).status;
     expect(conditions).toContainEqual(expect.objectContaining({ type: "ConfigSynced", status: "True", reason: "Applied" }));
     expect((await say("Are you well?")).answer).toContain("I am standin-2");
+  });
+
+  it("goes on with its former configuration when it refuses one that nobody could check", async ({ expect }) => {
+    const file = join(await tempDir(), "gateway.json");
+    await writeFile(file, JSON.stringify(aGateway({ "model.name": "standin-3", "native.tools.web.search.provider": "somebody" })));
+    const before = await running();
+    // Without its program it can't be asked; the one that runs has been loaded.
+    await rename(program, `${program}.away`);
+    const argv = ["apply", "-f", file, "--tenant", "acme", "--yes", "--allow-unchecked", "--wait", "--timeout", "120"];
+    const applied = await cli(argv).finally(() => rename(`${program}.away`, program));
+    expect(applied.code).not.toBe(0);
+    expect(applied.stdout + applied.stderr).toContain("unknown web_search provider: somebody");
+    const { conditions } = (await claw.instances.get("gateway")).status;
+    expect(conditions).toContainEqual(expect.objectContaining({ type: "ConfigSynced", status: "False", reason: "Refused" }));
+    expect((await say("Are you still the same?")).answer).toContain("I am standin-2");
+    const { pid, startTime } = await running();
+    expect({ pid, startTime }).toEqual({ pid: before.pid, startTime: before.startTime });
+    await claw.instances.replace("gateway", aGateway({ "model.name": "standin-2" }));
+    await settled("Running");
   });
 
   it("restarts in the same process for a setting that needs it, as the preview said", async ({ expect }) => {

@@ -8,7 +8,7 @@ import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { namedModels } from "./models.ts";
 import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
-import { packagesFor, withPlugins } from "./plugins.ts";
+import { declaredChannels, packagesFor, withPlugins } from "./plugins.ts";
 import { SchemaCheck } from "./schema-check.ts";
 import { PLAIN_KEYS, SECRET_KEYS } from "./secret-keys.ts";
 import { startIssues } from "./start-checks.ts";
@@ -125,6 +125,7 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
   const secretEnv = { ...config.secretEnv, [GATEWAY_TOKEN_ENV]: instanceToken };
   const content = stableJson(config.native);
   const prepare = packagesFor(config.native, version).map(preparation);
+  const channels = declaredChannels(config.native);
   return {
     ...(prepare.length > 0 && { prepare }),
     software: { source: "npm", package: PACKAGE, version },
@@ -137,7 +138,8 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     port: { ...(spec.network.port !== undefined && { fixed: spec.network.port }), span: 120 },
     probes: {
       startup: { path: "/startupz", expect: { status: "started" }, periodSeconds: 0.25, failureThreshold: 1 },
-      readiness: { path: "/readyz", expect: { ready: true }, periodSeconds: 5, failureThreshold: 3 },
+      // Not `/readyz`, which fails with any of its channels: those have a condition of their own.
+      readiness: { path: "/startupz", expect: { status: "started" }, periodSeconds: 5, failureThreshold: 3 },
       liveness: { path: "/healthz", expect: { status: "live" }, periodSeconds: 10, failureThreshold: 6 },
     },
     startup: { timeoutSeconds: 180, heavy: true },
@@ -164,6 +166,7 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     },
     chat: { protocol: "openai-chat-completions", path: "/v1/chat/completions", model: "openclaw", tokenEnv: GATEWAY_TOKEN_ENV },
     configCheck: { protocol: "openclaw-gateway", tokenEnv: GATEWAY_TOKEN_ENV, digest: sha256(content) },
+    ...(channels.length > 0 && { channelCheck: { protocol: "openclaw-gateway", tokenEnv: GATEWAY_TOKEN_ENV, channels } }),
   };
 }
 

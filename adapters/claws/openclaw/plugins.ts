@@ -39,10 +39,8 @@ interface NeededPlugin {
 function neededPlugins(native: Readonly<Record<string, unknown>>): readonly NeededPlugin[] {
   const found = new Map<string, NeededPlugin>();
   const need = (plugin: NeededPlugin) => found.get(plugin.id) ?? found.set(plugin.id, plugin);
-  for (const [id, channel] of Object.entries(treeAt(native, "channels"))) {
-    if (CHANNELS.has(id) && isTree(channel) && channel["enabled"] !== false) {
-      need({ id, package: `@openclaw/${id}`, path: `channels.${id}` });
-    }
+  for (const id of declaredChannels(native).filter((channel) => CHANNELS.has(channel))) {
+    need({ id, package: `@openclaw/${id}`, path: `channels.${id}` });
   }
   for (const { path, model } of namedModels({ native, env: {}, secretEnv: {} })) {
     const provider = /^([^/]+)\//.exec(model)?.[1] ?? "";
@@ -57,6 +55,17 @@ function neededPlugins(native: Readonly<Record<string, unknown>>): readonly Need
     need({ id: search, package: `@openclaw/${search}-plugin`, path: SEARCH_PATH });
   }
   return [...found.values()];
+}
+
+/** What stands beneath `channels` and is none. */
+const OF_ALL_CHANNELS: ReadonlySet<string> = new Set(["defaults", "modelByChannel"]);
+
+/** The channels that a config declares and does not turn off, by name. */
+export function declaredChannels(native: Readonly<Record<string, unknown>>): string[] {
+  const channels = Object.entries(treeAt(native, "channels")).filter(
+    ([id, channel]) => !OF_ALL_CHANNELS.has(id) && isTree(channel) && channel["enabled"] !== false,
+  );
+  return channels.map(([id]) => id).sort();
 }
 
 const SEARCH_PATH = "tools.web.search.provider";

@@ -34,6 +34,7 @@ export const instanceKind: ResourceKind<ClawInstance> = {
       },
     },
     { header: "REASON", wide: true, value: (i) => condition(i, ConditionType.Ready)?.reason ?? "-" },
+    { header: "CHANNELS", wide: true, value: (i) => condition(i, ConditionType.ChannelsReady)?.reason ?? "-" },
     ...wideColumns,
   ],
   list: (claw, query, signal) => claw.instances.list(query, { signal }),

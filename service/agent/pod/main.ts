@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PodBoot } from "../../../sdk/contract/index.ts";
+import { watchChannels } from "../channel-check.ts";
 import { watchConfig } from "../config-check.ts";
 import { readOptional } from "../processes.ts";
 import { Uplink } from "../uplink.ts";
@@ -25,6 +26,7 @@ const first = JSON.parse(known) as PodBoot;
 writeConfig(first);
 const claw = new PodClaw(first);
 watchConfig(claw);
+watchChannels(claw);
 const uplink = new Uplink(claw, log);
 const forwarder = new Forwarder();
 await forwarder.forward(first.ports.exposed, first.ports.claw);

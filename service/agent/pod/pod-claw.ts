@@ -3,7 +3,8 @@ import type { AgentPhase, AgentStatus, PodBoot } from "../../../sdk/contract/ind
 import { AgentReason } from "../../../sdk/contract/reasons.ts";
 import type { AttendedClaw } from "../attended-claw.ts";
 import { probe } from "../probe.ts";
-import { StatusReport, type Told } from "../status-report.ts";
+import { type OwnWord, StatusReport, type Told } from "../status-report.ts";
+import { wordWithout } from "../without-secrets.ts";
 
 export type ProbeKind = keyof PodBoot["probes"];
 
@@ -46,12 +47,15 @@ export class PodClaw implements AttendedClaw {
   get configCheck(): AttendedClaw["configCheck"] {
     return this.#boot.configCheck;
   }
+  get channelCheck(): AttendedClaw["channelCheck"] {
+    return this.#boot.channelCheck;
+  }
 
   /** Its container is none of the agent's: the cluster measures it. */
   usage(): undefined {}
 
-  tellConfig(config: AgentStatus["config"]): void {
-    this.#report.tellConfig(config);
+  tellOwnWord(word: OwnWord): void {
+    this.#report.tellOwnWord(wordWithout(this.#boot.secrets ?? [], word));
   }
 
   onStatus(listener: (status: AgentStatus) => void): void {

@@ -9,6 +9,7 @@ import {
   ProvisionReason,
 } from "../../../sdk/contract/index.ts";
 import { rulesAt } from "../runtimes/runtimes.ts";
+import { withChannels } from "./channels-condition.ts";
 import { type NewCondition, notProvisioned, withCondition } from "./conditions.ts";
 import type { Instance, InstanceMark, InstanceState } from "./instance.ts";
 import type { PodReport } from "./pod.ts";
@@ -40,6 +41,7 @@ const stopped = {
     reason: ConditionReason.Stopped,
     message: "it reads its configuration when it starts",
   },
+  channels: { type: ConditionType.ChannelsReady, status: "Unknown", reason: ConditionReason.Stopped, message: "a stopped claw has none" },
 } as const;
 
 /** Failures that only another specification mends, whatever happens elsewhere. */
@@ -164,7 +166,8 @@ export function afterReport(instance: Instance, agent: AgentStatus, now: string)
     now,
   );
   const config = configCondition(instance.status, agent);
-  return derive(instance, { ...instance.status, conditions: config ? withCondition(conditions, config, now) : conditions, agent }, now);
+  const configured = config ? withCondition(conditions, config, now) : conditions;
+  return derive(instance, { ...instance.status, conditions: withChannels(configured, agent, now), agent }, now);
 }
 
 /** What the claw last said of its configuration is not about the files that it has now. */
@@ -202,7 +205,8 @@ export function afterPodReport(instance: Instance, pod: PodReport | undefined, n
         reason: ConditionReason.NoPod,
         message: instance.spec.running ? "there is no pod" : "",
       };
-  const conditions = withCondition(instance.status.conditions, condition, now);
+  const known = withCondition(instance.status.conditions, condition, now);
+  const conditions = pod ? known : withChannels(known, { phase: AgentPhase.Stopped }, now);
   const nextAttemptAt = !pod && hasLeft(instance) ? undefined : instance.status.nextAttemptAt;
   return derive(instance, { ...instance.status, conditions, pod, nextAttemptAt }, now);
 }
@@ -213,7 +217,7 @@ export function afterStop(instance: Instance, now: string): InstanceState {
   if (!agent || instance.spec.running || !isSettled(instance)) {
     return instance.status;
   }
-  const { pid: _pid, port: _port, config: _config, ...last } = agent;
+  const { pid: _pid, port: _port, config: _config, channels: _channels, ...last } = agent;
   const { reason, message } = stopped.ready;
   return derive(instance, { ...instance.status, agent: { ...last, phase: AgentPhase.Stopped, reason, message, since: now } }, now);
 }
@@ -250,8 +254,10 @@ function untold({ conditions }: InstanceState): Condition | undefined {
 function derive(instance: Instance, state: InstanceState, now: string): InstanceState {
   const phase = phaseOf(instance, state);
   if (isDown(instance, phase)) {
-    const hasConfig = state.conditions.some(({ type }) => type === ConditionType.ConfigSynced);
-    const conditions = [stopped.ready, stopped.agent, ...(hasConfig ? [stopped.config] : [])].reduce(
+    const ofOwnWord = [stopped.config, stopped.channels].filter((condition) =>
+      state.conditions.some(({ type }) => type === condition.type),
+    );
+    const conditions = [stopped.ready, stopped.agent, ...ofOwnWord].reduce(
       (all, condition) => withCondition(all, condition, now),
       state.conditions,
     );

@@ -26,7 +26,7 @@ async function aBabblingClaw(frames: readonly (string | Buffer)[], payload: unkn
     port: (server.address() as AddressInfo).port,
     configCheck: { token: "t", digest: "files-1" },
     onStatus: (listener: (status: AttendedClaw["status"]) => void) => listener({ phase: "Ready" } as AttendedClaw["status"]),
-    tellConfig: (config: unknown) => told.push(config),
+    tellOwnWord: ({ config }: { config: unknown }) => told.push(config),
   } as unknown as AttendedClaw;
   return { claw, told };
 }

@@ -252,3 +252,40 @@ describe("ConfigSynced", () => {
     expect(synced(reported(refused, report("Starting")))).toMatchObject({ status: "Unknown", reason: "Applying" });
   });
 });
+
+describe("ChannelsReady", () => {
+  type Channels = NonNullable<AgentStatus["channels"]>;
+  const channel = (name: string, state: Channels[number]["state"], message = "") => ({ name, state, message });
+  const saying = (...channels: Channels): AgentStatus => ({ ...report("Ready"), channels });
+  const condition = ({ status }: Instance, type = "ChannelsReady") => status.conditions.find((each) => each.type === type);
+  const works = reported(applied(anInstance()), saying(channel("discord", "working"), channel("telegram", "working")));
+
+  it("says which channels work and why others do not, and is no matter of Ready", ({ expect }) => {
+    expect(condition(works)).toMatchObject({ status: "True", reason: "ChannelsConnected", message: "discord, telegram" });
+    const broken = reported(works, saying(channel("discord", "working"), channel("telegram", "failed", "bot token unauthorized")));
+    expect(condition(broken)).toMatchObject({
+      status: "False",
+      reason: "ChannelFailed",
+      message: "telegram: bot token unauthorized; connected: discord",
+    });
+    expect(condition(broken, "Ready")).toMatchObject({ status: "True" });
+    expect(condition(reported(works, saying(channel("telegram", "starting"))))).toMatchObject({
+      status: "Unknown",
+      reason: "ChannelsStarting",
+    });
+    expect(condition(reported(works, saying(channel("telegram", "unknown"))))).toMatchObject({ status: "Unknown", reason: "NotTold" });
+  });
+
+  it("is absent of a claw that has none or can't tell, and gone when they are", ({ expect }) => {
+    expect(condition(reported(applied(anInstance()), report("Ready")))).toBeUndefined();
+    expect(condition(reported(applied(anInstance()), report("Starting")))).toBeUndefined();
+    expect(condition(reported(works, report("Ready")))).toBeUndefined();
+  });
+
+  it("is unknown while the claw does not run", ({ expect }) => {
+    expect(condition(reported(works, report("BackOff")))).toMatchObject({ status: "Unknown", reason: "NotRunning" });
+    expect(condition(reported(applied(stopping(works)), report("Stopped")))).toMatchObject({ status: "Unknown", reason: "Stopped" });
+    const inPod = { ...works, cluster: "eu-1" };
+    expect(condition({ ...inPod, status: afterPodReport(inPod, undefined, NOW) })).toMatchObject({ reason: "NotRunning" });
+  });
+});
