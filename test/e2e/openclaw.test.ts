@@ -33,7 +33,7 @@ beforeAll(async () => {
   // Its data folder is new, and so is the software: it installs OpenClaw itself, as everybody's first service does.
   service = await startTestService();
   program = join(service.dataDir, "software", "openclaw", OPENCLAW_VERSION, "node_modules", "openclaw", "openclaw.mjs");
-  await service.claw().tenants.create(aTenant("acme"));
+  await service.claw().tenants.create(aTenant("acme", { policies: [{ name: "allowed-models", value: "standin/*" }] }));
   claw = service.claw("acme");
   telegram = await startTelegram(BOT);
   // One of its bots can't get in.
@@ -161,6 +161,15 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     expect(stateDir.startsWith(join(service.dataDir, "tenants", "acme"))).toBe(true);
     expect(stdout).toContain(`OpenClaw ${OPENCLAW_VERSION}`);
     expect(code).toBe(0);
+  });
+
+  it("refuses a model that its tenant's policy does not allow, whoever chats", async ({ expect }) => {
+    const { port } = await running();
+    const body = JSON.stringify({ model: "openclaw", messages: [{ role: "user", content: "Hello" }] });
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "x-openclaw-model": "openai/gpt-5" };
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: "POST", headers, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("is not allowed for agent");
   });
 
   it("shows its log as it is written: claw logs -f", async ({ expect }) => {

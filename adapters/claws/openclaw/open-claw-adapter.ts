@@ -3,6 +3,7 @@ import { AgentReason, type ClawRuntime } from "../../../sdk/contract/index.ts";
 import type { ClawAdapter, ClawIssue, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
 import type { ClawProgram } from "../../../service/application/ports/instances/claw-programs.ts";
 import { stableJson } from "../json.ts";
+import { withAllowedModels } from "./allowed-models.ts";
 import { demandsOf } from "./demands.ts";
 import { coldSettings } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
@@ -61,6 +62,7 @@ export function openClawAdapter(): ClawAdapter {
       return unique([...(config.issues ?? []), ...issues]);
     },
     models: namedModels,
+    withAllowedModels,
     demands: demandsOf,
     injectRuntime: runtimeOf,
   };

@@ -2,6 +2,7 @@ import type { Issue } from "../../../sdk/contract/index.ts";
 import type { ClawProgram } from "../../../service/application/ports/instances/claw-programs.ts";
 import { isTree, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { namedModels } from "./models.ts";
+import { isSince } from "./versions.ts";
 
 const words = (text: string) => text.trim().split(/\s+/);
 
@@ -97,10 +98,7 @@ export function* turnedOffPlugins(native: Readonly<Record<string, unknown>>): It
 
 /** The plugins that a version has not in itself, as the packages that it is to have. */
 export function packagesFor(native: Readonly<Record<string, unknown>>, version: string): (ClawProgram & Pick<NeededPlugin, "path">)[] {
-  const [year = 0, month = 0] = version.split(".").map(Number);
-  const [sinceYear = 0, sinceMonth = 0] = SINCE;
-  const isSeparate = year > sinceYear || (year === sinceYear && month >= sinceMonth);
-  return isSeparate ? neededPlugins(native).map(({ package: name, path }) => ({ package: name, version, path })) : [];
+  return isSince(version, SINCE) ? neededPlugins(native).map(({ package: name, path }) => ({ package: name, version, path })) : [];
 }
 
 function treeAt(tree: Readonly<Record<string, unknown>>, path: string): Readonly<Record<string, unknown>> {

@@ -185,7 +185,7 @@ export class PostgresInstanceRepository implements InstanceRepository {
     return this.#pageOf<JoinedRow, Instance>(select, use, page, toInstance);
   }
 
-  listMarks(use: InstanceUse, page: PageQuery): Promise<Page<InstanceMark>> {
+  listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<InstanceMark>> {
     const marks = `select i.id, i.name, p.name as project_name, i.generation, i.deleted_at, i.cluster, i.moved_from, i.observed_generation
       from instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id`;
     return this.#pageOf<MarkRow, InstanceMark>(marks, use, page, (row) => ({
@@ -212,11 +212,11 @@ export class PostgresInstanceRepository implements InstanceRepository {
 
   #pageOf<Row extends { name: string }, T>(
     from: string,
-    use: InstanceUse,
+    use: InstanceUse | "any",
     { limit, cursor }: PageQuery,
     toDomain: (row: Row) => T,
   ): Promise<Page<T>> {
-    const [used, name] = "template" in use ? ["i.template = $1", use.template] : ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
+    const [used, name] = usedBy(use);
     return this.#scope.run((manager) =>
       readPage<Row, T>(manager, {
         sql: `${from} where ${used} and ($2::text is null or i.name > $2)`,
@@ -232,6 +232,14 @@ export class PostgresInstanceRepository implements InstanceRepository {
   #query(sql: string, parameters: unknown[]): Promise<Instance[]> {
     return this.#scope.run(async (manager: EntityManager) => (await manager.query<JoinedRow[]>(sql, parameters)).map(toInstance));
   }
+}
+
+/** What selects them, and its parameter. */
+function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string | null] {
+  if (use === "any") {
+    return ["$1::text is null", null];
+  }
+  return "template" in use ? ["i.template = $1", use.template] : ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
 }
 
 const STATE_COLUMNS = {

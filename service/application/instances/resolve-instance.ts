@@ -6,7 +6,8 @@ import { takeEnvironment, withEnvironment } from "../../domain/configs/environme
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
-import type { ClawTypes, Demands, NamedModel } from "../ports/instances/claw-adapter.ts";
+import { allowedModels } from "../../domain/tenancy/policy.ts";
+import type { AllowedModels, ClawTypes, Demands, NamedModel } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
@@ -53,6 +54,8 @@ interface Sources {
   /** By name; undefined for one that is not there. */
   readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
   valuesOf(instance: Instance): readonly ConfigValue[];
+  /** What the tenant's policies allow of models. */
+  readonly models: AllowedModels | undefined;
 }
 
 /**
@@ -68,11 +71,11 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(scope, instances);
+  const sources = await sourcesOf(scope, tenant, instances);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
-async function sourcesOf(scope: TenantTransaction, instances: readonly Instance[]): Promise<Sources> {
+async function sourcesOf(scope: TenantTransaction, tenant: string, instances: readonly Instance[]): Promise<Sources> {
   const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
   for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
     const template = await scope.templates.find(name);
@@ -85,7 +88,12 @@ async function sourcesOf(scope: TenantTransaction, instances: readonly Instance[
   );
   const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
   const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
-  return { templates, valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)] };
+  const { spec } = await scope.tenants.get(tenant);
+  return {
+    templates,
+    models: allowedModels(spec.policies),
+    valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)],
+  };
 }
 
 async function resolveInstance(sources: Sources, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
@@ -160,7 +168,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     return failed(config.issues, configVersion);
   }
   const { unified, environment } = takeEnvironment(config, adapter);
-  const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
+  const own = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
+  const parsed = sources.models && adapter.withAllowedModels ? adapter.withAllowedModels(own, sources.models, version) : own;
   const question = adapter.question?.(parsed, version);
   const known = question && deps.checks.known(question);
   const unprepared = rulesAt(instance.cluster).preparesClaws ? [] : (question?.packages ?? []);
@@ -184,7 +193,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     issues: [],
     configVersion,
     version,
-    models: adapter.models?.(parsed) ?? ownModel,
+    models: adapter.models?.(own) ?? ownModel,
     demands: adapter.demands?.(parsed) ?? NO_DEMANDS,
     question: known?.isAsked === false ? question : undefined,
     unchecked: known?.unchecked,

@@ -1,10 +1,12 @@
-import { API_VERSION, ClawError, tenantFacts } from "../../../sdk/contract/index.ts";
+import { API_VERSION, ClawError, EventReason, EventType, tenantFacts } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
-import { policyIssues } from "../../domain/tenancy/policy.ts";
+import { allowedModels, policyIssues } from "../../domain/tenancy/policy.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
+import { recordEvents } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, idOf, ofPlatform, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, Stamp } from "../resources/kind.ts";
+import { pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { assertDispensable } from "../resources/refusals.ts";
 import { reviseBoundaries } from "./revise-boundaries.ts";
@@ -23,6 +25,10 @@ export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): Resour
       if (!before) {
         await addDefaultProject(tx, after, stamp);
         return {};
+      }
+      const modelsOf = ({ spec }: Tenant) => allowedModels(spec.policies)?.items;
+      if (digestOf(modelsOf(before) ?? null) !== digestOf(modelsOf(after) ?? null)) {
+        await reviseModels(tx, after, stamp);
       }
       // Clusters enforce the quota too.
       return { boundaries: digestOf(before.spec.quota) === digestOf(after.spec.quota) ? [] : await reviseBoundaries(tx, after, deps) };
@@ -44,6 +50,21 @@ export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): Resour
     },
     custom: { isNamespace: true },
   });
+}
+
+/** Claws are told what may be chosen while they run. */
+async function reviseModels(tx: PlatformTransaction, { id, name }: Tenant, { actor, now }: Stamp): Promise<void> {
+  const scope = await tx.enter(id);
+  const event = { type: EventType.Normal, reason: EventReason.Requested, message: `policy 'allowed-models' of tenant '${name}'` };
+  for await (const page of pagesOf((query) => scope.instances.listMarks("any", query))) {
+    const ids = page.map((instance) => instance.id);
+    await scope.instances.requestReconcile(ids);
+    await recordEvents(
+      scope,
+      ids.map((instance) => ({ instance, ...event, actor: actor.subject })),
+      now,
+    );
+  }
 }
 
 /** Every tenant has it. */

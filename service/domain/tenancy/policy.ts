@@ -27,6 +27,16 @@ export interface Policy {
   readonly value: string;
 }
 
+/** What the policies allow of models; undefined where none is about them. */
+export function allowedModels(
+  policies: readonly Policy[],
+): { readonly items: readonly string[]; isAllowed(model: string): boolean } | undefined {
+  const lists = policies.filter(({ name }) => name === "allowed-models").map(({ value }) => listOf(value));
+  const isAllowed = (model: string) => lists.every((list) => list.some((item) => isModel(item, model)));
+  const items = lists.flat().filter((item) => item !== "" && isAllowed(item));
+  return lists.length === 0 ? undefined : { items, isAllowed };
+}
+
 /** Names the policies that can't be evaluated, with the reason. */
 export function policyIssues(policies: readonly Policy[]): { path: string; message: string; fix: string }[] {
   return policies.flatMap((policy, index) => {

@@ -9,7 +9,7 @@ import { installedSchema } from "../../../adapters/claws/openclaw/config-schemas
 import { openClawAdapter } from "../../../adapters/claws/openclaw/open-claw-adapter.ts";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
 import type { ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
-import { setAt } from "../../../service/domain/configs/config-path.ts";
+import { setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { resolveConfig } from "../../../service/domain/configs/resolve-config.ts";
 import { configOf } from "../../support/claws/config-arbitrary.ts";
 import { OPENCLAW_VERSION, openClawDir, realValidator, softwareDir } from "../../support/claws/open-claw-software.ts";
@@ -213,6 +213,16 @@ describe("our validation and the real one", () => {
       }
       return tree;
     });
+
+  it("agree on the list of models that a policy makes, whatever its items are", async ({ expect }) => {
+    const parsed = parsedWithSecrets({ "model.name": "gpt-5-mini", "agents.entries.main.modelPolicy.allow": [] });
+    for (const items of [["gpt-5-mini", "local/*", "openrouter/openai/gpt-5"], ["my own model", "*"], []]) {
+      const { native } = adapter.withAllowedModels?.(parsed, { items, isAllowed: () => items.length > 2 }, OPENCLAW_VERSION) ?? parsed;
+      expect(realIssues(native).issues ?? []).toEqual([]);
+      expect(valueAt(native, "agents.entries.main.modelPolicy.allow")).not.toEqual([]);
+    }
+    expect(adapter.withAllowedModels?.(parsed, { items: ["local/*"], isAllowed: () => true }, "2026.7.4")).toBe(parsed);
+  });
 
   it("what ours accepts of common settings, the real one accepts", async ({ expect }) => {
     let accepted = 0;

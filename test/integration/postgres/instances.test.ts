@@ -176,6 +176,7 @@ describe("InstanceRepository", () => {
     const { items: marks, nextCursor } = await run((tx) => tx.instances.listMarks({ cluster: "east" }, { limit: 2 }));
     expect(marks.map(({ name }) => name)).toEqual(["a", "b"]);
     expect(nextCursor).toBeUndefined();
+    expect((await run((tx) => tx.instances.listMarks("any", { limit: 5 }))).items.map(({ name }) => name)).toEqual(["a", "b", "c"]);
     const { id, generation, status } = moving;
     expect(marks[0]).toEqual({
       ...{ id, name: "a", projectName: project.name, generation, deletedAt: undefined, cluster: "west", movedFrom: "east" },

@@ -38,6 +38,13 @@ export interface NamedModel {
   readonly model: string;
 }
 
+/** The models that a tenant's policy allows. */
+export interface AllowedModels {
+  /** `provider/model`, `provider/*`, or a model whoever provides it. */
+  readonly items: readonly string[];
+  isAllowed(model: string): boolean;
+}
+
 /** What a config wants of the world, which others may want too, or which may not be there. */
 export interface Demands {
   /** Accounts that one claw uses at a time, such as a bot's, by the key of their secret. */
@@ -88,6 +95,8 @@ export interface ClawAdapter {
   validate(config: ParsedConfig, version: string, checked?: Checked): Promise<readonly ClawIssue[]>;
   /** Every model that the config names, in whatever place; a type without has those of `model.name`. */
   models?(config: ParsedConfig): readonly NamedModel[];
+  /** The config with no other models to be chosen while the claw runs; absent for a type whose claws can't be told. */
+  withAllowedModels?(config: ParsedConfig, allowed: AllowedModels, version: string): ParsedConfig;
   /** What it wants of the world outside. */
   demands?(config: ParsedConfig): Demands;
   /** How to install, start, watch and stop it. */

@@ -36,8 +36,8 @@ export interface InstanceRepository {
   countByProject(): Promise<ReadonlyMap<ProjectId, number>>;
   /** By name. */
   listUsing(use: InstanceUse, page: PageQuery): Promise<Page<Instance>>;
-  /** The same, without all that makes instances large. */
-  listMarks(use: InstanceUse, page: PageQuery): Promise<Page<InstanceMark>>;
+  /** The same, without all that makes instances large; `any`: all of the tenant's. */
+  listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<InstanceMark>>;
   /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
   listDue(cluster: string, limit: number): Promise<readonly Instance[]>;
   /** Says that a moving instance has left its former cluster. */

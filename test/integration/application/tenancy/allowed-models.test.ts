@@ -81,4 +81,27 @@ describe("the policy allowed-models", () => {
     const { verdicts } = await claw.previews.create({ manifests: [anOpenClaw(overrides)] });
     expect(verdicts.find(({ name }) => name === "allowed-models")).toMatchObject({ allowed: true });
   });
+
+  it("is OpenClaw's own list of what a chat may choose, and follows the policy", async ({ expect }) => {
+    const agents = { free: { modelPolicy: { allow: [] } }, narrow: { modelPolicy: { allow: [ALLOWED] } }, plain: {} };
+    const overrides = [
+      { key: "model.name", value: "claude-sonnet-5" },
+      { key: "agents.ownership", value: "explicit" },
+      { key: "agents.entries", value: agents },
+    ];
+    await claw.instances.create(anOpenClaw(overrides));
+    const rendered = async () => {
+      await app.settle();
+      return JSON.parse(app.stacks.made("acme", "web")?.runtime.files[0]?.content ?? "").agents;
+    };
+    const list = [ALLOWED, "anthropic/gpt-5-mini", "local/*", "openai/gpt-5-mini"];
+    expect(await rendered()).toMatchObject({
+      defaults: { modelPolicy: { allow: list } },
+      entries: { free: { modelPolicy: { allow: list } }, narrow: { modelPolicy: { allow: [ALLOWED] } }, plain: {} },
+    });
+    await app.admin().tenants.replace("acme", aTenant("acme", { policies: [{ name: "allowed-models", value: ALLOWED }] }));
+    expect((await rendered()).defaults.modelPolicy).toEqual({ allow: [ALLOWED] });
+    await app.admin().tenants.replace("acme", aTenant("acme"));
+    expect((await rendered()).defaults.modelPolicy).toBeUndefined();
+  });
 });
