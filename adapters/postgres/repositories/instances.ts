@@ -30,6 +30,8 @@ const COLUMNS = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes
 const from = `instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id
   left join instance_usage u on u.instance_id = i.id and i.running and u.sampled_at > now() - interval '5 minutes'
     and u.sampled_at < now() + interval '5 minutes' and u.cpu <= 1e6 and u.memory_bytes <= ${QUANTITY_MAX}`;
+/** Each takes its time to be judged. */
+const VERSIONS_MAX = 20;
 const select = `select ${COLUMNS} from ${from}`;
 
 /** Work is due: the reconciler has not seen the newest generation, and the pause after a failure is over. */
@@ -202,6 +204,15 @@ export class PostgresInstanceRepository implements InstanceRepository {
 
   listDue(cluster: string, limit: number): Promise<readonly Instance[]> {
     return this.#query(`${select} where ${DUE} and ${WORKPLACE} = $1 order by i.updated_at, i.id limit $2`, [cluster, limit]);
+  }
+
+  versionsUsing(template: string): Promise<{ version: string | undefined; instance: string }[]> {
+    const sql = `select spec->>'version' as version, min(name) as instance from instances
+      where template = $1 and deleted_at is null group by 1 order by 1 limit ${VERSIONS_MAX}`;
+    return this.#scope.run(async (manager) => {
+      const rows = await manager.query<{ version: string | null; instance: string }[]>(sql, [template]);
+      return rows.map(({ version, instance }) => ({ version: version ?? undefined, instance }));
+    });
   }
 
   async markMoved(id: InstanceId): Promise<void> {

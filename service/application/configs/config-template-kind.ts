@@ -18,11 +18,12 @@ import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
-import { everyOf, pagesOf } from "../resources/pages.ts";
+import { pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { platformOnly, unknownType } from "../resources/refusals.ts";
 import { sealTemplate } from "../secrets/seal-config.ts";
 import { type CheckedOf, unusableKeys } from "./template-issues.ts";
+import { usedVersions, usersOf } from "./template-users.ts";
 
 interface TemplateDependencies {
   readonly types: ClawTypes;
@@ -115,7 +116,7 @@ async function publish(
   if (digest === template.publishedDigest) {
     return template;
   }
-  await assertUsable(template, tx, deps);
+  await assertUsable(template, tenant.name, tx, deps);
   const version = template.publishedVersion + 1;
   await scope.templates.insertVersion({
     templateId: template.id,
@@ -152,24 +153,22 @@ async function publish(
 }
 
 async function assertUsable(
-  { name, spec }: ConfigTemplate,
+  template: ConfigTemplate,
+  tenant: string,
   tx: PlatformTransaction,
   { types, cipher, checks }: TemplateDependencies,
 ): Promise<void> {
+  const { name, spec } = template;
   const adapter = types.find(spec.adapter);
-  const checked: CheckedOf = async (question) => ({ schema: await checks.schemaOf(tx, question) });
-  const issues = adapter ? await unusableKeys(spec, { adapter, cipher, checked }) : [];
-  if (issues.length > 0) {
-    throw new ClawError("config.invalid", `no instance could use config template '${name}'`, { issues });
+  if (!adapter) {
+    return;
   }
-}
-
-/** Names of the tenants whose instances may use a template: its own, or all that have some of that name where it is shared. */
-async function* usersOf(tx: PlatformTransaction, tenant: string, template: string): AsyncGenerator<string> {
-  if (tenant === SHARED_TENANT) {
-    yield* everyOf((page) => tx.tenants.listUsing(template, page));
-  } else {
-    yield tenant;
+  const checked: CheckedOf = async (question) => ({ schema: await checks.schemaOf(tx, question) });
+  const versions = await usedVersions(tx, tenant, template);
+  const issues = await unusableKeys(spec, { adapter, cipher, checked, versions });
+  if (issues.length > 0) {
+    const who = versions.length === 0 ? "no instance could use" : "not all of its instances could use";
+    throw new ClawError("config.invalid", `${who} config template '${name}'`, { issues });
   }
 }
 

@@ -9,6 +9,7 @@ import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { valueIssues } from "./template-issues.ts";
+import { usedVersionsIn } from "./template-users.ts";
 
 type ConfigRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `configs.${string}`>>;
 
@@ -52,7 +53,8 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
         await deps.checks.ask([question]);
         return deps.checks.known(question);
       };
-      const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher, checked }, body.values);
+      const versions = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => usedVersionsIn(tx, template));
+      const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher, checked, versions }, body.values);
       return { valid: issues.length === 0, issues: [...issues] };
     },
   };

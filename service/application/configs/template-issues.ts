@@ -1,21 +1,24 @@
 import type { ConfigTemplateSpec, ConfigVariable, Issue } from "../../../sdk/contract/index.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { resolveConfig } from "../../domain/configs/resolve-config.ts";
-import type { Checked, ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { Checked, ClawAdapter, ClawIssue } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { openTemplate } from "../secrets/seal-config.ts";
+import type { UsedVersion } from "./template-users.ts";
 
 interface TemplateOf {
   readonly adapter: ClawAdapter;
   readonly cipher: SecretCipher;
   readonly checked: CheckedOf;
+  /** Those that instances run with it: the type's default where there are none. */
+  readonly versions: readonly UsedVersion[];
 }
 
 /** What is known of a config that is to be asked about. */
 export type CheckedOf = (question: ConfigQuestion) => Checked | Promise<Checked>;
 
-/** What is wrong with an instance of the type's default version that has these values for the template's variables, and nothing else. */
+/** What is wrong with an instance that has these values for the template's variables, and nothing else. */
 export async function valueIssues(
   spec: ConfigTemplateSpec,
   of: TemplateOf,
@@ -48,9 +51,28 @@ function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: Template
   });
 }
 
-async function validate(config: ReturnType<typeof resolveConfig>, { adapter, checked }: TemplateOf) {
+/** By each version that instances run, with the key, the version and one of the instances in each issue. */
+async function validate(config: ReturnType<typeof resolveConfig>, { adapter, checked, versions }: TemplateOf): Promise<ClawIssue[]> {
   const { unified, environment } = takeEnvironment(config, adapter);
   const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
-  const question = adapter.question?.(parsed, adapter.defaultVersion);
-  return adapter.validate(parsed, adapter.defaultVersion, question && (await checked(question)));
+  const judge = async (version: string) => {
+    const question = adapter.question?.(parsed, version);
+    return adapter.validate(parsed, version, question && (await checked(question)));
+  };
+  if (versions.length === 0) {
+    return [...(await judge(adapter.defaultVersion))];
+  }
+  const found: { readonly issue: ClawIssue; readonly who: string[] }[] = [];
+  for (const { version = adapter.defaultVersion, instance } of versions) {
+    for (const issue of await judge(version)) {
+      const same = found.find((each) => each.issue.path === issue.path && each.issue.message === issue.message);
+      const who = `version ${version}, which instance '${instance}' runs`;
+      if (same) {
+        same.who.push(who);
+      } else {
+        found.push({ issue, who: [who] });
+      }
+    }
+  }
+  return found.map(({ issue, who }) => ({ ...issue, message: `${issue.message} (${who.join("; ")})` }));
 }

@@ -16,10 +16,12 @@ export class PlayedPrograms implements ClawPrograms {
   /** What a program refuses of a config. */
   refusals: (question: ConfigQuestion) => readonly Issue[] = () => [];
   schema: ClawSchema | null = {};
+  /** By version: those whose schema is another one. */
+  readonly schemas = new Map<string, ClawSchema>();
 
   async schemaOf(program: ClawProgram): Promise<ClawSchema | null> {
     this.#assertAvailable(program);
-    return this.schema;
+    return this.schemas.get(program.version) ?? this.schema;
   }
 
   async judge(question: ConfigQuestion): Promise<readonly Issue[]> {

@@ -38,6 +38,8 @@ export interface InstanceRepository {
   listUsing(use: InstanceUse, page: PageQuery): Promise<Page<Instance>>;
   /** The same, without all that makes instances large; `any`: all of the tenant's. */
   listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<InstanceMark>>;
+  /** The versions that a template's instances ask for, undefined for none, each with one of them; as many as a template is judged by. */
+  versionsUsing(template: string): Promise<readonly { readonly version: string | undefined; readonly instance: string }[]>;
   /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
   listDue(cluster: string, limit: number): Promise<readonly Instance[]>;
   /** Says that a moving instance has left its former cluster. */

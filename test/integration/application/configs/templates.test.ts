@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 import { anApplication } from "../../../support/application.ts";
-import { aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 
 const app = await anApplication();
 await app.admin().tenants.create(aTenant("acme"));
@@ -51,5 +51,52 @@ describe("a template that no instance could use", () => {
     ];
     await claw.configs.create(aTemplate("usable", { adapter: "OpenClawAdapter", variables }));
     expect(await claw.configs.publish("usable")).toMatchObject({ version: 1 });
+  });
+});
+
+describe("a template whose instances run several versions", () => {
+  const strict = (...keys: readonly string[]) => ({
+    type: "object",
+    properties: {
+      session: {
+        type: "object",
+        properties: Object.fromEntries(keys.map((key) => [key, { type: "string" }])),
+        additionalProperties: false,
+      },
+    },
+  });
+  const base = (session: object) => ({ adapter: "OpenClawAdapter", base: { session } });
+  app.programs.schema = strict("dmScope", "identity");
+  app.programs.schemas.set("2026.9.4", strict("dmScope", "legacy"));
+  const runs = (name: string, version?: string) =>
+    anInstance(name, { type: "OpenClaw", ...(version && { version }), config: { template: "common", overrides: [] } });
+
+  it("is judged by each of them, and by the default one while it has no instance", async ({ expect }) => {
+    await claw.configs.create(aTemplate("common", base({ dmScope: "per-peer" })));
+    await claw.configs.publish("common");
+    await claw.instances.create(runs("old", "2026.9.4"));
+    // The default version would take this, which runs nowhere.
+    await claw.configs.replace("common", aTemplate("common", base({ dmScope: "per-peer", identity: "x" })));
+    await expect(claw.configs.publish("common")).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [
+        {
+          path: "native.session.identity",
+          message: "unknown key 'identity' (version 2026.9.4, which instance 'old' runs)",
+        },
+      ],
+    });
+    // And refuse this, which every instance takes.
+    await claw.configs.replace("common", aTemplate("common", base({ legacy: "x" })));
+    expect(await claw.configs.publish("common")).toMatchObject({ version: 2 });
+    expect(await claw.configs.validate("common", { values: {} })).toEqual({ valid: true, issues: [] });
+
+    await claw.configs.replace("common", aTemplate("common", base({ dmScope: "main" })));
+    await claw.configs.publish("common");
+    await claw.instances.create(runs("new"));
+    await claw.configs.replace("common", aTemplate("common", base({ legacy: "x" })));
+    await expect(claw.configs.publish("common")).rejects.toMatchObject({
+      issues: [{ message: "unknown key 'legacy' (version 2026.9.6, which instance 'new' runs)" }],
+    });
   });
 });
