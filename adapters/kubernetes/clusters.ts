@@ -8,6 +8,7 @@ import {
   type KubernetesAccess,
 } from "../../service/application/ports/clusters/clusters.ts";
 import type { Pods } from "../../service/application/ports/instances/pods.ts";
+import { type Circuit, CircuitBreaker } from "../../service/domain/circuit-breaker.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 import { cleanUp } from "./clean-up.ts";
 import { ApiClient } from "./client/api-client.ts";
@@ -25,21 +26,24 @@ import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
 
 /** The clusters that this process talks to, with the connections of each way in kept. */
-export function createClusters(): Clusters & Pods {
-  const clients = new Map<string, Promise<ApiClient>>();
-  const clientOf = (access: KubernetesAccess): Promise<ApiClient> => {
+export function createClusters(): Clusters & Pods & { circuits(): readonly Circuit[] } {
+  const servers = new Map<string, Server>();
+  const serverOf = (access: KubernetesAccess): Server => {
     const key = createHash("sha256")
       .update(JSON.stringify([access.kubeconfig, access.context]))
       .digest("base64");
-    const client = clients.get(key) ?? openClient(access);
-    clients.set(key, client);
-    client.catch(() => clients.delete(key));
-    return client;
+    const server = servers.get(key) ?? open(access);
+    servers.set(key, server);
+    server.client.catch(() => servers.delete(key));
+    return server;
   };
+  const clientOf = (access: KubernetesAccess) => serverOf(access).client;
+  const asking = <T>(access: KubernetesAccess, ask: () => Promise<T>) => asked(() => serverOf(access).breaker.run(ask));
   return {
-    connect: (access) => connection(() => clientOf(access)),
+    connect: (access) => connection(() => serverOf(access)),
+    circuits: () => [...servers.values()].map(({ breaker }) => breaker.circuit),
     async *logs(access, { namespace, pod, container }, { tailLines, follow, signal }) {
-      const client = await asked(() => clientOf(access));
+      const client = await asking(access, () => clientOf(access));
       const query = { container, tailLines: String(tailLines), follow: String(follow) };
       const lines = client.lines({ path: `/api/v1/namespaces/${namespace}/pods/${pod}/log`, query, signal, timeoutMs: 0 });
       for (;;) {
@@ -50,32 +54,55 @@ export function createClusters(): Clusters & Pods {
         yield next.value;
       }
     },
-    exec: (access, container, options) => asked(async () => exec(await clientOf(access), container, options)),
-    kill: (access, { namespace, pod }) => asked(async () => killPod(await clientOf(access), namespace, pod)),
-    refreshPods: (access, namespace, uids) => asked(async () => refreshPods(await clientOf(access), namespace, uids)),
-    cleanUp: (access, namespace, uid, withVolumes) => asked(async () => cleanUp(await clientOf(access), namespace, uid, withVolumes)),
-    removeAdditions: (access, resource) => asked(async () => removeAdditions(await clientOf(access), resource)),
+    exec: (access, container, options) => asking(access, async () => exec(await clientOf(access), container, options)),
+    kill: (access, { namespace, pod }) => asking(access, async () => killPod(await clientOf(access), namespace, pod)),
+    refreshPods: (access, namespace, uids) => asking(access, async () => refreshPods(await clientOf(access), namespace, uids)),
+    cleanUp: (access, namespace, uid, withVolumes) =>
+      asking(access, async () => cleanUp(await clientOf(access), namespace, uid, withVolumes)),
+    removeAdditions: (access, resource) => asking(access, async () => removeAdditions(await clientOf(access), resource)),
     close() {
-      for (const client of clients.values()) {
-        client.then((open) => open.close()).catch(() => undefined);
+      for (const { client } of servers.values()) {
+        client.then((connected) => connected.close()).catch(() => undefined);
       }
-      clients.clear();
+      servers.clear();
     },
   };
 }
 
-/** @param client opens it, or gives what is open */
-function connection(client: () => Promise<ApiClient>): ClusterConnection {
+/** What is kept of an API server that is talked to. */
+interface Server {
+  readonly client: Promise<ApiClient>;
+  readonly breaker: CircuitBreaker;
+}
+
+function open(access: KubernetesAccess): Server {
+  const client = openClient(access);
+  const server: { name: string } = { name: "kubernetes" };
+  client.then(
+    (connected) => {
+      server.name = `kubernetes ${connected.server}`;
+    },
+    () => undefined,
+  );
+  const breaker = new CircuitBreaker({ dependency: () => server.name, isFailure: (error) => error instanceof UnreachableError });
+  return { client, breaker };
+}
+
+/** @param server opens it, or gives what is open */
+function connection(server: () => Server): ClusterConnection {
+  const client = () => server().client;
+  const asking = <T>(ask: () => Promise<T>) => asked(() => server().breaker.run(ask));
   return {
-    inspect: () => asked(async () => inspect(await client())),
+    // That one finds out whether it is there again.
+    inspect: () => asked(() => server().breaker.probe(async () => inspect(await client()))),
     observe(listener) {
       const controller = new AbortController();
       void observe(client, listener, controller.signal);
       return { stop: () => controller.abort() };
     },
-    usage: () => asked(async () => readUsage(await client())),
+    usage: () => asking(async () => readUsage(await client())),
     compare: (seen, declared) =>
-      asked(async () => {
+      asking(async () => {
         const resource = declaredAs(declared, seen);
         const path = resource && pathOf(resource);
         if (!resource || path === undefined) {
@@ -84,9 +111,9 @@ function connection(client: () => Promise<ApiClient>): ClusterConnection {
         const live = await orGone((await client()).request({ path }));
         return { resource, deviation: deviationOf(inputsOf(resource), live) };
       }),
-    marked: (controlPlane) => asked(async () => markedObjects(await client(), controlPlane)),
-    isAbandoned: (namespace) => asked(async () => isAbandoned(await client(), namespace)),
-    remove: (thing) => asked(async () => removeObject(await client(), thing)),
+    marked: (controlPlane) => asking(async () => markedObjects(await client(), controlPlane)),
+    isAbandoned: (namespace) => asking(async () => isAbandoned(await client(), namespace)),
+    remove: (thing) => asking(async () => removeObject(await client(), thing)),
     customResources: () => openCustomResources(client),
   };
 }

@@ -2,6 +2,7 @@ import { JetStreamApiError, type JetStreamClient, jetstream, jetstreamManager, R
 import { connect, type NatsConnection, nanos } from "@nats-io/transport-node";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { EventBus } from "../../service/application/ports/events/event-bus.ts";
+import { type Circuit, CircuitBreaker } from "../../service/domain/circuit-breaker.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ACK_TIMEOUT_MS = 5_000;
@@ -23,7 +24,7 @@ export interface JetStreamOptions {
  * A bus on NATS JetStream. It does not need the server to be there: `publish` rejects until it is, and the outbox keeps the events.
  * The connection is made at the first publication and remade for ever after.
  */
-export function openJetStreamBus(options: JetStreamOptions): EventBus {
+export function openJetStreamBus(options: JetStreamOptions): EventBus & { readonly circuit: Circuit } {
   return new JetStreamBus(options);
 }
 
@@ -56,12 +57,23 @@ class JetStreamBus implements EventBus {
   #connection: Promise<NatsConnection> | undefined;
   #disconnected = false;
   #client: Promise<JetStreamClient> | undefined;
+  // Whoever publishes holds a transaction meanwhile: a server that is away must not cost each of them the time to find that out.
+  readonly #breaker: CircuitBreaker;
 
   constructor(options: JetStreamOptions) {
     this.#options = options;
+    this.#breaker = new CircuitBreaker({ dependency: () => `nats ${new URL(options.url).host}`, isFailure: () => true });
   }
 
-  async publish(events: Parameters<EventBus["publish"]>[0]): Promise<void> {
+  get circuit(): Circuit {
+    return this.#breaker.circuit;
+  }
+
+  publish(events: Parameters<EventBus["publish"]>[0]): Promise<void> {
+    return this.#breaker.run(() => this.#publish(events));
+  }
+
+  async #publish(events: Parameters<EventBus["publish"]>[0]): Promise<void> {
     try {
       // The client would hold what is published now until the server is back, and the caller's transaction with it.
       if (this.#disconnected) {

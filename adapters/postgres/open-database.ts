@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import { DataSource } from "typeorm";
 import { ClawError } from "../../sdk/contract/index.ts";
+import type { Replica } from "../../service/application/ports/service/replica-repository.ts";
 import type { Transactions } from "../../service/application/ports/transactions.ts";
 import { ApiTokenEntity } from "./entities/api-token.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
@@ -36,6 +37,7 @@ import { EnterRoles1700000000020 } from "./migrations/0020-enter-roles.ts";
 import { ForgetInstances1700000000021 } from "./migrations/0021-forget-instances.ts";
 import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
 import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
+import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
 const CONNECTIONS = 20;
@@ -94,7 +96,12 @@ export interface Database {
 }
 
 /** Connects to a database that was migrated. */
-export async function openDatabase(options: { readonly url: string; readonly connections?: number }): Promise<Database> {
+export async function openDatabase(options: {
+  readonly url: string;
+  readonly connections?: number;
+  /** Whose connections they are. */
+  readonly replica?: Replica;
+}): Promise<Database> {
   const dataSource = new DataSource({
     type: "postgres",
     url: options.url,
@@ -103,7 +110,7 @@ export async function openDatabase(options: { readonly url: string; readonly con
     migrationsRun: false,
     poolSize: options.connections ?? CONNECTIONS,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    applicationName: "claw",
+    applicationName: options.replica ? connectionName(options.replica) : "claw",
     extra: {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,

@@ -16,6 +16,7 @@ import { PostgresLeftoverRepository } from "./repositories/leftovers.ts";
 import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
+import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
 import { PostgresTokenRepository } from "./repositories/tokens.ts";
 import { PostgresWorkRepository } from "./repositories/work.ts";
@@ -90,6 +91,7 @@ function platformTransaction(session: Session): PlatformTransaction {
     leftovers: new PostgresLeftoverRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),
+    replicas: new PostgresReplicaRepository(session.platform),
     counters: new PostgresCounterRepository(session.platform),
     idempotency: new PostgresIdempotencyRepository(session.platform, PLATFORM_KEYS),
     enter: async (tenantId) => tenantTransaction(session, tenantId),

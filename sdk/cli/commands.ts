@@ -58,6 +58,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),
   mcp: () => import("./commands/mcp.ts").then(({ mcpCommand }) => [mcpCommand]),
   login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
+  status: () => import("./commands/status.ts").then(({ statusCommand }) => [statusCommand]),
   version: () => import("./commands/version.ts").then(({ versionCommand }) => [versionCommand]),
   completion: () => import("./commands/completion.ts").then(({ completionCommand }) => [completionCommand]),
 };

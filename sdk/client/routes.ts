@@ -99,6 +99,7 @@ const table = {
   "stacks.migrate": ["POST", "/stacks/:id/engine", "body", "json"],
   "types.list": ["GET", "/types", "none", "json"],
   "service.version": ["GET", "/version", "none", "json"],
+  "service.status": ["GET", "/status", "none", "json"],
   "service.whoami": ["GET", "/whoami", "none", "json"],
 } as const satisfies RouteTable;
 

@@ -5,6 +5,7 @@ import type { Agents } from "./ports/instances/agents.ts";
 import type { ClawTypes } from "./ports/instances/claw-adapter.ts";
 import type { Runtimes } from "./ports/runtimes/runtime.ts";
 import type { SecretCipher } from "./ports/secrets/secret-cipher.ts";
+import type { Vitals } from "./ports/service/vitals.ts";
 import type { AdoptionOf } from "./ports/stacks/adoption.ts";
 import type { StackAdministration, StackOperations } from "./ports/stacks/stack-operations.ts";
 import type { Transactions } from "./ports/transactions.ts";
@@ -40,6 +41,7 @@ export interface OuterDependencies {
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
   readonly wake: () => void;
   readonly version: string;
+  readonly vitals: () => Vitals;
   /** How long what nobody knows is left alone after it was found. */
   readonly sweepSeconds: number;
 }

@@ -10,6 +10,7 @@ import { type RateLimitOptions, rateLimit } from "./plugins/rate-limit.ts";
 import { schemas } from "./plugins/schemas.ts";
 import { type TenantOptions, tenant } from "./plugins/tenant.ts";
 import { webSockets } from "./plugins/web-sockets.ts";
+import { type MetricsOptions, metrics } from "./routes/metrics.ts";
 import { type ProbeOptions, probes } from "./routes/probes.ts";
 import { type ContractRouteOptions, contractRoutes } from "./routes/routes.ts";
 import { type StreamOptions, streams } from "./streams/streams.ts";
@@ -22,6 +23,7 @@ export interface ApiOptions {
   readonly tenant: TenantOptions;
   readonly idempotency: IdempotencyOptions;
   readonly probes: ProbeOptions;
+  readonly metrics: MetricsOptions;
   readonly routes: ContractRouteOptions;
   readonly streams: StreamOptions;
   readonly agents: AgentSocketOptions;
@@ -41,6 +43,7 @@ export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(tenant, options.tenant);
   await app.register(idempotency, options.idempotency);
   await app.register(probes, options.probes);
+  await app.register(metrics, options.metrics);
   await app.register(contractRoutes, options.routes);
   await app.register(streams, options.streams);
   await app.register(agentSocket, options.agents);

@@ -2,6 +2,16 @@ import type { ApiOptions } from "../../service/http/app.ts";
 
 /** What the API is built with where a test is about what comes before any use case. */
 export function withoutUseCases(over: Partial<ApiOptions> = {}): ApiOptions {
-  const none = { rateLimit: {}, identity: {}, tenant: {}, idempotency: {}, probes: {}, routes: { handlers: {} }, streams: {}, agents: {} };
+  const none = {
+    rateLimit: {},
+    identity: {},
+    tenant: {},
+    idempotency: {},
+    probes: {},
+    metrics: {},
+    routes: { handlers: {} },
+    streams: {},
+    agents: {},
+  };
   return { ...(none as ApiOptions), ...over };
 }

@@ -145,6 +145,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     unconfined: undefined,
     hasDocker: false,
     version: "0.0.0-test",
+    vitals: () => ({ uptimeSeconds: 1, residentBytes: 1, eventLoopDelayMs: { mean: 0, p99: 0 }, circuits: [] }),
     sweepSeconds: 3600,
     audit: (entry) => void audited.push(entry),
     wake: () => {},

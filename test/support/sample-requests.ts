@@ -86,6 +86,7 @@ export function sampleRequests({
     "stacks.migrate": { id: tenant, body: { engine: "embedded" } },
     "types.list": {},
     "service.version": {},
+    "service.status": {},
     "service.whoami": {},
   };
 }

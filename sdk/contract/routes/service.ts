@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
-import { ClawTypeListSchema, EmptyRequestSchema, IdentitySchema, ServiceVersionSchema } from "../service.ts";
+import { ClawTypeListSchema, EmptyRequestSchema, IdentitySchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
 
 /** What a plan may run into: any write's refusals. */
 const previewed = [
@@ -89,6 +89,14 @@ export const serviceRoutes = {
     scope: "public",
     success: 200,
     response: ServiceVersionSchema,
+  },
+  "service.status": {
+    method: "GET",
+    path: "/status",
+    summary: "How the control plane does: its replicas, its database, and what the replica that answers depends on",
+    scope: "platform",
+    success: 200,
+    response: ServiceStatusSchema,
   },
   "service.whoami": {
     method: "GET",

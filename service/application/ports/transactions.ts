@@ -11,6 +11,7 @@ import type { CounterRepository } from "./limits/counter-repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
 import type { PlanRepository } from "./resources/plan-repository.ts";
 import type { KeyringRepository } from "./secrets/keyring-repository.ts";
+import type { ReplicaRepository } from "./service/replica-repository.ts";
 import type { WorkRepository } from "./stacks/work-repository.ts";
 import type { ProjectRepository, TenantRepository } from "./tenancy/repositories.ts";
 
@@ -37,6 +38,7 @@ export interface PlatformTransaction {
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;
   readonly counters: CounterRepository;
+  readonly replicas: ReplicaRepository;
   /** Keys of requests that are of no tenant. */
   readonly idempotency: IdempotencyRepository;
   /** Binds what follows to one tenant. Entering another leaves it: use a tenant's repositories before entering the next. */

@@ -25,6 +25,7 @@ import { createAgentReports } from "../../application/instances/agent-reports.ts
 import { createConfigChecks } from "../../application/instances/config-checks.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
+import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
 import { resealStored } from "../../application/secrets/reseal.ts";
 import type { Environment } from "../../config/environment.ts";
@@ -48,6 +49,7 @@ import { createWakeUp } from "../../workers/wake-up.ts";
 import type { Closers } from "./closers.ts";
 import { openEngine } from "./engine.ts";
 import { findDatabase, openStores } from "./stores.ts";
+import { watchVitals } from "./vitals.ts";
 
 const DOCKER_SOCKET = "/var/run/docker.sock";
 
@@ -81,7 +83,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const ownerUrl = await findDatabase(env, log, closers);
   const listener = await bindPort(env);
   closers.push(listener.close);
-  const stores = await openStores(env, ownerUrl, closers);
+  const stores = await openStores(env, ownerUrl, { name: `${hostname()}/${process.pid}`, version }, closers);
   const { transactions, cipher } = stores;
   const adminToken = await bootstrap(transactions, cipher, env.adminToken);
 
@@ -130,6 +132,9 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const runtimes = createRuntimes({ local, host, agents: hub, clusters, transactions, cipher, declared, components: runtimeComponents });
   const openChannel = createChannelOpener(runtimes);
 
+  const watched = watchVitals();
+  closers.push(async () => watched.stop());
+  const vitals = (): Vitals => ({ ...watched.read(), circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits()] });
   const { wake, onWake } = createWakeUp();
   const { routes, dependencies } = createApplication({
     transactions,
@@ -147,6 +152,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     // One that is confined sees no socket of the host's.
     hasDocker: unconfined !== undefined && existsSync(DOCKER_SOCKET),
     version,
+    vitals,
     sweepSeconds: env.sweepSeconds,
     audit: (entry) => log.warn(entry, "audit"),
     wake,
@@ -157,6 +163,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     identity: { authenticate: createAuthenticator(transactions) },
     tenant: { resolveTenant: createTenantResolver(transactions) },
     idempotency: { transactions },
+    metrics: { vitals },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
     streams: { getInstance: routes["instances.get"], agents: hub, openChannel, transactions, unconfined },

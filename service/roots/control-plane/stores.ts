@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from "../../../adapters/postgres/embedded-postg
 import { makeLogins } from "../../../adapters/postgres/logins.ts";
 import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { ClawError } from "../../../sdk/contract/index.ts";
+import type { Replica } from "../../application/ports/service/replica-repository.ts";
 import { keepDerivation } from "../../application/secrets/keep-derivation.ts";
 import type { Environment } from "../../config/environment.ts";
 import type { Closers } from "./closers.ts";
@@ -30,11 +31,11 @@ export async function findDatabase(env: Environment, log: Logger, closers: Close
 }
 
 /** The database as the service uses it, migrated, and what seals the secrets in it. */
-export async function openStores(env: Environment, ownerUrl: string, closers: Closers) {
+export async function openStores(env: Environment, ownerUrl: string, replica: Replica, closers: Closers) {
   await migrateDatabase(ownerUrl);
   const cipher = await openCipher(env, ownerUrl);
   const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
-  const database = await openDatabase({ url: logins.service });
+  const database = await openDatabase({ url: logins.service, replica });
   closers.push(database.close);
   return { cipher, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
+import { hostname } from "node:os";
 import { text } from "node:stream/consumers";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
@@ -294,6 +295,15 @@ describe("a write whose answer can't be given", () => {
     expect((await ask("/tenants/unanswerable")).body.spec).not.toHaveProperty("displayName");
     // Neither is its key spent.
     expect(await put()).toMatchObject({ status: 200, etag: '"2"', body: { spec: { displayName: "Changed" } } });
+  });
+});
+
+describe("GET /api/v1/status", () => {
+  it("tells platform administrators of the replicas there are, and of what this one depends on", async ({ expect }) => {
+    const status = await service.claw().service.status();
+    expect(status).toMatchObject({ version: "0.0.0-test", clusters: [], dependencies: [], database: { milliseconds: expect.any(Number) } });
+    expect(status.replicas).toEqual([{ name: `${hostname()}/${process.pid}`, version: "0.0.0-test" }]);
+    expect(status.eventLoopDelayMs.p99).toBeGreaterThanOrEqual(0);
   });
 });
 

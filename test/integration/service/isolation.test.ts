@@ -53,7 +53,7 @@ describe("what is held of the database", () => {
        where datname = current_database() and pid <> pg_backend_pid() order by 1`,
     );
     expect(rows).toEqual([
-      { application: "claw", login: expect.stringMatching(/^claw_service_\d+$/) },
+      { application: expect.stringMatching(/^claw 0\.0\.0-test \S+$/), login: expect.stringMatching(/^claw_service_\d+$/) },
       { application: "claw stack worker", login: expect.stringMatching(/^claw_worker_\d+$/) },
     ]);
     const worker = readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isOurWorker(pid));

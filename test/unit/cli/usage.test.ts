@@ -34,7 +34,7 @@ describe("usage", () => {
 
 describe("completion", () => {
   it.for([
-    { name: "commands", words: ["st"], want: ["start", "stop", "stack"] },
+    { name: "commands", words: ["st"], want: ["start", "stop", "stack", "status"] },
     { name: "commands of a noun", words: ["tenants", ""], want: ["list", "create", "get", "delete", "quota"] },
     { name: "options", words: ["logs", "--f"], want: ["--follow"] },
     { name: "choices of an option", words: ["get", "-o", "y"], want: ["yaml"] },

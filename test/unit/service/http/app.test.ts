@@ -128,3 +128,22 @@ describe("a process that is behind with its work", () => {
     await app.close();
   });
 });
+
+describe("GET /metrics", () => {
+  it("tells platform administrators, and nobody else, how the process does and what it can't reach", async ({ expect }) => {
+    const authenticate = async (token: string) => ({
+      actor: { subject: token, platform: token === "admin", tenantId: undefined },
+      tenant: undefined,
+    });
+    const failed = { dependency: 'kubernetes "https://10.0.0.1"', state: "open", failures: 4, message: "connect ECONNREFUSED" } as const;
+    const vitals = () => ({ uptimeSeconds: 5, residentBytes: 1e8, eventLoopDelayMs: { mean: 1, p99: 20 }, circuits: [failed] });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate }, metrics: { vitals } }) });
+    const ask = (token: string) => app.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
+    expect((await ask("alice")).json().code).toBe("auth.forbidden");
+    const { headers, body } = await ask("admin");
+    expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(body).toContain('\nclaw_event_loop_delay_seconds{quantile="0.99"} 0.02\n');
+    expect(body).toContain('\nclaw_circuit_open{dependency="kubernetes \\"https://10.0.0.1\\""} 1\n');
+    await app.close();
+  });
+});
