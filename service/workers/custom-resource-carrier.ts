@@ -22,8 +22,10 @@ interface Left {
   readonly untilMs: number;
 }
 
+type CarrierDependencies = ApplicationDependencies & { readonly log: Logger };
+
 /** Lets `kubectl` be a way in, on the clusters that say so: carries what is written there here, and what becomes of it back. */
-export function createCustomResourceCarrier(deps: ApplicationDependencies & { readonly log: Logger }): ClusterPart {
+export function createCustomResourceCarrier(deps: CarrierDependencies): ClusterPart {
   const carry = createCarrier(deps);
   return forEachCluster(
     deps.runtimes,
@@ -31,7 +33,7 @@ export function createCustomResourceCarrier(deps: ApplicationDependencies & { re
     (cluster, connection) => {
       const remote = connection.customResources();
       if (!cluster.spec.crds) {
-        return startReleasing(cluster, remote, deps.log);
+        return startReleasing(cluster, remote, deps);
       }
       const resources = new Map<string, CustomResource>();
       // By the resource as it was told of: one that has changed since is another object.
@@ -87,6 +89,7 @@ export function createCustomResourceCarrier(deps: ApplicationDependencies & { re
           stopped = true;
           followed.stop();
           await loop.stop();
+          await releaseIfDeleted(cluster, remote, deps);
         },
       };
     },
@@ -94,9 +97,9 @@ export function createCustomResourceCarrier(deps: ApplicationDependencies & { re
 }
 
 /** On a cluster that counts no more, nobody's resources wait for us. */
-function startReleasing(cluster: Cluster, remote: CustomResources, log: Logger): Loop {
+function startReleasing(cluster: Cluster, remote: CustomResources, deps: CarrierDependencies): Pick<Loop, "stop"> {
   let released = false;
-  return startLoop(
+  const loop = startLoop(
     "custom-resource-release",
     REST_MS,
     async () => {
@@ -105,12 +108,31 @@ function startReleasing(cluster: Cluster, remote: CustomResources, log: Logger):
         released = true;
       } catch (error) {
         // Somebody else wrote one at the same time; or it has none of ours, and its role does not let us look.
-        log.debug({ error, cluster: cluster.name }, "custom resources were not let go of; it is tried again");
+        deps.log.debug({ error, cluster: cluster.name }, "custom resources were not let go of; it is tried again");
       }
       return false;
     },
-    log,
+    deps.log,
   );
+  return {
+    async stop() {
+      await loop.stop();
+      await (released || releaseIfDeleted(cluster, remote, deps));
+    },
+  };
+}
+
+/** A cluster may be deleted before anybody saw that it counts no more: nothing of it waits for us then either. */
+async function releaseIfDeleted(cluster: Cluster, remote: CustomResources, deps: CarrierDependencies): Promise<void> {
+  try {
+    const current = await deps.transactions.platform((tx) => tx.clusters.find(cluster.name));
+    await (current?.id === cluster.id || remote.release());
+  } catch (err) {
+    deps.log.warn(
+      { err, cluster: cluster.name },
+      "custom resources may still have the control plane's finalizer, on a cluster that was deleted",
+    );
+  }
 }
 
 function versionKey({ kind, namespace = "", name }: CustomResource): string {

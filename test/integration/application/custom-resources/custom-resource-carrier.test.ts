@@ -15,26 +15,33 @@ await app.admin().clusters.create(aClusterManifest("here", { crds: true }));
 await app.answers("here");
 await app.admin().tenants.create(aTenant("acme"));
 
+/** It carries the resources of one cluster, which are played. */
+function aCarrier(transactions: Transactions) {
+  const { runtimes } = app.dependencies;
+  const remote = new PlayedCustomResources();
+  const connection = { customResources: () => remote } as unknown as ClusterConnection;
+  const carrier = createCustomResourceCarrier({
+    ...app.dependencies,
+    transactions,
+    runtimes: { at: (cluster) => ({ ...runtimes.at(cluster), connect: () => connection }) },
+    log: pino({ level: "silent" }),
+  });
+  onTestFinished(async () => {
+    await carrier.stop();
+  });
+  return { carrier, remote };
+}
+
 describe("what looks after custom resources", () => {
   it("asks the database next to nothing while neither side is edited", async () => {
-    const { transactions, runtimes } = app.dependencies;
-    const remote = new PlayedCustomResources();
-    const connection = { customResources: () => remote } as unknown as ClusterConnection;
+    const { transactions } = app.dependencies;
     let count = 0;
     const counted: Transactions = {
       tenant: (...args) => transactions.tenant(...args).finally(() => count++),
       platform: (work) => transactions.platform(work).finally(() => count++),
       dryRun: (work) => transactions.dryRun(work).finally(() => count++),
     };
-    const carrier = createCustomResourceCarrier({
-      ...app.dependencies,
-      transactions: counted,
-      runtimes: { at: (cluster) => ({ ...runtimes.at(cluster), connect: () => connection }) },
-      log: pino({ level: "silent" }),
-    });
-    onTestFinished(async () => {
-      await carrier.stop();
-    });
+    const { carrier, remote } = aCarrier(counted);
     const names = Array.from({ length: 20 }, (_, index) => `idle-${index}`);
     for (const name of names) {
       remote.apply({ kind: "ConfigTemplate", metadata: { name, namespace: "acme" }, spec: { adapter: "EchoAdapter" } });
@@ -53,5 +60,33 @@ describe("what looks after custom resources", () => {
       },
       (asked) => asked < names.length / 2,
     );
+  });
+
+  it("lets go of those of a cluster that is deleted as soon as it counts no more, and of no other's", async () => {
+    const { transactions } = app.dependencies;
+    const { carrier, remote } = aCarrier(transactions);
+    const gone = aClusterManifest("gone", { crds: true });
+    await app.admin().clusters.create(gone);
+    await app.answers("gone");
+    remote.apply({ kind: "ConfigTemplate", metadata: { name: "kept", namespace: "acme" }, spec: { adapter: "EchoAdapter" } });
+    const heldBecomes = (held: boolean) =>
+      eventually(
+        async () => remote.get("ConfigTemplate", "kept", "acme"),
+        (resource) => resource?.held === held,
+      );
+    const cluster = await transactions.platform((tx) => tx.clusters.get("gone"));
+    carrier.keep([cluster]);
+    await heldBecomes(true);
+    // Another replica looks after it now.
+    carrier.keep([]);
+    await delay(200);
+    await heldBecomes(true);
+
+    carrier.keep([cluster]);
+    // Both before the next look at which clusters there are.
+    await app.admin().clusters.replace("gone", { ...gone, spec: { ...gone.spec, crds: false } });
+    await app.admin().clusters.delete("gone");
+    carrier.keep([]);
+    await heldBecomes(false);
   });
 });
