@@ -36,6 +36,7 @@ import { SeparateLogins1700000000019 } from "./migrations/0019-separate-logins.t
 import { EnterRoles1700000000020 } from "./migrations/0020-enter-roles.ts";
 import { ForgetInstances1700000000021 } from "./migrations/0021-forget-instances.ts";
 import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
+import { MakeClaims1700000000024 } from "./migrations/0024-make-claims.ts";
 import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
@@ -84,6 +85,7 @@ export const migrations = [
   EnterRoles1700000000020,
   ForgetInstances1700000000021,
   KnowClaws1700000000022,
+  MakeClaims1700000000024,
   CountRequests1700000000026,
 ];
 

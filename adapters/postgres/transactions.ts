@@ -3,6 +3,7 @@ import type { DataSource } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
 import type { PlatformTransaction, TenantTransaction, Transactions } from "../../service/application/ports/transactions.ts";
 import { isSerializationFailure, toClawError } from "./errors.ts";
+import { PostgresClaimRepository } from "./repositories/claims.ts";
 import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.ts";
 import { PostgresClusterRepository } from "./repositories/clusters.ts";
 import { PostgresConfigTemplateRepository } from "./repositories/config-templates.ts";
@@ -86,6 +87,7 @@ function platformTransaction(session: Session): PlatformTransaction {
     tenants: new PostgresTenantRepository(session.platform, session),
     clusters: new PostgresClusterRepository(session.platform),
     claws: new PostgresClawKnowledgeRepository(session.platform),
+    claims: new PostgresClaimRepository(session.platform),
     tokens: new PostgresTokenRepository(session.platform),
     keyring: new PostgresKeyringRepository(session.platform),
     leftovers: new PostgresLeftoverRepository(session.platform),

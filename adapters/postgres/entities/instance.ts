@@ -26,6 +26,8 @@ export interface InstanceRow extends MetadataRow {
   cpu: string;
   memory_bytes: string;
   storage_bytes: string;
+  /** The one that the specification names. */
+  port: number | null;
   restarted_at: Date | null;
   deleted_at: Date | null;
   purge_data: boolean;
@@ -59,6 +61,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     cpu: { type: "numeric" },
     memory_bytes: { type: "numeric" },
     storage_bytes: { type: "numeric" },
+    port: { type: "integer", nullable: true },
     restarted_at: { ...timestamp, nullable: true },
     deleted_at: { ...timestamp, nullable: true },
     purge_data: { type: "boolean" },

@@ -283,6 +283,7 @@ function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn> {
     cpu: parseQuantity(spec.resources.cpu).toFixed(3),
     memory_bytes: String(parseQuantity(spec.resources.memory)),
     storage_bytes: String(parseQuantity(spec.storage.size)),
+    port: spec.network.port ?? null,
     restarted_at: toDate(instance.restartedAt),
     deleted_at: toDate(instance.deletedAt),
     purge_data: instance.purgeData,

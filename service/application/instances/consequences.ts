@@ -13,7 +13,7 @@ import type { ConfigChecks } from "./config-checks.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
 import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
 import { type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
-import { type WarningDependencies, warningsOf } from "./warnings.ts";
+import { claimAccounts, type WarningDependencies, warningsOf } from "./warnings.ts";
 
 interface ConsequenceDependencies extends ResolveDependencies, WarningDependencies {
   readonly runtimes: Runtimes;
@@ -45,6 +45,7 @@ export function instanceConsequences(deps: ConsequenceDependencies): Consequence
             affected.push(...own);
             verdicts.push(...(await judge(tx, id, own)));
           }
+          await claimAccounts(tx, affected, deps.cipher);
           return effectsOf(affected, verdicts, written, deps);
         },
       };

@@ -1,10 +1,9 @@
 import { coerce, lt } from "semver";
 import type { PreviewItem } from "../../../sdk/contract/index.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
-import { sealedPlaces } from "../../domain/sealed.ts";
+import type { Claimant } from "../ports/instances/claim-repository.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
-import { everyOf } from "../resources/pages.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
 import { type Affected, hasNewConfig, keyOf, type Outcome } from "./affected.ts";
 
 type Warning = PreviewItem["problems"][number];
@@ -14,9 +13,6 @@ export interface WarningDependencies {
   /** Whether claws of the control plane's own host reach a Docker engine. */
   readonly hasDocker: boolean;
 }
-
-/** Instances of a tenant that are looked through for one that wants the same. */
-const LOOKED_THROUGH = 2000;
 
 /** What may go wrong with what changes though nothing forbids it, by instance: told by previews. */
 export async function warningsOf(
@@ -40,39 +36,13 @@ export async function warningsOf(
       warn(item, docker, message, "set it to 'off': the claw is confined as a whole already");
     }
   }
-  for (const [tenantId, items] of Map.groupBy(affected, (item) => item.tenantId)) {
-    const [wantPorts, wantAccounts] = [items.filter(wantsAnotherPort), items.filter(wantsAccounts)];
-    if (wantPorts.length + wantAccounts.length > 0) {
-      const scope = await tx.enter(tenantId);
-      const others = await othersThan(scope, items);
-      warnOfPorts(wantPorts, [...items.flatMap(({ after }) => after?.instance ?? []), ...others], warn);
-      if (wantAccounts.length > 0) {
-        warnOfAccounts(wantAccounts, await usersOfSecrets(scope, items, others, deps.cipher), warn);
-      }
-    }
-  }
+  await warnOfPorts(tx, affected.filter(wantsAnotherPort), warn);
+  await warnOfAccounts(tx, affected.filter(wantsAccounts), deps.cipher, warn);
   return found;
 }
 
 type Warn = (item: Affected, path: string, message: string, fix: string) => void;
 type Staying = Affected & { readonly after: Outcome };
-type Other = Pick<Outcome["instance"], "name" | "cluster" | "spec">;
-
-/** The tenant's instances that are not affected. */
-async function othersThan(scope: TenantTransaction, affected: readonly Affected[]): Promise<Other[]> {
-  const known = new Set(affected.map(({ name }) => name));
-  const others: Other[] = [];
-  let looked = 0;
-  for await (const { name, cluster, spec, deletedAt } of everyOf((page) => scope.instances.list(page))) {
-    if (!known.has(name) && deletedAt === undefined) {
-      others.push({ name, cluster, spec });
-    }
-    if (++looked >= LOOKED_THROUGH) {
-      break;
-    }
-  }
-  return others;
-}
 
 /** On the control plane's own host: pods have ports of their own. */
 function wantsAnotherPort(item: Affected): item is Staying {
@@ -86,21 +56,27 @@ function wantsAnotherPort(item: Affected): item is Staying {
   );
 }
 
-function warnOfPorts(wanting: readonly Staying[], all: readonly Other[], warn: Warn): void {
-  for (const item of wanting) {
-    const { instance, resolved } = item.after;
-    const { port = 0 } = instance.spec.network;
-    const span = resolved?.runtime.port.span ?? 1;
-    const rival = all.find(({ name, cluster, spec }) => {
-      const distance = (spec.network.port ?? Number.POSITIVE_INFINITY) - port;
-      // Only one of its own type is known to need as many as itself.
-      const isNear = distance >= 0 ? distance < span : spec.type === instance.spec.type && -distance < span;
-      return name !== item.name && cluster === instance.cluster && isNear;
-    });
-    if (rival) {
-      const wanted = span === 1 ? `port ${port}` : `port ${port}, with those up to ${port + span - 1},`;
-      const message = `${wanted} is too near to ${rival.spec.network.port}, which instance '${rival.name}' wants: one of them won't start`;
-      warn(item, "spec.network.port", message, "choose another network.port, or none");
+async function warnOfPorts(tx: PlatformTransaction, wanting: readonly Staying[], warn: Warn): Promise<void> {
+  for (const [cluster, items] of Map.groupBy(wanting, ({ after }) => after.instance.cluster)) {
+    const claims = await tx.claims.ports(cluster);
+    for (const item of items) {
+      const { instance, resolved } = item.after;
+      const { port = 0 } = instance.spec.network;
+      const span = resolved?.runtime.port.span ?? 1;
+      const rivals = claims.filter((claim) => {
+        const distance = claim.port - port;
+        // Only one of its own type is known to need as many as itself.
+        const isNear = distance >= 0 ? distance < span : claim.type === instance.spec.type && -distance < span;
+        return isNear && !isOf(claim, item);
+      });
+      const rival = rivalOf(item, rivals);
+      if (rival) {
+        const wanted = span === 1 ? `port ${port}` : `port ${port}, with those up to ${port + span - 1},`;
+        const message = isOwn(rival, item)
+          ? `${wanted} is too near to ${rival.port}, which instance '${rival.instance}' wants: one of them won't start`
+          : `${wanted} on this host is taken by another tenant's instance: one of them won't start`;
+        warn(item, "spec.network.port", message, "choose another network.port, or none");
+      }
     }
   }
 }
@@ -110,53 +86,54 @@ function wantsAccounts(item: Affected): item is Staying {
 }
 
 /** A bot's token in two claws: each gets some of its messages, or one of them none. */
-function warnOfAccounts(wanting: readonly Staying[], users: ReadonlyMap<string, readonly string[]>, warn: Warn): void {
+async function warnOfAccounts(tx: PlatformTransaction, wanting: readonly Staying[], cipher: SecretCipher, warn: Warn): Promise<void> {
+  const digests = new Set(wanting.flatMap(({ after }) => accountsOf(after, cipher)));
+  const claims = digests.size > 0 ? await tx.claims.accounts([...digests]) : [];
   for (const item of wanting) {
     for (const { path, secret } of item.after.demands.accounts) {
-      const other = users.get(secret)?.find((name) => name !== item.name);
-      if (other !== undefined) {
-        const message = `is the account of instance '${other}' too: its platform gives a message to one of them, or shuts one out`;
+      const digest = digestOfAccount(secret, cipher);
+      const rivals = claims.filter((claim) => claim.digest === digest && !isOf(claim, item));
+      const rival = rivalOf(item, rivals);
+      if (rival) {
+        const whose = isOwn(rival, item) ? `instance '${rival.instance}'` : "another tenant's instance";
+        const message = `is the account of ${whose} too: its platform gives a message to one of them, or shuts one out`;
         warn(item, path, message, "give each instance an account of its own");
       }
     }
   }
 }
 
-/** Who runs with which secret. Those that are affected are known exactly, of others it is what they and their templates hold. */
-async function usersOfSecrets(
-  scope: TenantTransaction,
-  affected: readonly Affected[],
-  others: readonly Other[],
-  cipher: SecretCipher,
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const users = new Map<string, string[]>();
-  const note = (name: string, secrets: Iterable<string>) => {
-    for (const secret of secrets) {
-      users.set(secret, [...(users.get(secret) ?? []), name]);
-    }
-  };
-  for (const { name, after } of affected) {
-    note(name, after?.resolved?.running ? after.demands.accounts.map(({ secret }) => secret) : []);
-  }
-  const ofTemplates = new Map<string, readonly string[]>();
-  for (const { name, spec } of others.filter((other) => other.spec.running)) {
-    const { template } = spec.config;
-    if (template !== undefined && !ofTemplates.has(template)) {
-      ofTemplates.set(template, await secretsOfTemplate(scope, template, cipher));
-    }
-    note(name, new Set([...secretsIn(spec.config.overrides, cipher), ...(ofTemplates.get(template ?? "") ?? [])]));
-  }
-  return users;
+/** Another tenant's things have no names here, so the own tenant's is told of first. */
+function rivalOf<T extends Claimant>(item: Affected, rivals: readonly T[]): T | undefined {
+  return rivals.find((rival) => isOwn(rival, item)) ?? rivals[0];
 }
 
-async function secretsOfTemplate(scope: TenantTransaction, name: string, cipher: SecretCipher): Promise<readonly string[]> {
-  const template = await scope.templates.find(name);
-  const published = template && (await scope.templates.findVersion(template.id, template.publishedVersion));
-  return published ? secretsIn([published.spec.base, published.spec.variables], cipher) : [];
+function isOf({ tenantId, instance }: Claimant, item: Affected): boolean {
+  return tenantId === item.tenantId && instance === item.name;
 }
 
-function secretsIn(value: unknown, cipher: SecretCipher): string[] {
-  return [...sealedPlaces(value).values()].map(({ $sealed }) => String(JSON.parse(cipher.decrypt($sealed))));
+function isOwn({ tenantId }: Claimant, item: Affected): boolean {
+  return tenantId === item.tenantId;
+}
+
+/** Writes down which accounts the instances have now, for those who want one of them later. */
+export async function claimAccounts(tx: PlatformTransaction, affected: readonly Affected[], cipher: SecretCipher): Promise<void> {
+  for (const { tenantId, name, before, after } of affected) {
+    const [former, now] = [accountsOf(before, cipher), accountsOf(after, cipher)];
+    if (former.join() !== now.join()) {
+      await tx.claims.setAccounts({ tenantId, instance: name }, now);
+    }
+  }
+}
+
+/** The accounts that a claw runs with, by digests that tell nobody their secrets. */
+function accountsOf(outcome: Outcome | undefined, cipher: SecretCipher): readonly string[] {
+  const accounts = outcome?.resolved?.running ? outcome.demands.accounts : [];
+  return [...new Set(accounts.map(({ secret }) => digestOfAccount(secret, cipher)))].sort();
+}
+
+function digestOfAccount(secret: string, cipher: SecretCipher): string {
+  return cipher.derive(`account ${secret}`);
 }
 
 /** What can't be compared is not lower. */

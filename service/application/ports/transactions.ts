@@ -4,6 +4,7 @@ import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
 import type { ConfigTemplateRepository, ConfigValueRepository } from "./configs/repositories.ts";
 import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
+import type { ClaimRepository } from "./instances/claim-repository.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
@@ -32,6 +33,7 @@ export interface PlatformTransaction {
   readonly tenants: TenantRepository;
   readonly clusters: ClusterRepository;
   readonly claws: ClawKnowledgeRepository;
+  readonly claims: ClaimRepository;
   readonly tokens: TokenRepository;
   readonly keyring: KeyringRepository;
   readonly leftovers: LeftoverRepository;

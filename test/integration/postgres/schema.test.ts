@@ -53,6 +53,7 @@ describe("schema", () => {
         "EnterRoles1700000000020",
         "ForgetInstances1700000000021",
         "KnowClaws1700000000022",
+        "MakeClaims1700000000024",
         "CountRequests1700000000026",
       ]);
   });

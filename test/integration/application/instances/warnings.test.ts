@@ -70,6 +70,31 @@ describe("a preview warns", () => {
     expect((await warned(aBot("one"))).told).toEqual([]);
   });
 
+  it("of a port and a bot that another tenant's instance has, which it does not name", async ({ expect }) => {
+    await app.admin().tenants.create(aTenant("globex"));
+    const theirs = app.as({ tenant: "globex" });
+    const token = "777777:AAtoken-of-a-bot-of-theirs";
+    const secretive = aBot("secretive", token, { network: { port: 21_500 } });
+    await theirs.instances.create(secretive, { allowUnchecked: true });
+    await app.settle();
+    const both = await warned(aBot("mine", token, { network: { port: 21_500 } }));
+    expect(both.isApplicable).toBe(true);
+    expect(both.told.map(({ path, message }) => [path, message])).toEqual([
+      ["spec.network.port", expect.stringMatching(/^port 21500, .* on this host is taken by another tenant's instance/)],
+      ["channels.telegram.botToken", expect.stringMatching(/^is the account of another tenant's instance too/)],
+    ]);
+    expect(JSON.stringify(both)).not.toMatch(/secretive|globex/);
+    expect(await app.tablesWith(token)).toEqual([]);
+
+    // A stopped one uses neither its account nor that of before.
+    await theirs.instances.replace("secretive", { ...secretive, spec: { ...secretive.spec, running: false } }, { allowUnchecked: true });
+    expect((await warned(aBot("mine", token))).told).toEqual([]);
+    await theirs.instances.replace("secretive", secretive, { allowUnchecked: true });
+    expect((await warned(aBot("mine", token))).told).toHaveLength(1);
+    await theirs.instances.delete("secretive");
+    expect((await warned(aBot("mine", token, { network: { port: 21_500 } }))).told).toEqual([]);
+  });
+
   it("of a bot that another instance has of its template", async ({ expect }) => {
     const base = { channels: { discord: { token: "a-discord-token-0815" } } };
     await claw.configs.create(aTemplate("bots", { adapter: "OpenClawAdapter", base }));
