@@ -7,10 +7,19 @@ import { LEASE_TTL_SECONDS, withLease } from "../engine/contract/lease.ts";
 import type { StackLease, StackStore } from "../engine/contract/store.ts";
 import type { PropertyMap } from "../engine/contract/values.ts";
 
+/** An event as an engine makes it, before it has a number. */
+export type PlainEvent = Readonly<Record<string, unknown>>;
+
+/** @returns the event, where it is to go on; undefined where it was taken */
+export type TakenEvents = (event: PlainEvent, kind: string) => PlainEvent | undefined;
+
 /** How a worker gets at tenants' stacks. */
 export interface StackAccess {
-  /** The engine that keeps the stack: the embedded one, or the real CLI. Bound to the stack's tenant. */
-  readonly commandFor: (stack: TenantStack) => Promise<PulumiCommand>;
+  /**
+   * The engine that keeps the stack: the embedded one, or the real CLI. Bound to the stack's tenant.
+   * @param taken what an engine in this process gives its events to first; what it gives back goes the way of the CLI's
+   */
+  readonly commandFor: (stack: TenantStack, taken?: TakenEvents) => Promise<PulumiCommand>;
   readonly projectName: string;
   readonly workDir: string;
   readonly env: (stack: TenantStack) => Readonly<Record<string, string>>;

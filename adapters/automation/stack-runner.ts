@@ -12,7 +12,7 @@ import { valueAt } from "../engine/contract/property-path.ts";
 import { parseUrn } from "../engine/contract/urn.ts";
 import { type PropertyMap, SIGNATURE_KEY } from "../engine/contract/values.ts";
 import { settleInterrupted } from "./interrupted.ts";
-import { openStack, type StackAccess } from "./open-stack.ts";
+import { openStack, type StackAccess, type TakenEvents } from "./open-stack.ts";
 import type { OperationKind } from "./worker-messages.ts";
 
 export interface RunnerOptions extends StackAccess {
@@ -43,7 +43,8 @@ export async function runStackOperation(
   const collector = createCollector(operation, options);
   const name = options.stackName(operation.spec);
   const tenantStack = { tenantId: operation.tenantId, stack: name };
-  const { stack, created } = await openStack(tenantStack, options.program(operation.spec), options);
+  const command = await options.commandFor(tenantStack, collector.taken);
+  const { stack, created } = await openStack(tenantStack, options.program(operation.spec), options, command);
   const common = { onEvent: collector.onEvent, parallel: PARALLEL, color: "never" as const };
   try {
     if (kind !== "preview") {
@@ -181,8 +182,23 @@ export function createCollector(operation: StackOperation, options: RunnerOption
       }
     }
   };
+  /**
+   * Takes what the collector reads from the engine itself: the stream would have it as text, twice for each resource. A refresh says only with
+   * its outputs what it found; everything else is told when a step begins.
+   */
+  const taken: TakenEvents = (event, kind) => {
+    const { resourcePreEvent, resOutputsEvent, diagnosticEvent } = event;
+    if (!resourcePreEvent && !resOutputsEvent && !diagnosticEvent) {
+      return event;
+    }
+    if (!resOutputsEvent || kind === "refresh") {
+      onEvent(event as unknown as EngineEvent);
+    }
+    return undefined;
+  };
   return {
     onEvent,
+    taken,
     ownerOf,
     failures,
     get lastError() {
@@ -190,30 +206,6 @@ export function createCollector(operation: StackOperation, options: RunnerOption
     },
     changes: () => [...changes.values()],
   };
-}
-
-/** An event as an engine makes it, before it has a number. */
-type PlainEvent = Readonly<Record<string, unknown>>;
-
-/**
- * What the collector reads of an operation's events: those of a stack have the whole state of each resource, twice. A refresh says only with
- * its outputs what it found; everything else is told when a step begins.
- */
-export function collectedOf(event: PlainEvent, kind: string): PlainEvent | undefined {
-  const { resourcePreEvent, resOutputsEvent, diagnosticEvent } = event as {
-    readonly resourcePreEvent?: { readonly metadata: StepMetadata };
-    readonly resOutputsEvent?: object;
-    readonly diagnosticEvent?: { readonly severity: string };
-  };
-  if (kind === "refresh" || !(resourcePreEvent || resOutputsEvent)) {
-    return diagnosticEvent?.severity === "debug" ? undefined : event;
-  }
-  if (!resourcePreEvent) {
-    return undefined;
-  }
-  const { op, urn, type, detailedDiff, old, new: now } = resourcePreEvent.metadata;
-  const inputs = detailedDiff && { old: old && { inputs: old.inputs }, new: now && { inputs: now.inputs } };
-  return { resourcePreEvent: { metadata: { op, urn, type, detailedDiff, ...inputs } } };
 }
 
 /** Diagnostics carry colour marks: `<{%reset%}>`. */

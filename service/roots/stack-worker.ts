@@ -8,8 +8,9 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ConcurrentUpdateError, type PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { createCliCommand, findCli, postgresBackend } from "../../adapters/automation/cli-command.ts";
+import type { TakenEvents } from "../../adapters/automation/open-stack.ts";
 import { engineOf } from "../../adapters/automation/stack-engine.ts";
-import { collectedOf, runStackOperation } from "../../adapters/automation/stack-runner.ts";
+import { runStackOperation } from "../../adapters/automation/stack-runner.ts";
 import { type ScanOptions, scanStack } from "../../adapters/automation/stack-scan.ts";
 import { createStateJobs } from "../../adapters/automation/stack-state.ts";
 import { type WorkerReply, WorkerRequestSchema } from "../../adapters/automation/worker-messages.ts";
@@ -47,14 +48,14 @@ const storeOf = (stack: TenantStack) => new PostgresStackStore(pool, stack.tenan
 const refOf = ({ stack }: TenantStack) => ({ project: PROJECT_NAME, stack });
 const log = (message: string) => process.stderr.write(`${redact(message)}\n`);
 
-function embeddedEngine(stack: TenantStack, lease?: StackLease): PulumiCommand {
+function embeddedEngine(stack: TenantStack, lease?: StackLease, taken?: TakenEvents): PulumiCommand {
   const keyWrapper = new LocalKeyWrapper(wrappingKey);
   const command = new EmbeddedCommand({
     store: storeOf(stack),
     providers,
     holder,
     keyWrapper,
-    shown: collectedOf,
+    ...(taken && { shown: taken }),
     ...(lease && { lease }),
   });
   return command as unknown as PulumiCommand;
@@ -77,12 +78,12 @@ async function cliEngine(stack: TenantStack, lease?: StackLease): Promise<Pulumi
   });
 }
 
-const engineFor = async (stack: TenantStack, engine: StackEngine, lease?: StackLease): Promise<PulumiCommand> =>
-  engine === "cli" ? cliEngine(stack, lease) : embeddedEngine(stack, lease);
+const engineFor = async (stack: TenantStack, engine: StackEngine, lease?: StackLease, taken?: TakenEvents): Promise<PulumiCommand> =>
+  engine === "cli" ? cliEngine(stack, lease) : embeddedEngine(stack, lease, taken);
 const keptBy = async (stack: TenantStack) => (await engineOf(storeOf(stack), refOf(stack))) ?? newStacks;
 
 const options: ScanOptions = {
-  commandFor: async (stack) => engineFor(stack, await keptBy(stack)),
+  commandFor: async (stack, taken) => engineFor(stack, await keptBy(stack), undefined, taken),
   engineFor,
   storeOf,
   holder,

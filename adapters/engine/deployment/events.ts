@@ -152,8 +152,8 @@ function metadataOf(step: Step, op: StepOp, shown: Shown): Record<string, unknow
     op,
     urn: step.urn,
     type: subject.type,
-    old: stateOf(step.old, shown),
-    new: stateOf(step.new, shown),
+    old: shownState(step.old, shown),
+    new: shownState(step.new, shown),
     ...(step.keys && step.keys.length > 0 && { keys: step.keys }),
     ...(step.diffs && step.diffs.length > 0 && { diffs: step.diffs }),
     detailedDiff: step.detailedDiff
@@ -164,7 +164,8 @@ function metadataOf(step: Step, op: StepOp, shown: Shown): Record<string, unknow
   };
 }
 
-function stateOf(state: ResourceState | undefined, shown: Shown): Record<string, unknown> | null {
+/** Its properties are made ready when somebody reads them: most events are counted only. Whoever does reads them at once. */
+function shownState(state: ResourceState | undefined, shown: Shown): Record<string, unknown> | null {
   if (!state) {
     return null;
   }
@@ -179,8 +180,12 @@ function stateOf(state: ResourceState | undefined, shown: Shown): Record<string,
     ...(state.taint && { taint: true }),
     ...(state.external && { external: true }),
     ...(state.retainOnDelete && { retainOnDelete: true }),
-    inputs: shown(state.inputs),
-    outputs: shown(state.outputs),
+    get inputs() {
+      return shown(state.inputs);
+    },
+    get outputs() {
+      return shown(state.outputs);
+    },
     provider: state.provider ?? "",
     ...(state.initErrors && state.initErrors.length > 0 && { initErrors: state.initErrors }),
     ...(state.hideDiff && state.hideDiff.length > 0 && { hideDiffs: state.hideDiff }),

@@ -122,8 +122,8 @@ class ProviderPool {
     return started;
   }
 
-  async configured(config: PropertyMap): Promise<ResourceProvider> {
-    const key = keyOf(config);
+  async configured(configuration: Configuration): Promise<ResourceProvider> {
+    const { key, config } = configuration;
     const known = this.#configured.get(key);
     if (known) {
       const provider = await known;
@@ -136,7 +136,7 @@ class ProviderPool {
       if (this.#configured.get(key) === known) {
         this.#forget(key);
       }
-      return this.configured(config);
+      return this.configured(configuration);
     }
     const taken = this.#spare ?? this.#start();
     this.#spare = undefined;
@@ -157,8 +157,7 @@ class ProviderPool {
   }
 
   /** Cancels the running calls of a configuration's instance. A plugin that was told to stop serves nobody afterwards. */
-  async cancel(config: PropertyMap | undefined): Promise<void> {
-    const key = config && keyOf(config);
+  async cancel(key: string | undefined): Promise<void> {
     const provider = key === undefined ? await this.#spare : this.#instances.get(key);
     if (!(provider instanceof GrpcProvider)) {
       await provider?.cancel?.();
@@ -206,8 +205,14 @@ class ProviderPool {
   }
 }
 
-function keyOf(config: PropertyMap): string {
-  return createHash("sha256").update(JSON.stringify(config)).digest("base64");
+/** What a provider is configured with, and what that is known again by. */
+interface Configuration {
+  readonly key: string;
+  readonly config: PropertyMap;
+}
+
+function configurationOf(config: PropertyMap): Configuration {
+  return { key: createHash("sha256").update(JSON.stringify(config)).digest("base64"), config };
 }
 
 function isUsable(provider: ResourceProvider): boolean {
@@ -225,7 +230,7 @@ class PooledProvider implements ResourceProvider {
   readonly packageName: string;
   readonly #pool: ProviderPool;
   #latest: ResourceProvider;
-  #config: PropertyMap | undefined;
+  #configuration: Configuration | undefined;
 
   constructor(pool: ProviderPool, spare: ResourceProvider) {
     this.#pool = pool;
@@ -247,12 +252,12 @@ class PooledProvider implements ResourceProvider {
   }
 
   async configure(config: PropertyMap): Promise<void> {
-    this.#config = config;
+    this.#configuration = configurationOf(config);
     await this.#current();
   }
 
   async #current(): Promise<ResourceProvider> {
-    this.#latest = this.#config ? await this.#pool.configured(this.#config) : await this.#pool.spare();
+    this.#latest = this.#configuration ? await this.#pool.configured(this.#configuration) : await this.#pool.spare();
     return this.#latest;
   }
 
@@ -290,7 +295,7 @@ class PooledProvider implements ResourceProvider {
     return provider.invoke(token, args);
   }
   async cancel(): Promise<void> {
-    await this.#pool.cancel(this.#config);
+    await this.#pool.cancel(this.#configuration?.key);
   }
 }
 

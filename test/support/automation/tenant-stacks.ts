@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PulumiCommand } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll } from "vitest";
+import type { TakenEvents } from "../../../adapters/automation/open-stack.ts";
 import { runStackOperation } from "../../../adapters/automation/stack-runner.ts";
 import type { OperationKind } from "../../../adapters/automation/worker-messages.ts";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
@@ -47,8 +48,15 @@ export function useTenantStacks(inProcess: Readonly<Record<string, () => Resourc
   return (identity) => {
     const store = new PostgresStackStore(database.pool, `ten_${++tenants}`);
     const keyWrapper = new LocalKeyWrapper(Buffer.alloc(32, 7));
-    const command = (lease?: StackLease) =>
-      new EmbeddedCommand({ store, providers, holder: "test", keyWrapper, ...(lease && { lease }) }) as unknown as PulumiCommand;
+    const command = (lease?: StackLease, taken?: TakenEvents) =>
+      new EmbeddedCommand({
+        store,
+        providers,
+        holder: "test",
+        keyWrapper,
+        ...(lease && { lease }),
+        ...(taken && { shown: taken }),
+      }) as unknown as PulumiCommand;
     const operate = async (...[kind, instances, targets = instances.map(({ name }) => name)]: Parameters<OperateTenant>) => {
       const operation = {
         tenantId: `ten_${tenants}`,
@@ -56,7 +64,7 @@ export function useTenantStacks(inProcess: Readonly<Record<string, () => Resourc
         instances: targets.map((name) => ({ name, project: "default" })),
       };
       const result = await runStackOperation(kind, operation, {
-        commandFor: async () => command(),
+        commandFor: async (_stack, taken) => command(undefined, taken),
         engineFor: async (_stack, _engine, lease) => command(lease),
         storeOf: () => store,
         holder: "test",
