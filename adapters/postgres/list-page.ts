@@ -80,14 +80,15 @@ export async function readPage<Row extends object, T>(
   let bytes = 0;
   // Whether one came that is not of this page any more.
   let isMore = false;
-  await manager.query(
+  // Neither is waited for where the next statement is known already.
+  const declared = manager.query(
     `declare page no scroll cursor for
      select counted.*, octet_length(counted::text) as page_bytes from (${sql} order by ${order} limit ${limit + 1}) counted`,
     [...parameters],
   );
   let count = FIRST_ROWS;
   do {
-    const portion = await manager.query<Measured<Row>[]>(`fetch ${count} from page`);
+    const [portion] = await Promise.all([manager.query<Measured<Row>[]>(`fetch ${count} from page`), declared]);
     for (const row of portion) {
       isMore ||= rows.length === limit || (rows.length > 0 && bytes + row.page_bytes > PAGE_BYTES_MAX);
       if (!isMore) {
@@ -98,7 +99,8 @@ export async function readPage<Row extends object, T>(
     const isWhole = portion.length === count;
     count = isWhole && !isMore ? portionAfter(rows.length, bytes) : 0;
   } while (count > 0);
-  await manager.query("close page");
+  const closed = manager.query("close page");
+  closed.catch(() => undefined);
   const last = rows.at(-1);
   const items = rows.map(toDomain);
   return isMore && last ? { items, nextCursor: cursorOf(last) } : { items };

@@ -114,6 +114,8 @@ export async function openDatabase(options: {
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     applicationName: options.replica ? connectionName(options.replica) : "claw",
     extra: {
+      // What is asked for at once is on its way at once, in its order.
+      pipeline: true,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     },

@@ -5,6 +5,8 @@ export function openPool(url: string, connections: number): Pool {
   const pool = new Pool({
     connectionString: url,
     max: connections,
+    // What is asked for at once is on its way at once, in its order.
+    pipeline: true,
     application_name: "claw stack worker",
     connectionTimeoutMillis: 10_000,
   });

@@ -12,6 +12,18 @@ export interface Scope {
 const PLATFORM = "";
 type Binding = TenantId | typeof PLATFORM;
 
+function bind(binding: Binding): string {
+  const role = binding === PLATFORM ? "claw_platform" : "claw_app";
+  return `set local role ${role}; set local claw.tenant_id = ${escapeLiteral(binding)}`;
+}
+
+function fulfilled<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === "rejected") {
+    throw settled.reason;
+  }
+  return settled.value;
+}
+
 /**
  * One database transaction, from its first statement on. Statements run one after the other, each under the role and tenant that it was made for: whoever
  * holds repositories of two tenants can use them in any order, or at once, and neither ever sees the other's rows.
@@ -99,13 +111,16 @@ export class Session {
 
   async #run<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     try {
-      if (this.#bound !== binding) {
-        const role = binding === PLATFORM ? "claw_platform" : "claw_app";
-        const bind = `set local role ${role}; set local claw.tenant_id = ${escapeLiteral(binding)}`;
-        // In one message: every request begins several transactions, and a round trip costs what a small query costs.
-        const statements = this.#begun ? bind : `begin; ${bind}`;
+      if (!this.#begun) {
         this.#begun = true;
-        await this.#manager.query(statements);
+        this.#bound = binding;
+        // On their way together: every request begins several transactions. A login has no rights of its own, so nothing happens before its role is set.
+        const [begun, done] = await Promise.allSettled([this.#manager.query(`begin; ${bind(binding)}`), work(this.#manager)]);
+        fulfilled(begun);
+        return fulfilled(done);
+      }
+      if (this.#bound !== binding) {
+        await this.#manager.query(bind(binding));
         this.#bound = binding;
       }
       return await work(this.#manager);

@@ -340,9 +340,10 @@ export class PostgresStackStore implements StackStore {
 
   async #transaction<T>(work: (client: PoolClient) => Promise<T>, begin = "begin"): Promise<T> {
     const client = await this.#pool.connect();
+    // On its way with the first statement.
+    const begun = client.query(`${begin}; ${this.#bind}`);
     try {
-      await client.query(`${begin}; ${this.#bind}`);
-      const result = await work(client);
+      const [result] = await Promise.all([work(client), begun]);
       await client.query("commit");
       client.release();
       return result;
