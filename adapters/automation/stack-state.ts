@@ -6,7 +6,7 @@ import { parseUrn } from "../engine/contract/urn.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess, withStackLease } from "./open-stack.ts";
 import { ENGINE_TAG, engineOf, noStack } from "./stack-engine.ts";
-import { exportSealed, fileOf, importFile, importInto, readExport } from "./state-file.ts";
+import { exportSealed, importFile, importInto, readExport, writeExport } from "./state-file.ts";
 
 /** Of an operation's message in a history: a page of 500 stays well below a mebibyte. */
 const MESSAGE_CHARACTERS_MAX = 512;
@@ -41,16 +41,16 @@ export function createStateJobs(access: StateAccess): StateJobs {
   };
 
   return {
-    async exportState(stack, showSecrets) {
+    async exportState(stack, showSecrets, file) {
       const opened = await settled(stack);
       if (!showSecrets) {
-        return fileOf(stack, await exportSealed(opened));
+        return writeExport(stack, await exportSealed(opened), file);
       }
       const exported = (await opened.exportStack()) as unknown as StackExport;
       // For whoever imports it: a CLI takes no plaintext without a provider, and nobody else has the tenant's passphrase.
       const { salt } = await access.createPassphrase("");
       const deployment = { ...exported.deployment, secrets_providers: { type: "passphrase", state: { salt } } };
-      return fileOf(stack, { ...exported, deployment });
+      return writeExport(stack, { ...exported, deployment }, file);
     },
     async listHeld(stack) {
       const { deployment } = await exportSealed(await settled(stack));

@@ -20,16 +20,16 @@ export async function exportSealed({ name, workspace }: Stack): Promise<StackExp
   return JSON.parse(stdout) as StackExport;
 }
 
-/** An export as a file has it. @throws {ClawError} `stack.too_large` when no import would take it */
-export function fileOf({ stack }: TenantStack, exported: StackExport, bytesMax = STACK_BYTES_MAX): Uint8Array {
-  const file = Buffer.from(JSON.stringify(exported));
-  if (file.length > bytesMax) {
+/** Writes an export to a file that nobody else can read. @throws {ClawError} `stack.too_large` when no import would take it */
+export async function writeExport({ stack }: TenantStack, exported: StackExport, file: string, bytesMax = STACK_BYTES_MAX): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(exported));
+  if (bytes.length > bytesMax) {
     throw new ClawError(
       "stack.too_large",
-      `the state of stack '${stack}' comes to ${file.length} bytes, and an import takes ${bytesMax}: a backup of the database holds it too`,
+      `the state of stack '${stack}' comes to ${bytes.length} bytes, and an import takes ${bytesMax}: a backup of the database holds it too`,
     );
   }
-  return file;
+  await writeFile(file, bytes, { mode: 0o600 });
 }
 
 /** The Automation API's own import leaves its file behind when it is refused, readable by all. */

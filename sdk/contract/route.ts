@@ -23,7 +23,7 @@ export interface Route {
   /** Success status and body. 202: accepted, and reconciled later. */
   readonly success: 200 | 201 | 202 | 204;
   readonly response?: z.ZodType;
-  /** The answer is given whole, as bytes that hold the JSON of `response`: it may be too large to be taken apart on its way. */
+  /** The answer is a file with the JSON of `response`, sent as it is: it may be too large to be held, or taken apart, on its way. */
   readonly answersFile?: true;
   /** It makes an engine work, or moves whole files: less of it is answered in a given time. So are previews of writes. */
   readonly heavy?: true;

@@ -20,20 +20,25 @@ type Output<S> = S extends z.ZodType ? z.output<S> : undefined;
 type Part<R, K extends string> = R extends Readonly<Record<K, infer S>> ? Output<S> : undefined;
 
 /** The parsed parts of a route's request. */
-export interface RouteInput<R extends Route> {
+export type RouteInput<R extends Route> = {
   readonly params: Part<R, "params">;
   readonly query: Part<R, "query">;
   readonly body: R extends { takesFile: true } ? ReceivedFile : Part<R, "body">;
-}
+} & (R extends { answersFile: true } ? { readonly answer: AnswerFile } : unknown);
 
 /** A body that was written to a file as it came. It is there until the request is answered. */
 export interface ReceivedFile {
   readonly path: string;
 }
 
+/** Where an answer is written that is sent as a file. Nobody else can read it, and it is gone once it is sent. */
+export interface AnswerFile {
+  readonly path: string;
+}
+
 /** A write that is asked for as a preview answers that. */
 export type RouteOutput<R extends Route> = R extends { answersFile: true }
-  ? Uint8Array
+  ? undefined
   : Part<R, "response"> | ("preview" extends keyof Part<R, "query"> ? Preview : never);
 
 /** One use case per route: what `http` registers under the route's method and path. Throws `ClawError`. */

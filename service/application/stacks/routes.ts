@@ -22,10 +22,10 @@ export function stackRoutes(deps: ApplicationDependencies): StackRoutes {
   };
 
   return {
-    "stacks.export": async (ctx, { params, query }) => {
+    "stacks.export": async (ctx, { params, query, answer }) => {
       const showSecrets = query.showSecrets ?? false;
       const stack = await audited(ctx, params.id, showSecrets ? "stack exported with secrets in plaintext" : "stack exported");
-      return administration.exportState(stack, showSecrets);
+      await administration.exportState(stack, showSecrets, answer.path);
     },
     "stacks.import": async (ctx, { params, body }) =>
       administration.importState(await audited(ctx, params.id, "stack imported"), body.path),

@@ -2,9 +2,9 @@ import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { isStateWrite, PreviewSchema, type Route, type RouteId, routes } from "../../../sdk/contract/index.ts";
 import type { RequestContext, RouteHandlers } from "../../application/resources/route-handlers.ts";
+import { answerByFile, leaveUnparsed, withReceived } from "../files.ts";
 import { etagOf, ifMatchOf } from "../headers.ts";
 import type { Answer } from "../plugins/idempotency.ts";
-import { leaveUnparsed, withReceived } from "../received-file.ts";
 import { serializing } from "../validation.ts";
 
 const NoQuerySchema = z.strictObject({});
@@ -56,6 +56,11 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
         const isPreview = isStateWrite(route) && (query as { preview?: boolean }).preview === true;
         return { status: isPreview ? 200 : route.success, body: await handle(ctx, { params, query, body }) };
       };
+      if (route.answersFile) {
+        const { params, query } = request;
+        const { bytes, length } = await answerByFile((answer) => handle(ctx, { params, query, answer }));
+        return reply.type("application/json; charset=utf-8").header("content-length", length).code(route.success).send(bytes);
+      }
       const serveOnce = (given: unknown, digested = given) => app.onceForKey(request, ctx, digested, () => serve(given));
       const { status, body } =
         route.method === "GET"
@@ -63,9 +68,6 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
           : route.takesFile
             ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
             : await serveOnce(request.body);
-      if (route.answersFile) {
-        reply.type("application/json; charset=utf-8");
-      }
       const etag = etagOf(body);
       return (etag === undefined ? reply : reply.header("etag", etag)).code(status).send(body ?? undefined);
     },

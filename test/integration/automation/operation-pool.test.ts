@@ -14,7 +14,7 @@ it("a worker whose channel breaks costs at most the job that was sent to it", as
   const answers = new Set<unknown>();
   for (let asked = 0; answers.size < 5; asked++) {
     expect(asked).toBeLessThan(20);
-    const answer = await pool.exportState({ tenantId: "ten_left", stack: "acme" }, false).catch((error: unknown) => error);
+    const answer = await pool.history({ tenantId: "ten_left", stack: "acme" }, 1, 1).catch((error: unknown) => error);
     if (typeof answer === "number") {
       answers.add(answer);
     } else {
@@ -34,7 +34,7 @@ it.for(["text", "nothing", "unknown", "missing", "wrong"])(
       stackName,
       onLost: async () => {},
     });
-    const ask = (stack: string) => pool.exportState({ tenantId: "ten_1", stack }, false);
+    const ask = (stack: string) => pool.history({ tenantId: "ten_1", stack }, 1, 1);
     await expect(ask(what)).rejects.toMatchObject({ code: "engine.failed" });
     expect(await ask("sound")).toBe("sound");
     await pool.close();

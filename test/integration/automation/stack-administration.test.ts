@@ -1,11 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { fileOf } from "../../../adapters/automation/state-file.ts";
+import { writeExport } from "../../../adapters/automation/state-file.ts";
 import { LeaseLostError } from "../../../adapters/engine/contract/store.ts";
 import type { StackExport } from "../../../sdk/contract/index.ts";
 import { startTimeOf } from "../../../service/agent/processes.ts";
@@ -90,15 +91,17 @@ describe("an export", () => {
     const { stack, exported } = await aTenant("ten_size");
     const state = await exported();
     const { length } = JSON.stringify(state);
-    expect(fileOf(stack, state, length)).toHaveLength(length);
-    expect(() => fileOf(stack, state, length - 1)).toThrow(expect.objectContaining({ code: "stack.too_large" }));
+    const file = join(aTempDir(), "state.json");
+    await writeExport(stack, state, file, length);
+    expect((await stat(file)).size).toBe(length);
+    await expect(writeExport(stack, state, file, length - 1)).rejects.toMatchObject({ code: "stack.too_large" });
   });
 
   it("of a stack that never was says so, as do history, cancel and unlock", async ({ expect }) => {
     const stack = { tenantId: "ten_export", stack: "other" };
     const { administration } = workers;
     for (const ask of [
-      () => administration.exportState(stack, false),
+      () => workers.exportOf(stack, false),
       () => administration.listHeld(stack),
       () => administration.history(stack, 10, 1),
       () => administration.migrate(stack, "cli"),

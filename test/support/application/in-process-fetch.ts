@@ -10,8 +10,8 @@ import {
   type RouteId,
   routes,
 } from "../../../sdk/contract/index.ts";
-import type { RequestContext, RouteHandlers } from "../../../service/application/resources/route-handlers.ts";
-import { withReceived } from "../../../service/http/received-file.ts";
+import type { AnswerFile, RequestContext, RouteHandlers } from "../../../service/application/resources/route-handlers.ts";
+import { answerByFile, withReceived } from "../../../service/http/files.ts";
 import { serializing, validatorCompiler } from "../../../service/http/validation.ts";
 
 const BASE = "/api/v1";
@@ -32,13 +32,17 @@ export function inProcessFetch(handlers: RouteHandlers, contextOf: (route: Route
       const isPreview = isStateWrite(route) && query?.preview === true;
       const serialize = isPreview ? serializing(PreviewSchema) : route.response && serializing(route.response);
       const handle = handlers[id] as (ctx: RequestContext, input: unknown) => Promise<unknown>;
-      const serve = (body: unknown) =>
+      const serve = (body: unknown, file?: AnswerFile) =>
         handle(
           { ...ctx, assertAnswerable: (given) => void (route.response && serializing(route.response)(given)) },
-          { params: parse(route.params, params), query, body },
+          { params: parse(route.params, params), query, body, answer: file },
         );
+      if (route.answersFile) {
+        const { bytes } = await answerByFile((file) => serve(undefined, file));
+        return new Response(Readable.toWeb(bytes) as ReadableStream, { status: route.success });
+      }
       const answer = route.takesFile
-        ? await withReceived(Readable.from(text ?? ""), BODY_BYTES_MAX, serve)
+        ? await withReceived(Readable.from(text ?? ""), BODY_BYTES_MAX, (file) => serve(file))
         : await serve(parse(route.body, text === undefined ? undefined : JSON.parse(text)));
       return new Response(serialize?.(answer) ?? null, { status: isPreview ? 200 : route.success });
     } catch (error) {

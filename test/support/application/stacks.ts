@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { readExport } from "../../../adapters/automation/state-file.ts";
 import {
   ClawError,
@@ -168,10 +169,10 @@ export class PlayedStacks implements StackOperations, StackAdministration {
 
   async close(): Promise<void> {}
 
-  async exportState({ stack }: TenantStack): Promise<Uint8Array> {
+  async exportState({ stack }: TenantStack, _showSecrets: boolean, file: string): Promise<void> {
     const resources = [...this.#known(stack).resources.values()].map(({ urn, type, inputs }) => ({ urn, type, inputs }));
     const exported: StackExport = { version: 3, deployment: { resources } };
-    return Buffer.from(JSON.stringify(exported));
+    await writeFile(file, JSON.stringify(exported), { mode: 0o600 });
   }
 
   async listHeld({ stack }: TenantStack): Promise<readonly HeldResource[]> {

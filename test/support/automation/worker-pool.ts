@@ -1,8 +1,11 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createOperationPool } from "../../../adapters/automation/operation-pool.ts";
 import { createAdministration } from "../../../adapters/automation/stack-administration.ts";
 import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import type { ResolvedInstance, StackExport } from "../../../sdk/contract/index.ts";
-import type { StackOperation, StackResult } from "../../../service/application/ports/stacks/stack-operations.ts";
+import type { StackOperation, StackResult, TenantStack } from "../../../service/application/ports/stacks/stack-operations.ts";
 import { PROJECT_NAME, stackName } from "../../../stacks/tenant/program.ts";
 import type { EngineDatabase } from "../engine/database.ts";
 
@@ -25,8 +28,11 @@ export function openWorkers(database: EngineDatabase, toolsDir: string, env: Rea
     },
   });
   const administration = createAdministration({ jobs: pool, storeOf, projectName: PROJECT_NAME, cancelGraceMs: 120_000 });
-  const exportOf = async (...args: Parameters<typeof administration.exportState>) =>
-    JSON.parse(Buffer.from(await administration.exportState(...args)).toString()) as StackExport;
+  const exportOf = async (stack: TenantStack, showSecrets: boolean) => {
+    const file = join(mkdtempSync(join(tmpdir(), "claw-export-")), "state.json");
+    await administration.exportState(stack, showSecrets, file);
+    return JSON.parse(readFileSync(file, "utf8")) as StackExport;
+  };
   return { pool, administration, storeOf, exportOf };
 }
 

@@ -73,10 +73,10 @@ export interface HeldResource {
 /** What an operator may do with a tenant's stack itself. @throws {ClawError} `stack.not_found`, `stack.locked`, `engine.failed` */
 export interface StackAdministration {
   /**
-   * The whole state, as the JSON of a `StackExport`: it may be so large that who hands it on must not take it apart. Secrets are sealed,
-   * unless they are to be shown. @throws {stack.too_large}
+   * Writes the whole state to a file, as the JSON of a `StackExport`: it may be so large that nobody on its way must hold it. Secrets are
+   * sealed, unless they are to be shown. @throws {stack.too_large}
    */
-  exportState(stack: TenantStack, showSecrets: boolean): Promise<Uint8Array>;
+  exportState(stack: TenantStack, showSecrets: boolean, file: string): Promise<void>;
   /** All resources that a stack holds, once what its interrupted operations did is known. */
   listHeld(stack: TenantStack): Promise<readonly HeldResource[]>;
   /**

@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
 import { pino } from "pino";
 import { describe, it } from "vitest";
-import { routes, STACK_BYTES_MAX } from "../../../../sdk/contract/index.ts";
+import { ClawError, routes, STACK_BYTES_MAX } from "../../../../sdk/contract/index.ts";
 import type { RouteHandlers } from "../../../../service/application/resources/route-handlers.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
-import { withReceived } from "../../../../service/http/received-file.ts";
+import { withReceived } from "../../../../service/http/files.ts";
 import { withoutUseCases } from "../../../support/api-options.ts";
 
 const log = pino({ level: "silent" });
@@ -79,6 +81,44 @@ describe("a file", () => {
     const sent = withReceived(Readable.from([Buffer.alloc(3), Buffer.alloc(3)]), 5, async () => "taken");
     await expect(sent).rejects.toMatchObject({ code: "request.too_large" });
     await app.close();
+  });
+});
+
+describe("an answer that is a file", () => {
+  const exporting = async (write: (path: string) => Promise<void>) => {
+    const paths: string[] = [];
+    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+    const handlers: Pick<RouteHandlers, "stacks.export"> = {
+      "stacks.export": async (_ctx, { answer }) => {
+        paths.push(answer.path);
+        await write(answer.path);
+        return undefined;
+      },
+    };
+    const app = await buildApp({
+      log,
+      ...withoutUseCases({ identity: { authenticate }, routes: { handlers: handlers as RouteHandlers } }),
+    });
+    const answer = await app.inject({ method: "GET", url: "/api/v1/stacks/acme/export", headers: { authorization: "Bearer x" } });
+    await app.close();
+    return { answer, left: () => paths.filter((path) => existsSync(dirname(path))) };
+  };
+
+  it("is sent as it is, and gone then", async ({ expect }) => {
+    const state = JSON.stringify({ version: 3, deployment: { resources: [{ urn: "x".repeat(300_000), type: "t" }] } });
+    const { answer, left } = await exporting((path) => writeFile(path, state));
+    expect([answer.statusCode, answer.headers["content-length"]]).toEqual([200, String(state.length)]);
+    expect(answer.body === state).toBe(true);
+    await expect.poll(left).toEqual([]);
+  });
+
+  it("is gone too where something else is answered", async ({ expect }) => {
+    const { answer, left } = await exporting(async (path) => {
+      await writeFile(path, "half of it");
+      throw new ClawError("stack.not_found", "there is no stack 'acme'");
+    });
+    expect([answer.statusCode, answer.json().code]).toEqual([404, "stack.not_found"]);
+    expect(left()).toEqual([]);
   });
 });
 

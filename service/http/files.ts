@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { FastifyInstance } from "fastify";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { ReceivedFile } from "../application/resources/route-handlers.ts";
+import type { AnswerFile, ReceivedFile } from "../application/resources/route-handlers.ts";
 
 const CUT_SHORT = new Set(["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"]);
 
@@ -54,6 +54,30 @@ export async function withReceived<T>(
     return await work({ path }, hash.digest("hex"));
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Gives an answer as a file that is sent as it is read, and removed then.
+ * @param write writes it, or throws what is answered instead
+ */
+export async function answerByFile(
+  write: (file: AnswerFile) => Promise<unknown>,
+): Promise<{ readonly bytes: Readable; readonly length: number }> {
+  const folder = await mkdtemp(join(tmpdir(), "claw-answer-"));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const path = join(folder, "body");
+    await write({ path });
+    const file = await open(path);
+    const { size } = await file.stat();
+    const bytes = file.createReadStream();
+    // However it ends: the client may leave half-way.
+    bytes.once("close", () => void remove());
+    return { bytes, length: size };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 
