@@ -50,6 +50,8 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
         await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
         const message = `drained from '${name}' to '${to}': ${reason}`;
         await recordEvent(scope, instance.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: actor.subject }, now);
+        const data = { uid: instance.id, name: instanceName, tenant, actor: actor.subject };
+        await scope.publish({ id: newId("evt"), event: "instance.updated", time: now, data });
         moved.add({ tenant, instance: instanceName, to });
       } catch (error) {
         if (!(error instanceof ClawError) || !error.code.startsWith("placement.")) {

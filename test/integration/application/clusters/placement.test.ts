@@ -109,6 +109,8 @@ describe("a drain", () => {
       const data = expect.objectContaining({ name: "old", actor: "admin" });
       expect(await app.published(event)).toContainEqual(expect.objectContaining({ data }));
     }
+    const chosenMoved = expect.objectContaining({ name: "chosen", tenant: "acme", actor: "admin" });
+    expect(await app.published("instance.updated")).toContainEqual(expect.objectContaining({ data: chosenMoved }));
     expect(drained.moved).toEqual(dry.moved);
     expect(drained.summary).toEqual({ moved: 1, stays: 1 });
     expect(drained.stays).toMatchObject([{ instance: "pinned", reason: /names this cluster/ }]);
