@@ -1,7 +1,11 @@
 import type { TenantId } from "../../../sdk/contract/index.ts";
 import { batchesOf } from "../../domain/batches.ts";
+import { digestOf } from "../../domain/digest.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
+import type { Purpose } from "../resources/consequences.ts";
+import { QUESTIONS_MAX } from "./config-checks.ts";
 import type { Resolution } from "./resolve-instance.ts";
 
 /** An instance that changes touch, worked out before and after them. */
@@ -20,19 +24,48 @@ export interface Affected {
 type Kept = Pick<Instance, "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation"> & {
   readonly status: Pick<InstanceState, "observedGeneration">;
 };
-export type Outcome = Omit<Resolution, "instance"> & { readonly instance: Kept };
+export type Outcome = Omit<Resolution, "instance"> & {
+  readonly instance: Kept;
+  readonly isResolved: boolean;
+  /** Of its config as its version reads it; undefined where it has none. */
+  readonly configDigest: string | undefined;
+  /** Of all that it resolves to, where it is. */
+  readonly digest: string;
+};
 
-export function outcomeOf({ instance, ...rest }: Resolution): Outcome {
+/** What is kept of a resolution. @param questions those that are kept of all instances: many have the same one */
+export function outcomeOf({ instance, ...rest }: Resolution, purpose: Purpose, questions: KeptQuestions): Outcome {
+  const { resolved, issues, version } = rest;
   const { name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation } = instance;
   const { observedGeneration } = instance.status;
   const kept = { name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation, status: { observedGeneration } };
-  return { ...rest, instance: kept };
+  return {
+    ...rest,
+    ...(purpose === "write" && { resolved: undefined, secretValues: [] }),
+    question: rest.question && questions.keep(rest.question),
+    instance: kept,
+    isResolved: resolved !== undefined,
+    configDigest: resolved && digestOf([version, resolved.runtime.files]),
+    digest: digestOf([cluster, resolved, issues]),
+  };
+}
+
+/** Questions of a fleet, each once: it has the whole config. No more are kept than are asked. */
+export class KeptQuestions {
+  readonly #known = new Map<string, ConfigQuestion>();
+
+  keep(question: ConfigQuestion): ConfigQuestion | undefined {
+    const key = `${question.package}@${question.version}/${question.digest}`;
+    if (!this.#known.has(key) && this.#known.size < QUESTIONS_MAX) {
+      this.#known.set(key, question);
+    }
+    return this.#known.get(key);
+  }
 }
 
 /** Whether its claw would get another config, or read it by another version. */
 export function hasNewConfig({ before, after }: Affected): boolean {
-  const configOf = (outcome: Outcome | undefined) => outcome?.resolved && JSON.stringify([outcome.version, outcome.resolved.runtime.files]);
-  return after?.resolved !== undefined && configOf(before) !== configOf(after);
+  return after?.configDigest !== undefined && before?.configDigest !== after.configDigest;
 }
 
 /** Why nobody has checked the config that it would get; undefined where somebody has. */

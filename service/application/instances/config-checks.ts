@@ -18,7 +18,7 @@ const UNAVAILABLE_MS = 60_000;
 /** Each is a few hundred bytes. */
 const VERDICTS_MAX = 10_000;
 /** More than any request has differing configs, and a minute of a program's time. */
-const QUESTIONS_MAX = 30;
+export const QUESTIONS_MAX = 30;
 
 /** What claws' own programs say of configs: known without asking inside transactions, asked outside of them. */
 export interface ConfigChecks {

@@ -4,11 +4,10 @@ import { digestOf } from "../../domain/digest.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import type { Consequences, Effects, Shown, Trace } from "../resources/consequences.ts";
-import { inTurns } from "../resources/in-turns.ts";
+import type { Consequences, Effects, Purpose, Shown, Trace } from "../resources/consequences.ts";
 import type { AnyKind, Touches, Written } from "../resources/kind.ts";
 import { judge } from "./admission.ts";
-import { type Affected, hasNewConfig, instancesNamed, keyOf, type Outcome, outcomeOf, uncheckedOf } from "./affected.ts";
+import { type Affected, hasNewConfig, instancesNamed, KeptQuestions, keyOf, type Outcome, outcomeOf, uncheckedOf } from "./affected.ts";
 import type { ConfigChecks } from "./config-checks.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
 import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
@@ -30,23 +29,24 @@ interface Touched {
 /** What changes mean for instances: those that they name, and those that use a template or are on a cluster that they change. */
 export function instanceConsequences(deps: ConsequenceDependencies): Consequences {
   return {
-    async observe(tx, changes) {
+    async observe(tx, changes, purpose) {
       const touches: Touches[] = [];
       for (const kind of deps.kinds) {
         touches.push(await kind.touches(tx, changes));
       }
-      const before = await resolveTouched(tx, changes, touches, deps);
+      const before = await resolveTouched(tx, changes, touches, purpose, deps);
       return {
         async compare(tx, written) {
           const affected: Affected[] = [];
+          const questions = new KeptQuestions();
           const verdicts: Verdict[] = [];
           for (const { id, name } of await touchedTenants(tx, changes, touches)) {
-            const own = await affectedOf(tx, { tenantId: id, tenant: name }, before, written, deps);
+            const own = await affectedOf(tx, { tenantId: id, tenant: name }, before, written, { ...deps, purpose, questions });
             affected.push(...own);
             verdicts.push(...(await judge(tx, id, own)));
           }
           await claimAccounts(tx, affected, deps.cipher);
-          return effectsOf(affected, verdicts, written, deps);
+          return effectsOf(affected, verdicts, written, { ...deps, purpose });
         },
       };
     },
@@ -58,9 +58,11 @@ async function resolveTouched(
   tx: PlatformTransaction,
   changes: readonly PlannedChange[],
   touches: readonly Touches[],
+  purpose: Purpose,
   deps: ResolveDependencies,
 ): Promise<Touched[]> {
   const touched: Touched[] = [];
+  const questions = new KeptQuestions();
   for (const tenant of await touchedTenants(tx, changes, touches)) {
     const scope = await tx.enter(tenant.id);
     const seen = new Set<string>();
@@ -69,7 +71,7 @@ async function resolveTouched(
         const fresh = page.filter(({ name }) => !seen.has(name));
         for (const resolution of await resolveInstances(scope, tenant.name, fresh, deps)) {
           seen.add(resolution.instance.name);
-          touched.push({ tenant: tenant.name, outcome: outcomeOf(resolution) });
+          touched.push({ tenant: tenant.name, outcome: outcomeOf(resolution, purpose, questions) });
         }
       }
     }
@@ -96,7 +98,7 @@ async function affectedOf(
   { tenantId, tenant }: Pick<Affected, "tenantId" | "tenant">,
   before: readonly Touched[],
   written: readonly Written[],
-  deps: ResolveDependencies,
+  deps: ResolveDependencies & { readonly purpose: Purpose; readonly questions: KeptQuestions },
 ): Promise<Affected[]> {
   const scope = await tx.enter(tenantId);
   const beforeOf = new Map(before.filter((item) => item.tenant === tenant).map(({ outcome }) => [outcome.instance.name, outcome]));
@@ -114,7 +116,7 @@ async function affectedOf(
     }
     const staying = batch.filter(({ deletedAt }) => deletedAt === undefined);
     for (const resolution of await resolveInstances(scope, tenant, staying, deps)) {
-      afterOf.set(resolution.instance.name, outcomeOf(resolution));
+      afterOf.set(resolution.instance.name, outcomeOf(resolution, deps.purpose, deps.questions));
     }
   }
   return [...names].map((name) => ({
@@ -131,7 +133,7 @@ async function effectsOf(
   affected: readonly Affected[],
   verdicts: readonly Verdict[],
   written: readonly Written[],
-  deps: ConsequenceDependencies,
+  deps: ConsequenceDependencies & { readonly purpose: Purpose },
 ): Promise<Effects> {
   const named = new Set(written.filter(isInstance).map(keyOf));
   // Instances that merely use a changed template report theirs as a condition.
@@ -142,15 +144,16 @@ async function effectsOf(
     problems,
     findOut: questions.length > 0 ? () => deps.checks.ask(questions) : undefined,
     unchecked: affected.flatMap((item) => uncheckedOf(item) ?? []),
-    digests: await inTurns(affected, ({ tenant, name, after }) =>
-      digestOf([tenant, name, after?.instance.cluster, after?.resolved, after?.issues]),
-    ),
+    digests: affected.map(({ tenant, name, after }) => digestOf([tenant, name, after?.digest])),
     async trace(tx): Promise<Trace> {
       const touched = await touchedStacks(tx, { affected, written }, deps.runtimes);
-      const warnings = await warningsOf(tx, affected, deps);
+      const warnings = deps.purpose === "show" ? await warningsOf(tx, affected, deps) : new Map();
       return {
         base: [...baseOf(affected, touched, deps.runtimes)],
         async show(): Promise<Shown> {
+          if (deps.purpose !== "show") {
+            throw new Error("changes that were made to be written can't be shown");
+          }
           const unseen = touched.filter(({ reachable }) => !reachable);
           const stacks = { ...(await previewStacks(touched, deps)), unseen, warnings };
           const affectedBy = new Map(affected.map((item) => [keyOf(item), item]));

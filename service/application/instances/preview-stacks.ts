@@ -45,7 +45,7 @@ export async function touchedStacks(
   };
   for (const { tenantId, tenant, name, before, after, forgottenAt } of affected) {
     const instance = after?.instance ?? before?.instance;
-    if (!instance || (after && !after.resolved)) {
+    if (!instance || (after && !after.isResolved)) {
       // What can't be resolved stays as it is.
       continue;
     }

@@ -128,7 +128,7 @@ export async function claimAccounts(tx: PlatformTransaction, affected: readonly 
 
 /** The accounts that a claw runs with, by digests that tell nobody their secrets. */
 function accountsOf(outcome: Outcome | undefined, cipher: SecretCipher): readonly string[] {
-  const accounts = outcome?.resolved?.running ? outcome.demands.accounts : [];
+  const accounts = outcome?.isResolved && outcome.instance.spec.running ? outcome.demands.accounts : [];
   return [...new Set(accounts.map(({ secret }) => digestOfAccount(secret, cipher)))].sort();
 }
 

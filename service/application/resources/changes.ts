@@ -3,7 +3,7 @@ import { changedResource, inWriteOrder, type PlannedChange } from "../../domain/
 import { digestOf } from "../../domain/digest.ts";
 import type { Actor } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import type { Consequences, Effects } from "./consequences.ts";
+import type { Consequences, Effects, Purpose } from "./consequences.ts";
 import type { AnyKind, Stamp, Written } from "./kind.ts";
 
 /** What changes are made with. */
@@ -29,9 +29,10 @@ export async function makeChanges(
   changes: readonly PlannedChange[],
   stamp: Stamp,
   deps: ChangeDependencies,
+  purpose: Purpose = "write",
 ): Promise<Outcome> {
   assertMayWrite(changes, stamp.actor);
-  const before = await deps.consequences.observe(tx, changes);
+  const before = await deps.consequences.observe(tx, changes, purpose);
   const written = await writeChanges(tx, changes, stamp, deps);
   const effects = await before.compare(tx, written);
   const digest = digestOf([

@@ -9,8 +9,11 @@ import type { Written } from "./kind.ts";
  * their transaction, shown outside it.
  */
 export interface Consequences {
-  observe(tx: PlatformTransaction, changes: readonly PlannedChange[]): Promise<Observation>;
+  observe(tx: PlatformTransaction, changes: readonly PlannedChange[], purpose: Purpose): Promise<Observation>;
 }
+
+/** What is only written is told apart by digests: of a fleet, what its instances resolve to is kept where it is to be shown. */
+export type Purpose = "write" | "show";
 
 /** What stood before changes were made. */
 export interface Observation {
@@ -37,7 +40,7 @@ export interface Effects {
 export interface Trace {
   /** What the effects were computed from, by key: a plan holds while all of it is the same. */
   readonly base: readonly (readonly [key: string, version: string])[];
-  /** Asks the engine. Outside any transaction. @throws {ClawError} `engine.failed` */
+  /** Asks the engine, of changes that were made to be shown. Outside any transaction. @throws {ClawError} `engine.failed` */
   show(): Promise<Shown>;
 }
 

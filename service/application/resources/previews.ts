@@ -37,7 +37,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   const stamp = { now: createdAt.toISOString(), actor: owner.actor, ids: {}, ifMatch: owner.ifMatch };
   const { outcome, trace } = await foundOut((look) =>
     deps.transactions.dryRun(async (tx) => {
-      const made = await makeChanges(tx, changes, stamp, deps);
+      const made = await makeChanges(tx, changes, stamp, deps, "show");
       look(made);
       return { outcome: made, trace: await made.effects.trace(tx) };
     }),
