@@ -192,7 +192,7 @@ export default {
         "schemas and their library are most of what a command would load before it does anything; those that need them load them on demand",
       severity: "error",
       from: { path: "^sdk/cli/", pathNot: "^sdk/cli/mcp/" },
-      to: { path: contract, pathNot: "/(conditions|local|redact)\\.ts$", dependencyTypesNot: ["type-only"] },
+      to: { path: contract, pathNot: "/(conditions|local|permissions|redact)\\.ts$", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "mcp-on-demand",

@@ -1,5 +1,5 @@
 import type { EntityManager } from "typeorm";
-import type { ListQuery } from "../../sdk/contract/index.ts";
+import type { ListQuery, ProjectId } from "../../sdk/contract/index.ts";
 import type { Page } from "../../service/application/ports/resources/page.ts";
 import { invalidQuery, type LabelTerm, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
 
@@ -12,6 +12,8 @@ export interface Listing {
   /** The tie-breaker of every sort. */
   readonly id: string;
   readonly labels: string;
+  /** The project that a row is of, where it is of one. */
+  readonly project?: string;
   /** Contract path → what a field selector compares. `values` are the only ones it can have. */
   readonly fields: Readonly<Record<string, { readonly sql: string; readonly ignoreCase?: true; readonly values?: readonly string[] }>>;
   /** Contract path → what it sorts by: a column that is never null. The first is the default. */
@@ -20,19 +22,21 @@ export interface Listing {
 
 /**
  * One page, by key and not by offset: rows that come or go meanwhile neither repeat nor hide others.
- * @throws {ClawError} `request.invalid` for a selector, sort or cursor that can't be
+ * @param projects only rows of these @throws {ClawError} `request.invalid` for a selector, sort or cursor that can't be
  */
 export async function listPage<Row extends { id: string }, T>(
   manager: EntityManager,
   listing: Listing,
   query: ListQuery,
   toDomain: (row: Row) => T,
+  projects?: readonly ProjectId[],
 ): Promise<Page<T>> {
   const parameters: unknown[] = [];
   const bind = (value: unknown) => `$${parameters.push(value)}`;
   const sort = sortOf(listing, query.sort);
   const conditions = [
     listing.where ?? "true",
+    ...(projects ? [`${listing.project} = any(${bind(projects)}::text[])`] : []),
     ...(query.labelSelector ? parseLabelSelector(query.labelSelector).map((term) => labelCondition(listing, term, bind)) : []),
     ...(query.fieldSelector ? fieldConditions(listing, query.fieldSelector, bind) : []),
   ];

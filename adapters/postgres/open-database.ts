@@ -4,7 +4,7 @@ import { DataSource } from "typeorm";
 import { ClawError } from "../../sdk/contract/index.ts";
 import type { Replica } from "../../service/application/ports/service/replica-repository.ts";
 import type { Transactions } from "../../service/application/ports/transactions.ts";
-import { ApiTokenEntity } from "./entities/api-token.ts";
+import { ApiTokenEntity, RoleBindingEntity, RoleEntity, ServiceAccountEntity } from "./entities/access.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
 import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
 import { ConfigTemplateEntity } from "./entities/config-template.ts";
@@ -38,6 +38,7 @@ import { ForgetInstances1700000000021 } from "./migrations/0021-forget-instances
 import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
 import { MakeClaims1700000000024 } from "./migrations/0024-make-claims.ts";
 import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
+import { GiveRoles1700000000027 } from "./migrations/0027-give-roles.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -65,6 +66,9 @@ const entities = [
   PlanEntity,
   PlanPageEntity,
   ProjectEntity,
+  RoleBindingEntity,
+  RoleEntity,
+  ServiceAccountEntity,
   TenantEntity,
 ];
 export const migrations = [
@@ -87,6 +91,7 @@ export const migrations = [
   KnowClaws1700000000022,
   MakeClaims1700000000024,
   CountRequests1700000000026,
+  GiveRoles1700000000027,
 ];
 
 export interface Database {

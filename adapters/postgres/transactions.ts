@@ -3,6 +3,13 @@ import type { DataSource } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
 import type { PlatformTransaction, TenantTransaction, Transactions } from "../../service/application/ports/transactions.ts";
 import { isSerializationFailure, toClawError } from "./errors.ts";
+import {
+  PostgresAccessRepository,
+  PostgresRoleBindingRepository,
+  PostgresRoleRepository,
+  PostgresServiceAccountRepository,
+  PostgresTokenRepository,
+} from "./repositories/access.ts";
 import { PostgresClaimRepository } from "./repositories/claims.ts";
 import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.ts";
 import { PostgresClusterRepository } from "./repositories/clusters.ts";
@@ -19,7 +26,6 @@ import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
-import { PostgresTokenRepository } from "./repositories/tokens.ts";
 import { PostgresWorkRepository } from "./repositories/work.ts";
 import { Session } from "./session.ts";
 
@@ -88,7 +94,7 @@ function platformTransaction(session: Session): PlatformTransaction {
     clusters: new PostgresClusterRepository(session.platform),
     claws: new PostgresClawKnowledgeRepository(session.platform),
     claims: new PostgresClaimRepository(session.platform),
-    tokens: new PostgresTokenRepository(session.platform),
+    access: new PostgresAccessRepository(session.platform),
     keyring: new PostgresKeyringRepository(session.platform),
     leftovers: new PostgresLeftoverRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
@@ -106,6 +112,10 @@ function tenantTransaction(session: Session, tenantId: TenantId): TenantTransact
     tenantId,
     tenants: new PostgresTenantRepository(scope, session),
     projects: new PostgresProjectRepository(scope),
+    roles: new PostgresRoleRepository(scope),
+    roleBindings: new PostgresRoleBindingRepository(scope),
+    serviceAccounts: new PostgresServiceAccountRepository(scope),
+    tokens: new PostgresTokenRepository(scope),
     instances: new PostgresInstanceRepository(scope),
     templates: new PostgresConfigTemplateRepository(scope, session.platform),
     values: new PostgresConfigValueRepository(scope, tenantId),

@@ -1,7 +1,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Context } from "./context.ts";
 
-type Group = "Instances" | "Manifests" | "Resources" | "Sessions" | "This program";
+type Group = "Instances" | "Manifests" | "Resources" | "Access" | "Sessions" | "This program";
 
 /** Inferred from the syntax as a whole: arguments and options of a chain of calls are its return type. */
 interface CommandSpec<C extends CommandUnknownOpts> {

@@ -57,6 +57,14 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),
   connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),
   mcp: () => import("./commands/mcp.ts").then(({ mcpCommand }) => [mcpCommand]),
+  tokens: async () => {
+    const module = await import("./commands/tokens.ts");
+    return [module.tokensList, module.tokensCreate, module.tokensRevoke];
+  },
+  auth: async () => {
+    const module = await import("./commands/auth.ts");
+    return [module.authCanI, module.authWhoami, module.authRoles];
+  },
   login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
   status: () => import("./commands/status.ts").then(({ statusCommand }) => [statusCommand]),
   version: () => import("./commands/version.ts").then(({ versionCommand }) => [versionCommand]),
@@ -76,5 +84,7 @@ export const nouns: Readonly<Record<string, string>> = {
   configs: "Config templates: drafts, versions, publishing",
   clusters: "Kubernetes clusters that instances run on",
   stack: "The Pulumi stacks behind tenants, for the platform's operators",
+  tokens: "Tokens of service accounts",
+  auth: "Who one is, and what one may do",
   "stack engine": "Which engine keeps a stack and runs its operations",
 };

@@ -1,5 +1,6 @@
 import type { ManifestKind } from "../contract/index.ts";
 import { usageError } from "./failure.ts";
+import { roleBindingKind, roleKind, serviceAccountKind } from "./kinds/access.ts";
 import { clusterKind } from "./kinds/cluster.ts";
 import { configKind } from "./kinds/config-template.ts";
 import { instanceKind } from "./kinds/instance.ts";
@@ -8,7 +9,16 @@ import { projectKind } from "./kinds/project.ts";
 import { tenantKind } from "./kinds/tenant.ts";
 
 /** In the order of writing, each after what it needs: the contract's list without its schemas, to which a test holds it. */
-export const resourceKinds: readonly ResourceKind[] = [clusterKind, tenantKind, projectKind, configKind, instanceKind];
+export const resourceKinds: readonly ResourceKind[] = [
+  clusterKind,
+  tenantKind,
+  projectKind,
+  serviceAccountKind,
+  roleKind,
+  roleBindingKind,
+  configKind,
+  instanceKind,
+];
 
 const byKind = new Map(resourceKinds.map((kind) => [kind.kind, kind]));
 

@@ -40,6 +40,11 @@ export class Claw {
   readonly configs: Api["configs"];
   readonly tenants: Api["tenants"];
   readonly projects: Api["projects"];
+  readonly roles: Api["roles"];
+  readonly roleBindings: Api["roleBindings"];
+  readonly serviceAccounts: Api["serviceAccounts"];
+  readonly tokens: Api["tokens"];
+  readonly access: Api["access"];
   readonly clusters: Api["clusters"];
   readonly leftovers: Api["leftovers"];
   readonly previews: Api["previews"];
@@ -64,6 +69,11 @@ export class Claw {
     this.configs = this.#methodsOf("configs");
     this.tenants = this.#methodsOf("tenants");
     this.projects = this.#methodsOf("projects");
+    this.roles = this.#methodsOf("roles");
+    this.roleBindings = this.#methodsOf("roleBindings");
+    this.serviceAccounts = this.#methodsOf("serviceAccounts");
+    this.tokens = this.#methodsOf("tokens");
+    this.access = this.#methodsOf("access");
     this.clusters = this.#methodsOf("clusters");
     this.leftovers = this.#methodsOf("leftovers");
     this.previews = this.#methodsOf("previews");

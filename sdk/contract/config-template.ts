@@ -78,6 +78,7 @@ export const configTemplateFacts = {
   idPrefix: "cfg",
   scope: "tenant",
   /** Publishes the template's current specification. */
+  access: { read: "configs.read", write: "configs.write", actions: { publish: "configs.write" } },
   actions: [actionOf("publish", { message: TextSchema.optional() })],
   input: ConfigTemplateInputSchema,
   schema: ConfigTemplateSchema,

@@ -6,6 +6,10 @@ export type InstanceId = Id<"ins">;
 export type ConfigTemplateId = Id<"cfg">;
 export type ClusterId = Id<"cls">;
 export type PlanId = Id<"pln">;
+export type RoleId = Id<"rol">;
+export type RoleBindingId = Id<"rbd">;
+export type ServiceAccountId = Id<"sva">;
+export type TokenId = Id<"tok">;
 export type EventId = Id<"evt">;
 
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";

@@ -1,4 +1,5 @@
 /** The contract of Open Cluster Claw: zod schemas of every resource and route, ids, error codes. Imports zod only. */
+export * from "./access.ts";
 export * from "./agent.ts";
 export * from "./bounds.ts";
 export * from "./bus-events.ts";
@@ -19,6 +20,7 @@ export * from "./leftover.ts";
 export * from "./local.ts";
 export * from "./meta.ts";
 export * from "./nearest-key.ts";
+export * from "./permissions.ts";
 export * from "./pod.ts";
 export * from "./preview.ts";
 export * from "./process.ts";

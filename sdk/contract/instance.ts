@@ -116,6 +116,11 @@ export const instanceFacts = {
   area: "instance",
   idPrefix: "ins",
   scope: "tenant",
+  access: {
+    read: "instances.read",
+    write: "instances.write",
+    actions: { start: "instances.operate", stop: "instances.operate", restart: "instances.operate", kill: "instances.operate" },
+  },
   actions: [actionOf("start"), actionOf("stop"), actionOf("restart"), actionOf("kill")],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ConditionType } from "./conditions.ts";
 import { ConditionSchema, NameSchema } from "./meta.ts";
+import type { Permission } from "./permissions.ts";
 
 /** What every part of the product knows of a kind of resource. A kind's value stands beside its schemas, and in the list of `kinds.ts`. */
 export interface KindFacts {
@@ -13,6 +14,8 @@ export interface KindFacts {
   readonly idPrefix: string;
   /** Whose it is: a tenant's, a tenant `itself`, or the platform's, which is kept with the shared tenant and written by platform administrators. */
   readonly scope: "tenant" | "itself" | "platform";
+  /** What it takes to read one, to write or delete one, and to do each of its own actions. */
+  readonly access: { readonly read: Permission; readonly write: Permission; readonly actions: Readonly<Record<string, Permission>> };
   /** Changes that are this kind's alone, beside `apply` and `delete`, each made by `actionOf`. */
   readonly actions: readonly Action[];
   /** When its `deleted` event is published, where that is not when it is gone. */

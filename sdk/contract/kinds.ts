@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { roleBindingFacts, roleFacts, serviceAccountFacts } from "./access.ts";
 import { clusterFacts } from "./cluster.ts";
 import { configTemplateFacts } from "./config-template.ts";
 import { instanceFacts } from "./instance.ts";
@@ -10,6 +11,9 @@ export const resourceKinds = [
   clusterFacts,
   tenantFacts,
   projectFacts,
+  serviceAccountFacts,
+  roleFacts,
+  roleBindingFacts,
   configTemplateFacts,
   instanceFacts,
 ] as const satisfies readonly KindFacts[];

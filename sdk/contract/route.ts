@@ -1,17 +1,28 @@
 import { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
+import type { Permission } from "./permissions.ts";
 
 /** What one resource comes to at most, with room for the status that a client sends back. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 /** One route as data: the server registers it, the client calls it, OpenAPI describes it. `operationId` is `area.verb`. */
-export interface Route {
+export type Route = RouteFacts & Admission;
+
+/**
+ * Who may ask. `public` routes take anybody; `authenticated` ones any credential, with or without a tenant; `tenant` ones are about a tenant, from the
+ * credential, the manifest or `X-Claw-Tenant`, and take the permission there, or in the project that they are about; `platform` ones take it at the
+ * platform.
+ */
+type Admission =
+  | { readonly scope: "public"; readonly permission?: undefined }
+  | { readonly scope: "authenticated"; readonly permission?: Permission }
+  | { readonly scope: "tenant" | "platform"; readonly permission: Permission };
+
+interface RouteFacts {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Relative to `/api/v1`, with `:params`. */
   readonly path: string;
   readonly summary: string;
-  /** Who may: `authenticated` routes take any credential, with or without a tenant; `tenant` routes need a tenant, from the credential, the manifest or `X-Claw-Tenant`; `platform` routes need a platform token. */
-  readonly scope: "public" | "authenticated" | "tenant" | "platform";
   readonly params?: z.ZodObject;
   /** What is not in it is refused, as everywhere. */
   readonly query?: z.ZodObject;
@@ -27,6 +38,8 @@ export interface Route {
   readonly answersFile?: true;
   /** It makes an engine work, or moves whole files: less of it is answered in a given time. So are previews of writes. */
   readonly heavy?: true;
+  /** The answer holds a secret that is shown once: it is kept for no repetition of the request. */
+  readonly answersSecret?: true;
   /** Refusals of its own, beside those that follow from its form: see {@link errorCodesOf}. */
   readonly errors?: readonly ErrorCode[];
 }
@@ -66,9 +79,10 @@ export function errorCodesOf(route: Route): readonly ErrorCode[] {
   if (route.scope !== "public") {
     codes.push("auth.unauthenticated");
   }
-  if (route.scope === "platform") {
+  if (route.permission !== undefined) {
     codes.push("auth.forbidden");
-  } else if (route.scope === "tenant") {
+  }
+  if (route.scope === "tenant") {
     codes.push("tenant.required", "tenant.not_found");
   } else if (route.scope === "authenticated") {
     codes.push("tenant.not_found");

@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { accessRoutes } from "./routes/access.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { configRoutes } from "./routes/configs.ts";
 import { instanceRoutes } from "./routes/instances.ts";
@@ -11,6 +12,7 @@ export const routes = {
   ...instanceRoutes,
   ...configRoutes,
   ...tenancyRoutes,
+  ...accessRoutes,
   ...clusterRoutes,
   ...stackRoutes,
   ...serviceRoutes,

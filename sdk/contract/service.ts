@@ -32,6 +32,3 @@ export const ServiceStatusSchema = z.object({
     )
     .describe("what it connects to, as far as that was needed by now"),
 });
-
-/** Whom a token belongs to. */
-export const IdentitySchema = z.object({ subject: z.string(), platform: z.boolean(), tenant: z.string().optional() });

@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { ChatEventSchema, ChatRequestSchema, TerminalSizeSchema } from "./agent.ts";
+import type { Permission } from "./permissions.ts";
 
 /** A WebSocket as data. */
 export interface Stream {
   /** Relative to `/api/v1`, with `:id` for the instance. */
   readonly path: string;
   readonly summary: string;
+  /** What it takes in the instance's project. */
+  readonly permission: Permission;
   readonly query: z.ZodObject;
   /** Schemas of JSON text frames; raw frames are told by the summary. A frame that is of neither kind ends the stream with status 422. */
   readonly receives?: z.ZodType;
@@ -28,6 +31,7 @@ export const webSockets = {
   stream: {
     path: "/instances/:id/stream",
     summary: "Chat with an instance: messages in, events of the answer out",
+    permission: "instances.chat",
     query: streamQuery,
     receives: ChatRequestSchema,
     sends: ChatEventSchema,
@@ -35,17 +39,20 @@ export const webSockets = {
   logs: {
     path: "/instances/:id/logs/stream",
     summary: "Follow an instance's log: a text frame is a line",
+    permission: "instances.logs",
     query: streamQuery.extend({ tailLines: TailLinesSchema }),
   },
   console: {
     path: "/instances/:id/console/stream",
     summary: "A terminal inside an instance: binary frames both ways, a text frame resizes it",
+    permission: "instances.console",
     query: streamQuery.extend({ cols: side(80), rows: side(24) }),
     receives: TerminalSizeSchema,
   },
   connect: {
     path: "/instances/:id/connect",
     summary: "A TCP connection to an instance's port: binary frames both ways",
+    permission: "instances.connect",
     query: streamQuery,
   },
 } as const satisfies Record<string, Stream>;

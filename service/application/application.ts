@@ -1,3 +1,6 @@
+import { type ClawInstance, type Permission, type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
+import { roleBindingKind, roleKind, serviceAccountKind } from "./access/access-kinds.ts";
+import { accessRoutes } from "./access/routes.ts";
 import { clusterKind } from "./clusters/cluster-kind.ts";
 import { clusterRoutes } from "./clusters/routes.ts";
 import { configTemplateKind } from "./configs/config-template-kind.ts";
@@ -7,7 +10,8 @@ import { instanceConsequences } from "./instances/consequences.ts";
 import { instanceKind } from "./instances/instance-kind.ts";
 import { instanceRoutes } from "./instances/routes.ts";
 import type { AnyKind } from "./resources/kind.ts";
-import type { RouteHandlers } from "./resources/route-handlers.ts";
+import { assertAdmitted } from "./resources/permitted.ts";
+import type { RequestContext, RouteHandlers } from "./resources/route-handlers.ts";
 import { previewRoutes } from "./resources/routes.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
@@ -18,6 +22,8 @@ import { tenantKind } from "./tenancy/tenant-kind.ts";
 export interface Application {
   /** Every use case, one per route. */
   readonly routes: RouteHandlers;
+  /** The instance that a stream is to. @param permission what the stream takes there @throws {ClawError} `instance.not_found`, `auth.forbidden` */
+  targetOf(ctx: RequestContext, id: string, permission: Permission): Promise<ClawInstance>;
   /** What workers share with the routes. */
   readonly dependencies: ApplicationDependencies;
 }
@@ -28,6 +34,9 @@ export function createApplication(outer: OuterDependencies): Application {
     cluster: clusterKind(outer),
     tenant: tenantKind(outer),
     project: projectKind,
+    serviceAccount: serviceAccountKind,
+    role: roleKind,
+    roleBinding: roleBindingKind,
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
   };
@@ -35,7 +44,8 @@ export function createApplication(outer: OuterDependencies): Application {
   const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }) };
   return {
     dependencies,
-    routes: {
+    targetOf: (ctx, id, permission) => own.instance.show({ ...ctx, permission }, outer.transactions, id),
+    routes: admitting({
       ...clusterRoutes(own.cluster, dependencies),
       ...tenantRoutes(own.tenant, dependencies),
       ...projectRoutes(own.project, dependencies),
@@ -44,6 +54,22 @@ export function createApplication(outer: OuterDependencies): Application {
       ...previewRoutes(dependencies),
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),
-    },
+      ...accessRoutes(own, dependencies),
+    }),
   };
+}
+
+/** Each use case, for those who may do anywhere what its route takes; where exactly is looked at by the kind of what it is about. */
+function admitting(handlers: RouteHandlers): RouteHandlers {
+  const guarded = (Object.entries(routes) as [RouteId, Route][]).map(([id, { permission, scope }]) => {
+    const handle = handlers[id] as (ctx: RequestContext, input: unknown) => Promise<unknown>;
+    const guard = async (ctx: RequestContext, input: unknown) => {
+      if (permission !== undefined) {
+        assertAdmitted(ctx.actor, permission, scope);
+      }
+      return handle({ ...ctx, permission }, input);
+    };
+    return [id, guard];
+  });
+  return Object.fromEntries(guarded) as unknown as RouteHandlers;
 }

@@ -6,6 +6,7 @@ import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
 import { adoptionOf, runtimeComponents } from "../../components/claw-instance/runtimes.ts";
 import { Claw } from "../../sdk/client/index.ts";
 import { type BusMessage, ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
+import { createAccess } from "../../service/application/access/authenticate.ts";
 import { createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
@@ -14,8 +15,10 @@ import { createReports } from "../../service/application/instances/report-status
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
 import { createRuntimes } from "../../service/application/runtimes/runtimes.ts";
+import { type Actor, ANONYMOUS, administrator } from "../../service/domain/access/actor.ts";
+import { grantsOf } from "../../service/domain/access/grants.ts";
 import type { Inspection } from "../../service/domain/clusters/cluster.ts";
-import { type Actor, SHARED_TENANT } from "../../service/domain/tenancy/tenant.ts";
+import { SHARED_TENANT } from "../../service/domain/tenancy/tenant.ts";
 import { startReconciler } from "../../service/workers/reconciler.ts";
 import { anAgentStatus, PlayedAgents } from "./application/agents.ts";
 import { playedClusters } from "./application/clusters.ts";
@@ -36,6 +39,8 @@ export interface TestApplication {
   admin(tenant?: string): Claw;
   /** A client of somebody of a tenant. */
   as(who: { readonly tenant: string; readonly subject?: string }): Claw;
+  /** A client of a user who may do what bindings say, and nothing else. */
+  user(who: { readonly tenant: string; readonly subject: string; readonly groups?: readonly string[] }): Claw;
   /** Makes desired state true, as far as that can be: every operation that is due has been run then, and agents and clusters have told of it. */
   settle(): Promise<void>;
   /** Lets time pass: what waits for its next attempt is due, plans grow old. */
@@ -150,10 +155,11 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     audit: (entry) => void audited.push(entry),
     wake: () => {},
   });
-  const clientOf = (actorOf: (tenantId: TenantId | undefined) => Actor, tenant: string | undefined) => {
+  const access = createAccess(transactions, clock);
+  const clientOf = (actorOf: (tenantId: TenantId | undefined) => Promise<Actor>, tenant: string | undefined) => {
     const fetch = inProcessFetch(routes, async ({ scope }) => {
       const named = tenant === undefined ? undefined : await transactions.platform((tx) => tx.tenants.find(tenant));
-      const actor = actorOf(named?.id);
+      const actor = await actorOf(named?.id);
       if (named === undefined && (scope === "tenant" || !actor.platform)) {
         throw tenant === undefined
           ? new ClawError("tenant.required", "this route is about a tenant's resources")
@@ -178,8 +184,13 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     cleanedUp,
     stillEnding,
     reports,
-    admin: (tenant) => clientOf(() => ({ subject: "admin", platform: true, tenantId: undefined }), tenant),
-    as: ({ tenant, subject = "alice" }) => clientOf((tenantId) => ({ subject, platform: false, tenantId }), tenant),
+    admin: (tenant) => clientOf(async () => administrator("admin"), tenant),
+    as: ({ tenant, subject = "alice" }) => clientOf(async (tenantId) => tenantAdmin(subject, tenantId), tenant),
+    user: ({ tenant, subject, groups = [] }) => {
+      const keys = [`User/${subject}`, ...groups.map((group) => `Group/${group}`)];
+      const unknown = { ...ANONYMOUS, subject, groups, keys };
+      return clientOf(async () => (await access.enter(unknown, tenant)).actor, tenant);
+    },
     async settle() {
       for (let turn = 0; (await transactions.platform((tx) => tx.work.listStacksDue(1))).length > 0; turn++) {
         if (turn === TURNS_MAX) {
@@ -218,4 +229,9 @@ async function tablesWith({ pool }: TestDatabase, text: string): Promise<string[
     }
   }
   return found;
+}
+
+function tenantAdmin(subject: string, tenantId: TenantId | undefined): Actor {
+  const grants = grantsOf([{ at: "tenant", role: "tenant-admin", permissions: undefined }], tenantId);
+  return { ...ANONYMOUS, subject, grants, tenantId };
 }

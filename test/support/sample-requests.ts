@@ -1,4 +1,4 @@
-import type { RouteId } from "../../sdk/contract/index.ts";
+import type { Permission, RouteId } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -9,6 +9,11 @@ export interface Populated {
   readonly config: string;
   readonly project: string;
   readonly cluster: string;
+  readonly role: string;
+  readonly roleBinding: string;
+  readonly serviceAccount: string;
+  /** Its id. */
+  readonly token: string;
   readonly plan: string;
   /** Of its stack. */
   readonly state: unknown;
@@ -17,9 +22,23 @@ export interface Populated {
 export interface SampleRequest {
   readonly id?: string;
   readonly body?: unknown;
+  readonly query?: string;
 }
 
-const API_VERSION = "clusterclaw.io/v1";
+const API_VERSION = "clusterclaw.io/v1" as const;
+
+export function aRole(name: string, permissions: Permission[] = ["instances.read"]) {
+  return { apiVersion: API_VERSION, kind: "Role" as const, metadata: { name }, spec: { permissions } };
+}
+
+export function aRoleBinding(name: string, role = "viewer") {
+  const subjects = [{ kind: "User" as const, name: "alice@example.com" }];
+  return { apiVersion: API_VERSION, kind: "RoleBinding" as const, metadata: { name }, spec: { role, subjects } };
+}
+
+export function aServiceAccount(name: string, description = "a machine") {
+  return { apiVersion: API_VERSION, kind: "ServiceAccount" as const, metadata: { name }, spec: { description } };
+}
 
 /** A request of every route that succeeds in a populated tenant. A route without one does not compile. */
 export function sampleRequests({
@@ -28,6 +47,10 @@ export function sampleRequests({
   config,
   project,
   cluster,
+  role,
+  roleBinding,
+  serviceAccount,
+  token,
   plan,
   state,
 }: Populated): Readonly<Record<RouteId, SampleRequest>> {
@@ -87,6 +110,26 @@ export function sampleRequests({
     "types.list": {},
     "service.version": {},
     "service.status": {},
-    "service.whoami": {},
+    "roles.list": {},
+    "roles.create": { body: aRole("another") },
+    "roles.get": { id: role },
+    "roles.replace": { id: role, body: aRole(role, ["instances.read", "instances.logs"]) },
+    "roles.delete": { id: role },
+    "roleBindings.list": {},
+    "roleBindings.create": { body: aRoleBinding("another") },
+    "roleBindings.get": { id: roleBinding },
+    "roleBindings.replace": { id: roleBinding, body: aRoleBinding(roleBinding, "operator") },
+    "roleBindings.delete": { id: roleBinding },
+    "serviceAccounts.list": {},
+    "serviceAccounts.create": { body: aServiceAccount("another") },
+    "serviceAccounts.get": { id: serviceAccount },
+    "serviceAccounts.replace": { id: serviceAccount, body: aServiceAccount(serviceAccount, "changed") },
+    "serviceAccounts.delete": { id: serviceAccount },
+    "tokens.list": {},
+    "tokens.create": { body: { name: "another", serviceAccount } },
+    "tokens.get": { id: token },
+    "tokens.revoke": { id: token },
+    "access.me": {},
+    "access.canI": { query: "?permission=instances.read" },
   };
 }

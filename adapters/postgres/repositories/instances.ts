@@ -44,6 +44,7 @@ const listing: Listing = {
   from,
   id: "i.id",
   labels: "i.labels",
+  project: "i.project_id",
   fields: {
     "metadata.name": { sql: "i.name" },
     "metadata.uid": { sql: "i.id" },
@@ -71,8 +72,8 @@ export class PostgresInstanceRepository implements InstanceRepository {
     this.#scope = scope;
   }
 
-  list(query: ListQuery): Promise<Page<Instance>> {
-    return this.#scope.run((manager) => listPage<JoinedRow, Instance>(manager, listing, query, toInstance));
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Instance>> {
+    return this.#scope.run((manager) => listPage<JoinedRow, Instance>(manager, listing, query, toInstance, projects));
   }
 
   async get(ref: Ref): Promise<Instance> {

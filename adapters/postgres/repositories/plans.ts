@@ -36,25 +36,24 @@ export class PostgresPlanRepository implements PlanRepository {
     });
   }
 
-  async get(id: PlanId): Promise<Plan> {
+  async find(id: PlanId): Promise<Plan | undefined> {
     // Locked: of two who apply it at once, the second one sees that it was applied.
     const [row] = await this.#scope.run((manager) => manager.query<PlanRow[]>(`select * from plans where id = $1 for update`, [id]));
-    if (!row) {
-      throw notFound(id);
-    }
-    return {
-      id: row.id,
-      tenantId: row.tenant_id,
-      createdAt: row.created_at.toISOString(),
-      expiresAt: row.expires_at.toISOString(),
-      author: row.author,
-      changes: row.changes,
-      ids: row.ids,
-      base: row.base,
-      digest: row.digest,
-      preview: row.preview,
-      appliedAt: row.applied_at?.toISOString(),
-    };
+    return (
+      row && {
+        id: row.id,
+        tenantId: row.tenant_id,
+        createdAt: row.created_at.toISOString(),
+        expiresAt: row.expires_at.toISOString(),
+        author: row.author,
+        changes: row.changes,
+        ids: row.ids,
+        base: row.base,
+        digest: row.digest,
+        preview: row.preview,
+        appliedAt: row.applied_at?.toISOString(),
+      }
+    );
   }
 
   async getPage(id: PlanId, cursor: string): Promise<PreviewPage> {

@@ -14,6 +14,7 @@ const listing: Listing = {
   from: "projects p",
   id: "p.id",
   labels: "p.labels",
+  project: "p.id",
   fields: { "metadata.name": { sql: "p.name" }, "metadata.uid": { sql: "p.id" } },
   sorts: {
     "metadata.name": { sql: "p.name", type: "text" },
@@ -29,8 +30,8 @@ export class PostgresProjectRepository implements ProjectRepository {
     this.#scope = scope;
   }
 
-  list(query: ListQuery): Promise<Page<Project>> {
-    return this.#scope.run((manager) => listPage<ProjectRow, Project>(manager, listing, query, toProject));
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Project>> {
+    return this.#scope.run((manager) => listPage<ProjectRow, Project>(manager, listing, query, toProject, projects));
   }
 
   async get(ref: Ref): Promise<Project> {

@@ -1,5 +1,5 @@
 import { text as readAll } from "node:stream/consumers";
-import { ApiError, Claw } from "../../client/index.ts";
+import { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
 import { DEFAULT_URL } from "../context.ts";
 import { usageError } from "../failure.ts";
@@ -33,7 +33,7 @@ export const loginCommand = defineCommand({
       throw usageError("the token is empty", "the quickstart prints one; else ask your administrator");
     }
     const tenant = globals.tenant ?? io.env["CLAW_TENANT"] ?? before.tenant;
-    const who = await whoami(new Claw({ url, token, tenant }), signal);
+    const { subject: who } = await new Claw({ url, token, tenant }).access.me({ signal });
     const path = await writeProfiles(io, {
       current: name,
       profiles: { ...stored.profiles, [name]: { url, token, ...(tenant === undefined ? {} : { tenant }) } },
@@ -41,15 +41,3 @@ export const loginCommand = defineCommand({
     out.note(`logged in to ${url} as ${who}${tenant === undefined ? "" : `, tenant ${tenant}`}; profile '${name}' in ${path}`);
   },
 });
-
-async function whoami(claw: Claw, signal: AbortSignal): Promise<string> {
-  try {
-    return (await claw.service.whoami({ signal })).subject;
-  } catch (error) {
-    // A platform token is good without a tenant; most calls need one then.
-    if (error instanceof ApiError && error.code === "tenant.required") {
-      return "a platform user";
-    }
-    throw error;
-  }
-}

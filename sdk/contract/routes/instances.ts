@@ -13,7 +13,9 @@ import { admission, idParams as id, placing, type Route, writeQuery } from "../r
 import { EmptyRequestSchema } from "../service.ts";
 import { TailLinesSchema } from "../streams.ts";
 
-const instanceWrite = { scope: "tenant", success: 202, response: ClawInstanceSchema, query: writeQuery } as const;
+const accepted = { scope: "tenant", success: 202, response: ClawInstanceSchema, query: writeQuery } as const;
+const instanceWrite = { ...accepted, permission: "instances.write" } as const;
+const instanceAction = { ...accepted, permission: "instances.operate" } as const;
 const actionBody = EmptyRequestSchema.optional();
 
 export const instanceRoutes = {
@@ -22,6 +24,7 @@ export const instanceRoutes = {
     path: "/instances",
     summary: "List instances",
     scope: "tenant",
+    permission: "instances.read",
     query: ListQuerySchema,
     success: 200,
     response: ClawInstancePageSchema,
@@ -39,6 +42,7 @@ export const instanceRoutes = {
     path: "/instances/:id",
     summary: "Read an instance",
     scope: "tenant",
+    permission: "instances.read",
     params: id,
     success: 200,
     response: ClawInstanceSchema,
@@ -71,7 +75,7 @@ export const instanceRoutes = {
     summary: "Start an instance",
     params: id,
     body: actionBody,
-    ...instanceWrite,
+    ...instanceAction,
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.stop": {
@@ -80,7 +84,7 @@ export const instanceRoutes = {
     summary: "Stop an instance, letting a turn in flight finish",
     params: id,
     body: actionBody,
-    ...instanceWrite,
+    ...instanceAction,
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.restart": {
@@ -89,7 +93,7 @@ export const instanceRoutes = {
     summary: "Restart an instance",
     params: id,
     body: actionBody,
-    ...instanceWrite,
+    ...instanceAction,
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.kill": {
@@ -98,7 +102,7 @@ export const instanceRoutes = {
     summary: "Kill an instance's processes at once and keep it stopped",
     params: id,
     body: actionBody,
-    ...instanceWrite,
+    ...instanceAction,
     errors: ["instance.not_found", "instance.name_taken", "instance.unreachable", ...admission],
   },
   "instances.logs": {
@@ -108,6 +112,7 @@ export const instanceRoutes = {
     params: id,
     query: z.strictObject({ tailLines: TailLinesSchema }),
     scope: "tenant",
+    permission: "instances.logs",
     success: 200,
     response: InstanceLogsSchema,
     errors: ["instance.not_found", "instance.unreachable"],
@@ -119,6 +124,7 @@ export const instanceRoutes = {
     params: id,
     query: ListQuerySchema.pick({ limit: true, cursor: true }),
     scope: "tenant",
+    permission: "instances.read",
     success: 200,
     response: InstanceEventPageSchema,
     errors: ["instance.not_found"],
@@ -130,6 +136,7 @@ export const instanceRoutes = {
     params: id,
     body: ConsoleRequestSchema.prefault({}),
     scope: "tenant",
+    permission: "instances.console",
     success: 201,
     response: ConsoleAddressSchema,
     errors: ["instance.not_found", "instance.not_running", "instance.unreachable"],

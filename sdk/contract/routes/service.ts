@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
-import { ClawTypeListSchema, EmptyRequestSchema, IdentitySchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
+import { ClawTypeListSchema, EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
 
 /** What a plan may run into: any write's refusals. */
 const previewed = [
@@ -95,15 +95,8 @@ export const serviceRoutes = {
     path: "/status",
     summary: "How the control plane does: its replicas, its database, and what the replica that answers depends on",
     scope: "platform",
+    permission: "service.read",
     success: 200,
     response: ServiceStatusSchema,
-  },
-  "service.whoami": {
-    method: "GET",
-    path: "/whoami",
-    summary: "Who the token belongs to",
-    scope: "authenticated",
-    success: 200,
-    response: IdentitySchema,
   },
 } as const satisfies Record<string, Route>;

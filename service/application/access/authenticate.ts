@@ -1,8 +1,13 @@
-import { digestToken } from "../../domain/access/tokens.ts";
-import type { Actor, Tenant } from "../../domain/tenancy/tenant.ts";
-import type { Transactions } from "../ports/transactions.ts";
+import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
+import { type Actor, administrator, adminKey, subjectKey } from "../../domain/access/actor.ts";
+import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
+import { digestToken, isWellFormed } from "../../domain/access/tokens.ts";
+import type { Tenant } from "../../domain/tenancy/tenant.ts";
+import type { Bearer } from "../ports/access/repositories.ts";
+import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 
-const TOKEN_REMEMBERED_MS = 5_000;
+/** That a token was used is written down this often. */
+const USED_EVERY_MS = 60_000;
 
 /** Who asks, and in which tenant, where that is known by now. */
 export interface Admitted {
@@ -10,38 +15,81 @@ export interface Admitted {
   readonly tenant: Pick<Tenant, "id" | "name"> | undefined;
 }
 
-/**
- * Who holds a token; undefined when nobody does. @param named the tenant that is asked about; the token's own otherwise. One that is not there,
- * or not its holder's, is not answered
- */
-export type Authenticate = (token: string, named: string | undefined) => Promise<Admitted | undefined>;
+/** Finds out who asks and what they may do, for every request anew: what is revoked or taken back is refused from then on. */
+export interface Access {
+  /**
+   * Who holds a token; undefined when nobody does. @param named the tenant that is asked about; the token's own otherwise. One that is not there,
+   * or where its holder has nothing to do, is not answered
+   */
+  authenticate(token: string, named: string | undefined): Promise<Admitted | undefined>;
+  /** The actor in the tenant that is named, or in its own; without a tenant for actors of the platform that name none. @throws {ClawError} `tenant.not_found` */
+  enter(actor: Actor, named: string | undefined): Promise<Admitted>;
+}
 
-/**
- * A tenant's token is remembered for a moment, since every request asks: one that is taken back is refused as much later. The
- * administrator's is not: once it is replaced, by whichever replica, it is of no use.
- */
-export function createAuthenticator(transactions: Transactions): Authenticate {
-  const known = new Map<string, { readonly actor: Actor; readonly untilMs: number }>();
-  return async (token, named) => {
-    const digest = digestToken(token);
-    const now = Date.now();
-    for (const [key, { untilMs }] of known) {
-      if (untilMs <= now) {
-        known.delete(key);
-      }
-    }
-    // In one transaction: to begin and end one costs as much as what is asked in it.
-    return transactions.platform(async (tx) => {
-      const actor = known.get(digest)?.actor ?? (await tx.tokens.find(digest));
-      if (!actor) {
+export function createAccess(transactions: Transactions, clock: () => Date): Access {
+  return {
+    async authenticate(token, named) {
+      if (!isWellFormed(token)) {
         return undefined;
       }
-      if (!actor.platform && !known.has(digest)) {
-        known.set(digest, { actor, untilMs: now + TOKEN_REMEMBERED_MS });
-      }
-      const wanted = named ?? actor.tenantId;
-      const tenant = wanted === undefined ? undefined : await tx.tenants.find(wanted);
-      return { actor, tenant: actor.platform || tenant?.id === actor.tenantId ? tenant : undefined };
-    });
+      // In one transaction: to begin and end one costs as much as what is asked in it.
+      return transactions.platform(async (tx) => {
+        const now = clock();
+        const bearer = await tx.access.bearer(digestToken(token), now.toISOString());
+        if (bearer && "id" in bearer && now.getTime() - Date.parse(bearer.lastUsedAt ?? "1970-01-01") > USED_EVERY_MS) {
+          await tx.access.used(bearer.id, now.toISOString());
+        }
+        return bearer && admit(tx, actorOf(bearer), named);
+      });
+    },
+    enter: (actor, named) =>
+      transactions.platform(async (tx) => {
+        const admitted = await admit(tx, actor, named);
+        const wanted = named ?? actor.tenantId;
+        if (wanted !== undefined && !admitted.tenant) {
+          // Another's is as if it did not exist.
+          throw new ClawError("tenant.not_found", `there is no tenant '${wanted}'`);
+        }
+        return admitted;
+      }),
   };
+}
+
+type Anybody = Omit<Actor, "grants" | "platform">;
+
+function actorOf(bearer: Bearer): Actor | Anybody {
+  if ("administrator" in bearer) {
+    return administrator(bearer.administrator);
+  }
+  const { tenant, tenantId, serviceAccount, scopes } = bearer;
+  const key = subjectKey({ kind: "ServiceAccount", name: serviceAccount }, tenant);
+  return { subject: `serviceaccount:${tenant}/${serviceAccount}`, groups: [], keys: [key], tenantId, scopes };
+}
+
+async function admit(tx: PlatformTransaction, actor: Actor | Anybody, named: string | undefined): Promise<Admitted> {
+  const wanted = named ?? actor.tenantId;
+  const tenant = wanted === undefined ? undefined : await tx.tenants.find(wanted);
+  const granted = await withGrants(tx, actor, tenant);
+  const mayEnter = tenant && (granted.platform || tenant.id === granted.tenantId || hasAny(granted, tenant.id));
+  return { actor: granted, tenant: mayEnter ? tenant : undefined };
+}
+
+/** What somebody may do in a tenant, and on the platform. */
+export async function withGrants(tx: PlatformTransaction, actor: Actor | Anybody, tenant: Tenant | undefined): Promise<Actor> {
+  // Who may do everything is named by no binding.
+  if (actor.keys.length === 0 && "grants" in actor) {
+    return actor;
+  }
+  const bound = [...(await tx.access.rolesOf(actor.keys, tenant?.id))];
+  if (tenant?.spec.admins.some((entry) => actor.keys.includes(adminKey(entry, tenant.name)))) {
+    bound.push(TENANT_ADMIN);
+  }
+  const grants = grantsOf(bound, tenant?.id, actor.scopes);
+  return { ...actor, grants, platform: grants.platform.size > 0 };
+}
+
+const TENANT_ADMIN: BoundRole = { at: "tenant", role: "tenant-admin", permissions: undefined };
+
+function hasAny({ grants }: Actor, tenantId: TenantId): boolean {
+  return grants.tenantId === tenantId && (grants.tenant.size > 0 || [...grants.projects.values()].some((given) => given.size > 0));
 }

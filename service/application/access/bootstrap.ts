@@ -13,10 +13,8 @@ import type { Transactions } from "../ports/transactions.ts";
 export async function bootstrap(transactions: Transactions, cipher: SecretCipher, given: string | undefined): Promise<string> {
   const adminToken = given ?? cipher.derive("admin-token");
   await transactions.platform(async (tx) => {
-    const token = { digest: digestToken(adminToken), subject: "admin", tenantId: undefined, platform: true };
-    await tx.tokens.insert(token);
     // A new one replaces the former: whoever has that is let in no more.
-    await tx.tokens.replaceOthers(token);
+    await tx.access.replaceAdministrator(digestToken(adminToken), "admin");
     if (await tx.tenants.find(SHARED_TENANT)) {
       return;
     }

@@ -1,8 +1,9 @@
 import { ClawError, type Drain, EventReason, EventType, newId } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { FirstOf } from "../../domain/first-of.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
-import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
 import { recordEvent } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";

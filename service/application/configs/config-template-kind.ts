@@ -6,11 +6,12 @@ import {
   EventReason,
   EventType,
 } from "../../../sdk/contract/index.ts";
+import { mayUseHost } from "../../domain/access/actor.ts";
 import { keySetBy } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
-import { isAdministrator, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { ConfigChecks } from "../instances/config-checks.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
@@ -48,7 +49,7 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
         throw unknownType("spec.adapter", manifest.spec.adapter, known);
       }
       const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, adapter, cipher);
-      if (!isAdministrator(stamp.actor)) {
+      if (!mayUseHost(stamp.actor)) {
         assertNoPlatformKeys(spec, before?.spec, adapter);
       }
       const { publishedVersion, publishedDigest } = before ?? { publishedVersion: 0, publishedDigest: undefined };

@@ -11,6 +11,7 @@ import {
   type Resource,
   SECRET_MASK,
 } from "../../../sdk/contract/index.ts";
+import { relaying } from "../../domain/access/actor.ts";
 import { homeOf } from "../../domain/change.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -44,7 +45,7 @@ export function createCarrier(deps: ApplicationDependencies) {
     deps.transactions.platform(async (tx): Promise<{ ctx: RequestContext; current: Resource | undefined }> => {
       const { name, uid } = resource;
       const tenant = await tx.tenants.find(homeOfCustom(resource));
-      const actor = { subject: `cluster:${cluster.name}`, platform: true, tenantId: undefined, relays: true } as const;
+      const actor = relaying(`cluster:${cluster.name}`);
       const ctx = { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: uid, ifMatch: undefined };
       return { ctx, current: tenant && (await kindOf(resource).look(tx, tenant, name)) };
     });

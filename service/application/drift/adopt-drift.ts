@@ -1,4 +1,5 @@
 import { ClawError, EventReason, EventType, type InstanceId, type InstanceSpec } from "../../../sdk/contract/index.ts";
+import { relaying } from "../../domain/access/actor.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { runtimeAt } from "../../domain/runtimes/runtimes.ts";
@@ -58,7 +59,7 @@ interface Adopted {
 }
 
 async function adopt(tenant: Tenant, instance: Instance, { spec, adopted, manager, left }: Adopted, deps: ApplicationDependencies) {
-  const actor = { subject: `drift:${manager ?? "unknown"}`, platform: true, tenantId: undefined, relays: true } as const;
+  const actor = relaying(`drift:${manager ?? "unknown"}`);
   const now = deps.clock().toISOString();
   const { kind, apiVersion, metadata } = presentInstance(instance, tenant.name);
   // With its version: what somebody writes meanwhile comes first.

@@ -1,6 +1,6 @@
 import { ClawError } from "../../../sdk/contract/index.ts";
+import { type Actor, mayUseHost } from "../../domain/access/actor.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
-import { type Actor, isAdministrator } from "../../domain/tenancy/tenant.ts";
 
 /** Why claws of the control plane's own host can do there what it can itself, and what would mend that. */
 export interface Unconfined {
@@ -14,7 +14,7 @@ export interface Unconfined {
  * @throws {ClawError} `auth.forbidden`
  */
 export function assertConfined(actor: Actor, cluster: string, unconfined: Unconfined | undefined): void {
-  if (rulesAt(cluster).isBesideControlPlane && unconfined && !isAdministrator(actor)) {
+  if (rulesAt(cluster).isBesideControlPlane && unconfined && !mayUseHost(actor)) {
     const message = `claws on '${cluster}' are a platform administrator's only: this host can't confine them: ${unconfined.why}`;
     const { fix } = unconfined;
     throw new ClawError("auth.forbidden", `${message}; ${fix}`, { issues: [{ path: "spec.placement.cluster", message, fix }] });

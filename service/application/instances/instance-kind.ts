@@ -7,17 +7,20 @@ import {
   instanceFacts,
   type ManifestOf,
 } from "../../../sdk/contract/index.ts";
+import { mayUseHost } from "../../domain/access/actor.ts";
+import { allows, projectsThatAllow } from "../../domain/access/grants.ts";
 import { forgets, type PlannedChange } from "../../domain/change.ts";
 import { reachCondition } from "../../domain/clusters/cluster.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import { type Instance, requestReconcile } from "../../domain/instances/instance.ts";
-import { DEFAULT_PROJECT, isAdministrator } from "../../domain/tenancy/tenant.ts";
+import { DEFAULT_PROJECT } from "../../domain/tenancy/tenant.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant } from "../resources/define-kind.ts";
 import type { Base, Made, ResourceKind, TenantWriter } from "../resources/kind.ts";
+import { assertAllows } from "../resources/permitted.ts";
 import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
 import { instancesNamed } from "./affected.ts";
@@ -44,6 +47,7 @@ interface InstanceKindDependencies {
 export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"ClawInstance", Instance> {
   return defineKind(instanceFacts, ofTenant, {
     rows: (tx) => tx.instances,
+    project: ({ projectId }) => projectId,
     async build(writer, manifest, before: Instance | undefined, base) {
       assertStays(before);
       const wanted = await wantedInstance(writer, manifest, before, base, deps);
@@ -166,15 +170,18 @@ async function wantedInstance(
     throw unknownType("spec.type", given.type, known);
   }
   const projectName = metadata.project ?? before?.projectName ?? DEFAULT_PROJECT;
+  const { grants } = stamp.actor;
   const project = await at.projects.find(projectName);
-  if (!project) {
-    const { items } = await at.projects.list({ limit: CANDIDATES });
+  // A project that may not be seen is as if it were not there.
+  if (!project || !allows(grants, "projects.read", { tenantId: home.id, project: project.id })) {
+    const { items } = await at.projects.list({ limit: CANDIDATES }, projectsThatAllow(grants, "projects.read"));
     throw invalid(
       "metadata.project",
       `there is no project '${projectName}' in tenant '${home.name}'`,
       nearestOf(projectName, items) ?? "create it first: claw projects create",
     );
   }
+  assertAllows(stamp.actor, "instances.write", { tenantId: home.id, project: project.id });
   if (before && before.projectId !== project.id) {
     throw invalid(
       "metadata.project",
@@ -191,7 +198,7 @@ async function wantedInstance(
   }
   const variables = await variablesOf(given, at);
   const spec = sealOverrides({ ...given, type: adapter.type }, before?.spec, { adapter, variables, cipher });
-  if (!isAdministrator(stamp.actor)) {
+  if (!mayUseHost(stamp.actor)) {
     assertNoPlatformKeys(spec.config.overrides, before?.spec.config.overrides ?? [], adapter);
   }
   return before

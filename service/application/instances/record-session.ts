@@ -1,5 +1,5 @@
 import { EventType, type InstanceId, type TenantId } from "../../../sdk/contract/index.ts";
-import type { Actor } from "../../domain/tenancy/tenant.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import { recordEvent, SESSIONS } from "./report-status.ts";
 

@@ -1,5 +1,11 @@
 import type { TenantId } from "../../../sdk/contract/index.ts";
-import type { TokenRepository } from "./access/token-repository.ts";
+import type {
+  AccessRepository,
+  RoleBindingRepository,
+  RoleRepository,
+  ServiceAccountRepository,
+  TokenRepository,
+} from "./access/repositories.ts";
 import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
 import type { ConfigTemplateRepository, ConfigValueRepository } from "./configs/repositories.ts";
@@ -34,7 +40,7 @@ export interface PlatformTransaction {
   readonly clusters: ClusterRepository;
   readonly claws: ClawKnowledgeRepository;
   readonly claims: ClaimRepository;
-  readonly tokens: TokenRepository;
+  readonly access: AccessRepository;
   readonly keyring: KeyringRepository;
   readonly leftovers: LeftoverRepository;
   readonly outbox: OutboxRepository;
@@ -50,6 +56,10 @@ export interface TenantTransaction {
   readonly tenantId: TenantId;
   readonly tenants: Pick<TenantRepository, "get" | "lock">;
   readonly projects: ProjectRepository;
+  readonly roles: RoleRepository;
+  readonly roleBindings: RoleBindingRepository;
+  readonly serviceAccounts: ServiceAccountRepository;
+  readonly tokens: TokenRepository;
   readonly instances: InstanceRepository;
   readonly templates: ConfigTemplateRepository;
   readonly values: ConfigValueRepository;

@@ -1,10 +1,11 @@
 import { ClawError, factsOf, newId } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import { changedResource, inWriteOrder, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
-import type { Actor } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Consequences, Effects, Purpose } from "./consequences.ts";
 import type { AnyKind, Stamp, Written } from "./kind.ts";
+import { assertAllowsSomewhere, permissionOf } from "./permitted.ts";
 
 /** What changes are made with. */
 export interface ChangeDependencies {
@@ -155,8 +156,9 @@ export function isAllowed({ effects }: Outcome): boolean {
   return effects.verdicts.every(({ allowed }) => allowed) && effects.problems.every(({ pending }) => pending);
 }
 
+/** What nobody may do anywhere is refused before anything is worked out of it; the kinds look at where it is done. */
 function assertMayWrite(changes: readonly PlannedChange[], actor: Actor): void {
-  if (!actor.platform && changes.some((change) => factsOf(changedResource(change).kind).scope !== "tenant")) {
-    throw new ClawError("auth.forbidden", "tenants and clusters are written by platform administrators only");
+  for (const change of changes) {
+    assertAllowsSomewhere(actor, permissionOf(change));
   }
 }

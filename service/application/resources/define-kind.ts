@@ -1,5 +1,6 @@
 import {
   type ActionOf,
+  ClawError,
   type FactsOf,
   factsOf,
   kindOfAction,
@@ -7,7 +8,9 @@ import {
   type ManifestOf,
   newId,
   type ResourceOf,
+  type TenantId,
 } from "../../../sdk/contract/index.ts";
+import { allows, type Place, projectsThatAllow } from "../../domain/access/grants.ts";
 import { changedResource, changeKey, forgets, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { StoredResource } from "../../domain/resource.ts";
@@ -15,6 +18,8 @@ import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { assertExpected } from "./expectations.ts";
 import type { Base, KindChange, KindSpec, Made, Reach, ResourceKind, Stamp, Touches, Writer, Written } from "./kind.ts";
+import { absent, assertAllows, hidden, permissionOf } from "./permitted.ts";
+import type { RequestContext } from "./route-handlers.ts";
 import { tenantIn } from "./tenant-in.ts";
 
 /** Resources inside a tenant. */
@@ -28,18 +33,27 @@ export const ofTenant: Reach<TenantTransaction, Tenant> = {
     const { id, name } = tenantIn(ctx);
     return transactions.tenant(id, (tx) => work(tx, name));
   },
+  // What another tenant shares is seen through one's own.
+  place: (_stored, tenantId) => ({ tenantId }),
 };
 
-/** Resources of the platform, tenants among them. */
+/** Resources of the platform. */
 export const ofPlatform: Reach<PlatformTransaction, Tenant | undefined> = {
   open: async (tx, name) => ({ at: tx, home: await tx.tenants.find(name) }),
   enter: async (tx) => tx,
   read: (_ctx, transactions, work) => transactions.platform((tx) => work(tx, "")),
+  place: () => ({}),
+};
+
+/** Tenants: kept by the platform, and each the place of what may be done with it. */
+export const ofItself: Reach<PlatformTransaction, Tenant | undefined> = {
+  ...ofPlatform,
+  place: ({ id }) => ({ tenantId: id as TenantId }),
 };
 
 /** Makes a kind of what is its own: everything that all kinds do alike is here. */
 export function defineKind<K extends ManifestKind, S extends StoredResource & Pick<Base<K>, "id">, At, Home extends Tenant | undefined>(
-  { kind }: FactsOf<K>,
+  { kind, access }: FactsOf<K>,
   reach: Reach<At, Home>,
   spec: KindSpec<K, S, At, Home>,
 ): ResourceKind<K, S> {
@@ -50,6 +64,38 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       throw new Error(`a ${kind} is not shown`);
     }
     return shown;
+  };
+
+  const placeOf = (stored: S, tenantId: TenantId | undefined): Place => ({
+    ...reach.place(stored, tenantId),
+    ...(spec.project && { project: spec.project(stored) }),
+  });
+  /** What may not be seen is as if it were not there. */
+  const seen = (ctx: RequestContext, stored: S): S => {
+    const place = placeOf(stored, ctx.tenant?.id);
+    if (!allows(ctx.actor.grants, access.read, place)) {
+      throw absent(kind, stored.name);
+    }
+    assertAllows(ctx.actor, ctx.permission ?? access.read, place);
+    return stored;
+  };
+  const read = async (ctx: RequestContext, at: At, ref: string): Promise<S> => {
+    const isLimited = projectsThatAllow(ctx.actor.grants, access.read) !== undefined;
+    const stored = await spec
+      .rows(at)
+      .get(ref)
+      .catch((error: unknown) => {
+        // Which name was meant, of all that there are, is not for everybody.
+        throw isLimited && error instanceof ClawError && error.status === 404 ? absent(kind, ref) : error;
+      });
+    return seen(ctx, stored);
+  };
+  const assertMayChange = ({ actor }: Stamp, change: PlannedChange, stored: S, tenantId: TenantId | undefined): void => {
+    const place = placeOf(stored, tenantId);
+    if (!allows(actor.grants, access.read, place)) {
+      throw change.action === "apply" ? hidden(kind, stored.name) : absent(kind, stored.name);
+    }
+    assertAllows(actor, permissionOf(change), place);
   };
 
   const apply = async (writer: Writer<At, Home>, manifest: ManifestOf<K>, before: S | undefined): Promise<Made<S>> => {
@@ -92,20 +138,26 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       const { name } = changedResource(change);
       const { at, home } = await reach.open(tx, change.tenant);
       const before = await find(at, name, home);
+      if (before) {
+        assertMayChange(stamp, change, before, home?.id);
+      }
       assertExpected(change, before, stamp);
       const made = await make({ tx, at, home, change, stamp }, before);
+      if (made.after) {
+        assertMayChange(stamp, change, made.after, home?.id);
+      }
       // A tenant that was just created is its own home.
       const { id: tenantId, name: tenant } = home ?? (await tx.tenants.get(change.tenant));
       return { kind, name, change, tenantId, tenant, before, ...made };
     },
     list: (ctx, transactions, query) =>
       reach.read(ctx, transactions, async (at, tenant) => {
-        const page = await spec.rows(at).list(query);
+        const projects = spec.project && projectsThatAllow(ctx.actor.grants, access.read);
+        const page = await spec.rows(at).list(query, projects);
         return { ...page, items: [...(await spec.present(at, page.items, tenant))] };
       }),
-    get: (ctx, transactions, ref) => reach.read(ctx, transactions, (at) => spec.rows(at).get(ref)),
-    show: (ctx, transactions, ref) =>
-      reach.read(ctx, transactions, async (at, tenant) => presentOne(at, await spec.rows(at).get(ref), tenant)),
+    get: (ctx, transactions, ref) => reach.read(ctx, transactions, (at) => read(ctx, at, ref)),
+    show: (ctx, transactions, ref) => reach.read(ctx, transactions, async (at, tenant) => presentOne(at, await read(ctx, at, ref), tenant)),
     async presentWritten(tx, written) {
       const { after, tenantId, tenant } = own(written);
       return after && presentOne(await reach.enter(tx, tenantId), after, tenant);

@@ -5,14 +5,17 @@ import type {
   ListQuery,
   ManifestKind,
   ManifestOf,
+  ProjectId,
   Resource,
   ResourceOf,
   TenantId,
 } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
+import type { Place } from "../../domain/access/grants.ts";
 import type { ChangedResource, PlannedChange } from "../../domain/change.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { StoredResource } from "../../domain/resource.ts";
-import type { Actor, Tenant } from "../../domain/tenancy/tenant.ts";
+import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { Page } from "../ports/resources/page.ts";
 import type { PlatformTransaction, TenantTransaction, Transactions } from "../ports/transactions.ts";
 import type { IfMatch, RequestContext } from "./route-handlers.ts";
@@ -62,11 +65,14 @@ export interface Reach<At, Home extends Tenant | undefined> {
   enter(tx: PlatformTransaction, tenantId: TenantId): Promise<At>;
   /** For a request that only reads. @param work gets the name of the request's tenant; the empty one on platform routes */
   read<T>(ctx: RequestContext, transactions: Transactions, work: (at: At, tenant: string) => Promise<T>): Promise<T>;
+  /** Where it takes a permission to read or write one, but for its project. @param tenantId the tenant that is read or written in */
+  place(stored: StoredResource, tenantId: TenantId | undefined): Place;
 }
 
 /** The rows of a kind. */
 export interface Rows<S extends StoredResource> {
-  list(query: ListQuery): Promise<Page<S>>;
+  /** @param projects only what is in these */
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<S>>;
   get(ref: string): Promise<S>;
   find(name: string): Promise<S | undefined>;
   insert(resource: S): Promise<void>;
@@ -99,6 +105,8 @@ export interface Touches {
 /** How a kind is written, read and shown: what `defineKind` makes a `ResourceKind` of. */
 export interface KindSpec<K extends ManifestKind, S extends StoredResource, At, Home extends Tenant | undefined> {
   rows(at: At): Rows<S>;
+  /** The project that one is in, of a kind that is in projects. */
+  project?(stored: S): ProjectId;
   /** The one that a change is about; by its name unless given. */
   find?(at: At, name: string, home: Home): Promise<S | undefined>;
   /** The resource as a manifest wants it. Whatever forbids it throws. */
@@ -158,7 +166,7 @@ export interface ResourceKind<K extends ManifestKind, S extends StoredResource> 
   presentWritten(tx: PlatformTransaction, written: Written): Promise<ResourceOf<K> | undefined>;
   /** The page that a request asks for. */
   list(ctx: RequestContext, transactions: Transactions, query: ListQuery): Promise<{ items: ResourceOf<K>[]; nextCursor?: string }>;
-  /** @throws {ClawError} `<area>.not_found` */
+  /** One that may be seen, and that the route's permission is had for. @throws {ClawError} `<area>.not_found`, `auth.forbidden` */
   get(ctx: RequestContext, transactions: Transactions, ref: string): Promise<S>;
   /** Reads one and shows it. @throws {ClawError} `<area>.not_found` */
   show(ctx: RequestContext, transactions: Transactions, ref: string): Promise<ResourceOf<K>>;

@@ -1,16 +1,18 @@
-import { ClawError, newId, type PlanId, type Preview, type PreviewItem, type TenantId } from "../../../sdk/contract/index.ts";
-import { changeKey, type PlannedChange } from "../../domain/change.ts";
+import { ClawError, factsOf, newId, type PlanId, type Preview, type PreviewItem, type TenantId } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
+import { allows } from "../../domain/access/grants.ts";
+import { changedResource, changeKey, type PlannedChange } from "../../domain/change.ts";
 import { diffValues } from "../../domain/diff.ts";
 import { type PreviewPage, pagesOf, shownBoundaries, shownVerdicts, summaryOf } from "../../domain/preview-pages.ts";
 import type { StoredResource } from "../../domain/resource.ts";
-import { type Actor, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
-import type { Transactions } from "../ports/transactions.ts";
+import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges } from "./changes.ts";
 import type { Shown, Trace } from "./consequences.ts";
 import { inTurns } from "./in-turns.ts";
 import type { Written } from "./kind.ts";
-import type { IfMatch } from "./route-handlers.ts";
+import type { IfMatch, RequestContext } from "./route-handlers.ts";
 
 const PLAN_TTL_MS = 60 * 60 * 1000;
 
@@ -22,7 +24,7 @@ export interface PreviewDependencies extends ChangeDependencies {
 /** Who asks, and for which tenant; `ifMatch` is of a single change. Plans of platform actors, which may be about several tenants, are kept with the shared one. */
 export interface PlanOwner {
   readonly actor: Actor;
-  readonly tenantId: TenantId | undefined;
+  readonly tenant: RequestContext["tenant"];
   readonly ifMatch?: IfMatch | undefined;
   /** As in a request's context. */
   readonly assertAnswerable?: ((answer: unknown) => void) | undefined;
@@ -59,7 +61,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   };
   const plan: Plan = {
     id,
-    tenantId: await planTenant(owner, deps.transactions),
+    tenantId: await deps.transactions.platform((tx) => planTenant(tx, owner)),
     createdAt: preview.createdAt,
     expiresAt: preview.expiresAt,
     author: owner.actor.subject,
@@ -77,8 +79,7 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
 
 /** @throws {ClawError} `preview.not_found` */
 export async function getPlan(owner: PlanOwner, id: PlanId, deps: PreviewDependencies): Promise<Preview> {
-  const tenantId = await planTenant(owner, deps.transactions);
-  return deps.transactions.tenant(tenantId, async (tx) => (await tx.plans.get(id)).preview);
+  return deps.transactions.platform(async (tx) => (await findPlan(tx, owner, id)).plan.preview);
 }
 
 /** A page of what was shown, from the first one on. @throws {ClawError} `preview.not_found` */
@@ -88,12 +89,12 @@ export async function getPlanPage(
   cursor: string | undefined,
   deps: PreviewDependencies,
 ): Promise<PreviewPage> {
-  const tenantId = await planTenant(owner, deps.transactions);
-  return deps.transactions.tenant(tenantId, async (tx) => {
+  return deps.transactions.platform(async (tx) => {
+    const { plan, plans } = await findPlan(tx, owner, id);
     if (cursor !== undefined) {
-      return tx.plans.getPage(id, cursor);
+      return plans.getPage(id, cursor);
     }
-    const { items, nextCursor } = (await tx.plans.get(id)).preview;
+    const { items, nextCursor } = plan.preview;
     return { items, ...(nextCursor !== undefined && { nextCursor }) };
   });
 }
@@ -107,10 +108,9 @@ export async function applyPlan(
   id: PlanId,
   deps: PreviewDependencies,
 ): Promise<{ readonly preview: Preview; readonly written: readonly Written[] }> {
-  const tenantId = await planTenant(owner, deps.transactions);
   return foundOut((look) =>
     deps.transactions.platform(async (tx) => {
-      const plan = await (await tx.enter(tenantId)).plans.get(id);
+      const { plan, plans } = await findPlan(tx, owner, id);
       if (plan.appliedAt !== undefined) {
         return { preview: plan.preview, written: [] };
       }
@@ -120,7 +120,8 @@ export async function applyPlan(
       }
       const outcome = await makeChanges(tx, plan.changes, { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids } }, deps).catch(
         (error: unknown) => {
-          throw error instanceof ClawError && error.status < 500 ? stale(error.message, []) : error;
+          const isMoved = error instanceof ClawError && error.status < 500 && error.code !== "auth.forbidden";
+          throw isMoved ? stale(error.message, []) : error;
         },
       );
       look(outcome);
@@ -130,7 +131,7 @@ export async function applyPlan(
       }
       // Whoever applies it has seen that it says so.
       assertAllowed(outcome, plan.preview.summary.unchecked > 0);
-      await (await tx.enter(tenantId)).plans.markApplied(id, now);
+      await plans.markApplied(id, now);
       owner.assertAnswerable?.(plan.preview);
       return { preview: plan.preview, written: outcome.written };
     }),
@@ -142,11 +143,31 @@ function stale(detail: string, moved: readonly string[]): ClawError {
   return new ClawError("preview.stale", `${detail}; nothing was applied; preview again`, { issues });
 }
 
-async function planTenant({ actor, tenantId }: PlanOwner, transactions: Transactions): Promise<TenantId> {
-  if (!actor.platform && tenantId !== undefined) {
-    return tenantId;
+/** A plan shows what it is about: to its author, and to those who may see all of that. */
+function maySee({ actor, tenant }: PlanOwner, plan: Plan): boolean {
+  const isOfTenant = plan.changes.every(
+    (change) => change.tenant === tenant?.name && factsOf(changedResource(change).kind).scope === "tenant",
+  );
+  const place = isOfTenant ? { tenantId: plan.tenantId } : {};
+  return plan.author === actor.subject || allows(actor.grants, "instances.read", place);
+}
+
+/** Where a plan of somebody is kept. */
+async function planTenant(tx: PlatformTransaction, { actor, tenant }: PlanOwner): Promise<TenantId> {
+  return !actor.platform && tenant ? tenant.id : (await tx.tenants.get(SHARED_TENANT)).id;
+}
+
+/** Somebody's own, or one that somebody of the request's tenant has made. @throws {ClawError} `preview.not_found` */
+async function findPlan(tx: PlatformTransaction, owner: PlanOwner, id: PlanId) {
+  const own = await planTenant(tx, owner);
+  for (const tenantId of new Set([own, owner.tenant?.id ?? own])) {
+    const { plans } = await tx.enter(tenantId);
+    const plan = await plans.find(id);
+    if (plan && maySee(owner, plan)) {
+      return { plan, plans };
+    }
   }
-  return (await transactions.platform((tx) => tx.tenants.get(SHARED_TENANT))).id;
+  throw new ClawError("preview.not_found", `there is no preview '${id}'; it may have expired, make another`);
 }
 
 /** What an outcome was computed from: each resource's version before, and what its effects rest on. */

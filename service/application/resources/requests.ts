@@ -65,7 +65,7 @@ export async function writeOrPreview<T>(
   present: Presenter<T>,
 ): Promise<T | Preview> {
   return query.preview
-    ? previewChanges({ actor: ctx.actor, tenantId: ctx.tenant?.id, ifMatch: ctx.ifMatch }, [change], deps)
+    ? previewChanges({ actor: ctx.actor, tenant: ctx.tenant, ifMatch: ctx.ifMatch }, [change], deps)
     : writeOne(ctx, change, deps, present, query.allowUnchecked);
 }
 

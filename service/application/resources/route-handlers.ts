@@ -1,12 +1,14 @@
 import type { z } from "zod";
-import type { Preview, Route, RouteId, routes, TenantId } from "../../../sdk/contract/index.ts";
-import type { Actor } from "../../domain/tenancy/tenant.ts";
+import type { Permission, Preview, Route, RouteId, routes, TenantId } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 
 /** What a use case knows of the request it serves. */
 export interface RequestContext {
   readonly actor: Actor;
   /** The tenant that the request is about: from the credential, `X-Claw-Tenant`, or the manifest's namespace. Undefined on platform routes. */
   readonly tenant: { readonly id: TenantId; readonly name: string } | undefined;
+  /** What the route takes, in the place of what it is about. */
+  readonly permission?: Permission | undefined;
   readonly requestId: string;
   readonly ifMatch: IfMatch | undefined;
   /** Throws when an answer can't be given: asked before what it tells of is committed. Absent where nobody is answered. */

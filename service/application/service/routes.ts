@@ -37,10 +37,5 @@ export function serviceRoutes(deps: ApplicationDependencies): ServiceRoutes {
         })),
       };
     },
-    "service.whoami": async ({ actor, tenant }) => ({
-      subject: actor.subject,
-      platform: actor.platform,
-      ...(tenant && { tenant: tenant.name }),
-    }),
   };
 }

@@ -7,6 +7,7 @@ import { assertDispensable } from "../resources/refusals.ts";
 
 export const projectKind: ResourceKind<"Project", Project> = defineKind(projectFacts, ofTenant, {
   rows: (tx) => tx.projects,
+  project: ({ id }) => id,
   build: async ({ home }, { spec }, _before: Project | undefined, base) => ({ next: { ...base, tenantId: home.id, spec } }),
   async remove({ at }, before) {
     assertDispensable("project", before.name, DEFAULT_PROJECT);

@@ -29,7 +29,10 @@ export function tenantRoutes(kind: ResourceKind<"Tenant", Tenant>, deps: Request
     "tenants.create": own.create,
     "tenants.replace": own.replace,
     "tenants.delete": own.delete,
-    "tenants.quota": (_ctx, { params }) => deps.transactions.platform(async (tx) => quotaOf(tx, await tx.tenants.get(params.id))),
+    "tenants.quota": async (ctx, { params }) => {
+      const tenant = await kind.get(ctx, deps.transactions, params.id);
+      return deps.transactions.platform((tx) => quotaOf(tx, tenant));
+    },
     "tenants.setQuota": async (ctx, { params, body, query }) => {
       const { name, spec, resourceVersion } = await kind.get(ctx, deps.transactions, params.id);
       // On the version whose other settings are written back.

@@ -4,20 +4,24 @@ import { allowedModels, policyIssues } from "../../domain/tenancy/policy.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { defineKind, idOf, ofPlatform, REMOVED } from "../resources/define-kind.ts";
+import { defineKind, idOf, ofItself, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, Stamp } from "../resources/kind.ts";
 import { pagesOf } from "../resources/pages.ts";
+import { assertHas } from "../resources/permitted.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { assertDispensable } from "../resources/refusals.ts";
 import { reviseBoundaries } from "./revise-boundaries.ts";
 
 export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): ResourceKind<"Tenant", Tenant> {
-  return defineKind(tenantFacts, ofPlatform, {
+  return defineKind(tenantFacts, ofItself, {
     rows: (tx) => tx.tenants,
-    async build(_writer, { metadata, spec }, _before: Tenant | undefined, base) {
+    async build({ stamp }, { metadata, spec }, before: Tenant | undefined, base) {
       const issues = policyIssues(spec.policies);
       if (issues.length > 0) {
         throw new ClawError("request.invalid", `tenant '${metadata.name}' has policies that can't be evaluated`, { issues });
+      }
+      if (spec.admins.some((subject) => !before?.spec.admins.includes(subject))) {
+        assertHas(stamp.actor, [{ at: "tenant", role: "tenant-admin", permissions: undefined }], base, "spec.admins");
       }
       return { next: { ...base, spec } };
     },

@@ -15,18 +15,3 @@ export interface Project extends StoredResource {
   readonly tenantId: TenantId;
   readonly spec: ProjectSpec;
 }
-
-/** Who makes a request. Platform actors may act in any tenant. */
-export interface Actor {
-  readonly subject: string;
-  readonly platform: boolean;
-  /** The tenant that the credential is bound to; undefined for platform tokens. */
-  readonly tenantId: TenantId | undefined;
-  /** It passes on what somebody else wrote elsewhere, who may be anybody: in a cluster's custom resource, in a file of a claw. */
-  readonly relays?: true;
-}
-
-/** Whether what it asks for may name what is the host's own. */
-export function isAdministrator({ platform, relays }: Actor): boolean {
-  return platform && relays !== true;
-}

@@ -1,8 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ClawError, type Route } from "../../../sdk/contract/index.ts";
-import type { Admitted, Authenticate } from "../../application/access/authenticate.ts";
-import type { Actor } from "../../domain/tenancy/tenant.ts";
+import type { Access, Admitted } from "../../application/access/authenticate.ts";
+import { assertAdmitted } from "../../application/resources/permitted.ts";
+import { type Actor, ANONYMOUS } from "../../domain/access/actor.ts";
 import { namedTenant } from "../headers.ts";
 
 declare module "fastify" {
@@ -15,28 +16,30 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may ask. */
     scope?: Route["scope"];
+    /** What it takes. */
+    permission?: Route["permission"] | undefined;
   }
 }
 
 export interface IdentityOptions {
-  readonly authenticate: Authenticate;
+  readonly access: Access;
 }
-
-const ANONYMOUS: Actor = { subject: "anonymous", platform: false, tenantId: undefined };
 
 /** Finds out who asks, before a body is read. A route that does not say who may is refused when it is registered. */
 export const identity = fp<IdentityOptions>(
-  async (app, { authenticate }) => {
+  async (app, { access }) => {
     app.decorateRequest("actor");
     app.decorateRequest("known");
     app.addHook("onRoute", ({ url, config }) => {
       if (config?.scope === undefined) {
         throw new Error(`the route ${url} does not say who may ask: give its config a scope`);
       }
+      if (config.scope === "platform" && config.permission === undefined) {
+        throw new Error(`the route ${url} does not say what it takes: give its config a permission`);
+      }
     });
     app.addHook("onRequest", async (request) => {
-      // Where there is no route, there is nothing to be let in to.
-      const { actor, tenant } = await admittedBy(request, request.routeOptions.config.scope ?? "public", authenticate);
+      const { actor, tenant } = await admittedBy(request, access);
       request.actor = actor;
       request.known = tenant;
     });
@@ -45,17 +48,19 @@ export const identity = fp<IdentityOptions>(
 );
 
 /** @throws {ClawError} `auth.unauthenticated`, `auth.forbidden` */
-async function admittedBy(request: FastifyRequest, scope: Route["scope"], authenticate: Authenticate): Promise<Admitted> {
+async function admittedBy(request: FastifyRequest, access: Access): Promise<Admitted> {
+  const { scope = "public", permission } = request.routeOptions.config;
   if (scope === "public") {
     return { actor: ANONYMOUS, tenant: undefined };
   }
   const token = bearerOf(request);
-  const admitted = token === undefined ? undefined : await authenticate(token, namedTenant(request));
+  const admitted = token === undefined ? undefined : await access.authenticate(token, namedTenant(request));
   if (!admitted) {
     throw new ClawError("auth.unauthenticated", "give a valid token: Authorization: Bearer <token>");
   }
-  if (scope === "platform" && !admitted.actor.platform) {
-    throw new ClawError("auth.forbidden", "this takes a platform administrator's token");
+  // Before a body is read, where that can be said by now.
+  if (scope === "platform" && permission !== undefined) {
+    assertAdmitted(admitted.actor, permission, scope);
   }
   return admitted;
 }

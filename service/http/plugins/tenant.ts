@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ClawError } from "../../../sdk/contract/index.ts";
-import type { ResolveTenant } from "../../application/access/resolve-tenant.ts";
+import type { Access } from "../../application/access/authenticate.ts";
 import type { RequestContext } from "../../application/resources/route-handlers.ts";
 import { namedTenant } from "../headers.ts";
 import { invalid } from "../validation.ts";
@@ -16,30 +16,36 @@ declare module "fastify" {
 }
 
 export interface TenantOptions {
-  readonly resolveTenant: ResolveTenant;
+  readonly access: Access;
 }
 
 /** Finds out which tenant a request is about, once it is let in and valid. */
 export const tenant = fp<TenantOptions>(
-  async (app, { resolveTenant }) => {
+  async (app, { access }) => {
     app.decorateRequest("tenant");
     app.addHook("preHandler", async (request) => {
-      request.tenant = await tenantOf(request, resolveTenant);
+      request.tenant = await tenantOf(request, access);
     });
   },
   { name: "tenant", dependencies: ["identity"] },
 );
 
-async function tenantOf(request: FastifyRequest, resolveTenant: ResolveTenant): Promise<RequestContext["tenant"]> {
-  const { actor, known } = request;
+async function tenantOf(request: FastifyRequest, access: Access): Promise<RequestContext["tenant"]> {
+  const { known } = request;
+  /** What the actor may do is known anew with the tenant. */
+  const enter = async (named: string | undefined) => {
+    const { actor, tenant } = await access.enter(request.actor, named);
+    request.actor = actor;
+    return tenant;
+  };
   const { scope } = request.routeOptions.config;
   const named = namedTenant(request);
   if (scope === "authenticated") {
     return (
       known ??
-      resolveTenant(actor, named).catch((error: unknown) => {
+      enter(named).catch((error: unknown) => {
         // A preview may be what brings the tenant about that the client is set to.
-        if (actor.platform && error instanceof ClawError && error.code === "tenant.not_found") {
+        if (request.actor.platform && error instanceof ClawError && error.code === "tenant.not_found") {
           return undefined;
         }
         throw error;
@@ -50,13 +56,13 @@ async function tenantOf(request: FastifyRequest, resolveTenant: ResolveTenant): 
     return undefined;
   }
   const { namespace } = (request.body as { metadata?: { namespace?: string } } | undefined)?.metadata ?? {};
-  const found = known ?? (await resolveTenant(actor, named ?? namespace));
+  const found = known ?? (await enter(named ?? namespace));
   if (!found) {
     throw new ClawError("tenant.required", "name the tenant with the header X-Claw-Tenant, or in the manifest's metadata.namespace");
   }
   if (namespace !== undefined && namespace !== found.name) {
     // Another's tenant is as if it did not exist.
-    await resolveTenant(actor, namespace);
+    await access.enter(request.actor, namespace);
     throw otherTenant(found, namespace);
   }
   return found;

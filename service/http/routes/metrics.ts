@@ -10,8 +10,10 @@ const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What a monitoring system scrapes of this replica, with a platform token: how the process does, and what it depends on. */
 export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals }) => {
-  app.get("/metrics", { config: { scope: "platform" }, serializerCompiler: () => String }, async (_request, reply) =>
-    reply.type(TYPE).send(textOf(vitals())),
+  app.get(
+    "/metrics",
+    { config: { scope: "platform", permission: "service.read" }, serializerCompiler: () => String },
+    async (_request, reply) => reply.type(TYPE).send(textOf(vitals())),
   );
 };
 

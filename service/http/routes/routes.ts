@@ -34,7 +34,7 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
   app.route({
     method: route.method,
     url: `/api/v1${route.path}`,
-    config: { operationId: id, scope: route.scope, route },
+    config: { operationId: id, scope: route.scope, permission: route.permission, route },
     schema: {
       querystring: route.query ?? NoQuerySchema,
       ...(route.params && { params: route.params }),
@@ -65,9 +65,11 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
       const { status, body } =
         route.method === "GET"
           ? await serve(undefined)
-          : route.takesFile
-            ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
-            : await serveOnce(request.body);
+          : route.answersSecret
+            ? await serve(request.body)
+            : route.takesFile
+              ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
+              : await serveOnce(request.body);
       const etag = etagOf(body);
       return (etag === undefined ? reply : reply.header("etag", etag)).code(status).send(body ?? undefined);
     },

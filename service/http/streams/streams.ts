@@ -1,13 +1,13 @@
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
 import { type ChannelOpen, type InstanceId, idParams, type Stream, type TenantId, webSockets } from "../../../sdk/contract/index.ts";
+import type { Application } from "../../application/application.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
 import { recordSession, type Session } from "../../application/instances/record-session.ts";
 import type { AgentChannel, Agents } from "../../application/ports/instances/agents.ts";
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../../application/ports/transactions.ts";
-import type { RouteHandlers } from "../../application/resources/route-handlers.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
 import { readFrames, upgradeOnly } from "../sockets.ts";
 import { serveChat } from "./chat.ts";
@@ -23,7 +23,7 @@ declare module "fastify" {
 }
 
 export interface StreamOptions {
-  readonly getInstance: RouteHandlers["instances.get"];
+  readonly targetOf: Application["targetOf"];
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
   readonly transactions: Transactions;
@@ -46,7 +46,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       url: `/api/v1${stream.path}`,
       config: { scope: "tenant" },
       schema: { params: idParams, querystring: stream.query },
-      preHandler: (request) => findTarget(request, session, options),
+      preHandler: (request) => findTarget(request, stream, session, options),
       handler: upgradeOnly,
       wsHandler: async (socket, request) => {
         try {
@@ -96,13 +96,15 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
 };
 
 /** Finds the instance that a stream is to. */
-async function findTarget(request: FastifyRequest, session: Session | undefined, options: StreamOptions): Promise<void> {
+async function findTarget(
+  request: FastifyRequest,
+  { permission }: Stream,
+  session: Session | undefined,
+  options: StreamOptions,
+): Promise<void> {
   const { actor, tenant, id: requestId } = request;
   const params = request.params as { id: string };
-  const instance = await options.getInstance(
-    { actor, tenant, requestId, ifMatch: undefined },
-    { params, query: undefined, body: undefined },
-  );
+  const instance = await options.targetOf({ actor, tenant, requestId, ifMatch: undefined }, params.id, permission);
   const { metadata, spec, status } = instance;
   const { uid, name, namespace = "" } = metadata;
   const tenantId = tenant?.id as TenantId;

@@ -16,9 +16,8 @@ import { createHostedInstances } from "../../../adapters/providers/clusterclaw/h
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
 import { adoptionOf, runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { createStoredLogs } from "../../agent/stored-logs.ts";
-import { createAuthenticator } from "../../application/access/authenticate.ts";
+import { createAccess } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
-import { createTenantResolver } from "../../application/access/resolve-tenant.ts";
 import { verifyAgent } from "../../application/access/verify-agent.ts";
 import { createApplication } from "../../application/application.ts";
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
@@ -136,7 +135,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(async () => watched.stop());
   const vitals = (): Vitals => ({ ...watched.read(), circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits()] });
   const { wake, onWake } = createWakeUp();
-  const { routes, dependencies } = createApplication({
+  const { routes, targetOf, dependencies } = createApplication({
     transactions,
     stacks,
     administration,
@@ -157,16 +156,17 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     audit: (entry) => log.warn(entry, "audit"),
     wake,
   });
+  const access = createAccess(transactions, clock);
   const app = await buildApp({
     log,
     rateLimit: { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) },
-    identity: { authenticate: createAuthenticator(transactions) },
-    tenant: { resolveTenant: createTenantResolver(transactions) },
+    identity: { access },
+    tenant: { access },
     idempotency: { transactions },
     metrics: { vitals },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
-    streams: { getInstance: routes["instances.get"], agents: hub, openChannel, transactions, unconfined },
+    streams: { targetOf, agents: hub, openChannel, transactions, unconfined },
     agents: { hub },
   });
   closers.push(() => app.close().finally(listener.close));

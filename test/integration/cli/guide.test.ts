@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { it } from "vitest";
 import { aTenant } from "../../support/builders/manifests.ts";
 import { tempDir } from "../../support/cli.ts";
-import { startTestService } from "../../support/service.ts";
+import { startTestService, type TestService } from "../../support/service.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
@@ -31,22 +31,31 @@ async function runInShell(script: string, { cwd, path = "", env }: Shell): Promi
 }
 
 // The guides' commands are what people paste: they run here as they stand, in a shell, in their order.
-it("runs every command of the guide", { timeout: 300_000 }, async ({ expect, onTestFinished }) => {
+it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, onTestFinished }) => {
   const service = await startTestService();
   onTestFinished(() => service.stop());
-  const guide = await readFile(join(root, "docs/guides/cli.md"), "utf8");
+  const commandLine = await runGuide("docs/guides/cli.md", service);
+  expect(commandLine).toContain("tenant/guide created");
+  expect(commandLine).toContain("instance/hello created");
+  expect(commandLine).toContain("instance/hello destroyed");
+  const access = await runGuide("docs/guides/access.md", service);
+  expect(access).toContain("yes: 'serviceaccount:access-guide/deployer' may create, change and destroy instances in this project");
+  expect(access).toContain("no: 'serviceaccount:access-guide/deployer' may not see clusters");
+  expect(access).toMatch(/token\/tok_\w+ revoked/);
+});
+
+/** In a folder of its own, with the files that the guide shows. */
+async function runGuide(document: string, service: TestService): Promise<string> {
+  const guide = await readFile(join(root, document), "utf8");
   const home = await tempDir();
   for (const [, yaml = "", name = ""] of guide.matchAll(/```yaml\n(# (\S+)\n[\s\S]*?)```/g)) {
     await writeFile(join(home, name), yaml);
   }
   await writeFile(join(home, "claw"), `#!/bin/sh\nexec "${process.execPath}" "${join(root, "sdk/cli/main.ts")}" "$@"\n`);
   await chmod(join(home, "claw"), 0o755);
-  const script = (await shBlocks("docs/guides/cli.md")).join("\n").replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, service.url);
-  const stdout = await runInShell(script, { cwd: home, path: home, env: { CLAW_TOKEN: service.adminToken } });
-  expect(stdout).toContain("tenant/guide created");
-  expect(stdout).toContain("instance/hello created");
-  expect(stdout).toContain("instance/hello destroyed");
-});
+  const script = (await shBlocks(document)).join("\n").replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, service.url);
+  return runInShell(script, { cwd: home, path: home, env: { CLAW_URL: service.url, CLAW_TOKEN: service.adminToken } });
+}
 
 it("runs the request of the API's guide", async ({ expect, onTestFinished }) => {
   const service = await startTestService();

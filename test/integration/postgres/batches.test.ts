@@ -13,6 +13,7 @@ import type { StackOperations } from "../../../service/application/ports/stacks/
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { applyPlan, previewChanges } from "../../../service/application/resources/previews.ts";
 import { createRuntimes, type RuntimesDependencies } from "../../../service/application/runtimes/runtimes.ts";
+import { administrator } from "../../../service/domain/access/actor.ts";
 import { startUsageRecorder } from "../../../service/workers/usage-recorder.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
@@ -125,7 +126,7 @@ describe("a batch of instances", () => {
     // More than the first portion of a list has: it takes one more for however many there are.
     for (const size of [13, 40]) {
       const { fleet, tenant, run } = await aFleet(size);
-      const owner = { actor: { subject: "somebody", platform: false, tenantId: tenant.id }, tenantId: tenant.id };
+      const owner = { actor: { ...administrator("somebody"), platform: false }, tenant };
       const publish = { action: "publish" as const, name: "base", tenant: tenant.name };
       let planId: PlanId | undefined;
       statements.push([

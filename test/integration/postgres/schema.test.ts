@@ -55,6 +55,7 @@ describe("schema", () => {
         "KnowClaws1700000000022",
         "MakeClaims1700000000024",
         "CountRequests1700000000026",
+        "GiveRoles1700000000027",
       ]);
   });
 

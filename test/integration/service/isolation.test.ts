@@ -5,31 +5,32 @@ import { join, relative } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
-import { openDatabase } from "../../../adapters/postgres/open-database.ts";
-import { API_VERSION, type TenantId } from "../../../sdk/contract/index.ts";
-import { digestToken } from "../../../service/domain/access/tokens.ts";
+import { API_VERSION } from "../../../sdk/contract/index.ts";
+import { aToken } from "../../support/access.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { consoleOf } from "../../support/console.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 /** A tenant's token: all that an attacker has here. */
-const TOKEN = "claw_attacker_token";
-const attacker = () => ({ url: service.url, token: TOKEN });
+let stolen: string;
+const attacker = () => ({ url: service.url, token: stolen });
 let service: TestService;
 
 beforeAll(async () => {
   service = await startTestService();
-  const { metadata } = await service.claw().tenants.create(aTenant("mallory"));
+  await service.claw().tenants.create(aTenant("mallory"));
   await service.claw().tenants.create(aTenant("victim"));
-  const { transactions, close } = await openDatabase({ url: service.databaseUrl });
-  const tenantId = metadata.uid as TenantId;
-  await transactions.platform((tx) => tx.tokens.insert({ digest: digestToken(TOKEN), subject: "mallory", tenantId, platform: false }));
-  await close();
+  stolen = await aToken(service.claw("mallory"), { name: "mallory" });
 });
 afterAll(() => service.stop());
 
 /** As the tenant; what the client's own types would refuse goes out all the same. */
-async function post(path: string, spec: object, kind = "ClawInstance", token = TOKEN): Promise<{ status: number; [key: string]: unknown }> {
+async function post(
+  path: string,
+  spec: object,
+  kind = "ClawInstance",
+  token = stolen,
+): Promise<{ status: number; [key: string]: unknown }> {
   const response = await fetch(`${service.url}/api/v1${path}`, {
     method: "POST",
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "x-claw-tenant": "mallory" },
@@ -136,7 +137,7 @@ describe("a variable that names something of the host", () => {
     const replace = (spec: object) =>
       fetch(`${service.url}/api/v1/instances/${name}?preview=true`, {
         method: "PUT",
-        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        headers: { authorization: `Bearer ${stolen}`, "content-type": "application/json" },
         body: JSON.stringify({ apiVersion: API_VERSION, kind: "ClawInstance", metadata: { name }, spec }),
       }).then(({ status }) => status);
     expect(await replace({ ...set, running: false, deletionPolicy: "delete" })).toBe(200);
@@ -188,7 +189,10 @@ describe("a console of an instance on the control plane's host", () => {
     expect(groups).toBe(uid);
     expect(uid).not.toBe("0");
     const { items } = await service.claw("mallory").instances.events("mine");
-    expect(items.find(({ reason }) => reason === "ConsoleOpened")).toMatchObject({ actor: "mallory", type: "Normal" });
+    expect(items.find(({ reason }) => reason === "ConsoleOpened")).toMatchObject({
+      actor: "serviceaccount:mallory/mallory",
+      type: "Normal",
+    });
   });
 
   it("follows no link of a claw when its files are written or removed", async ({ expect }) => {

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { afterAll, describe, it, onTestFinished } from "vitest";
+import type { Access } from "../../../service/application/access/authenticate.ts";
 import type { RouteHandlers } from "../../../service/application/resources/route-handlers.ts";
+import { ANONYMOUS } from "../../../service/domain/access/actor.ts";
 import { buildApp } from "../../../service/http/app.ts";
 import type { RateLimits } from "../../../service/http/limits/rate-limits.ts";
 import { SharedCounters } from "../../../service/http/limits/shared-counters.ts";
@@ -31,20 +33,22 @@ const aClock = () => {
 
 /** A replica of the service, with use cases that answer at once. Tokens are `<subject>@<tenant>`. */
 async function aReplica(limits: Partial<RateLimits>, clock: () => number): Promise<FastifyInstance> {
+  const access: Access = {
+    authenticate: async (token) => {
+      const [subject = "", name = ""] = token.split("@");
+      const tenant = { id: `ten_${name}` as const, name };
+      return name === "" ? undefined : { actor: { ...ANONYMOUS, subject, tenantId: tenant.id }, tenant };
+    },
+    enter: async (actor) => ({ actor, tenant: { id: "ten_a", name: "a" } }),
+  };
   const served = async () => ({ items: [] });
   const handlers = { "projects.list": served, "types.list": served, "projects.delete": served } as unknown as RouteHandlers;
   const app = await buildApp({
     log,
     ...withoutUseCases({
       rateLimit: { limits: { ...NONE, ...limits }, counters: new SharedCounters({ transactions: database.transactions, log, clock }) },
-      identity: {
-        authenticate: async (token) => {
-          const [subject = "", name = ""] = token.split("@");
-          const tenant = { id: `ten_${name}` as const, name };
-          return name === "" ? undefined : { actor: { subject, platform: false, tenantId: tenant.id }, tenant };
-        },
-      },
-      tenant: { resolveTenant: async () => ({ id: "ten_a", name: "a" }) },
+      identity: { access },
+      tenant: { access },
       idempotency: { transactions: database.transactions },
       probes: { assertReady: async () => {} },
       routes: { handlers },

@@ -2,16 +2,15 @@ import { once } from "node:events";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { WebSocket } from "ws";
-import { openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { Claw } from "../../../sdk/client/index.ts";
-import { isStateWrite, type Route, type RouteId, routes, type Stream, type TenantId, webSockets } from "../../../sdk/contract/index.ts";
-import { digestToken } from "../../../service/domain/access/tokens.ts";
-import { aClusterManifest } from "../../support/builders/cluster.ts";
-import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
-import { type Populated, type SampleRequest, sampleRequests } from "../../support/sample-requests.ts";
+import { isStateWrite, type Route, type RouteId, routes, type Stream, webSockets } from "../../../sdk/contract/index.ts";
+import { aToken } from "../../support/access.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { populateTenant } from "../../support/populated-tenant.ts";
+import { type SampleRequest, sampleRequests } from "../../support/sample-requests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
-const TOKENS = { own: "claw_own", other: "claw_other" };
+const TOKENS = { own: "", other: "" };
 let service: TestService;
 let database: Client;
 let samples: Readonly<Record<RouteId, SampleRequest>>;
@@ -22,54 +21,28 @@ beforeAll(async () => {
   service = await startTestService();
   database = new Client(service.databaseUrl);
   await database.connect();
-  const admin = service.claw();
-  const own = await admin.tenants.create(aTenant("walled"));
-  const other = await admin.tenants.create(aTenant("other"));
-  await addToken(TOKENS.own, own.metadata.uid as TenantId);
-  await addToken(TOKENS.other, other.metadata.uid as TenantId);
-  await admin.clusters.create(aClusterManifest("spare"));
-  const claw = service.claw("walled");
-  const project = await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });
-  const config = await claw.configs.create(aTemplate("base"));
-  await claw.configs.publish("base");
-  const instance = await claw.instances.create(anEcho("keeper"));
-  await eventually(
-    () => claw.instances.get("keeper"),
-    ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
-  );
+  const { uids: known, ...walled } = await populateTenant(service, "walled");
+  await service.claw().tenants.create(aTenant("other"));
+  TOKENS.own = await aToken(service.claw("walled"), { name: "own" });
+  TOKENS.other = await aToken(service.claw("other"), { name: "other" });
   const changes = { manifests: [anEcho("keeper", {}, { labels: { planned: "yes" } })] };
   const { planId: plan = "" } = await new Claw({ url: service.url, token: TOKENS.own }).previews.create(changes);
-  const populated: Populated = {
-    tenant: "walled",
-    instance: "keeper",
-    config: "base",
-    project: "web",
-    cluster: "spare",
-    plan,
-    state: await admin.stacks.export("walled"),
-  };
-  samples = sampleRequests(populated);
-  tenantUid = own.metadata.uid;
+  samples = sampleRequests({ ...walled, plan });
+  tenantUid = known["walled"] ?? "";
   // What was done so far is published: what is seen to change from here on, a test has changed.
   await eventually(
     () => database.query("select from outbox"),
     ({ rowCount }) => rowCount === 0,
   );
-  uids = { keeper: instance.metadata.uid, base: config.metadata.uid, web: project.metadata.uid, walled: own.metadata.uid, [plan]: plan };
+  uids = { ...known, [plan]: plan, [walled.token]: walled.token };
 });
 afterAll(async () => {
   await database.end();
   await service.stop();
 });
 
-async function addToken(token: string, tenantId: TenantId): Promise<void> {
-  const { transactions, close } = await openDatabase({ url: service.databaseUrl });
-  await transactions.platform((tx) => tx.tokens.insert({ digest: digestToken(token), subject: token, tenantId, platform: false }));
-  await close();
-}
-
-/** What the control plane writes of itself from time to time: what an instance takes, and when its stack is read again. */
-const OF_ITSELF = ["instance_usage", "stack_refreshes"];
+/** What the control plane writes of itself from time to time: what an instance takes, when its stack is read again, when a token was used last. */
+const OF_ITSELF = ["instance_usage", "stack_refreshes", "api_tokens"];
 
 /** Digests of all rows that are the tenant's, by table. */
 async function rowsOf(tenantId: string): Promise<Record<string, string>> {
@@ -142,8 +115,8 @@ describe("another tenant's token", () => {
   it.for([...scoped("tenant"), ...scoped("authenticated")])("gets 404 and changes nothing: %s", async ([id, route], { expect }) => {
     const before = await rowsOf(tenantUid);
     for (const variant of variantsOf(samples[id])) {
-      const answer = await ask(TOKENS.other, route, variant);
-      expect([variant.name, answer.status, answer.code]).toEqual([variant.name, 404, expect.stringMatching(/^[a-z]+\.not_found$/)]);
+      const answer = await ask(TOKENS.other, route, variant, samples[id].query);
+      expect([variant.name, answer.status, answer.code]).toEqual([variant.name, 404, expect.stringMatching(/^[a-z_]+\.not_found$/)]);
       expect(answer.code).not.toBe("route.not_found");
     }
     expect(await rowsOf(tenantUid)).toEqual(before);
@@ -206,7 +179,7 @@ describe("the tenant's own token", () => {
   it.for(Object.entries(routes).filter(([, route]) => !isStateWrite(route)) as [RouteId, Route][])(
     "gets an answer: %s",
     async ([id, route], { expect }) => {
-      expect(await ask(platform(route), route, samples[id])).toEqual({ status: route.success, code: "" });
+      expect(await ask(platform(route), route, samples[id], samples[id].query)).toEqual({ status: route.success, code: "" });
     },
   );
 });

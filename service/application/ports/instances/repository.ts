@@ -15,7 +15,8 @@ export type InstanceUse = { readonly template: string } | { readonly cluster: st
 
 export interface InstanceRepository {
   /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
-  list(query: ListQuery): Promise<Page<Instance>>;
+  /** @param projects only those of these */
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Instance>>;
   get(ref: Ref): Promise<Instance>;
   find(ref: Ref): Promise<Instance | undefined>;
   /** Those of the names that there are, in no order. */

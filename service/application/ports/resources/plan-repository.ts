@@ -22,8 +22,7 @@ export interface Plan {
 export interface PlanRepository {
   /** @param pages those after the one that the plan's preview has */
   insert(plan: Plan, pages: readonly PreviewPage[]): Promise<void>;
-  /** @throws {preview.not_found} */
-  get(id: PlanId): Promise<Plan>;
+  find(id: PlanId): Promise<Plan | undefined>;
   /** One of the pages that it was inserted with; an empty one for another cursor. @throws {preview.not_found} */
   getPage(id: PlanId, cursor: string): Promise<PreviewPage>;
   /** Forgets what has not been applied. */

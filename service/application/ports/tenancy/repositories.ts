@@ -19,7 +19,8 @@ export interface TenantRepository {
   countInstances(ids: readonly TenantId[]): Promise<ReadonlyMap<TenantId, number>>;
 }
 export interface ProjectRepository {
-  list(query: ListQuery): Promise<Page<Project>>;
+  /** @param projects only these */
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Project>>;
   get(ref: Ref): Promise<Project>;
   find(ref: Ref): Promise<Project | undefined>;
   insert(project: Project): Promise<void>;

@@ -171,7 +171,7 @@ describe("a cluster", () => {
 
   it("is not a tenant's to write, by itself or in a preview", async ({ expect }) => {
     const theirs = aClusterManifest("theirs");
-    await expect(acme.clusters.create(theirs)).rejects.toMatchObject({ code: "tenant.not_found" });
+    await expect(acme.clusters.create(theirs)).rejects.toMatchObject({ code: "auth.forbidden" });
     await expect(acme.previews.create({ manifests: [theirs] })).rejects.toMatchObject({ status: 404 });
   });
 });

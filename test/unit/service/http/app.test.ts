@@ -8,16 +8,18 @@ import { pino } from "pino";
 import { describe, it } from "vitest";
 import { ClawError, routes, STACK_BYTES_MAX } from "../../../../sdk/contract/index.ts";
 import type { RouteHandlers } from "../../../../service/application/resources/route-handlers.ts";
+import { type Actor, ANONYMOUS, administrator } from "../../../../service/domain/access/actor.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
 import { withReceived } from "../../../../service/http/files.ts";
 import { withoutUseCases } from "../../../support/api-options.ts";
 
 const log = pino({ level: "silent" });
+const enter = async (actor: Actor) => ({ actor, tenant: undefined });
 
 describe("whoever sends much", () => {
   it("is refused by the size of what the route takes", async ({ expect }) => {
-    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate } }) });
+    const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } } }) });
     const send = async (path: string, bytes: number) => {
       const headers = { authorization: "Bearer x", "content-type": "application/json", "content-length": String(bytes) };
       const { statusCode, json } = await app.inject({ method: "POST", url: `/api/v1${path}`, headers, payload: "{" });
@@ -32,9 +34,9 @@ describe("whoever sends much", () => {
 
 describe("a request that says it is JSON and has no body", () => {
   it("is what it is without saying so", async ({ expect }) => {
-    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+    const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
     const handlers = { "previews.apply": async () => ({}) } as unknown as RouteHandlers;
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate }, routes: { handlers } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, routes: { handlers } }) });
     const send = async (path: string, headers: object) => {
       const answer = await app.inject({ method: "POST", url: `/api/v1${path}`, headers: { authorization: "Bearer x", ...headers } });
       return [answer.statusCode, answer.json().code ?? answer.json().errors];
@@ -52,7 +54,7 @@ describe("a request that says it is JSON and has no body", () => {
 });
 
 describe("a file", () => {
-  const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+  const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
   const url = `/api/v1${routes["stacks.import"].path.replace(":id", "acme")}`;
   const headers = { authorization: "Bearer x", "content-type": "application/json" };
 
@@ -65,7 +67,7 @@ describe("a file", () => {
         return { resources: 7 };
       },
     } as unknown as RouteHandlers;
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate }, routes: { handlers } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, routes: { handlers } }) });
     const { statusCode, body } = await app.inject({ method: "POST", url, headers, payload });
     expect([statusCode, body]).toEqual([200, '{"resources":7}']);
     expect(seen).toEqual([{ path: expect.any(String), mode: 0o600, isSame: true }]);
@@ -74,7 +76,7 @@ describe("a file", () => {
   });
 
   it("is refused when it is larger than it says it may be, or is of another type", async ({ expect }) => {
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } } }) });
     const send = async (over: object) => (await app.inject({ method: "POST", url, headers: { ...headers, ...over }, payload: "{" })).json();
     expect(await send({ "content-length": String(STACK_BYTES_MAX + 1) })).toMatchObject({ code: "request.too_large" });
     expect(await send({ "content-type": "text/plain" })).toMatchObject({ code: "request.unsupported_media_type" });
@@ -87,7 +89,7 @@ describe("a file", () => {
 describe("an answer that is a file", () => {
   const exporting = async (write: (path: string) => Promise<void>) => {
     const paths: string[] = [];
-    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+    const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
     const handlers: Pick<RouteHandlers, "stacks.export"> = {
       "stacks.export": async (_ctx, { answer }) => {
         paths.push(answer.path);
@@ -97,7 +99,7 @@ describe("an answer that is a file", () => {
     };
     const app = await buildApp({
       log,
-      ...withoutUseCases({ identity: { authenticate }, routes: { handlers: handlers as RouteHandlers } }),
+      ...withoutUseCases({ identity: { access: { authenticate, enter } }, routes: { handlers: handlers as RouteHandlers } }),
     });
     const answer = await app.inject({ method: "GET", url: "/api/v1/stacks/acme/export", headers: { authorization: "Bearer x" } });
     await app.close();
@@ -124,7 +126,7 @@ describe("an answer that is a file", () => {
 
 describe("whoever is nobody", () => {
   it("is refused before anything of the request is read, by every route that is not everybody's", async ({ expect }) => {
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate: async () => undefined } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate: async () => undefined, enter } } }) });
     for (const { method, path, scope } of Object.values(routes)) {
       // A body that could not be read, and an id that no schema takes.
       const headers = { authorization: "Bearer wrong", "content-type": "application/json" };
@@ -147,11 +149,11 @@ describe("a route that does not say who may ask", () => {
 
 describe("a process that is behind with its work", () => {
   it("turns callers away until it has caught up, and answers probes", async ({ expect }) => {
-    const authenticate = async () => ({ actor: { subject: "admin", platform: true, tenantId: undefined }, tenant: undefined });
+    const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
     const probes = { assertReady: async () => {} };
     const app = await buildApp({
       log,
-      ...withoutUseCases({ identity: { authenticate }, probes, loadShedding: { delayMsMax: 40, sampleMs: 500 } }),
+      ...withoutUseCases({ identity: { access: { authenticate, enter } }, probes, loadShedding: { delayMsMax: 40, sampleMs: 500 } }),
     });
     const document = () => app.inject("/api/v1/openapi.json");
     expect((await document()).statusCode).toBe(200);
@@ -172,12 +174,12 @@ describe("a process that is behind with its work", () => {
 describe("GET /metrics", () => {
   it("tells platform administrators, and nobody else, how the process does and what it can't reach", async ({ expect }) => {
     const authenticate = async (token: string) => ({
-      actor: { subject: token, platform: token === "admin", tenantId: undefined },
+      actor: token === "admin" ? administrator(token) : { ...ANONYMOUS, subject: token },
       tenant: undefined,
     });
     const failed = { dependency: 'kubernetes "https://10.0.0.1"', state: "open", failures: 4, message: "connect ECONNREFUSED" } as const;
     const vitals = () => ({ uptimeSeconds: 5, residentBytes: 1e8, eventLoopDelayMs: { mean: 1, p99: 20 }, circuits: [failed] });
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { authenticate }, metrics: { vitals } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, metrics: { vitals } }) });
     const ask = (token: string) => app.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
     expect((await ask("alice")).json().code).toBe("auth.forbidden");
     const { headers, body } = await ask("admin");

@@ -4,6 +4,7 @@ import { instanceKind } from "../../../../../service/application/instances/insta
 import { instanceRoutes } from "../../../../../service/application/instances/routes.ts";
 import type { AgentChannel } from "../../../../../service/application/ports/instances/agents.ts";
 import type { RequestContext } from "../../../../../service/application/resources/route-handlers.ts";
+import { administrator } from "../../../../../service/domain/access/actor.ts";
 import { anInstance } from "../../../../support/builders/instance.ts";
 
 /** What is answered when an agent sends this. */
@@ -18,7 +19,7 @@ async function answerTo(frames: readonly string[]): Promise<readonly string[]> {
   } as unknown as ApplicationDependencies;
   const handlers = instanceRoutes(instanceKind(deps), deps);
   const ctx: RequestContext = {
-    actor: { subject: "a", platform: false, tenantId: "ten_1" },
+    actor: administrator("a"),
     tenant: { id: "ten_1", name: "acme" },
     requestId: "req_1",
     ifMatch: undefined,

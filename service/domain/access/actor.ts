@@ -1,0 +1,57 @@
+import { PERMISSIONS, type Permission, type Subject, type TenantId } from "../../../sdk/contract/index.ts";
+import { allows, type Grants, NO_GRANTS } from "./grants.ts";
+
+/** Who makes a request. */
+export interface Actor {
+  /** As records name it: `alice@example.com`, `serviceaccount:acme/ci`, `admin`. */
+  readonly subject: string;
+  readonly groups: readonly string[];
+  /** By which of its names roles are bound to it: see {@link subjectKey}. */
+  readonly keys: readonly string[];
+  /** What it may do, in the tenant that the request is about. */
+  readonly grants: Grants;
+  /** Whether it has something to say in every tenant. */
+  readonly platform: boolean;
+  /** The tenant that it is of: a service account's. */
+  readonly tenantId: TenantId | undefined;
+  /** No more than these of what it has been given: of a token that was made so. */
+  readonly scopes?: readonly Permission[] | undefined;
+  /** It passes on what somebody else wrote elsewhere, who may be anybody: in a cluster's custom resource, in a file of a claw. */
+  readonly relays?: true;
+}
+
+export const ANONYMOUS: Actor = { subject: "anonymous", groups: [], keys: [], grants: NO_GRANTS, platform: false, tenantId: undefined };
+
+/** Everything, everywhere. */
+export const ALL_GRANTS: Grants = { ...NO_GRANTS, platform: new Set(PERMISSIONS) };
+
+/** Somebody who may do everything: who holds the administrator's token, and the control plane itself. */
+export function administrator(subject: string): Actor {
+  return { subject, groups: [], keys: [], grants: ALL_GRANTS, platform: true, tenantId: undefined };
+}
+
+/** The control plane, in the name of whoever wrote something elsewhere. */
+export function relaying(subject: string): Actor {
+  return { ...administrator(subject), relays: true };
+}
+
+/** Whether what it asks for may name what is the host's own. */
+export function mayUseHost({ grants, relays }: Actor): boolean {
+  return relays !== true && allows(grants, "host.use", {});
+}
+
+/** How bindings are found by whom they name. @param home name of the tenant whose binding it is */
+export function subjectKey(subject: Subject, home: string): string {
+  return subject.kind === "ServiceAccount"
+    ? `ServiceAccount/${subject.namespace ?? home}/${subject.name}`
+    : `${subject.kind}/${subject.name}`;
+}
+
+/** The subject that an entry of a tenant's `admins` names: `alice@example.com`, `group:platform`, `serviceaccount:ci`. */
+export function adminKey(entry: string, tenant: string): string {
+  const [, kind, name] = /^(group|serviceaccount):(.+)$/.exec(entry) ?? [];
+  if (kind === undefined || name === undefined) {
+    return subjectKey({ kind: "User", name: entry }, tenant);
+  }
+  return subjectKey({ kind: kind === "group" ? "Group" : "ServiceAccount", name }, tenant);
+}

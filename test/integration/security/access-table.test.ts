@@ -1,0 +1,134 @@
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import {
+  type BuiltInRole,
+  isStateWrite,
+  type Permission,
+  permissionFacts,
+  type Route,
+  type RouteId,
+  roles,
+  routes,
+} from "../../../sdk/contract/index.ts";
+import { aToken } from "../../support/access.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { populateTenant } from "../../support/populated-tenant.ts";
+import { type SampleRequest, sampleRequests } from "../../support/sample-requests.ts";
+import { startTestService, type TestService } from "../../support/service.ts";
+
+const ROLES = Object.keys(roles) as BuiltInRole[];
+const ROUTES = Object.entries(routes) as [RouteId, Route][];
+/** What the sample's changes take: its route takes nothing itself. A plan of everybody's is applied in a test of its own. */
+const PREVIEWED: Partial<Record<RouteId, Permission>> = { "previews.create": "instances.write" };
+
+let service: TestService;
+let database: Client;
+let samples: Readonly<Record<RouteId, SampleRequest>>;
+/** By what a credential stands for. */
+const tokens: Record<string, string> = {};
+/** Of the table: how many cells were tried. */
+let cells = 0;
+
+beforeAll(async () => {
+  // All that is refused here comes from one address, and faster than anybody may guess.
+  service = await startTestService({ CLAW_RATE_LIMITS: "off" });
+  database = new Client(service.databaseUrl);
+  await database.connect();
+  const { uids: _, ...populated } = await populateTenant(service, "acme");
+  const claw = service.claw("acme");
+  await claw.instances.create(anEcho("mine", {}, { project: "web" }));
+  const { planId: plan = "" } = await claw.previews.create({ manifests: [anEcho("keeper", {}, { labels: { planned: "yes" } })] });
+  samples = sampleRequests({ ...populated, plan });
+  for (const role of ROLES) {
+    tokens[role] = await aToken(role === "platform-admin" ? service.claw("default") : claw, {
+      name: role,
+      role,
+      at: role === "platform-admin" ? "platform" : "tenant",
+    });
+  }
+  tokens["developer of web"] = await aToken(claw, { name: "web-developer", role: "developer", at: { project: "web" } });
+  tokens["scoped"] = await aToken(claw, { name: "scoped", scopes: ["instances.read"] });
+  await service.claw().tenants.create(aTenant("other"));
+  tokens["another tenant"] = await aToken(service.claw("other"), { name: "stranger" });
+  tokens["revoked"] = await aToken(claw, { name: "revoked" });
+  tokens["expired"] = await aToken(claw, { name: "expired" });
+  const { items } = await claw.tokens.list();
+  await claw.tokens.revoke(items.find(({ name }) => name === "revoked")?.id ?? "");
+  await database.query("update api_tokens set expires_at = now() - interval '1 second' where name = 'expired'");
+});
+afterAll(async () => {
+  await database.end();
+  await service.stop();
+});
+
+async function ask(token: string | undefined, id: RouteId, over: Partial<SampleRequest> = {}): Promise<{ status: number; code: string }> {
+  cells++;
+  const route: Route = routes[id];
+  const { id: ref = "", body, query = "" } = { ...samples[id], ...over };
+  const preview = isStateWrite(route) ? "?preview=true" : id === "clusters.drain" ? "?dryRun=true" : query;
+  const response = await fetch(`${service.url}/api/v1${route.path.replace(":id", ref)}${preview}`, {
+    method: route.method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      "x-claw-tenant": "acme",
+      ...(body !== undefined && { "content-type": "application/json" }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, code: response.ok || text === "" ? "" : JSON.parse(text).code };
+}
+
+function mayUse(role: BuiltInRole, id: RouteId): boolean {
+  const { scope, permission = PREVIEWED[id] }: Route = routes[id];
+  if (permission === undefined) {
+    return true;
+  }
+  const isGiven = roles[role].permissions.some((given) => given === permission);
+  return isGiven && (role === "platform-admin" || (scope !== "platform" && permissionFacts(permission).scope !== "platform"));
+}
+
+describe("the access table", () => {
+  it.for(ROUTES)("holds for every role: %s", async ([id], { expect }) => {
+    const answers = [];
+    for (const role of ROLES) {
+      const { status, code } = await ask(tokens[role], id);
+      // Whatever comes after being let in: what a sample asks for may have been done by the role before.
+      answers.push([role, status === 401 || code === "auth.forbidden" ? "refused" : "let in"]);
+    }
+    expect(answers).toEqual(ROLES.map((role) => [role, mayUse(role, id) ? "let in" : "refused"]));
+  });
+
+  it.for(ROUTES.filter(([, { scope }]) => scope !== "public"))(
+    "lets nobody in without a credential that holds: %s",
+    async ([id], { expect }) => {
+      for (const token of [undefined, "", "claw_nobody", `${tokens["developer"]}x`, tokens["revoked"], tokens["expired"]]) {
+        expect(await ask(token, id)).toEqual({ status: 401, code: "auth.unauthenticated" });
+      }
+      expect([403, 404]).toContain((await ask(tokens["another tenant"], id)).status);
+    },
+  );
+
+  it("gives a token with scopes no more than those", async ({ expect }) => {
+    expect(await ask(tokens["scoped"], "instances.get")).toEqual({ status: 200, code: "" });
+    expect(await ask(tokens["scoped"], "instances.logs")).toEqual({ status: 403, code: "auth.forbidden" });
+    expect(await ask(tokens["scoped"], "tokens.list")).toEqual({ status: 403, code: "auth.forbidden" });
+  });
+
+  it.for(ROUTES.filter(([id, { params }]) => id.startsWith("instances.") && params !== undefined))(
+    "shows somebody of one project nothing of another: %s",
+    async ([id], { expect }) => {
+      const token = tokens["developer of web"];
+      expect(await ask(token, id)).toEqual({ status: 404, code: "instance.not_found" });
+      const body = id === "instances.replace" ? { body: anEcho("mine", {}, { project: "web" }) } : {};
+      const own = await ask(token, id, { id: "mine", ...body });
+      expect([own.status, own.code]).not.toEqual([404, "instance.not_found"]);
+      expect(own.code).not.toBe("auth.forbidden");
+    },
+  );
+
+  it("has as many cells as were tried", ({ expect }) => {
+    process.stdout.write(`the access table: ${cells} requests over ${ROUTES.length} routes\n`);
+    expect(cells).toBeGreaterThan(ROUTES.length * ROLES.length);
+  });
+});

@@ -1,0 +1,44 @@
+import { aClusterManifest } from "./builders/cluster.ts";
+import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
+import { aRole, aRoleBinding, aServiceAccount, type Populated } from "./sample-requests.ts";
+import { eventually, type TestService } from "./service.ts";
+
+export interface PopulatedTenant extends Omit<Populated, "plan"> {
+  /** Of each that has one, by its name. */
+  readonly uids: Readonly<Record<string, string>>;
+}
+
+/** Makes a tenant, and a cluster, that have one of everything. */
+export async function populateTenant(service: TestService, tenant: string): Promise<PopulatedTenant> {
+  const admin = service.claw();
+  const own = await admin.tenants.create(aTenant(tenant));
+  await admin.clusters.create(aClusterManifest("spare"));
+  const claw = service.claw(tenant);
+  const project = await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });
+  const config = await claw.configs.create(aTemplate("base"));
+  await claw.configs.publish("base");
+  const role = await claw.roles.create(aRole("reader"));
+  const binding = await claw.roleBindings.create(aRoleBinding("readers"));
+  const account = await claw.serviceAccounts.create(aServiceAccount("robot"));
+  const token = await claw.tokens.create({ name: "first", serviceAccount: "robot" });
+  const instance = await claw.instances.create(anEcho("keeper"));
+  await eventually(
+    () => claw.instances.get("keeper"),
+    ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
+  );
+  return {
+    tenant,
+    ...{ instance: "keeper", config: "base", project: "web", cluster: "spare" },
+    ...{ role: "reader", roleBinding: "readers", serviceAccount: "robot", token: token.id },
+    state: await admin.stacks.export(tenant),
+    uids: {
+      keeper: instance.metadata.uid,
+      base: config.metadata.uid,
+      web: project.metadata.uid,
+      reader: role.metadata.uid,
+      readers: binding.metadata.uid,
+      robot: account.metadata.uid,
+      [tenant]: own.metadata.uid,
+    },
+  };
+}
