@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { availableParallelism, homedir } from "node:os";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
@@ -22,6 +23,12 @@ export interface Environment {
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Most stack operations at a time on one cluster or on this host, each in a process of its own; twice as many on all together. */
   readonly workers: number;
+  /** Files of a certificate with its chain, and of its key. Undefined: what is served is not encrypted. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Addresses and networks of proxies that say where a request is from. */
+  readonly trustedProxies: readonly string[];
+  /** Origins whose pages may call the API. */
+  readonly corsOrigins: readonly string[];
   /** How much is answered within ten seconds; undefined: nothing is limited. */
   readonly rateLimits: RateLimits | undefined;
   /** How often what nobody watches is looked at. */
@@ -39,10 +46,10 @@ type RateLimits = Readonly<Record<keyof typeof RATE_LIMITS, number>>;
 const RATE_LIMITS = {
   read: 3000,
   write: 1000,
-  heavy: 200,
+  heavy: 500,
   "tenant-read": 6000,
   "tenant-write": 2000,
-  "tenant-heavy": 400,
+  "tenant-heavy": 1000,
   failed: 100,
 };
 
@@ -71,46 +78,69 @@ const rateLimitsOf = (text: string): RateLimits => ({
   ...Object.fromEntries([...text.matchAll(/([a-z-]+)=([0-9]+)/g)].map(([, name, limit]) => [name, Number(limit)])),
 });
 const RATE_LIMIT_TERM = new RegExp(`^(${Object.keys(RATE_LIMITS).join("|")})=[1-9][0-9]{0,8}$`);
+const termsOf = (text: string) => text.split(/[\s,]+/).filter((term) => term !== "");
+const isNetwork = (term: string): boolean => {
+  const [address = "", bits, ...rest] = term.split("/");
+  const most = isIP(address) === 4 ? 32 : 128;
+  return isIP(address) !== 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+};
 const keyBytes = (text: string) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
 
-const EnvironmentSchema = z.object({
-  CLAW_DATABASE_URL: url("postgres", "postgresql").optional(),
-  CLAW_NATS_URL: url("nats", "tls", "ws", "wss").optional(),
-  CLAW_ENGINE: z.enum(["embedded", "cli"], { error: "is neither `embedded` nor `cli`" }).default("embedded"),
-  CLAW_DATA_DIR: z.string().optional(),
-  XDG_DATA_HOME: z.string().optional(),
-  CLAW_HOST: z.string().regex(/^\S+$/, "is not a host name or address").default("127.0.0.1"),
-  CLAW_PORT: whole(0, 65_535).default(8787),
-  CLAW_ADMIN_TOKEN: z.string().min(20, "is shorter than 20 characters").regex(/^\S+$/, "holds white space").optional(),
-  CLAW_MASTER_KEY: z
-    .string()
-    .refine((text) => keyBytes(text).length === 32, { error: "is not 32 bytes in base64 or hex" })
-    .transform((text): Uint8Array => keyBytes(text))
-    .optional(),
-  CLAW_MASTER_KEY_FORMER: z
-    .string()
-    .transform((text) => text.split(",").map((key): Uint8Array => keyBytes(key.trim())))
-    .refine((keys) => keys.every((key) => key.length === 32), { error: "is not a list of keys of 32 bytes in base64 or hex" })
-    .default([]),
-  CLAW_LOG_LEVEL: z
-    .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
-    .default("info"),
-  CLAW_RATE_LIMITS: z
-    .string()
-    .refine((text) => text === "off" || text.split(/[\s,]+/).every((term) => RATE_LIMIT_TERM.test(term)), {
-      error: `is neither \`off\` nor a list of limits: ${Object.keys(RATE_LIMITS).join(", ")}`,
-    })
-    .transform((text) => (text === "off" ? text : rateLimitsOf(text)))
-    .default(RATE_LIMITS),
-  CLAW_WORKERS: whole(1, 64).optional(),
-  CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
-  CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
-  CLAW_TYPES: z
-    .string()
-    .transform((text) => text.split(delimiter).filter((folder) => folder !== ""))
-    .refine((folders) => folders.every((folder) => isAbsolute(folder)), { error: "has a folder that is not absolute" })
-    .default([]),
-});
+const EnvironmentSchema = z
+  .object({
+    CLAW_DATABASE_URL: url("postgres", "postgresql").optional(),
+    CLAW_NATS_URL: url("nats", "tls", "ws", "wss").optional(),
+    CLAW_ENGINE: z.enum(["embedded", "cli"], { error: "is neither `embedded` nor `cli`" }).default("embedded"),
+    CLAW_DATA_DIR: z.string().optional(),
+    XDG_DATA_HOME: z.string().optional(),
+    CLAW_HOST: z.string().regex(/^\S+$/, "is not a host name or address").default("127.0.0.1"),
+    CLAW_PORT: whole(0, 65_535).default(8787),
+    CLAW_ADMIN_TOKEN: z.string().min(20, "is shorter than 20 characters").regex(/^\S+$/, "holds white space").optional(),
+    CLAW_MASTER_KEY: z
+      .string()
+      .refine((text) => keyBytes(text).length === 32, { error: "is not 32 bytes in base64 or hex" })
+      .transform((text): Uint8Array => keyBytes(text))
+      .optional(),
+    CLAW_MASTER_KEY_FORMER: z
+      .string()
+      .transform((text) => text.split(",").map((key): Uint8Array => keyBytes(key.trim())))
+      .refine((keys) => keys.every((key) => key.length === 32), { error: "is not a list of keys of 32 bytes in base64 or hex" })
+      .default([]),
+    CLAW_LOG_LEVEL: z
+      .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
+      .default("info"),
+    CLAW_TLS_CERT: z.string().optional(),
+    CLAW_TLS_KEY: z.string().optional(),
+    CLAW_TRUSTED_PROXIES: z
+      .string()
+      .transform(termsOf)
+      .refine((terms) => terms.every(isNetwork), { error: "is not a list of addresses and networks" })
+      .default([]),
+    CLAW_CORS_ORIGINS: z
+      .string()
+      .transform(termsOf)
+      .refine((terms) => terms.every((term) => URL.canParse(term) && new URL(term).origin === term), { error: "is not a list of origins" })
+      .default([]),
+    CLAW_RATE_LIMITS: z
+      .string()
+      .refine((text) => text === "off" || text.split(/[\s,]+/).every((term) => RATE_LIMIT_TERM.test(term)), {
+        error: `is neither \`off\` nor a list of limits: ${Object.keys(RATE_LIMITS).join(", ")}`,
+      })
+      .transform((text) => (text === "off" ? text : rateLimitsOf(text)))
+      .default(RATE_LIMITS),
+    CLAW_WORKERS: whole(1, 64).optional(),
+    CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
+    CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
+    CLAW_TYPES: z
+      .string()
+      .transform((text) => text.split(delimiter).filter((folder) => folder !== ""))
+      .refine((folders) => folders.every((folder) => isAbsolute(folder)), { error: "has a folder that is not absolute" })
+      .default([]),
+  })
+  .refine(({ CLAW_TLS_CERT, CLAW_TLS_KEY }) => (CLAW_TLS_CERT === undefined) === (CLAW_TLS_KEY === undefined), {
+    path: ["CLAW_TLS_CERT"],
+    error: "goes with CLAW_TLS_KEY, and that with it",
+  });
 
 const fixes: Readonly<Record<string, string>> = {
   CLAW_DATABASE_URL: "set it like postgres://user@host:5432/database, or unset it to use the embedded PostgreSQL",
@@ -123,6 +153,9 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
+  CLAW_TLS_CERT: "set both CLAW_TLS_CERT and CLAW_TLS_KEY to files in PEM, or unset both",
+  CLAW_TRUSTED_PROXIES: "set the proxies' addresses, like 10.0.0.0/8 or 192.0.2.7, with commas between, or unset it",
+  CLAW_CORS_ORIGINS: "set origins, like https://console.example.com, with commas between, or unset it",
   CLAW_RATE_LIMITS: "set requests within ten seconds, like read=3000 write=1000, or `off`, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
   CLAW_SWEEP_SECONDS: "set after how long what runs here without an instance is ended, like 3600 for an hour, or unset it",
@@ -156,6 +189,12 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,
     logLevel: env.CLAW_LOG_LEVEL,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
+    tls:
+      env.CLAW_TLS_CERT !== undefined && env.CLAW_TLS_KEY !== undefined
+        ? { certFile: resolve(env.CLAW_TLS_CERT), keyFile: resolve(env.CLAW_TLS_KEY) }
+        : undefined,
+    trustedProxies: env.CLAW_TRUSTED_PROXIES,
+    corsOrigins: env.CLAW_CORS_ORIGINS,
     rateLimits: env.CLAW_RATE_LIMITS === "off" ? undefined : env.CLAW_RATE_LIMITS,
     refreshSeconds: env.CLAW_REFRESH_SECONDS,
     sweepSeconds: env.CLAW_SWEEP_SECONDS,

@@ -2,14 +2,16 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import fp from "fastify-plugin";
 import { BODY_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
 import { type AgentSocketOptions, agentSocket } from "./agents/agent-socket.ts";
+import { type BrowserRuleOptions, browserRules } from "./plugins/browser-rules.ts";
 import { type IdempotencyOptions, idempotency } from "./plugins/idempotency.ts";
 import { type IdentityOptions, identity } from "./plugins/identity.ts";
 import { type LoadSheddingOptions, loadShedding } from "./plugins/load-shedding.ts";
-import { problem, sendProblem } from "./plugins/problem.ts";
+import { problem, refuseUnread, sendProblem } from "./plugins/problem.ts";
 import { type RateLimitOptions, rateLimit } from "./plugins/rate-limit.ts";
 import { schemas } from "./plugins/schemas.ts";
 import { type TenantOptions, tenant } from "./plugins/tenant.ts";
 import { webSockets } from "./plugins/web-sockets.ts";
+import { docs } from "./routes/docs.ts";
 import { type MetricsOptions, metrics } from "./routes/metrics.ts";
 import { type ProbeOptions, probes } from "./routes/probes.ts";
 import { type ContractRouteOptions, contractRoutes } from "./routes/routes.ts";
@@ -17,6 +19,7 @@ import { type StreamOptions, streams } from "./streams/streams.ts";
 
 /** What each part of the API is given. */
 export interface ApiOptions {
+  readonly browserRules?: BrowserRuleOptions;
   readonly loadShedding?: LoadSheddingOptions;
   readonly rateLimit: RateLimitOptions;
   readonly identity: IdentityOptions;
@@ -37,26 +40,36 @@ export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(problem);
   await app.register(schemas);
   await app.register(webSockets);
+  await app.register(browserRules, options.browserRules ?? {});
   await app.register(loadShedding, options.loadShedding ?? {});
   await app.register(rateLimit, options.rateLimit);
   await app.register(identity, options.identity);
   await app.register(tenant, options.tenant);
   await app.register(idempotency, options.idempotency);
   await app.register(probes, options.probes);
+  await app.register(docs);
   await app.register(metrics, options.metrics);
   await app.register(contractRoutes, options.routes);
   await app.register(streams, options.streams);
   await app.register(agentSocket, options.agents);
 });
 
+export interface AppOptions extends ApiOptions {
+  readonly log: FastifyBaseLogger;
+  /** Addresses and networks of proxies whose word is taken for where a request is from. @default none */
+  readonly trustedProxies?: readonly string[];
+}
+
 /** The HTTP application. It listens to nothing: see `listener.ts`. */
-export async function buildApp({ log, ...options }: ApiOptions & { readonly log: FastifyBaseLogger }): Promise<FastifyInstance> {
+export async function buildApp({ log, trustedProxies = [], ...options }: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: log,
     bodyLimit: BODY_BYTES_MAX,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newId("req"),
     frameworkErrors: sendProblem,
+    clientErrorHandler: refuseUnread,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
   });
   await app.register(api, options);
   await app.ready();

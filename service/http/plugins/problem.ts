@@ -1,6 +1,7 @@
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
-import { ClawError, errorCatalogue, type Issue, type Problem, redact } from "../../../sdk/contract/index.ts";
+import { ClawError, errorCatalogue, type Issue, newId, type Problem, redact } from "../../../sdk/contract/index.ts";
 
 const DOCS = "https://clusterclaw.io/errors/";
 /** Of what says nothing more exact. */
@@ -82,6 +83,31 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
     reply.header("retry-after", RETRY_AFTER_SECONDS);
   }
   return reply.code(body.status).header("content-type", "application/problem+json").serializer(JSON.stringify).send(body);
+}
+
+/** Answers what came over a connection and is no request, or not all of one: nothing of it reaches a route. */
+export function refuseUnread(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const failure =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new ClawError("request.too_large", "the headers come to more than 16 KiB; send less")
+      : new ClawError(
+          "request.malformed",
+          error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "the request did not come whole in time" : "this is no HTTP request",
+        );
+  const requestId = newId("req");
+  const body = JSON.stringify(toProblem(failure, requestId));
+  const head = [
+    `HTTP/1.1 ${failure.status} ${errorCatalogue[failure.code].title}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

@@ -55,7 +55,8 @@ export const rateLimit = fp<RateLimitOptions>(
         return;
       }
       const { route, scope } = request.routeOptions.config;
-      const digest = scope === "public" ? undefined : digestOf(request);
+      const isPublic = scope === undefined || scope === "public";
+      const digest = isPublic ? undefined : digestOf(request);
       if (digest !== undefined) {
         if (known.size === KNOWN_MAX) {
           known.clear();
@@ -65,7 +66,7 @@ export const rateLimit = fp<RateLimitOptions>(
       request.counted = true;
       const name = route ? rateClassOf(route, request.query) : request.ws ? "heavy" : "read";
       const { actor, known: tenant } = request;
-      const own = scope === "public" ? senderOf(request.ip) : `${actor.tenantId ?? ""}:${actor.subject}`;
+      const own = isPublic ? senderOf(request.ip) : `${actor.tenantId ?? ""}:${actor.subject}`;
       const counted = [
         { policy: name, key: `${name}:${own}` },
         ...(tenant ? [{ policy: `tenant-${name}` as const, key: `tenant-${name}:${tenant.id}` }] : []),

@@ -80,14 +80,14 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   await mkdir(env.dataDir, { recursive: true });
   // Before the port: of two that start on one data folder, the other one is told whose it is.
   const ownerUrl = await findDatabase(env, log, closers);
-  const listener = await bindPort(env);
+  const listener = await bindPort({ ...env, onTlsFailure: (err) => log.error({ err }, "the certificate in use stays") });
   closers.push(listener.close);
   const stores = await openStores(env, ownerUrl, { name: `${hostname()}/${process.pid}`, version }, closers);
   const { transactions, cipher } = stores;
   const adminToken = await bootstrap(transactions, cipher, env.adminToken);
 
   const clock = () => new Date();
-  const local = { runtime: "process" as const, rootDir: env.dataDir, agentUrl: agentUrlOf(listener.url) };
+  const local = { runtime: "process" as const, rootDir: env.dataDir, agentUrl: agentUrlOf(listener.localUrl) };
   const confinement = confinementOf(env.dataDir);
   const unconfined = confinement.kind === "none" ? confinement : undefined;
   if (unconfined) {
@@ -159,6 +159,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const access = createAccess(transactions, clock);
   const app = await buildApp({
     log,
+    trustedProxies: env.trustedProxies,
+    browserRules: { origins: env.corsOrigins },
     rateLimit: { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) },
     identity: { access },
     tenant: { access },
@@ -201,6 +203,6 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     }),
   ];
   closers.push(() => Promise.all(workers.map((worker) => worker.stop())));
-  await writeAccess(env.dataDir, { url: listener.url, token: adminToken, pid: process.pid });
+  await writeAccess(env.dataDir, { url: listener.localUrl, token: adminToken, pid: process.pid });
   return { url: listener.url, adminToken };
 }

@@ -41,6 +41,15 @@ describe("readEnvironment", () => {
     expect(readEnvironment({ CLAW_RATE_LIMITS: "off" }).rateLimits).toBeUndefined();
   });
 
+  it("reads lists with commas or white space between", ({ expect }) => {
+    const { trustedProxies, corsOrigins } = readEnvironment({
+      CLAW_TRUSTED_PROXIES: "10.0.0.0/8, 2001:db8::/32 192.0.2.7",
+      CLAW_CORS_ORIGINS: "https://console.example.com,http://localhost:3000",
+    });
+    expect(trustedProxies).toEqual(["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"]);
+    expect(corsOrigins).toEqual(["https://console.example.com", "http://localhost:3000"]);
+  });
+
   it("reads a master key in base64 and in hex alike", ({ expect }) => {
     const key = randomBytes(32);
     for (const encoding of ["base64", "hex"] as const) {
@@ -64,6 +73,11 @@ describe("readEnvironment", () => {
       value: "reads=5",
       problem: "is neither `off` nor a list of limits: read, write, heavy, tenant-read, tenant-write, tenant-heavy, failed",
     },
+    { variable: "CLAW_TLS_CERT", value: "/etc/tls.crt", problem: "goes with CLAW_TLS_KEY, and that with it" },
+    { variable: "CLAW_TRUSTED_PROXIES", value: "10.0.0.0/33", problem: "is not a list of addresses and networks" },
+    { variable: "CLAW_TRUSTED_PROXIES", value: "proxy.example.com", problem: "is not a list of addresses and networks" },
+    { variable: "CLAW_CORS_ORIGINS", value: "https://console.example.com/path", problem: "is not a list of origins" },
+    { variable: "CLAW_CORS_ORIGINS", value: "*,null", problem: "is not a list of origins" },
     { variable: "CLAW_WORKERS", value: "0", problem: "is not a whole number 1 to 64" },
   ];
   for (const { variable, value, problem } of refusals) {

@@ -11,6 +11,7 @@ import type { RouteHandlers } from "../../../../service/application/resources/ro
 import { type Actor, ANONYMOUS, administrator } from "../../../../service/domain/access/actor.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
 import { withReceived } from "../../../../service/http/files.ts";
+import { SharedCounters } from "../../../../service/http/limits/shared-counters.ts";
 import { withoutUseCases } from "../../../support/api-options.ts";
 
 const log = pino({ level: "silent" });
@@ -187,5 +188,88 @@ describe("GET /metrics", () => {
     expect(body).toContain('\nclaw_event_loop_delay_seconds{quantile="0.99"} 0.02\n');
     expect(body).toContain('\nclaw_circuit_open{dependency="kubernetes \\"https://10.0.0.1\\""} 1\n');
     await app.close();
+  });
+});
+
+describe("what browsers are told", () => {
+  it("is to run, load, frame and guess nothing of an answer, refused ones too", async ({ expect }) => {
+    const app = await buildApp({ log, ...withoutUseCases() });
+    for (const url of ["/api/v1/openapi.json", "/nowhere", "/api/v1/instances"]) {
+      const { headers } = await app.inject(url);
+      expect(headers).toMatchObject({
+        "content-security-policy": "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-resource-policy": "same-origin",
+      });
+      expect(headers).not.toHaveProperty("access-control-allow-origin");
+      expect(headers).not.toHaveProperty("x-powered-by");
+    }
+    await app.close();
+  });
+
+  it("is that pages of the origins listed may call, and no others", async ({ expect }) => {
+    const origins = ["https://console.example.com", "https://other.example.com"];
+    const app = await buildApp({ log, ...withoutUseCases({ browserRules: { origins } }) });
+    const ask = (origin: string, method: "GET" | "OPTIONS" = "GET") =>
+      app.inject({
+        method,
+        url: method === "GET" ? "/api/v1/openapi.json" : "/api/v1/projects",
+        headers: {
+          origin,
+          ...(method === "OPTIONS" && { "access-control-request-method": "POST", "access-control-request-headers": "authorization" }),
+        },
+      });
+    const allowed = await ask("https://console.example.com");
+    expect(allowed.headers).toMatchObject({
+      "access-control-allow-origin": "https://console.example.com",
+      "access-control-expose-headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
+      vary: expect.stringContaining("Origin"),
+    });
+    const preflight = await ask("https://other.example.com", "OPTIONS");
+    expect([preflight.statusCode, preflight.headers["access-control-allow-methods"]]).toEqual([204, "GET, POST, PUT, DELETE"]);
+    for (const origin of ["https://evil.example.com", "null", "https://console.example.com.evil.example"]) {
+      expect((await ask(origin)).headers).not.toHaveProperty("access-control-allow-origin");
+      expect((await ask(origin, "OPTIONS")).headers).not.toHaveProperty("access-control-allow-origin");
+    }
+    await app.close();
+  });
+});
+
+describe("GET /docs", () => {
+  it("describes every operation without a script, and loads its own style alone", async ({ expect }) => {
+    const app = await buildApp({ log, ...withoutUseCases() });
+    const { headers, body } = await app.inject("/docs");
+    expect(headers["content-type"]).toBe("text/html; charset=utf-8");
+    expect(headers["content-security-policy"]).toBe(
+      "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none';style-src 'self'",
+    );
+    expect(Object.keys(routes).filter((id) => !body.includes(`<details id="${id}">`))).toEqual([]);
+    expect(body).not.toMatch(/<script|style="|https?:/);
+    const targets = [...body.matchAll(/href="#([^"]+)"/g)].map(([, target]) => target);
+    expect(targets.filter((target) => !body.includes(`id="${target}"`))).toEqual([]);
+    expect((await app.inject("/docs/style.css")).headers["content-type"]).toBe("text/css; charset=utf-8");
+    await app.close();
+  });
+});
+
+describe("where a request is from", () => {
+  const refused = () => Promise.reject(new Error("no database"));
+  const limits = { read: 9, write: 9, heavy: 9, "tenant-read": 9, "tenant-write": 9, "tenant-heavy": 9, failed: 9 };
+  /** Whose request it was counted as. */
+  const from = async (trustedProxies: readonly string[], remoteAddress: string) => {
+    const counters = new SharedCounters({ transactions: { tenant: refused, platform: refused, dryRun: refused }, log });
+    const app = await buildApp({ log, trustedProxies, ...withoutUseCases({ rateLimit: { limits, counters } }) });
+    await app.inject({ url: "/docs/style.css", remoteAddress, headers: { "x-forwarded-for": "198.51.100.7, 10.1.2.3" } });
+    await app.close();
+    return [remoteAddress, "198.51.100.7", "10.1.2.3"].filter((address) => counters.isUsedUp(`read:${address}`, 1)).join();
+  };
+  it("is what a proxy says that is trusted, and what the connection says of all others", async ({ expect }) => {
+    expect(await from([], "10.0.0.1")).toBe("10.0.0.1");
+    expect(await from(["10.0.0.0/8"], "192.0.2.1")).toBe("192.0.2.1");
+    // The nearest that is not trusted: what stands before it anybody can have written.
+    expect(await from(["10.0.0.0/8"], "10.0.0.1")).toBe("198.51.100.7");
+    expect(await from(["10.0.0.1"], "10.0.0.1")).toBe("10.1.2.3");
   });
 });
