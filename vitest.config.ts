@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 
 const include = (kind: string) => [`test/${kind}/**/*.test.ts`];
 const USE_CASES = "integration/application";
+/** Whatever a service answers there is as its document says. */
+const HELD_TO_THE_DOCUMENT = "test/support/described-answers-setup.ts";
 
 /**
  * A project per kind of test. Kinds without outside parts run together, and with them those of use cases, which have a database beneath them
@@ -70,6 +72,7 @@ export default defineConfig({
           name: "integration",
           include: include("integration"),
           exclude: include(USE_CASES),
+          setupFiles: HELD_TO_THE_DOCUMENT,
           globalSetup: "test/support/services.ts",
           pool: "forks",
           maxWorkers: availableParallelism(),
@@ -82,6 +85,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: include("e2e"),
+          setupFiles: HELD_TO_THE_DOCUMENT,
           globalSetup: "test/support/services.ts",
           pool: "forks",
           maxWorkers: availableParallelism(),

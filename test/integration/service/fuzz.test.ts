@@ -1,12 +1,11 @@
 import { request } from "node:http";
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { z } from "zod";
 import { isStateWrite, type Route, type RouteId, routes, webSockets } from "../../../sdk/contract/index.ts";
-import { openApiDocument } from "../../../service/http/openapi.ts";
 import { arbitraryOf, damaged } from "../../support/arbitrary.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { faultOf as undescribed } from "../../support/described-answers.ts";
 import { startTestService, type TestService } from "../../support/service.ts";
 
 const RUNS = 12;
@@ -14,16 +13,6 @@ const RUNS = 12;
 const RUNS_OF_OPERATIONS = 6;
 /** Installs the Pulumi CLI. */
 const OUTSIDE: readonly RouteId[] = ["stacks.migrate"];
-
-interface Described {
-  readonly responses: Readonly<
-    Record<string, { readonly content?: Readonly<Record<string, { schema: object }>>; "x-error-codes"?: string[] }>
-  >;
-}
-const document = openApiDocument() as { paths: Record<string, Record<string, Described>> };
-const ajv = new Ajv2020({ strict: false, validateFormats: false });
-ajv.addSchema(document, "api");
-const validators = new Map<string, ValidateFunction>();
 
 let service: TestService;
 let uid: string;
@@ -107,35 +96,17 @@ function parameterOf(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** What of an answer is not as the document says. */
+/** What is wrong with an answer. */
 async function faultOf(id: RouteId, route: Route, response: Response): Promise<string | undefined> {
+  const again = response.clone();
   const text = await response.text();
-  const described = document.paths[`/api/v1${route.path.replace(":id", "{id}")}`]?.[route.method.toLowerCase()]?.responses[response.status];
-  if (!described) {
-    return `${id} answers ${response.status}, which is not described: ${text}`;
-  }
   if (response.status === 500 || (response.status === 503 && !text.includes("instance.unreachable"))) {
     return `${id} fails: ${text}`;
   }
   if (!response.headers.get("x-request-id")) {
     return `${id} answers without a request id`;
   }
-  const [[type = "", { schema }] = ["", { schema: {} }]] = Object.entries(described.content ?? {});
-  if (!described.content) {
-    return text === "" ? undefined : `${id} answers a body that is not described: ${text}`;
-  }
-  if (!response.headers.get("content-type")?.startsWith(type)) {
-    return `${id} answers ${response.headers.get("content-type")} and not ${type}`;
-  }
-  const body = JSON.parse(text) as { code?: string };
-  const codes = described["x-error-codes"];
-  if (codes && !codes.includes(body.code ?? "")) {
-    return `${id} answers the code ${body.code}, which is not one of ${codes.join(", ")}`;
-  }
-  const key = JSON.stringify(schema);
-  const validate = validators.get(key) ?? ajv.compile(JSON.parse(key.replaceAll('"#/', '"api#/')));
-  validators.set(key, validate);
-  return validate(body) ? undefined : `${id} answers what is not its schema: ${ajv.errorsText(validate.errors)}: ${text.slice(0, 500)}`;
+  return undescribed(route.method, new URL(response.url).pathname, again);
 }
 
 describe("whatever is sent", () => {

@@ -13,6 +13,7 @@ import {
 import type { AnswerFile, RequestContext, RouteHandlers } from "../../../service/application/resources/route-handlers.ts";
 import { answerByFile, withReceived } from "../../../service/http/files.ts";
 import { serializing, validatorCompiler } from "../../../service/http/validation.ts";
+import { faultOf } from "../described-answers.ts";
 
 const BASE = "/api/v1";
 
@@ -44,14 +45,24 @@ export function inProcessFetch(handlers: RouteHandlers, contextOf: (route: Route
       const answer = route.takesFile
         ? await withReceived(Readable.from(text ?? ""), BODY_BYTES_MAX, (file) => serve(file))
         : await serve(parse(route.body, text === undefined ? undefined : JSON.parse(text)));
-      return new Response(serialize?.(answer) ?? null, { status: isPreview ? 200 : route.success });
+      const headers = { "content-type": "application/json" };
+      return described(method, pathname, new Response(serialize?.(answer) ?? null, { status: isPreview ? 200 : route.success, headers }));
     } catch (error) {
       if (error instanceof ClawError) {
-        return problem(error);
+        return described(method, pathname, problem(error));
       }
       throw error;
     }
   };
+}
+
+/** @throws when it is not as the OpenAPI document says */
+async function described(method: string, path: string, response: Response): Promise<Response> {
+  const fault = await faultOf(method, path, response.clone());
+  if (fault !== undefined) {
+    throw new Error(fault);
+  }
+  return response;
 }
 
 function match(method: string, path: string): [RouteId, Route, Readonly<Record<string, string>>] {
@@ -83,6 +94,14 @@ function parse(schema: z.ZodType | undefined, given: unknown): unknown {
 
 function problem(error: ClawError): Response {
   const { title, status, retryable } = errorCatalogue[error.code];
-  const body = { title, status, detail: error.message, code: error.code, retryable, errors: error.issues };
-  return Response.json(body, { status });
+  const body = {
+    type: `https://clusterclaw.io/errors/${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    retryable,
+    errors: error.issues,
+  };
+  return Response.json(body, { status, headers: { "content-type": "application/problem+json" } });
 }

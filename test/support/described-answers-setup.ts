@@ -1,0 +1,3 @@
+import { holdAnswersToTheDocument } from "./described-answers.ts";
+
+holdAnswersToTheDocument();
