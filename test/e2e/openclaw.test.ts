@@ -8,10 +8,12 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Claw } from "../../sdk/client/index.ts";
 import { type ClawInstanceInput, ClawInstanceInputSchema } from "../../sdk/contract/index.ts";
+import { removeAt, setAt } from "../../service/domain/configs/config-path.ts";
 import { type ModelServer, startModelServer } from "../../service/quickstart/model-server.ts";
-import { aTenant } from "../support/builders/manifests.ts";
+import { anInstance, aTemplate, aTenant } from "../support/builders/manifests.ts";
 import { startChromium } from "../support/chromium.ts";
 import { OPENCLAW_VERSION } from "../support/claws/open-claw-software.ts";
+import { wholeConfigs } from "../support/claws/whole-configs.ts";
 import { runCli, tempDir } from "../support/cli.ts";
 import { eventually, startTestService, type TestService } from "../support/service.ts";
 import { startTelegram } from "../support/telegram.ts";
@@ -328,6 +330,69 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     expect((await cli(["describe", "gateway"])).stdout).toContain("ConfigError");
     expect((await cli(["get", "instances", "-o", "wide"])).stdout).toContain("ConfigError");
   });
+});
+
+describe("whole configurations, as people have them", () => {
+  let whole: Claw;
+  beforeAll(async () => {
+    await service.claw().tenants.create(aTenant("whole"));
+    whole = service.claw("whole");
+  });
+
+  it.for(wholeConfigs.map((each, index) => ({ ...each, id: `whole-${index}` })))(
+    "are refused with the keys named, and once corrected rendered for the program: $name",
+    async ({ id, config, variables, refused, unusable, corrections, plugins }, { expect }) => {
+      expect((await validated(config)).map(({ path }) => path)).toEqual(refused);
+      const template = (base: unknown) => aTemplate(id, { adapter: "OpenClawAdapter", base });
+      const issuesOf = ({ issues }: { issues: readonly { path: string }[] }) =>
+        issues.map(({ path }) => path.replace("manifests[0].", "")).sort();
+      const refusal = await whole.previews.create({ manifests: [template(config)] }).catch((error) => error);
+      expect(refusal).toMatchObject({ code: "config.invalid" });
+      expect(issuesOf(refusal)).toEqual(unusable);
+
+      const corrected = structuredClone(config) as Record<string, unknown>;
+      for (const [key, value] of Object.entries(corrections)) {
+        removeAt(corrected, key);
+        setAt(corrected, key, value);
+      }
+      const overrides = variables.map((name) => ({ key: `environment.${name}`, value: `a-${name.toLowerCase()}` }));
+      const instance = anInstance(id, { type: "OpenClaw", running: false, config: { template: id, overrides } });
+      const { planId } = await whole.previews.create({ manifests: [template(corrected), instance] });
+      await whole.previews.apply(planId ?? "");
+      const { metadata } = await eventually(
+        () => whole.instances.get(id),
+        ({ status, metadata: { generation } }) => status.phase === "Stopped" && status.observedGeneration === generation,
+        120_000,
+      );
+      const file = join(service.dataDir, "tenants", "whole", metadata.uid, "config", "openclaw.json");
+      const text = await readFile(file, "utf8");
+      // A key is a secret, whatever it says.
+      expect(text).not.toContain("ollama-local");
+      const rendered = JSON.parse(text.replaceAll(/"\$\{CLAW_SECRET_\w*_OLLAMA_API_KEY\}"/g, '"ollama-local"'));
+      expect(rendered).toMatchObject(JSON.parse(JSON.stringify({ ...corrected, plugins: rendered.plugins })));
+      for (const plugin of plugins) {
+        expect(rendered.plugins.entries[plugin]).toEqual({ enabled: true });
+      }
+      expect(JSON.stringify(rendered)).not.toContain("a-telegram");
+    },
+  );
+
+  /** What the program itself says of a configuration. */
+  async function validated(config: unknown): Promise<readonly { path: string }[]> {
+    const home = await tempDir();
+    const file = join(home, "openclaw.json");
+    await writeFile(file, JSON.stringify(config));
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: home,
+      OPENCLAW_STATE_DIR: home,
+      OPENCLAW_CONFIG_PATH: file,
+      OPENCLAW_GATEWAY_TOKEN: "t",
+    };
+    const asked = promisify(execFile)(process.execPath, [program, "config", "validate", "--json"], { env });
+    const { stdout } = await asked.catch((error: { stdout: string }) => error);
+    return JSON.parse(stdout).issues ?? [];
+  }
 });
 
 async function uptimeMs(): Promise<number> {
