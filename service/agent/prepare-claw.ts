@@ -98,7 +98,7 @@ async function runBeside(
 function reasonIn(output: string): string | undefined {
   const lines = output.split("\n").map((line) => line.trim());
   const said = lines.filter((line) => line !== "");
-  return (said.find((line) => /\b(E404|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ENOSPC|npm error code)\b/.test(line)) ?? said.at(-1))?.slice(
+  return (said.find((line) => /\b(E40[134]|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ENOSPC|npm error code)\b/.test(line)) ?? said.at(-1))?.slice(
     0,
     REASON_LENGTH_MAX,
   );

@@ -10,7 +10,7 @@ export const ENVIRONMENT = "environment";
 export interface Environment {
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, string>>;
-  /** Certificates, which variables name by their paths. */
+  /** Certificates and npm's settings, which variables name by their paths. */
   readonly files: readonly { readonly path: string; readonly content: string }[];
   readonly issues: readonly EnvironmentIssue[];
 }
@@ -127,6 +127,13 @@ class EnvironmentReader {
         const path = `${name.toLowerCase()}-${createHash("sha256").update(text).digest("hex").slice(0, 12)}.pem`;
         files.push({ path, content: text });
         env[name] = `\${configDir}/${path}`;
+      } else if (NPMRC.test(name)) {
+        // Whole as it is written: npm puts the variables in that it refers to.
+        const content = `${variable.text.trimEnd()}\n`;
+        const path = `npmrc-${createHash("sha256").update(content).digest("hex").slice(0, 12)}`;
+        files.push({ path, content });
+        env[name] = `\${configDir}/${path}`;
+        this.#complain(name, npmrcProblem(variable));
       } else {
         (isSecret ? secretEnv : env)[name] = text;
         this.#complain(name, text.length > VALUE_MAX ? TOO_LONG : undefined);
@@ -184,6 +191,24 @@ function replaceWithin(text: string, meaning: (name: string) => string): string 
 }
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
+
+const NPMRC = /^npm_config_userconfig$/i;
+/** Of an npmrc, what is a credential: it is to be a reference, and nothing else. */
+const CREDENTIAL = /^\s*[^#;=\s]*(_authToken|_auth|_password|password)\s*=\s*(.*?)\s*$/i;
+
+/** A file is nothing for secrets: npm's own settings refer to them. */
+function npmrcProblem({ text, isSecret }: Variable): Omit<Issue, "path"> | undefined {
+  const isPlain = text.split("\n").some((line) => {
+    const value = CREDENTIAL.exec(line)?.[2];
+    return value !== undefined && !/^"?\$\{[A-Z_][A-Z0-9_]*\}"?$/.test(value);
+  });
+  return isSecret || isPlain
+    ? {
+        message: "is the text of an npmrc, which is written to a file, and has a secret in it",
+        fix: `refer to it, '//npm.example.com/:_authToken=$\{NPM_TOKEN}', and set '${ENVIRONMENT}.NPM_TOKEN'`,
+      }
+    : undefined;
+}
 
 /** What is wrong with the value of a variable whose meaning everybody knows. The value may be a secret. */
 function settingProblem(name: string, text: string): Omit<Issue, "path"> | undefined {

@@ -169,7 +169,25 @@ describe("the environment of a claw's process", () => {
     expect(items[0]).toMatchObject({ op: "update", effect: "restart" });
   });
 
+  it("has npm's settings as a file of their own, which refers to the registry's token and does not have it", async ({ expect }) => {
+    const npmrc = "registry=https://npm.example/\n//npm.example/:_authToken=${NPM_TOKEN}";
+    const overrides = [
+      { key: "environment.NPM_CONFIG_USERCONFIG", value: npmrc },
+      { key: "environment.NPM_TOKEN", value: SECRET },
+    ];
+    const created = await claw.instances.create(anEcho("installing", { config: { overrides } }));
+    expect(JSON.stringify(created)).not.toContain(SECRET);
+    const { env, secretEnv, runtime } = await made("installing");
+    const file = runtime?.files.find(({ path }) => path.startsWith("npmrc-"));
+    expect(file?.content).toBe(`${npmrc}\n`);
+    expect(env["NPM_CONFIG_USERCONFIG"]).toBe(`\${configDir}/${file?.path}`);
+    expect(secretEnv["NPM_TOKEN"]).toBe(SECRET);
+  });
+
   it.for([
+    { key: "environment.NPM_CONFIG_USERCONFIG", value: `//npm.example/:_authToken=${SECRET}`, says: /has a secret in it/ },
+    { key: "environment.npm_config_userconfig", value: "//npm.example/:_password = c2VjcmV0", says: /has a secret in it/ },
+    { key: "environment.NPM_CONFIG_USERCONFIG", value: "//npm.example/:_authToken=${NPM_TOKEN}", says: /NPM_TOKEN, which the instance/ },
     { key: "environment.LD_PRELOAD", value: "/x.so", says: /platform sets it/ },
     { key: "environment.NODE_OPTIONS", value: "--require=/x.cjs", says: /platform sets it/ },
     { key: "environment.PATH", value: "/x", says: /platform sets it/ },
