@@ -88,11 +88,13 @@ function troubleOf({ name, state, lastState }: ContainerStatus): { reason: strin
   const last = lastState?.terminated;
   const { waiting, terminated } = state ?? {};
   const ended = terminated ?? last;
+  // What it wrote to its termination log, such as why it refuses its configuration.
+  const lastWord = ended?.message ? `. ${ended.message}` : "";
   const exit = ended && `container '${name}' ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ""}`;
   if (waiting?.reason === PodReason.CrashLoopBackOff) {
     return {
       reason: last?.reason === PodReason.OOMKilled ? PodReason.OOMKilled : PodReason.CrashLoopBackOff,
-      message: `${exit ?? `container '${name}' keeps ending`}; it is started again with growing delays`,
+      message: `${exit ?? `container '${name}' keeps ending`}; it is started again with growing delays${lastWord}`,
     };
   }
   if (waiting && !["ContainerCreating", "PodInitializing"].includes(waiting.reason ?? "")) {
@@ -101,5 +103,7 @@ function troubleOf({ name, state, lastState }: ContainerStatus): { reason: strin
       message: `container '${name}': ${waiting.message ?? waiting.reason ?? "it waits"}`,
     };
   }
-  return terminated && terminated.exitCode !== 0 ? { reason: terminated.reason ?? PodReason.Error, message: exit ?? "" } : undefined;
+  return terminated && terminated.exitCode !== 0
+    ? { reason: terminated.reason ?? PodReason.Error, message: `${exit ?? ""}${lastWord}` }
+    : undefined;
 }

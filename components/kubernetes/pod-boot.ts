@@ -2,11 +2,15 @@ import { createHash } from "node:crypto";
 import type { ClawRuntime, PodBoot } from "../../sdk/contract/index.ts";
 import { storageDirs } from "../claw-instance/instance-dirs.ts";
 import { replacePlaceholders } from "../claw-instance/placeholders.ts";
+import { explainedStart } from "./explained-start.ts";
+import { preparedOnce } from "./prepared-once.ts";
 
 /** Where an instance's volumes are mounted: the root of the paths that a manifest names. */
 const INSTANCE_ROOT = "/claw";
 /** Where images of claws have their software. */
 const SOFTWARE_DIR = "/opt/claw";
+/** In the data folder: what was done to it. */
+const PREPARED = ".clusterclaw/prepared";
 export const RUN_DIR = "/run/claw";
 export const BOOT_DIR = "/run/claw-boot";
 export const BOOT_FILE = "boot.json";
@@ -19,6 +23,8 @@ const EXPOSED_PORT = 8_080;
 /** Everything about one claw that its pod and its boot file are made of, with every placeholder resolved. */
 export interface ClawInPod {
   readonly args: string[];
+  /** What is done before it starts, as the arguments of containers of its image. */
+  readonly prepare: readonly (readonly string[])[];
   /** Sorted, with HOME and TMPDIR. */
   readonly env: readonly (readonly [name: string, value: string])[];
   /** Sorted; secret. */
@@ -45,9 +51,11 @@ export function clawInPod(runtime: ClawRuntime, storage: { readonly configDir?: 
     Object.entries(env)
       .map(([name, value]) => [name, resolve(value)] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1));
+  const secrets = Object.keys(runtime.secretEnv).sort();
   const base = { HOME: `${dirs.dataDir}/home`, TMPDIR: `${RUN_DIR}/tmp` };
   return {
-    args: runtime.command.map(resolve),
+    args: explainedStart(runtime, runtime.command.map(resolve), resolve, secrets),
+    prepare: (runtime.prepare ?? []).map((preparation) => preparedOnce(preparation, resolve, secrets, `${dirs.dataDir}/${PREPARED}`)),
     env: sorted({ ...base, ...runtime.env }),
     secretEnv: sorted(runtime.secretEnv),
     dirs,

@@ -67,7 +67,7 @@ export function podTemplate(args: PodArgs): core.v1.PodTemplateSpec {
         labelSelector: { matchLabels: { ...args.spreadOver } },
       })),
       // An init container that goes on: it has written the config before the claw starts, and ends after it.
-      initContainers: [agentContainer(args)],
+      initContainers: [agentContainer(args), ...prepareContainers(args)],
       containers: [clawContainer(args)],
       volumes: [
         { name: "config", persistentVolumeClaim: { claimName: args.claims.config } },
@@ -100,33 +100,45 @@ function agentContainer({ claw, images }: PodArgs): core.v1.Container {
   };
 }
 
-function clawContainer({ runtime, claw, images, resources, secret }: PodArgs): core.v1.Container {
-  const { dirs, ports } = claw;
+/** What is done for the claw before it starts, one after another. */
+function prepareContainers(args: PodArgs): core.v1.Container[] {
+  return args.claw.prepare.map((command, index) => asClaw(args, `prepare-${index}`, command));
+}
+
+/** A container that is in all but its command the claw's. */
+function asClaw({ claw, images, resources, secret }: PodArgs, name: string, args: readonly string[]): core.v1.Container {
+  return {
+    name,
+    image: images.claw,
+    imagePullPolicy: images.pullPolicy,
+    // Arguments, so that an image may bring an init of its own as its entry point.
+    args: args.map(literal),
+    workingDir: claw.dirs.dataDir,
+    env: [
+      ...claw.env.map(([variable, value]) => ({ name: variable, value: literal(value) })),
+      ...claw.secretEnv.map(([variable]) => ({ name: variable, valueFrom: { secretKeyRef: { name: secret, key: variable } } })),
+    ],
+    resources: { requests: { ...resources }, limits: { ...resources } },
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: [...storageMounts(claw.dirs), { name: "run", mountPath: RUN_DIR }, { name: "tmp", mountPath: "/tmp" }],
+  };
+}
+
+function clawContainer(args: PodArgs): core.v1.Container {
+  const { runtime, claw } = args;
   const { startup, readiness, liveness } = runtime.probes;
   // The agent answers for the claw: the kubelet sees a status only, and a claw may answer 200 to anything.
   const probe = (kind: string, periodSeconds: number, failureThreshold: number) => ({
-    httpGet: { path: `/probes/${kind}`, port: ports.agent },
+    httpGet: { path: `/probes/${kind}`, port: claw.ports.agent },
     periodSeconds: Math.max(1, Math.round(periodSeconds)),
     timeoutSeconds: 3,
     failureThreshold,
   });
   return {
-    name: "claw",
-    image: images.claw,
-    imagePullPolicy: images.pullPolicy,
-    // Arguments, so that an image may bring an init of its own as its entry point.
-    args: claw.args.map(literal),
-    workingDir: dirs.dataDir,
-    env: [
-      ...claw.env.map(([name, value]) => ({ name, value: literal(value) })),
-      ...claw.secretEnv.map(([name]) => ({ name, valueFrom: { secretKeyRef: { name: secret, key: name } } })),
-    ],
+    ...asClaw(args, "claw", claw.args),
     startupProbe: probe("startup", Math.min(1, startup.periodSeconds), Math.ceil(runtime.startup.timeoutSeconds)),
     readinessProbe: probe("readiness", readiness.periodSeconds, readiness.failureThreshold),
     livenessProbe: probe("liveness", liveness.periodSeconds, liveness.failureThreshold),
-    resources: { requests: { ...resources }, limits: { ...resources } },
-    securityContext: CONTAINER_SECURITY,
-    volumeMounts: [...storageMounts(dirs), { name: "run", mountPath: RUN_DIR }, { name: "tmp", mountPath: "/tmp" }],
   };
 }
 

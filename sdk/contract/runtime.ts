@@ -19,7 +19,7 @@ export const ClawRuntimeSchema = z.object({
   command: z.array(z.string()).min(1),
   /**
    * What is done for it before it starts, once each: packages that it is to have beside its software. As the claw, with its folders and its
-   * environment. Agents of pods do none of it.
+   * environment; in a pod by containers of its image, where its program is.
    */
   prepare: z
     .array(
@@ -77,7 +77,7 @@ export const ClawRuntimeSchema = z.object({
       unless: z.array(z.object({ says: z.string().min(1).max(200), reason: z.string(), message: z.string() })).optional(),
     }),
   ),
-  /** How it is found out why it ended without having been ready, as the claw and confined like it. Agents of pods do not ask. */
+  /** How it is found out why it ended without having been ready, as the claw and confined like it; in a pod, in its own container. */
   explain: z
     .object({
       /** Prints JSON whose `issues` have `path` and `message`: what is wrong with its configuration. */

@@ -88,6 +88,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     const scope = await tx.enter(tenant.id);
     const due = await scope.instances.listDue(cluster, BATCH);
     const resolutions = await resolveInstances(
+      tx,
       scope,
       tenant.name,
       due.filter((instance) => !leaves(instance)),

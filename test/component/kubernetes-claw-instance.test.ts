@@ -135,6 +135,25 @@ describe("KubernetesClawInstance", () => {
     expect(boot("a").chat).toEqual({ protocol: "openai-chat-completions", path: "/v1/chat", model: "m", token: "k3y" });
   });
 
+  it("does what is to be done before it starts in containers of its image, and asks it why when it fails to start", async ({ expect }) => {
+    const own = anInstance("a");
+    const prepare = [{ name: "install a plugin", command: ["${node}", "add"], env: { CONFIG: "${runDir}/x" }, timeoutSeconds: 60 }];
+    const explain = { command: ["${node}", "${softwareDir}/cli.mjs", "validate"], ignore: [] };
+    const { pod } = await evaluate([{ ...own, runtime: { ...own.runtime, prepare, explain } }]);
+    const { initContainers, containers } = pod("a");
+    expect(initContainers.map((container: { name: string }) => container.name)).toEqual(["agent", "prepare-0"]);
+    const [, first] = initContainers;
+    const [claw] = containers;
+    for (const key of ["image", "env", "resources", "securityContext", "volumeMounts", "workingDir"] as const) {
+      expect(first?.[key]).toEqual(claw?.[key]);
+    }
+    const task = JSON.parse(first?.args?.at(-1)?.replaceAll("$$", "$") ?? "");
+    expect(task).toMatchObject({ name: "install a plugin", command: ["node", "add"], env: { CONFIG: "/run/claw/x" }, timeoutMs: 60_000 });
+    expect(claw?.args?.slice(0, 2)).toEqual(["sh", "-c"]);
+    expect(claw?.args?.slice(-4)).toEqual(["node", "/opt/claw/cli.mjs", "--port", "18789"]);
+    expect(claw?.args?.[2]).toContain('["node","/opt/claw/cli.mjs","validate"]');
+  });
+
   it("keeps what Kubernetes would expand in a text as it is", async ({ expect }) => {
     const own = anInstance("a");
     const { pod } = await evaluate([{ ...own, runtime: { ...own.runtime, env: { PRICE: "$(HOME) $$" } } }]);

@@ -69,7 +69,7 @@ async function resolveTouched(
     for (const touch of touches) {
       for await (const page of touch.instances(scope, tenant.name)) {
         const fresh = page.filter(({ name }) => !seen.has(name));
-        for (const resolution of await resolveInstances(scope, tenant.name, fresh, deps)) {
+        for (const resolution of await resolveInstances(tx, scope, tenant.name, fresh, deps)) {
           seen.add(resolution.instance.name);
           touched.push({ tenant: tenant.name, outcome: outcomeOf(resolution, purpose, questions) });
         }
@@ -115,7 +115,7 @@ async function affectedOf(
       forgottenAt.set(name, movedFrom ?? cluster);
     }
     const staying = batch.filter(({ deletedAt }) => deletedAt === undefined);
-    for (const resolution of await resolveInstances(scope, tenant, staying, deps)) {
+    for (const resolution of await resolveInstances(tx, scope, tenant, staying, deps)) {
       afterOf.set(resolution.instance.name, outcomeOf(resolution, deps.purpose, deps.questions));
     }
   }

@@ -1,4 +1,4 @@
-import type { ResolvedInstance } from "../../../sdk/contract/index.ts";
+import type { ClusterSpec, ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../domain/access/tokens.ts";
 import { valueAt } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
@@ -10,7 +10,7 @@ import { allowedModels } from "../../domain/tenancy/policy.ts";
 import type { AllowedModels, ClawTypes, Demands, NamedModel } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { TenantTransaction } from "../ports/transactions.ts";
+import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { inTurns } from "../resources/in-turns.ts";
 import { openAt, openTemplate } from "../secrets/seal-config.ts";
 import type { ConfigChecks } from "./config-checks.ts";
@@ -54,6 +54,8 @@ interface Sources {
   /** By name; undefined for one that is not there. */
   readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
   valuesOf(instance: Instance): readonly ConfigValue[];
+  /** Where an instance runs, as that is declared; undefined for the control plane's own host. */
+  clusterOf(name: string): Promise<Pick<ClusterSpec, "networkPolicy"> | undefined>;
   /** What the tenant's policies allow of models. */
   readonly models: AllowedModels | undefined;
 }
@@ -63,6 +65,7 @@ interface Sources {
  * same bytes, which is what a plan's digest rests on. Reads inside the transaction, as often for many instances as for one; computes little.
  */
 export async function resolveInstances(
+  tx: Pick<PlatformTransaction, "clusters">,
   scope: TenantTransaction,
   tenant: string,
   instances: readonly Instance[],
@@ -71,11 +74,16 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(scope, tenant, instances);
+  const sources = await sourcesOf(tx, scope, tenant, instances);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
-async function sourcesOf(scope: TenantTransaction, tenant: string, instances: readonly Instance[]): Promise<Sources> {
+async function sourcesOf(
+  tx: Pick<PlatformTransaction, "clusters">,
+  scope: TenantTransaction,
+  tenant: string,
+  instances: readonly Instance[],
+): Promise<Sources> {
   const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
   for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
     const template = await scope.templates.find(name);
@@ -92,6 +100,7 @@ async function sourcesOf(scope: TenantTransaction, tenant: string, instances: re
   return {
     templates,
     models: allowedModels(spec.policies),
+    clusterOf: async (name) => (await tx.clusters.find(name))?.spec,
     valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)],
   };
 }
@@ -172,8 +181,10 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   const parsed = sources.models && adapter.withAllowedModels ? adapter.withAllowedModels(own, sources.models, version) : own;
   const question = adapter.question?.(parsed, version);
   const known = question && deps.checks.known(question);
-  const unprepared = rulesAt(instance.cluster).preparesClaws ? [] : (question?.packages ?? []);
-  const issues = [...(await adapter.validate(parsed, version, known)), ...unprepared.map(unpreparedIssue)];
+  const packages = question?.packages ?? [];
+  const why = packages.length === 0 ? undefined : rulesAt(instance.cluster).whyUnprepared(await sources.clusterOf(instance.cluster));
+  const unprepared = why ? packages.map((needed) => unpreparedIssue(needed, why)) : [];
+  const issues = [...(await adapter.validate(parsed, version, known)), ...unprepared];
   if (issues.length > 0) {
     return failed(issues, configVersion);
   }
@@ -219,10 +230,9 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   };
 }
 
-function unpreparedIssue(needed: NonNullable<ConfigQuestion["packages"]>[number]): ConfigIssue {
-  return {
-    path: needed.key,
-    message: `needs the package ${needed.package}@${needed.version}, which claws in pods can't have yet`,
-    fix: "remove it, or place the instance on the control plane's host",
-  };
+function unpreparedIssue(
+  needed: NonNullable<ConfigQuestion["packages"]>[number],
+  { message, fix }: { readonly message: string; readonly fix: string },
+): ConfigIssue {
+  return { path: needed.key, message: `needs the package ${needed.package}@${needed.version}, ${message}`, fix };
 }

@@ -11,7 +11,7 @@ export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, 
   const revised: string[] = [];
   const scope = await tx.enter(tenant.id);
   for await (const { name } of everyOf((page) => tx.clusters.list(page))) {
-    const instance = await resolvableOn(name, scope, tenant, deps);
+    const instance = await resolvableOn(name, tx, scope, tenant, deps);
     if (instance) {
       await scope.instances.requestReconcile([instance.id]);
       revised.push(name);
@@ -20,10 +20,10 @@ export async function reviseBoundaries(tx: PlatformTransaction, tenant: Tenant, 
   return revised;
 }
 
-async function resolvableOn(cluster: string, scope: TenantTransaction, tenant: Tenant, deps: ResolveDependencies) {
+async function resolvableOn(cluster: string, tx: PlatformTransaction, scope: TenantTransaction, tenant: Tenant, deps: ResolveDependencies) {
   for await (const instance of everyOf((page) => scope.instances.listUsing({ cluster }, page))) {
     const stays = instance.cluster === cluster && instance.movedFrom === undefined && instance.deletedAt === undefined;
-    const [resolution] = stays ? await resolveInstances(scope, tenant.name, [instance], deps) : [];
+    const [resolution] = stays ? await resolveInstances(tx, scope, tenant.name, [instance], deps) : [];
     if (resolution?.resolved) {
       return instance;
     }

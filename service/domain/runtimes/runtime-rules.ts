@@ -1,4 +1,4 @@
-import type { InstancePhase, StackTarget } from "../../../sdk/contract/index.ts";
+import type { ClusterSpec, InstancePhase, StackTarget } from "../../../sdk/contract/index.ts";
 import type { ClusterState } from "../clusters/cluster.ts";
 import type { Instance, InstanceState } from "../instances/instance.ts";
 
@@ -17,8 +17,8 @@ export interface RuntimeRules {
   readonly takesAll: boolean;
   /** Whether a claw can't take more CPU and memory than it asks for; else that is only counted against quotas. */
   readonly enforcesResources: boolean;
-  /** Whether agents do what is to be done before a claw starts, such as installing what it needs beside its software. */
-  readonly preparesClaws: boolean;
+  /** Why what a claw needs beside its software can't be installed before it starts; undefined where it can. @param cluster as it is declared */
+  whyUnprepared(cluster: Pick<ClusterSpec, "networkPolicy"> | undefined): { readonly message: string; readonly fix: string } | undefined;
   /** Whether what failed may rest on what somebody else deleted, so that the next attempt reads first what there is. */
   readonly readsAfterFailure: boolean;
   /** Whether an operation that nobody has heard of can have made something there. @param cluster what is known of it, if it is registered */

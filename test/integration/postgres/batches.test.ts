@@ -96,12 +96,14 @@ describe("a batch of samples", () => {
 describe("a batch of instances", () => {
   it("is resolved with as many queries as one instance", async ({ expect }) => {
     const deps = { types: { find: () => undefined, list: () => [] } } as unknown as ResolveDependencies;
+    // What needs nothing beside its program is not asked for its cluster.
+    const noClusters = {} as Parameters<typeof resolveInstances>[0];
     const queries = [];
     for (const size of [1, 25]) {
       const { fleet, run } = await aFleet(size);
       const { resolved, asked } = await run(async (tx) => {
         const counting = counted(tx);
-        return { resolved: await resolveInstances(counting.tx, "acme", fleet, deps), asked: counting.asked() };
+        return { resolved: await resolveInstances(noClusters, counting.tx, "acme", fleet, deps), asked: counting.asked() };
       });
       expect(resolved.map(({ instance }) => instance.name)).toEqual(fleet.map(({ name }) => name));
       queries.push(asked);

@@ -11,7 +11,13 @@ export const kubernetesRules: RuntimeRules = {
   isBesideControlPlane: false,
   takesAll: false,
   enforcesResources: true,
-  preparesClaws: false,
+  whyUnprepared: (cluster) =>
+    cluster?.networkPolicy.enabled && cluster.networkPolicy.allowedEgress.length === 0
+      ? {
+          message: "which pods of its cluster can't fetch: its network policy lets them reach the control plane only",
+          fix: "have the npm registry's range added to the cluster's spec.networkPolicy.allowedEgress, or remove it",
+        }
+      : undefined,
   // Somebody deleted the namespace while nobody had an instance there.
   readsAfterFailure: true,
   canBeReached: (cluster) => cluster?.reachable === true,

@@ -10,7 +10,7 @@ export const processRules: RuntimeRules = {
   isBesideControlPlane: true,
   takesAll: true,
   enforcesResources: false,
-  preparesClaws: true,
+  whyUnprepared: () => undefined,
   readsAfterFailure: false,
   canBeReached: () => true,
   isReady: ({ agent }) => agent?.phase === AgentPhase.Ready,

@@ -150,7 +150,9 @@ describe("a channel, a provider or a search that is a package of its own", () =>
     expect(["plain", "old"].map(installs)).toEqual([undefined, undefined]);
   });
 
-  it("is refused where the claw can't have it: the plugin is turned off, or the claw is a pod", async ({ expect }) => {
+  it("is refused where the claw can't have it: the plugin is turned off, or the claw is a pod that reaches no registry", async ({
+    expect,
+  }) => {
     const off = anOpenClaw("off", discord, { key: "plugins.discord", value: false });
     await expect(claw.instances.create(off)).rejects.toMatchObject({
       code: "config.invalid",
@@ -163,12 +165,17 @@ describe("a channel, a provider or a search that is a package of its own", () =>
       ],
     });
     const admin = app.admin();
-    await admin.clusters.create(aClusterManifest("away", { images: { agent: "agent:1", claws: { OpenClaw: "openclaw:1" } } }));
+    const images = { agent: "agent:1", claws: { OpenClaw: "openclaw:1" } };
+    await admin.clusters.create(aClusterManifest("away", { images }));
     await app.answers("away");
     await admin.tenants.create(aTenant("afar", { placement: { cluster: "away" } }));
     await expect(app.as({ tenant: "afar" }).instances.create(anOpenClaw("pod", discord))).rejects.toMatchObject({
       code: "config.invalid",
       issues: [expect.objectContaining({ path: "channels.discord", message: expect.stringContaining("@openclaw/discord@2026.9.6") })],
     });
+    await admin.clusters.replace("away", aClusterManifest("away", { images, networkPolicy: { allowedEgress: ["10.1.0.0/16"] } }));
+    await app.as({ tenant: "afar" }).instances.create(anOpenClaw("pod", discord));
+    await app.settle();
+    expect(app.stacks.made("afar.away", "pod")?.runtime.prepare).toHaveLength(1);
   });
 });
