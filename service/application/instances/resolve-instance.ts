@@ -74,14 +74,13 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(tx, scope, tenant, instances);
+  const sources = await sourcesOf(tx, scope, instances);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
 async function sourcesOf(
   tx: Pick<PlatformTransaction, "clusters">,
   scope: TenantTransaction,
-  tenant: string,
   instances: readonly Instance[],
 ): Promise<Sources> {
   const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
@@ -96,7 +95,7 @@ async function sourcesOf(
   );
   const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
   const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
-  const { spec } = await scope.tenants.get(tenant);
+  const { spec } = await scope.tenants.get(scope.tenantId);
   return {
     templates,
     models: allowedModels(spec.policies),
