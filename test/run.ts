@@ -8,6 +8,7 @@ import { findProgram } from "./support/find-program.ts";
 import { whyNoCluster } from "./support/kubernetes/binaries.ts";
 import { buildBinaries, canBuildBinaries } from "./support/kubernetes/build.ts";
 import { findNatsServer } from "./support/nats-server.ts";
+import { changedFiles, nearestTests, sourcesOf } from "./support/nearest-tests.ts";
 
 /** What a test may be skipped for: parts that can't be installed by a package manager, a checkout in a closed folder. Any other skip is a failure. */
 const excusedSkips = [
@@ -38,7 +39,9 @@ installPrograms(
 process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "../.toolchain/compile-cache");
 /** As it is before the run's own servers are named in it: who runs after them starts others. */
 const environment = { ...process.env };
-const { filter, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)]);
+const { filter: named, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)]);
+const filter = options.changed ? nearestTo(options.changed) : named;
+delete options.changed;
 const vitest = await startVitest(filter, { ...options, run: true, reporters: ["default"] });
 const modules = vitest.state.getTestModules();
 const unhandled = vitest.state.getUnhandledErrors().length;
@@ -82,12 +85,24 @@ for (const [reason, count] of countBy(skips)) {
 if (unexcused > 0) {
   process.stdout.write(`${unexcused} of these could have run on this machine, and count as failed\n`);
 }
-if (passed === 0 && failed === 0 && !options.changed) {
+if (passed === 0 && failed === 0) {
   process.stdout.write("no tests were run\n");
   process.exitCode = 1;
 }
 process.exitCode ??= failed === 0 ? 0 : 1;
 process.stdout.write(`${passed} passed, ${failed} failed, ${skips.length - unexcused} skipped\n`);
+
+/** The tests of what has changed, which is said. Ends the run where there are none. @param since a commit, or the last one */
+function nearestTo(since: string | boolean): string[] {
+  const root = join(import.meta.dirname, "..");
+  const { files, left } = nearestTests(sourcesOf(root), changedFiles(root, since === true ? "HEAD" : String(since)));
+  const others = left > 0 ? `; ${left} more files of real servers reach it by longer ways: npm test runs all` : "";
+  process.stdout.write(`${files.length} files test what has changed${others}\n`);
+  if (files.length === 0) {
+    process.exit(0);
+  }
+  return [...files];
+}
 
 /** What came of a file of tests. */
 interface FileResult {
