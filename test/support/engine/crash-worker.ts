@@ -6,6 +6,7 @@ import resourceGrpc from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import { Pool } from "pg";
 import { settleInterrupted } from "../../../adapters/automation/interrupted.ts";
 import { openStack, type StackAccess } from "../../../adapters/automation/open-stack.ts";
+import { exportSealed, importInto } from "../../../adapters/automation/state-file.ts";
 import { EmbeddedCommand } from "../../../adapters/engine/command/embedded-command.ts";
 import type { StackLease } from "../../../adapters/engine/contract/store.ts";
 import { WarmProviderHost } from "../../../adapters/engine/plugins/provider-host.ts";
@@ -28,6 +29,8 @@ export interface CrashRequest {
   readonly wanted?: Wanted;
   /** Only what the export of a stack does first. */
   readonly settleOnly?: boolean;
+  /** The stack is exported first, and imported again. */
+  readonly roundTrip?: boolean;
   /** The message at which the process dies, counted from 1. */
   readonly dieAt?: number;
   /** The call of the provider after which it dies: what it did is done, and nobody was told. */
@@ -96,7 +99,7 @@ function withMessages<T extends object>(target: T, calls: readonly string[]): T 
   });
 }
 
-async function operate({ stack: stackName, world, wanted, settleOnly, ...dies }: CrashRequest): Promise<CrashReply> {
+async function operate({ stack: stackName, world, wanted, settleOnly, roundTrip, ...dies }: CrashRequest): Promise<CrashReply> {
   const store = new PostgresStackStore(pool, "ten_crash");
   const provider = new TestProvider(new DirectoryWorld(world), { knowsIds: true });
   const calls = ["check", "diff", "create", "read", "update", "delete"];
@@ -135,6 +138,9 @@ async function operate({ stack: stackName, world, wanted, settleOnly, ...dies }:
     await settleInterrupted(tenantStack, access);
     if (settleOnly) {
       return { changes: {}, messages };
+    }
+    if (roundTrip) {
+      await importInto(stack, await exportSealed(stack));
     }
     const { summary } = wanted ? await stack.up() : await stack.destroy();
     return { changes: { ...summary.resourceChanges }, messages };

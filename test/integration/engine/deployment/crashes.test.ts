@@ -13,6 +13,8 @@ import { DirectoryWorld } from "../../../support/engine/test-world.ts";
 
 /** Every so many messages one is died at, for each pair of wishes; 1 tries them all. The worst moments have a test of their own. */
 const stride = Number(process.env["CLAW_CRASH_STRIDE"] ?? 90);
+/** Which of them: a failure names it, and another one tries others. */
+const seed = Number(process.env["CLAW_CRASH_SEED"] ?? 0);
 const workerPath = join(import.meta.dirname, "../../../support/engine/crash-worker.ts");
 
 let database: EngineDatabase;
@@ -61,15 +63,19 @@ class Worker {
 }
 
 const base: Wanted = { value: 1, replaceKey: 1, dbrKey: 1 };
-const operations: { what: string; from?: Wanted; to?: Wanted }[] = [
+/** How one is asked for, beside what the program says. */
+type How = Pick<CrashRequest, "settleOnly" | "roundTrip">;
+/** Of an instance they are its creation, changes, stop, start and version (update), its folders (replacement), and its end, its move or its tenant's end (destroy). */
+const operations: { what: string; from?: Wanted; to?: Wanted; how?: How }[] = [
   { what: "create", to: base },
   { what: "update", from: base, to: { ...base, value: 2 } },
   { what: "replacement", from: base, to: { ...base, replaceKey: 2 } },
   { what: "delete-before-replace", from: base, to: { ...base, dbrKey: 2 } },
   { what: "destroy", from: base },
+  { what: "round-trip", from: base, to: base, how: { roundTrip: true } },
 ];
 /** What is asked for after the crash. @param to what was asked for before */
-const nextWishes: { wish: string; of: (from: Wanted | undefined, to: Wanted | undefined) => Wanted | undefined }[] = [
+const nextWishes: { wish: string; of: (from: Wanted | undefined, to: Wanted | undefined) => Wanted | undefined; how?: How }[] = [
   { wish: "the same", of: (_from, to) => to },
   {
     wish: "what was before",
@@ -79,6 +85,8 @@ const nextWishes: { wish: string; of: (from: Wanted | undefined, to: Wanted | un
   { wish: "a replacement", of: (_from, to) => ({ ...(to ?? base), replaceKey: 3 }) },
   { wish: "a delete-before-replace", of: (_from, to) => ({ ...(to ?? base), dbrKey: 3 }) },
   { wish: "nothing", of: () => undefined },
+  { wish: "an export and its import", of: (_from, to) => to, how: { roundTrip: true } },
+  { wish: "an export", of: () => undefined, how: { settleOnly: true } },
 ];
 
 describe("a worker that is killed", () => {
@@ -86,14 +94,14 @@ describe("a worker that is killed", () => {
   const ref = (stack: string) => ({ project: "crash", stack });
   let exact = 0;
 
-  for (const { what, from, to } of operations) {
+  for (const { what, from, to, how: first } of operations) {
     it(`at a message of a ${what} leaves to the next one nothing unknown, whatever is wished then`, { timeout: 3_600_000 }, async ({
       expect,
     }) => {
       let next = new Worker();
-      for (const [index, { wish, of }] of nextWishes.entries()) {
+      for (const [index, { wish, of, how }] of nextWishes.entries()) {
         // Each pair has messages of its own.
-        for (let dieAt = 1 + Math.floor((index * stride) / nextWishes.length); ; dieAt += stride) {
+        for (let dieAt = 1 + ((seed + Math.floor((index * stride) / nextWishes.length)) % stride); ; dieAt += stride) {
           const worker = next;
           next = new Worker();
           const stack = `${what}-${index}-${dieAt}`;
@@ -102,7 +110,7 @@ describe("a worker that is killed", () => {
           if (from) {
             expect(await worker.run({ ...at, wanted: from })).toMatchObject({ messages: expect.any(Number) });
           }
-          const outlived = await worker.run({ ...at, ...(to && { wanted: to }), dieAt });
+          const outlived = await worker.run({ ...at, ...(to && { wanted: to }), ...first, dieAt });
           if (outlived) {
             expect(outlived.error).toBeUndefined();
             await worker.end();
@@ -110,11 +118,18 @@ describe("a worker that is killed", () => {
           }
           await isAtRest(worker, stack);
           const wanted = of(from, to);
-          const recovered = await next.run({ ...at, ...(wanted && { wanted }) });
-          expect({ dieAt, wish, error: recovered?.error }).toEqual({ dieAt, wish, error: undefined });
-          expect({ dieAt, wish, ...(await found(stack, world)) }).toEqual({ dieAt, wish, ...declared(wanted) });
+          const recovered = await next.run({ ...at, ...(wanted && { wanted }), ...how });
+          const when = { seed, dieAt, wish };
+          expect({ ...when, error: recovered?.error }).toEqual({ ...when, error: undefined });
+          if (how?.settleOnly) {
+            // Nothing was asked for but to know what there is.
+            const { there, known, doubts } = await found(stack, world);
+            expect({ ...when, known, doubts }).toEqual({ ...when, known: there, doubts: 0 });
+            continue;
+          }
+          expect({ ...when, ...(await found(stack, world)) }).toEqual({ ...when, ...declared(wanted) });
           const again = await next.run({ ...at, ...(wanted && { wanted }) });
-          expect({ dieAt, wish, changes: again?.changes }).toEqual({ dieAt, wish, changes: wanted ? { same: 4 } : {} });
+          expect({ ...when, changes: again?.changes }).toEqual({ ...when, changes: wanted ? { same: 4 } : {} });
         }
       }
       await next.end();
@@ -168,17 +183,20 @@ describe("a worker that is killed", () => {
   async function found(stack: string, world: DirectoryWorld) {
     const { resources } = await store().loadResources(ref(stack));
     verify(resources);
-    const things = resources.flatMap(({ state }) => (state.type === "testing:index:Thing" ? [state] : []));
+    const all = resources.flatMap(({ state }) => (state.type === "testing:index:Thing" ? [state] : []));
+    // What was deleted for its replacement stays in the state until that is made.
+    const things = all.filter(({ pendingReplacement }) => !pendingReplacement);
     return {
       there: Object.fromEntries(world.ids().map((id) => [id, world.get(id)?.inputs["value"]])),
       known: Object.fromEntries(things.map(({ id, inputs }) => [id, inputs?.["value"]])),
       doubts: (await store().loadPending(ref(stack))).length,
+      awaited: all.length - things.length,
     };
   }
 
   function declared(wanted: Wanted | undefined) {
     const a = wanted && `a-${wanted.replaceKey}-${wanted.dbrKey}`;
     const things = wanted ? { [`${a}`]: wanted.value, [`b-${a}`]: wanted.value } : {};
-    return { there: things, known: things, doubts: 0 };
+    return { there: things, known: things, doubts: 0, awaited: 0 };
   }
 });
