@@ -9,6 +9,8 @@ import { freePort } from "../support/free-port.ts";
 import { stopAgents } from "../support/service-process.ts";
 import { shellEnvironment } from "../support/shell-environment.ts";
 
+/** It installs OpenClaw where nobody has, beside another file that does: it took 251 s of the usual 300 then. */
+const TOUR_TIMEOUT_MS = 600_000;
 const root = resolve(import.meta.dirname, "../..");
 /** The commands of a page, by block: they run as they stand. */
 const blocksOf = async (page: "README.md" | "docs/guides/quickstart.md") =>
@@ -81,10 +83,15 @@ describe("npm run quickstart", () => {
   let tour: Run;
   let openClaw: { readonly runDir: string; readonly pid: number };
 
-  it("goes all the way on a new folder, each step said, and keeps running", async ({ expect }) => {
+  it("goes all the way on a new folder, each step said, and keeps running", { timeout: TOUR_TIMEOUT_MS }, async ({
+    expect,
+    onTestFailed,
+  }) => {
     const [command = ""] = await blocksOf("README.md");
     expect((await blocksOf("docs/guides/quickstart.md"))[0]).toBe(command);
     tour = run(command);
+    // Where it stood still is nowhere else to be seen: a test that runs out of time shows nothing of it.
+    onTestFailed(() => void process.stderr.write(`the tour printed:\n${tour.output()}\n`));
     await tour.prints("press Ctrl-C to stop it");
     const text = tour.output();
     const steps = [...text.matchAll(/\[(\d)\/8\]/g)].map(([, step]) => Number(step));
