@@ -62,7 +62,11 @@ export const StackUpdateSchema = z.object({
 export type StackUpdate = z.infer<typeof StackUpdateSchema>;
 export const StackUpdatePageSchema = pageOf(StackUpdateSchema);
 
-export const StackImportedSchema = z.object({ resources: z.int() });
+export const StackImportedSchema = z.object({
+  resources: z.int(),
+  /** What to know of it, where the stack's cluster can't be asked. */
+  warning: z.string().optional(),
+});
 
 export const StackCancelledSchema = z.object({
   /** Which worker ran it; absent when nothing was running. */

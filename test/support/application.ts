@@ -5,7 +5,14 @@ import { createClawTypes } from "../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
 import { adoptionOf, runtimeComponents } from "../../components/claw-instance/runtimes.ts";
 import { Claw } from "../../sdk/client/index.ts";
-import { type BusMessage, ClawError, type InstanceId, type ResolvedInstance, type TenantId } from "../../sdk/contract/index.ts";
+import {
+  type BusMessage,
+  ClawError,
+  type InstanceId,
+  type ResolvedInstance,
+  stackNameOf,
+  type TenantId,
+} from "../../sdk/contract/index.ts";
 import { createAccess } from "../../service/application/access/authenticate.ts";
 import { createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
@@ -124,7 +131,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     agents,
     transactions,
     cipher,
-    declared: async () => [],
+    declared: async (_tenantId, tenant, cluster) => stacks.declared(stackNameOf(tenant, cluster)),
   });
   const runtimes: Runtimes = {
     at: (cluster) => ({

@@ -57,8 +57,11 @@ export const stackImport = defineCommand({
     if (!yes && !(await confirm(io, `Replace the state of stack/${stack} by ${countOf(exported)}?`))) {
       return out.note("nothing was imported");
     }
-    const { resources } = await claw.stacks.import(stack, exported, { signal, timeoutMs: TIMEOUT_MS, maxRetries: 0 });
+    const { resources, warning } = await claw.stacks.import(stack, exported, { signal, timeoutMs: TIMEOUT_MS, maxRetries: 0 });
     await out.line(`stack/${stack} imported: ${resources} resources`);
+    if (warning !== undefined) {
+      out.note(warning);
+    }
   },
 });
 

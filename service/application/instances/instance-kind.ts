@@ -17,7 +17,7 @@ import { DEFAULT_PROJECT } from "../../domain/tenancy/tenant.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { TenantTransaction } from "../ports/transactions.ts";
+import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant } from "../resources/define-kind.ts";
 import type { Base, Made, ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { assertAllows } from "../resources/permitted.ts";
@@ -25,7 +25,7 @@ import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
 import { instancesNamed } from "./affected.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
-import { assertLost } from "./lost.ts";
+import { assertLost, isLost } from "./lost.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
 import { placeInstance } from "./place-instance.ts";
 import { assertNoPlatformKeys } from "./platform-keys.ts";
@@ -49,7 +49,7 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
     rows: (tx) => tx.instances,
     project: ({ projectId }) => projectId,
     async build(writer, manifest, before: Instance | undefined, base) {
-      assertStays(before);
+      await assertStays(writer.tx, before);
       const wanted = await wantedInstance(writer, manifest, before, base, deps);
       const { name, spec } = wanted;
       const placed = await placeInstance(writer.tx, { name, spec, tenantPlacement: writer.home.spec.placement }, before);
@@ -73,8 +73,8 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
       }
       return request(writer, before, "delete");
     },
-    act: (writer, _action, before) => {
-      assertStays(before);
+    act: async (writer, _action, before) => {
+      await assertStays(writer.tx, before);
       return request(writer, before, "update");
     },
     present: async (_tx, instances, tenant) => instances.map((instance) => presentInstance(instance, tenant)),
@@ -101,10 +101,14 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
 }
 
 /** @throws {ClawError} `instance.name_taken` for one that is on its way out */
-function assertStays(instance: Instance | undefined): void {
+async function assertStays(tx: PlatformTransaction, instance: Instance | undefined): Promise<void> {
   if (instance?.deletedAt !== undefined) {
-    const message = `instance '${instance.name}' is being destroyed`;
-    const fix = "wait until it is gone";
+    const place = instance.movedFrom ?? instance.cluster;
+    const isStuck = !instance.forget && (await isLost(tx, place));
+    const message = `instance '${instance.name}' is being destroyed${isStuck ? `, and its cluster '${place}' does not answer` : ""}`;
+    const fix = isStuck
+      ? "wait for the cluster, let go of the instance with 'claw destroy --forget', or choose another name"
+      : "wait until it is gone, as 'claw apply --wait' does, or choose another name";
     throw new ClawError("instance.name_taken", `${message}; ${fix}`, { issues: [{ path: "metadata.name", message, fix }] });
   }
 }

@@ -1,5 +1,6 @@
 import { stackPlaceOf } from "../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
+import { isLost } from "../instances/lost.ts";
 import type { TenantStack } from "../ports/stacks/stack-operations.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { refreshStack } from "./refresh-stack.ts";
@@ -27,8 +28,13 @@ export function stackRoutes(deps: ApplicationDependencies): StackRoutes {
       const stack = await audited(ctx, params.id, showSecrets ? "stack exported with secrets in plaintext" : "stack exported");
       await administration.exportState(stack, showSecrets, answer.path);
     },
-    "stacks.import": async (ctx, { params, body }) =>
-      administration.importState(await audited(ctx, params.id, "stack imported"), body.path),
+    "stacks.import": async (ctx, { params, body }) => {
+      const stack = await audited(ctx, params.id, "stack imported");
+      const imported = await administration.importState(stack, body.path);
+      const { cluster } = stackPlaceOf(stack.stack);
+      const cantBeAsked = await transactions.platform((tx) => isLost(tx, cluster));
+      return cantBeAsked ? { ...imported, warning: ofLost(cluster) } : imported;
+    },
     "stacks.history": async (_ctx, { params, query: { limit, cursor = "1" } }) => {
       const page = Number(cursor);
       const items = await administration.history(await stackOf(params.id), limit, page);
@@ -52,4 +58,9 @@ export function stackRoutes(deps: ApplicationDependencies): StackRoutes {
       return { ...(await administration.migrate(stack, engine)), to: engine };
     },
   };
+}
+
+function ofLost(cluster: string): string {
+  const state = `cluster '${cluster}' can't be asked, so nobody knows whether what the state says is there: no operation is run until it answers`;
+  return `${state}; when it is gone for good, 'claw destroy NAME --forget' lets go of an instance, and 'claw clusters delete ${cluster} --forget' of all`;
 }

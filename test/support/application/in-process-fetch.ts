@@ -46,7 +46,8 @@ export function inProcessFetch(handlers: RouteHandlers, contextOf: (route: Route
         ? await withReceived(Readable.from(text ?? ""), BODY_BYTES_MAX, (file) => serve(file))
         : await serve(parse(route.body, text === undefined ? undefined : JSON.parse(text)));
       const headers = { "content-type": "application/json" };
-      return described(method, pathname, new Response(serialize?.(answer) ?? null, { status: isPreview ? 200 : route.success, headers }));
+      const content = route.answersFile && !isPreview ? (answer as Uint8Array<ArrayBuffer>) : (serialize?.(answer) ?? null);
+      return described(method, pathname, new Response(content, { status: isPreview ? 200 : route.success, headers }));
     } catch (error) {
       if (error instanceof ClawError) {
         return described(method, pathname, problem(error));

@@ -10,7 +10,7 @@ import {
   type StackSpec,
   type StackUpdate,
 } from "../../../sdk/contract/index.ts";
-import type { Deviation } from "../../../service/application/ports/clusters/clusters.ts";
+import type { DeclaredResource, Deviation } from "../../../service/application/ports/clusters/clusters.ts";
 import type {
   HeldResource,
   StackAdministration,
@@ -98,6 +98,10 @@ export class PlayedStacks implements StackOperations, StackAdministration {
     } else {
       deviations.delete(found.urn);
     }
+  }
+
+  declared(stack: string): readonly DeclaredResource[] {
+    return [...this.#known(stack).resources.values()].map(({ urn, type, name }) => ({ urn, type, id: `id-of-${name}` }));
   }
 
   async preview(operation: StackOperation): Promise<StackResult> {

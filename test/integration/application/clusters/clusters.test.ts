@@ -142,6 +142,46 @@ describe("a cluster", () => {
     expect(ready?.status).not.toBe("Unknown");
   });
 
+  it("that is lost takes an import of its stack, which says so, and lets go of what it brought", async ({ expect }) => {
+    await admin.clusters.create(aClusterManifest("drowned"));
+    await app.answers("drowned");
+    await acme.instances.create(anEcho("diver", { placement: { cluster: "drowned" } }));
+    await app.settle();
+    const exported = await admin.stacks.export("acme.drowned");
+    expect(await admin.stacks.import("acme.drowned", exported)).not.toHaveProperty("warning");
+    await app.inspect("drowned", { ok: false, reason: "Timeout", message: "no answer in 10 s" });
+    const imported = await admin.stacks.import("acme.drowned", exported);
+    expect(imported).toMatchObject({ resources: expect.any(Number), warning: expect.stringMatching(/'drowned' can't be asked.*--forget/) });
+
+    await acme.instances.delete("diver");
+    await app.settle();
+    // Its name is taken as long as nobody lets go of it: whoever wants it is told what to do.
+    await expect(acme.instances.replace("diver", anEcho("diver"))).rejects.toMatchObject({
+      code: "instance.name_taken",
+      message: expect.stringMatching(/is being destroyed, and its cluster 'drowned' does not answer; .*'claw destroy --forget'/),
+    });
+    await acme.instances.delete("diver", { forget: true });
+    await app.settle();
+    await expect(acme.instances.get("diver")).rejects.toMatchObject({ code: "instance.not_found" });
+  });
+
+  it("that is lost lets go of an instance though the control plane is killed between its stack and its row", async ({ expect }) => {
+    const { metadata } = await admin.clusters.create(aClusterManifest("halfway"));
+    await app.answers("halfway");
+    await acme.instances.create(anEcho("half", { placement: { cluster: "halfway" } }));
+    await app.settle();
+    await app.inspect("halfway", { ok: false, reason: "Timeout", message: "no answer in 10 s" });
+    await acme.instances.delete("half", { forget: true });
+    // As far as it came: out of its stack.
+    await app.stacks.forget({ tenantId: metadata.uid, stack: "acme.halfway" }, ["half"]);
+    expect((await acme.instances.get("half")).metadata.name).toBe("half");
+    await app.settle();
+    await expect(acme.instances.get("half")).rejects.toMatchObject({ code: "instance.not_found" });
+    await acme.instances.create(anEcho("half"));
+    await app.settle();
+    expect((await acme.instances.get("half")).status.phase).toBe("Running");
+  });
+
   it("that is lost can be forgotten with all that is on it; what was moved away from it begins elsewhere", async ({ expect }) => {
     await admin.clusters.create(aClusterManifest("ashes"));
     await app.answers("ashes");

@@ -1,6 +1,7 @@
 import { describe, it } from "vitest";
 import type { ClawInstance } from "../../../../sdk/contract/index.ts";
 import type { Deviation } from "../../../../service/application/ports/clusters/clusters.ts";
+import { stubborn, takenOut } from "../../../support/application/clusters.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anEcho, aTenant } from "../../../support/builders/manifests.ts";
@@ -88,6 +89,27 @@ describe("what somebody changes behind the control plane's back", () => {
     expect(driftedOf(repaired)).toMatchObject({ status: "False", reason: "Repaired" });
     expect((await web.refresh()).drift).toEqual([]);
     expect(await web.events("Drifted")).toHaveLength(1);
+  });
+
+  it("keeps no other instance waiting when what others added to one can't be taken out", async ({ expect }) => {
+    const web = await aRunning("stubborn", { drift: "repair" });
+    await web.claw.instances.create(anEcho("other", { drift: "repair" }));
+    await app.settle();
+    const added: Deviation = {
+      op: "changed",
+      diffs: [{ path: "spec.template.spec.containers[claw].env[X]", kind: "add", after: "[secret]" }],
+    };
+    app.stacks.deviate("stubborn.east", "StatefulSet", added, "other");
+    const { drift } = await web.found("StatefulSet", added);
+    const [held] = drift.filter(({ instance }) => instance === "web").map(({ urn }) => urn);
+    stubborn.add(held ?? "");
+    await app.settle();
+    stubborn.clear();
+    const { status, metadata } = await web.claw.instances.get("other");
+    expect(status).toMatchObject({ phase: "Running", observedGeneration: metadata.generation });
+    expect(status.drift).toBeUndefined();
+    expect((await web.get()).status.phase).toBe("Running");
+    expect(takenOut()).toEqual([drift.find(({ instance }) => instance === "other")?.urn]);
   });
 
   it("is each instance's, when it is of what they share, and made as declared with the next change of one of them", async ({ expect }) => {
