@@ -1,6 +1,15 @@
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
-import { type ChannelOpen, type InstanceId, idParams, type Stream, type TenantId, webSockets } from "../../../sdk/contract/index.ts";
+import {
+  type ChannelOpen,
+  ClawError,
+  type InstanceId,
+  idParams,
+  type Stream,
+  type TenantId,
+  webSockets,
+} from "../../../sdk/contract/index.ts";
+import type { Access } from "../../application/access/authenticate.ts";
 import type { Application } from "../../application/application.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
@@ -9,6 +18,7 @@ import type { AgentChannel, Agents } from "../../application/ports/instances/age
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../../application/ports/transactions.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
+import { bearerOf } from "../plugins/identity.ts";
 import { readFrames, upgradeOnly } from "../sockets.ts";
 import { serveChat } from "./chat.ts";
 import { refuse } from "./close-stream.ts";
@@ -22,7 +32,11 @@ declare module "fastify" {
   }
 }
 
+/** A stream of somebody who may not have it any more ends within this. */
+const RECHECK_MS = 5_000;
+
 export interface StreamOptions {
+  readonly access: Access;
   readonly targetOf: Application["targetOf"];
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
@@ -52,6 +66,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
         try {
           const leave = open.take(request.address.tenant);
           socket.once("close", leave);
+          keepChecking(socket, request, stream, options);
           await serve(socket, request, request.query as QueryOf<S>);
         } catch (error) {
           refuse(socket, error);
@@ -112,6 +127,27 @@ async function findTarget(
   if (session === "console") {
     assertConfined(actor, status.cluster, options.unconfined);
   }
+}
+
+/** Ends a stream when its credential or its holder's rights are taken back: it was let in once, and may stay for days. */
+function keepChecking(socket: WebSocket, request: FastifyRequest, { permission }: Stream, { access, targetOf }: StreamOptions): void {
+  const { tenant, id: requestId, address } = request;
+  const check = async () => {
+    const admitted = await access.authenticate(bearerOf(request) ?? "", address.tenantId);
+    if (!admitted) {
+      throw new ClawError("auth.unauthenticated", "the token is not valid any more");
+    }
+    await targetOf({ actor: admitted.actor, tenant, requestId, ifMatch: undefined }, address.uid, permission);
+  };
+  const timer = setInterval(() => {
+    check().catch((error: unknown) => {
+      // What could not be asked is asked again.
+      if (error instanceof ClawError && error.status < 500) {
+        refuse(socket, error);
+      }
+    });
+  }, RECHECK_MS);
+  socket.once("close", () => clearInterval(timer));
 }
 
 /** Puts on record who has got into an instance, before anything passes between the two. */

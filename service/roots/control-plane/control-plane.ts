@@ -168,7 +168,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     metrics: { vitals },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
-    streams: { targetOf, agents: hub, openChannel, transactions, unconfined },
+    streams: { access, targetOf, agents: hub, openChannel, transactions, unconfined },
     agents: { hub },
   });
   closers.push(() => app.close().finally(listener.close));

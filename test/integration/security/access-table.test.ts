@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { WebSocket } from "ws";
 import {
   type BuiltInRole,
   isStateWrite,
@@ -126,6 +128,18 @@ describe("the access table", () => {
       expect(own.code).not.toBe("auth.forbidden");
     },
   );
+
+  it("ends a stream when its token is revoked, within seconds", { timeout: 30_000 }, async ({ expect }) => {
+    const claw = service.claw("acme");
+    const { token, id } = await claw.tokens.create({ name: "stream", serviceAccount: "developer" });
+    const url = `${service.url.replace("http", "ws")}/api/v1/instances/keeper/logs/stream`;
+    const socket = new WebSocket(url, { headers: { authorization: `Bearer ${token}` } });
+    await once(socket, "open");
+    const closed = once(socket, "close");
+    await claw.tokens.revoke(id);
+    const [code, reason] = await closed;
+    expect([code, String(reason)]).toEqual([4401, "auth.unauthenticated: the token is not valid any more"]);
+  });
 
   it("has as many cells as were tried", ({ expect }) => {
     process.stdout.write(`the access table: ${cells} requests over ${ROUTES.length} routes\n`);
