@@ -3,6 +3,7 @@ import { availableParallelism, homedir } from "node:os";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import type { Issue } from "../../sdk/contract/index.ts";
+import { type Issuer, readIssuers } from "./issuers.ts";
 
 /** What the service is told by its environment. Everything has a default: with none set, every part is the embedded one. */
 export interface Environment {
@@ -35,6 +36,8 @@ export interface Environment {
   readonly refreshSeconds: number;
   /** How long what runs on this host without an instance is left alone after it was found. */
   readonly sweepSeconds: number;
+  /** The identity providers whose tokens are taken. */
+  readonly issuers: readonly Issuer[];
   /** Folders of the organisation's own claw types, each with a `claw-type.yaml`. */
   readonly typeFolders: readonly string[];
 }
@@ -128,6 +131,18 @@ const EnvironmentSchema = z
       })
       .transform((text) => (text === "off" ? text : rateLimitsOf(text)))
       .default(RATE_LIMITS),
+    CLAW_ISSUERS: z
+      .string()
+      .transform((path, ctx) => {
+        const read = readIssuers(path);
+        if ("issuers" in read) {
+          return read.issuers;
+        }
+        const [{ path: field = "", message = "" } = {}] = read.issues;
+        ctx.addIssue({ code: "custom", message: `names a file that can't be used: ${field === "" ? "" : `${field}: `}${message}` });
+        return z.NEVER;
+      })
+      .default([]),
     CLAW_WORKERS: whole(1, 64).optional(),
     CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
     CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
@@ -152,6 +167,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_MASTER_KEY: "set one made by `openssl rand -base64 32`, or unset it to have one made",
   CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
+  CLAW_ISSUERS: "set the path of a YAML file with the identity providers whose tokens are taken, or unset it",
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
   CLAW_TLS_CERT: "set both CLAW_TLS_CERT and CLAW_TLS_KEY to files in PEM, or unset both",
   CLAW_TRUSTED_PROXIES: "set the proxies' addresses, like 10.0.0.0/8 or 192.0.2.7, with commas between, or unset it",
@@ -188,6 +204,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     masterKey: env.CLAW_MASTER_KEY,
     formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,
     logLevel: env.CLAW_LOG_LEVEL,
+    issuers: env.CLAW_ISSUERS,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),
     tls:
       env.CLAW_TLS_CERT !== undefined && env.CLAW_TLS_KEY !== undefined

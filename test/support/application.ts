@@ -162,7 +162,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
     audit: (entry) => void audited.push(entry),
     wake: () => {},
   });
-  const access = createAccess(transactions, clock);
+  const access = createAccess({ transactions, clock });
   const clientOf = (actorOf: (tenantId: TenantId | undefined) => Promise<Actor>, tenant: string | undefined) => {
     const fetch = inProcessFetch(routes, async ({ scope }) => {
       const named = tenant === undefined ? undefined : await transactions.platform((tx) => tx.tenants.find(tenant));

@@ -1,8 +1,9 @@
 import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import { type Actor, administrator, adminKey, subjectKey } from "../../domain/access/actor.ts";
+import { type Actor, adminEntry, administrator, adminKey, subjectKey } from "../../domain/access/actor.ts";
 import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
-import { digestToken, isWellFormed } from "../../domain/access/tokens.ts";
+import { digestToken, isSigned, isWellFormed } from "../../domain/access/tokens.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
+import type { Identity, IdentityProviders } from "../ports/access/identity-providers.ts";
 import type { Bearer } from "../ports/access/repositories.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 
@@ -26,11 +27,22 @@ export interface Access {
   enter(actor: Actor, named: string | undefined): Promise<Admitted>;
 }
 
-export function createAccess(transactions: Transactions, clock: () => Date): Access {
+interface AccessDependencies {
+  readonly transactions: Transactions;
+  readonly clock: () => Date;
+  /** Whose signed tokens are taken beside our own. */
+  readonly providers?: IdentityProviders | undefined;
+}
+
+export function createAccess({ transactions, clock, providers }: AccessDependencies): Access {
   return {
     async authenticate(token, named) {
       if (!isWellFormed(token)) {
         return undefined;
+      }
+      if (providers && isSigned(token)) {
+        const identity = await providers.verify(token);
+        return identity && transactions.platform((tx) => admit(tx, userOf(identity), named));
       }
       // In one transaction: to begin and end one costs as much as what is asked in it.
       return transactions.platform(async (tx) => {
@@ -66,12 +78,26 @@ function actorOf(bearer: Bearer): Actor | Anybody {
   return { subject: `serviceaccount:${tenant}/${serviceAccount}`, groups: [], keys: [key], tenantId, scopes };
 }
 
+function userOf({ name, groups }: Identity): Anybody {
+  const keys = [{ kind: "User" as const, name }, ...groups.map((group) => ({ kind: "Group" as const, name: group }))];
+  return { subject: name, groups, keys: keys.map((subject) => subjectKey(subject, "")), tenantId: undefined };
+}
+
 async function admit(tx: PlatformTransaction, actor: Actor | Anybody, named: string | undefined): Promise<Admitted> {
-  const wanted = named ?? actor.tenantId;
+  const wanted = named ?? actor.tenantId ?? (await onlyTenant(tx, actor));
   const tenant = wanted === undefined ? undefined : await tx.tenants.find(wanted);
   const granted = await withGrants(tx, actor, tenant);
   const mayEnter = tenant && (granted.platform || tenant.id === granted.tenantId || hasAny(granted, tenant.id));
   return { actor: granted, tenant: mayEnter ? tenant : undefined };
+}
+
+/** Who is named in one tenant alone need not say which. */
+async function onlyTenant(tx: PlatformTransaction, { keys }: Actor | Anybody): Promise<string | undefined> {
+  if (keys.length === 0) {
+    return undefined;
+  }
+  const [first, ...others] = await tx.access.tenantsOf(keys, keys.map(adminEntry));
+  return others.length === 0 ? first : undefined;
 }
 
 /** What somebody may do in a tenant, and on the platform. */

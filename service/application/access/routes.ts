@@ -1,5 +1,5 @@
 import { ClawError, PERMISSIONS, type Permission, permissionFacts } from "../../../sdk/contract/index.ts";
-import type { Actor } from "../../domain/access/actor.ts";
+import { type Actor, adminEntry } from "../../domain/access/actor.ts";
 import { allows, type Place } from "../../domain/access/grants.ts";
 import type { Role, RoleBinding, ServiceAccount } from "../../domain/access/resources.ts";
 import type { Transactions } from "../ports/transactions.ts";
@@ -61,8 +61,7 @@ export function accessRoutes(kinds: AccessKinds, deps: RequestDependencies): Acc
 
 async function whoIs({ actor, tenant }: RequestContext, transactions: Transactions) {
   const { grants, subject, groups, keys, platform } = actor;
-  const admins = keys.filter((key) => !key.startsWith("ServiceAccount/")).map(asAdmin);
-  const named = platform ? [] : await transactions.platform((tx) => tx.access.tenantsOf(keys, admins));
+  const named = platform ? [] : await transactions.platform((tx) => tx.access.tenantsOf(keys, keys.map(adminEntry)));
   const names = await projectNames({ actor, tenant }, transactions);
   return {
     subject,
@@ -75,12 +74,6 @@ async function whoIs({ actor, tenant }: RequestContext, transactions: Transactio
       projects: Object.fromEntries([...grants.projects].map(([id, given]) => [names.get(id) ?? id, inOrder(given)])),
     },
   };
-}
-
-/** As a tenant's `admins` name the subject. */
-function asAdmin(key: string): string {
-  const [kind = "", name = ""] = key.split(/\/(.*)/s);
-  return kind === "Group" ? `group:${name}` : name;
 }
 
 function inOrder(given: ReadonlySet<Permission>): Permission[] {

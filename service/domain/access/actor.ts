@@ -47,6 +47,12 @@ export function subjectKey(subject: Subject, home: string): string {
     : `${subject.kind}/${subject.name}`;
 }
 
+/** The other way round: how a tenant's `admins` name the subject of a key. */
+export function adminEntry(key: string): string {
+  const [kind = "", name = ""] = key.split(/\/(.*)/s);
+  return kind === "User" ? name : `${kind.toLowerCase()}:${name}`;
+}
+
 /** The subject that an entry of a tenant's `admins` names: `alice@example.com`, `group:platform`, `serviceaccount:ci`. */
 export function adminKey(entry: string, tenant: string): string {
   const [, kind, name] = /^(group|serviceaccount):(.+)$/.exec(entry) ?? [];

@@ -40,6 +40,11 @@ export function isWellFormed(token: string): boolean {
   return token.length <= TOKEN_LENGTH_MAX && (body === undefined || checksumOf(body) === checksum);
 }
 
+/** Whether it has the form of a JSON Web Token: three parts, the last of which is a signature. */
+export function isSigned(token: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}
+
 /** What is shown of a token for it to be recognised. */
 export function shownPrefix(token: string): string {
   return token.slice(0, SHOWN_LENGTH);

@@ -7,6 +7,7 @@ import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
+import { openJwtIdentities } from "../../../adapters/identity/jwt-identities.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
@@ -133,7 +134,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
 
   const watched = watchVitals();
   closers.push(async () => watched.stop());
-  const vitals = (): Vitals => ({ ...watched.read(), circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits()] });
+  const providers = openJwtIdentities(env.issuers);
+  const vitals = (): Vitals => ({
+    ...watched.read(),
+    circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits(), ...providers.circuits()],
+  });
   const { wake, onWake } = createWakeUp();
   const { routes, targetOf, dependencies } = createApplication({
     transactions,
@@ -156,7 +161,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     audit: (entry) => log.warn(entry, "audit"),
     wake,
   });
-  const access = createAccess(transactions, clock);
+  const access = createAccess({ transactions, clock, providers });
   const app = await buildApp({
     log,
     trustedProxies: env.trustedProxies,

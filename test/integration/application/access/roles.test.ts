@@ -144,7 +144,7 @@ describe("nobody gives what they don't have", () => {
 });
 
 describe("a token", () => {
-  const access = createAccess(app.dependencies.transactions, app.dependencies.clock);
+  const access = createAccess(app.dependencies);
   const holder = async (token: string) => (await access.authenticate(token, undefined))?.actor.subject;
 
   it("stands for its service account until it is revoked, and is kept as a digest alone", async ({ expect }) => {

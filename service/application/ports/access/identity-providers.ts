@@ -1,0 +1,15 @@
+/** Somebody whom an identity provider vouches for. */
+export interface Identity {
+  /** As bindings name them: with their provider's prefix. */
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** The identity providers of the company. */
+export interface IdentityProviders {
+  /**
+   * Whom a signed token is about; undefined for one that none of the providers has signed for us, or that holds no more, or not yet.
+   * @throws {ClawError} `service.unavailable` while a provider's keys can't be had
+   */
+  verify(token: string): Promise<Identity | undefined>;
+}
