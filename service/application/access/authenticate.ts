@@ -1,5 +1,5 @@
 import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import { type Actor, adminEntry, administrator, adminKey, subjectKey } from "../../domain/access/actor.ts";
+import { type Actor, adminEntry, administrator, adminKey, isReserved, subjectKey } from "../../domain/access/actor.ts";
 import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
 import { digestToken, isSigned, isWellFormed } from "../../domain/access/tokens.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -40,9 +40,9 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
       if (!isWellFormed(token)) {
         return undefined;
       }
-      if (providers && isSigned(token)) {
-        const identity = await providers.verify(token);
-        return identity && transactions.platform((tx) => admit(tx, userOf(identity), named));
+      const identity = isSigned(token) ? await providers?.verify(token) : undefined;
+      if (identity) {
+        return isReserved(identity.name) ? undefined : transactions.platform((tx) => admit(tx, userOf(identity), named));
       }
       // In one transaction: to begin and end one costs as much as what is asked in it.
       return transactions.platform(async (tx) => {

@@ -40,6 +40,11 @@ export function mayUseHost({ grants, relays }: Actor): boolean {
   return relays !== true && allows(grants, "host.use", {});
 }
 
+/** Whether only the control plane may call somebody so: a provider that names its people as it likes must not write records in another's name. */
+export function isReserved(name: string): boolean {
+  return /^(admin|anonymous)$|^(serviceaccount|cluster|drift):/i.test(name);
+}
+
 /** How bindings are found by whom they name. @param home name of the tenant whose binding it is */
 export function subjectKey(subject: Subject, home: string): string {
   return subject.kind === "ServiceAccount"

@@ -96,6 +96,19 @@ describe("a token of an identity provider", () => {
   });
 });
 
+describe("a provider that lets people choose their names", () => {
+  it("gives nobody the name of an administrator, a machine or the control plane, by which records know them", async ({ expect }) => {
+    const read = await issuersIn(`issuers: [{ issuer: "${provider.url}", audiences: [claw], usernameClaim: nickname }]`);
+    const open = createAccess({ ...app.dependencies, providers: openJwtIdentities("issuers" in read ? read.issuers : []) });
+    const names = ["admin", "Admin", "anonymous", "serviceaccount:acme/ci", "cluster:east", "drift:kubectl", "mallory"];
+    const known = [];
+    for (const nickname of names) {
+      known.push((await open.authenticate(await provider.sign({ nickname }), undefined))?.actor.subject);
+    }
+    expect(known).toEqual([...names.slice(0, -1).map(() => undefined), "mallory"]);
+  });
+});
+
 describe("the settings of identity providers", () => {
   it.for([
     ["issuers: []", "issuers"],
