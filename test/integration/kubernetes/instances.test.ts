@@ -165,7 +165,7 @@ describe("objects in a cluster whose instance nobody knows", () => {
     );
     // Each cluster is looked at on its own: the one may be told of after the other is swept.
     await eventually(
-      () => used.platform.leftovers.list({ fieldSelector: "cluster=used" }),
+      async () => used.platform.leftovers.list({ fieldSelector: "cluster=used" }),
       ({ items }) => items.some(({ kind, name, keptFor }) => kind === "Namespace" && name === used.namespace && keptFor === "UserData"),
       60_000,
     );
