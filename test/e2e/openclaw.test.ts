@@ -1,3 +1,4 @@
+// One file, though a long one: one OpenClaw, installed and started once, is what all of it is about.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rename, writeFile } from "node:fs/promises";
