@@ -105,7 +105,7 @@ async function locating<T>(manifests: readonly SourcedManifest[], work: () => Pr
   try {
     return await work();
   } catch (error) {
-    if (error instanceof ApiError && error.issues.length > 0) {
+    if (error instanceof ApiError && error.issues.some(({ path }) => path !== "")) {
       const located = error.issues.map(({ path, message, fix }) => {
         const text = `${locateIssue(path, manifests)}: ${message}`;
         return fix === undefined ? text : `${text} (${fix})`;

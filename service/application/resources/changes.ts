@@ -68,7 +68,7 @@ function located(error: unknown, { place }: PlannedChange): unknown {
   if (!(error instanceof ClawError) || place === undefined || error.issues.length === 0) {
     return error;
   }
-  const issues = error.issues.map((issue) => ({ ...issue, path: `${place}.${issue.path}` }));
+  const issues = error.issues.map((issue) => ({ ...issue, path: issue.path === "" ? place : `${place}.${issue.path}` }));
   return new ClawError(error.code, error.message, { issues, cause: error });
 }
 

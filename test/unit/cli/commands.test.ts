@@ -446,3 +446,15 @@ describe("claw kill", () => {
     expect(stderr).toContain("'claw kill web --force', or gently: 'claw stop web'");
   });
 });
+
+describe("claw apply, refused for want of a role", () => {
+  it("says so as every command does, and exits as one whose token may not", async ({ expect }) => {
+    const why = "'ci' may not create, change and destroy instances here";
+    const issues = [{ path: "", message: why, fix: "ask an administrator of the tenant" }];
+    await using server = await startServer((_, res) => refuse(res, "auth.forbidden", { detail: why, errors: issues }));
+    const { code, stderr } = await runCli(["apply", "-f", "-", "--yes"], { url: server.url, stdin: WEB });
+    expect(code).toBe(4);
+    expect(stderr).toContain(why);
+    expect(stderr).not.toContain("mend the manifests");
+  });
+});
