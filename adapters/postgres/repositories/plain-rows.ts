@@ -1,5 +1,5 @@
 import type { EntitySchema } from "typeorm";
-import { ClawError, type ErrorCode, factsOf, type ListQuery, type ManifestKind } from "../../../sdk/contract/index.ts";
+import { ClawError, type ErrorCode, factsOf, type ListQuery, type ManifestKind, type ProjectId } from "../../../sdk/contract/index.ts";
 import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { StoredResource } from "../../../service/domain/resource.ts";
 import type { MetadataRow } from "../entities/columns.ts";
@@ -12,6 +12,8 @@ export interface PlainTable<Row extends MetadataRow & { id: string }, S extends 
   readonly kind: ManifestKind;
   readonly table: string;
   readonly entity: EntitySchema<Row>;
+  /** The column of the project that one is of, for lists of some projects alone. */
+  readonly project?: "id";
   toDomain(row: Row): S;
   toRow(resource: S): Row;
 }
@@ -30,6 +32,7 @@ export class PlainRows<Row extends MetadataRow & { id: string }, S extends Store
       from: `${own.table} r`,
       id: "r.id",
       labels: "r.labels",
+      ...(own.project && { project: `r.${own.project}` }),
       fields: { "metadata.name": { sql: "r.name" }, "metadata.uid": { sql: "r.id" } },
       sorts: {
         "metadata.name": { sql: "r.name", type: "text" },
@@ -39,8 +42,8 @@ export class PlainRows<Row extends MetadataRow & { id: string }, S extends Store
     };
   }
 
-  list(query: ListQuery): Promise<Page<S>> {
-    return this.scope.run((manager) => listPage<Row, S>(manager, this.#listing, query, this.#own.toDomain));
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<S>> {
+    return this.scope.run((manager) => listPage<Row, S>(manager, this.#listing, query, this.#own.toDomain, projects));
   }
 
   async get(ref: Ref): Promise<S> {

@@ -1,65 +1,20 @@
-import { ClawError, type ListQuery, type ProjectId } from "../../../sdk/contract/index.ts";
-import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import { ClawError, type ProjectId } from "../../../sdk/contract/index.ts";
 import type { ProjectRepository } from "../../../service/application/ports/tenancy/repositories.ts";
 import type { Project } from "../../../service/domain/tenancy/tenant.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { ProjectEntity, type ProjectRow } from "../entities/project.ts";
 import { errorCodeOf } from "../errors.ts";
-import { type Listing, listPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { boundedQuantities, columnOf, insertRow, notFound, updateRow } from "./rows.ts";
+import { PlainRows } from "./plain-rows.ts";
+import { boundedQuantities } from "./rows.ts";
 
-const listing: Listing = {
-  columns: "p.*",
-  from: "projects p",
-  id: "p.id",
-  labels: "p.labels",
-  project: "p.id",
-  fields: { "metadata.name": { sql: "p.name" }, "metadata.uid": { sql: "p.id" } },
-  sorts: {
-    "metadata.name": { sql: "p.name", type: "text" },
-    "metadata.createdAt": { sql: "p.created_at", type: "timestamptz" },
-    "metadata.updatedAt": { sql: "p.updated_at", type: "timestamptz" },
-  },
-};
-
-export class PostgresProjectRepository implements ProjectRepository {
-  readonly #scope: Scope;
-
+export class PostgresProjectRepository extends PlainRows<ProjectRow, Project> implements ProjectRepository {
   constructor(scope: Scope) {
-    this.#scope = scope;
+    super(scope, { kind: "Project", table: "projects", entity: ProjectEntity, project: "id", toDomain: toProject, toRow });
   }
 
-  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Project>> {
-    return this.#scope.run((manager) => listPage<ProjectRow, Project>(manager, listing, query, toProject, projects));
-  }
-
-  async get(ref: Ref): Promise<Project> {
-    const project = await this.find(ref);
-    if (!project) {
-      throw await notFound(this.#scope, "Project", "projects", ref);
-    }
-    return project;
-  }
-
-  async find(ref: Ref): Promise<Project | undefined> {
-    const column = columnOf("Project", ref);
-    const rows = await this.#scope.run((manager) => manager.query<ProjectRow[]>(`select * from projects where ${column} = $1`, [ref]));
-    return rows[0] && toProject(rows[0]);
-  }
-
-  async insert(project: Project): Promise<void> {
-    if (!(await this.#scope.run((manager) => insertRow(manager, ProjectEntity, toRow(project))))) {
-      throw new ClawError("project.name_taken", `there is a project '${project.name}' already; choose another name`);
-    }
-  }
-
-  update(project: Project, expected: number): Promise<void> {
-    return this.#scope.run((manager) => updateRow(manager, ProjectEntity, toRow(project), expected, "project"));
-  }
-
-  async delete(id: ProjectId): Promise<void> {
-    await this.#scope.run(async (manager) => {
+  override async delete(id: ProjectId): Promise<void> {
+    await this.scope.run(async (manager) => {
       const left = await manager.query<{ name: string }[]>(`select name from instances where project_id = $1 order by name limit 4`, [id]);
       if (left.length > 0) {
         throw notEmpty(left.map((row) => row.name));
