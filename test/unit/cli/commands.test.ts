@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "vitest";
+import { resourceKinds } from "../../../sdk/contract/index.ts";
 import { anInstanceAnswer, aPreview, aPreviewItem, aTemplateAnswer } from "../../support/builders/resources.ts";
 import { runCli, tempDir } from "../../support/cli.ts";
 import { answer, refuse, startServer } from "../../support/http-server.ts";
@@ -457,4 +458,17 @@ describe("claw apply, refused for want of a role", () => {
     expect(stderr).toContain(why);
     expect(stderr).not.toContain("mend the manifests");
   });
+});
+
+describe("claw auth can-i", () => {
+  it.for(resourceKinds.map(({ kind, access }) => [kind, access] as const))(
+    "asks for what the kind takes: %s",
+    async ([kind, access], { expect }) => {
+      await using server = await startServer((_, res) => answer(res, 200, { allowed: false, reason: "no role" }));
+      for (const verb of ["get", "create"]) {
+        expect((await runCli(["auth", "can-i", verb, kind], { url: server.url })).code).toBe(1);
+      }
+      expect(server.requests.map(({ query }) => query.get("permission"))).toEqual([access.read, access.write]);
+    },
+  );
 });
