@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
+import { accessFile } from "../adapters/identity/access-file.ts";
 import { ClawError, redact } from "../sdk/contract/index.ts";
 import { EnvironmentError, readEnvironment } from "./config/environment.ts";
 import { startControlPlane } from "./roots/control-plane/control-plane.ts";
@@ -15,6 +16,10 @@ try {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const controlPlane = await startControlPlane(env, version, log);
   log.info({ url: controlPlane.url }, "the control plane is ready");
+  const { token, isNew } = controlPlane.administrator;
+  if (token !== undefined && isNew) {
+    process.stderr.write(firstStart(token, accessFile(env.dataDir), process.stderr.isTTY));
+  }
   closeWithGrace({ delay: CLOSE_DELAY_MS, logger: log }, async ({ err }) => {
     if (err) {
       log.fatal({ err }, "closing after an error that nobody handled");
@@ -25,4 +30,10 @@ try {
   const known = error instanceof EnvironmentError || error instanceof ClawError;
   process.stderr.write(`${known ? error.message : redact(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
   process.exit(1);
+}
+
+/** What whoever starts it for the first time needs. What is no terminal is kept by somebody: a token does not belong there. */
+function firstStart(token: string, file: string, isTerminal: boolean): string {
+  const where = isTerminal ? `, shown this once (and kept in ${file}):\n\n  ${token}\n` : ` is in ${file}.`;
+  return `\nThe administrator's token${where}\nMake somebody platform-admin with it, then have them retire it: claw auth retire-admin\n\n`;
 }

@@ -4,8 +4,8 @@ import { join } from "node:path";
 /** How to get into the control plane of a data folder. */
 export interface Access {
   readonly url: string;
-  /** The platform administrator's. */
-  readonly token: string;
+  /** The platform administrator's; absent once it is retired. */
+  readonly token?: string | undefined;
   /** The process of the control plane that wrote it. */
   readonly pid: number;
 }

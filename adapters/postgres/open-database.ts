@@ -39,6 +39,7 @@ import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
 import { MakeClaims1700000000024 } from "./migrations/0024-make-claims.ts";
 import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
 import { GiveRoles1700000000027 } from "./migrations/0027-give-roles.ts";
+import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -92,6 +93,7 @@ export const migrations = [
   MakeClaims1700000000024,
   CountRequests1700000000026,
   GiveRoles1700000000027,
+  SignIn1700000000030,
 ];
 
 export interface Database {

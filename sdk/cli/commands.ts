@@ -63,7 +63,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   },
   auth: async () => {
     const module = await import("./commands/auth.ts");
-    return [module.authCanI, module.authWhoami, module.authRoles];
+    return [module.authCanI, module.authWhoami, module.authRoles, module.authRetireAdmin];
   },
   login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
   status: () => import("./commands/status.ts").then(({ statusCommand }) => [statusCommand]),

@@ -98,6 +98,7 @@ const table = {
   "tokens.create": ["POST", "/tokens", "body", "json"],
   "tokens.get": ["GET", "/tokens/:id", "none", "json"],
   "tokens.revoke": ["DELETE", "/tokens/:id", "none", "none"],
+  "access.retireAdministrator": ["DELETE", "/administrator-token", "none", "none"],
   "access.me": ["GET", "/me", "none", "json"],
   "access.canI": ["GET", "/me/can-i", "query", "json"],
   "clusters.list": ["GET", "/clusters", "query", "page"],

@@ -55,6 +55,11 @@ async function startService(closers: Closers): Promise<Service> {
     for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await delay(100)) {
       const access = await readAccess(dataDir);
       if (access && access.pid === child.pid && (await isReady(access.url))) {
+        if (access.token === undefined) {
+          throw new Error(
+            `the administrator's token of ${dataDir} is retired, and the tour needs one: make another by 'claw-server token reset'`,
+          );
+        }
         return { child, url: access.url, token: access.token };
       }
     }

@@ -33,6 +33,14 @@ program
     const { runDoctor } = await import("./doctor.ts");
     process.exitCode = (await runDoctor(process.env, process.stdout)) ? 0 : 1;
   });
+const token = program.command("token").description("the administrator's token, from the host of the service");
+token
+  .command("reset")
+  .description("make another in the place of one that is lost or retired, and print it; the former is refused at once")
+  .action(async () => {
+    const { resetToken } = await import("./reset-token.ts");
+    process.exitCode = (await resetToken(process.env, process)) ? 0 : 1;
+  });
 program
   .command("version")
   .description("print the version")

@@ -41,14 +41,15 @@ export async function startTestService(
     );
   const port = String(await freePort());
   let controlPlane: ControlPlane = await start(port);
+  const { token: adminToken = "" } = controlPlane.administrator;
   return {
     get url() {
       return controlPlane.url;
     },
-    adminToken: controlPlane.adminToken,
+    adminToken,
     dataDir,
     databaseUrl: database.url,
-    claw: (tenant) => new Claw({ url: controlPlane.url, token: controlPlane.adminToken, ...(tenant !== undefined && { tenant }) }),
+    claw: (tenant) => new Claw({ url: controlPlane.url, token: adminToken, ...(tenant !== undefined && { tenant }) }),
     async restart(otherPort, meanwhile) {
       await controlPlane.stop();
       await meanwhile?.();

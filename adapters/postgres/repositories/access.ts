@@ -8,6 +8,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type {
   AccessRepository,
+  AdministratorToken,
   Bearer,
   RoleBindingRepository,
   RoleRepository,
@@ -286,11 +287,22 @@ export class PostgresAccessRepository implements AccessRepository {
     return rows.map(({ name }) => name);
   }
 
-  /** Inserting it again changes nothing: replicas that start at once all do. */
-  async replaceAdministrator(digest: string, subject: string): Promise<void> {
+  async lockAdministrator(): Promise<AdministratorToken> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ generation: number; digest: string | null; retired: boolean }[]>(
+        `select generation, digest, retired from administrator_token for update`,
+      ),
+    );
+    return { generation: row?.generation ?? 0, digest: row?.digest ?? undefined, retired: row?.retired ?? false };
+  }
+
+  async setAdministrator({ generation, digest, retired }: Parameters<AccessRepository["setAdministrator"]>[0], subject: string) {
     await this.#scope.run(async (manager) => {
-      await insertRow<ApiTokenRow>(manager, ApiTokenEntity, { digest, subject, tenant_id: null, platform: true });
-      await manager.query(`delete from api_tokens where platform and subject = $1 and digest <> $2`, [subject, digest]);
+      await manager.query(`update administrator_token set generation = $1, digest = $2, retired = $3`, [generation, digest, retired]);
+      if (!retired) {
+        await insertRow<ApiTokenRow>(manager, ApiTokenEntity, { digest, subject, tenant_id: null, platform: true });
+      }
+      await manager.query(`delete from api_tokens where platform and (digest <> $1 or $2)`, [digest, retired]);
     });
   }
 }

@@ -151,3 +151,17 @@ export const authRoles = defineCommand({
       output,
     ),
 });
+
+export const authRetireAdmin = defineCommand({
+  path: "auth retire-admin",
+  group: "Access",
+  summary: "Retire the administrator's token",
+  details:
+    "It is refused from now on. Who asks must be platform-admin by a role binding, which shows that nobody is locked out. On the service's host 'claw-server token reset' makes another.",
+  examples: ["claw auth retire-admin"],
+  syntax: (command) => command,
+  async run({ claw, out, signal }) {
+    await claw.access.retireAdministrator({ signal });
+    out.note("the administrator's token is refused from now on");
+  },
+});

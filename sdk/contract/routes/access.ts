@@ -153,6 +153,15 @@ export const accessRoutes = {
     success: 204,
     errors: ["token.not_found"],
   },
+  "access.retireAdministrator": {
+    method: "DELETE",
+    path: "/administrator-token",
+    summary: "Retire the administrator's token: it is refused from now on, after a start too",
+    scope: "platform",
+    permission: "access.write",
+    success: 204,
+    errors: ["token.still_needed"],
+  },
   "access.me": {
     method: "GET",
     path: "/me",

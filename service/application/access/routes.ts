@@ -10,6 +10,7 @@ import type { RequestDependencies } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
+import { retireAdministrator } from "./administrator.ts";
 import { tokenRoutes } from "./tokens.ts";
 
 type AccessArea = "roles" | "roleBindings" | "serviceAccounts" | "tokens" | "access";
@@ -44,6 +45,7 @@ export function accessRoutes(kinds: AccessKinds, deps: RequestDependencies): Acc
     "serviceAccounts.replace": accounts.replace,
     "serviceAccounts.delete": accounts.delete,
     ...tokenRoutes(deps),
+    "access.retireAdministrator": (ctx) => retireAdministrator(ctx, deps.transactions),
     "access.me": (ctx) => whoIs(ctx, deps.transactions),
     "access.canI": async (ctx, { query: { permission, project } }) => {
       const place = project === undefined ? { tenantId: ctx.tenant?.id } : await placeOf(ctx, project, deps.transactions);

@@ -17,6 +17,7 @@ import { createHostedInstances } from "../../../adapters/providers/clusterclaw/h
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
 import { adoptionOf, runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { createStoredLogs } from "../../agent/stored-logs.ts";
+import type { StartToken } from "../../application/access/administrator.ts";
 import { createAccess } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
 import { verifyAgent } from "../../application/access/verify-agent.ts";
@@ -56,7 +57,7 @@ const DOCKER_SOCKET = "/var/run/docker.sock";
 export interface ControlPlane {
   readonly url: string;
   /** The platform administrator's token. */
-  readonly adminToken: string;
+  readonly administrator: StartToken;
   /** Ends requests and operations under way in order. Instances go on. */
   stop(): Promise<void>;
 }
@@ -85,7 +86,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(listener.close);
   const stores = await openStores(env, ownerUrl, { name: `${hostname()}/${process.pid}`, version }, closers);
   const { transactions, cipher } = stores;
-  const adminToken = await bootstrap(transactions, cipher, env.adminToken);
+  const administrator = await bootstrap(transactions, cipher, env.adminToken);
 
   const clock = () => new Date();
   const local = { runtime: "process" as const, rootDir: env.dataDir, agentUrl: agentUrlOf(listener.localUrl) };
@@ -208,6 +209,6 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     }),
   ];
   closers.push(() => Promise.all(workers.map((worker) => worker.stop())));
-  await writeAccess(env.dataDir, { url: listener.localUrl, token: adminToken, pid: process.pid });
-  return { url: listener.url, adminToken };
+  await writeAccess(env.dataDir, { url: listener.localUrl, token: administrator.token, pid: process.pid });
+  return { url: listener.url, administrator };
 }

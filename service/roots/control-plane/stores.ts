@@ -42,9 +42,21 @@ export async function openStores(env: Environment, ownerUrl: string, replica: Re
 
 /** What secrets are sealed with. It is asked for as the database's owner: the logins' passwords are made of it. */
 async function openCipher(env: Environment, ownerUrl: string): Promise<SecretCipherAes> {
+  const { cipher, close } = await openAsOwner(env, ownerUrl);
+  await close();
+  return cipher;
+}
+
+/** A migrated database as its owner uses it, on one connection, and what seals the secrets in it. */
+export async function openAsOwner(env: Environment, ownerUrl: string) {
   const masterKey = env.masterKey ?? (await loadMasterKey(env.dataDir));
   const keys = new SecretCipherAes(masterKey, env.formerMasterKeys);
   const { transactions, close } = await openDatabase({ url: ownerUrl, connections: 1 });
-  const derivation = await keepDerivation(transactions, keys, keys.derivation).finally(close);
-  return new SecretCipherAes(masterKey, env.formerMasterKeys, derivation);
+  try {
+    const derivation = await keepDerivation(transactions, keys, keys.derivation);
+    return { cipher: new SecretCipherAes(masterKey, env.formerMasterKeys, derivation), transactions, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -65,6 +65,17 @@ export interface AccessRepository {
   rolesOf(subjects: readonly string[], tenantId: TenantId | undefined): Promise<readonly BoundRole[]>;
   /** Names of tenants where a binding, or the tenant itself, names any of them, a bounded number in order. @param admins as tenants name them */
   tenantsOf(subjects: readonly string[], admins: readonly string[]): Promise<readonly string[]>;
-  /** Makes a digest the administrator's one and only. */
-  replaceAdministrator(digest: string, subject: string): Promise<void>;
+  /** Held until the transaction ends: replicas that start at once, resets and a retirement come one after another. */
+  lockAdministrator(): Promise<AdministratorToken>;
+  /** Lets in who holds the token, under that name and with its sessions, and nobody with another; retired, nobody at all. */
+  setAdministrator(token: AdministratorToken & { readonly digest: string }, subject: string): Promise<void>;
+}
+
+/** What is known of the administrator's token. */
+export interface AdministratorToken {
+  /** How often it was reset. */
+  readonly generation: number;
+  /** SHA-256, hex; undefined before the first start. */
+  readonly digest: string | undefined;
+  readonly retired: boolean;
 }

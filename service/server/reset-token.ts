@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { accessFile, readAccess, writeAccess } from "../../adapters/identity/access-file.ts";
+import { startEmbeddedPostgres } from "../../adapters/postgres/embedded-postgres.ts";
+import { ClawError, redact } from "../../sdk/contract/index.ts";
+import { resetAdministrator } from "../application/access/administrator.ts";
+import { type Environment, EnvironmentError, readEnvironment } from "../config/environment.ts";
+import { openAsOwner } from "../roots/control-plane/stores.ts";
+
+interface Output {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+/** Resets the administrator's token with the service's own settings, whether it runs or not. The token alone goes to stdout. */
+export async function resetToken(variables: NodeJS.ProcessEnv, { stdout, stderr }: Output): Promise<boolean> {
+  try {
+    const env = readEnvironment(variables);
+    if (env.adminToken !== undefined) {
+      stderr.write("CLAW_ADMIN_TOKEN is set, and is the token at every start: set another there, and start the service anew\n");
+      return false;
+    }
+    const token = await withDatabase(env, async (ownerUrl) => {
+      const { transactions, cipher, close } = await openAsOwner(env, ownerUrl);
+      return resetAdministrator(transactions, cipher).finally(close);
+    });
+    // Where the local tools look for it. A service that starts meanwhile writes the same.
+    const known = await readAccess(env.dataDir);
+    if (known) {
+      await writeAccess(env.dataDir, { ...known, token });
+    }
+    stdout.write(`${token}\n`);
+    stderr.write(
+      `the administrator's token is reset${known ? `, in ${accessFile(env.dataDir)} too` : ""}; the former is refused from now on\n`,
+    );
+    return true;
+  } catch (error) {
+    const known = error instanceof EnvironmentError || error instanceof ClawError;
+    stderr.write(`${known || !(error instanceof Error) ? String(error) : redact(error.message)}\n`);
+    return false;
+  }
+}
+
+/** The embedded database is started where it does not run, and stopped again unless a service has taken it meanwhile. */
+async function withDatabase<T>(env: Environment, work: (ownerUrl: string) => Promise<T>): Promise<T> {
+  if (env.databaseUrl !== undefined) {
+    return work(env.databaseUrl);
+  }
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(env.dataDir, "postgres"),
+    toolsDir: join(env.dataDir, "tools"),
+    log: () => {},
+  });
+  const isOurs = (await postgres.own()) === undefined;
+  return work(postgres.url).finally(() => (isOurs ? postgres.stop() : undefined));
+}
