@@ -16,6 +16,7 @@ import { InstanceEventEntity } from "./entities/instance-event.ts";
 import { OutboxEventEntity } from "./entities/outbox-event.ts";
 import { PlanEntity } from "./entities/plan.ts";
 import { PlanPageEntity } from "./entities/plan-page.ts";
+import { PolicyEntity } from "./entities/policy.ts";
 import { ProjectEntity } from "./entities/project.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
@@ -39,6 +40,7 @@ import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
 import { MakeClaims1700000000024 } from "./migrations/0024-make-claims.ts";
 import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
 import { GiveRoles1700000000027 } from "./migrations/0027-give-roles.ts";
+import { SetPolicies1700000000029 } from "./migrations/0029-set-policies.ts";
 import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
@@ -66,6 +68,7 @@ const entities = [
   OutboxEventEntity,
   PlanEntity,
   PlanPageEntity,
+  PolicyEntity,
   ProjectEntity,
   RoleBindingEntity,
   RoleEntity,
@@ -93,6 +96,7 @@ export const migrations = [
   MakeClaims1700000000024,
   CountRequests1700000000026,
   GiveRoles1700000000027,
+  SetPolicies1700000000029,
   SignIn1700000000030,
 ];
 

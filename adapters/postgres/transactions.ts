@@ -23,6 +23,7 @@ import { PostgresKeyringRepository } from "./repositories/keyring.ts";
 import { PostgresLeftoverRepository } from "./repositories/leftovers.ts";
 import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
+import { PostgresPolicyRepository } from "./repositories/policies.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
@@ -114,6 +115,7 @@ function tenantTransaction(session: Session, tenantId: TenantId): TenantTransact
     projects: new PostgresProjectRepository(scope),
     roles: new PostgresRoleRepository(scope),
     roleBindings: new PostgresRoleBindingRepository(scope),
+    policies: new PostgresPolicyRepository(scope),
     serviceAccounts: new PostgresServiceAccountRepository(scope),
     tokens: new PostgresTokenRepository(scope),
     instances: new PostgresInstanceRepository(scope),

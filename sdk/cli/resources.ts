@@ -5,6 +5,7 @@ import { clusterKind } from "./kinds/cluster.ts";
 import { configKind } from "./kinds/config-template.ts";
 import { instanceKind } from "./kinds/instance.ts";
 import type { ResourceKind } from "./kinds/kind.ts";
+import { policyKind } from "./kinds/policy.ts";
 import { projectKind } from "./kinds/project.ts";
 import { tenantKind } from "./kinds/tenant.ts";
 
@@ -16,6 +17,7 @@ export const resourceKinds: readonly ResourceKind[] = [
   serviceAccountKind,
   roleKind,
   roleBindingKind,
+  policyKind,
   configKind,
   instanceKind,
 ];

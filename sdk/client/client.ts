@@ -44,6 +44,7 @@ export class Claw {
   readonly roleBindings: Api["roleBindings"];
   readonly serviceAccounts: Api["serviceAccounts"];
   readonly tokens: Api["tokens"];
+  readonly policies: Api["policies"];
   readonly access: Api["access"];
   readonly clusters: Api["clusters"];
   readonly leftovers: Api["leftovers"];
@@ -73,6 +74,7 @@ export class Claw {
     this.roleBindings = this.#methodsOf("roleBindings");
     this.serviceAccounts = this.#methodsOf("serviceAccounts");
     this.tokens = this.#methodsOf("tokens");
+    this.policies = this.#methodsOf("policies");
     this.access = this.#methodsOf("access");
     this.clusters = this.#methodsOf("clusters");
     this.leftovers = this.#methodsOf("leftovers");

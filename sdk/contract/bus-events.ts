@@ -3,6 +3,7 @@ import { DriftSchema, InstancePhase } from "./instance.ts";
 import type { KindFacts } from "./kind.ts";
 import { resourceKinds } from "./kinds.ts";
 import { LeftoverSchema } from "./leftover.ts";
+import { PolicyModeSchema } from "./policy.ts";
 
 const subject = z.object({ uid: z.string(), name: z.string() });
 /** Somebody's write. */
@@ -45,6 +46,10 @@ export const busEvents = {
   "instance.drifted": {
     when: "somebody changed what was declared of an instance",
     data: subject.extend(DriftSchema.omit({ detectedAt: true, notAdopted: true }).shape),
+  },
+  "instance.violated": {
+    when: "an instance violates a policy that warns or is audited, and did not before",
+    data: subject.extend({ policy: z.string(), mode: PolicyModeSchema, message: z.string(), tenant: z.string(), actor: z.string() }),
   },
   "instance.destroyed": { when: "nothing of an instance is left but the data that is kept", data: subject },
   "instance.orphaned": {

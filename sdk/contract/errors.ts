@@ -58,6 +58,8 @@ export const errorCatalogue = {
   "tenant.quota_exceeded": { status: 403, title: "Quota exceeded", retryable: false, fault: "tenant" },
   "tenant.too_many_streams": { status: 429, title: "The tenant has too many streams open", retryable: true, fault: "tenant" },
   "policy.denied": { status: 403, title: "A policy forbids this", retryable: false, fault: "tenant" },
+  "policy.not_found": { status: 404, title: "Policy not found", retryable: false, fault: "caller" },
+  "policy.name_taken": { status: 409, title: "The policy's name is taken", retryable: false, fault: "caller" },
   "project.not_found": { status: 404, title: "Project not found", retryable: false, fault: "caller" },
   "project.name_taken": { status: 409, title: "The project's name is taken", retryable: false, fault: "caller" },
   "project.not_empty": { status: 409, title: "The project still has instances", retryable: false, fault: "caller" },

@@ -7,6 +7,7 @@ export type ConfigTemplateId = Id<"cfg">;
 export type ClusterId = Id<"cls">;
 export type PlanId = Id<"pln">;
 export type RoleId = Id<"rol">;
+export type PolicyId = Id<"pol">;
 export type RoleBindingId = Id<"rbd">;
 export type ServiceAccountId = Id<"sva">;
 export type TokenId = Id<"tok">;

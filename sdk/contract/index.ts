@@ -22,6 +22,7 @@ export * from "./meta.ts";
 export * from "./nearest-key.ts";
 export * from "./permissions.ts";
 export * from "./pod.ts";
+export * from "./policy.ts";
 export * from "./preview.ts";
 export * from "./process.ts";
 export * from "./property-diff.ts";

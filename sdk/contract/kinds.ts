@@ -4,6 +4,7 @@ import { clusterFacts } from "./cluster.ts";
 import { configTemplateFacts } from "./config-template.ts";
 import { instanceFacts } from "./instance.ts";
 import type { CustomResourceFacts, KindFacts } from "./kind.ts";
+import { policyFacts } from "./policy.ts";
 import { projectFacts, tenantFacts } from "./tenant.ts";
 
 /** Every kind of resource, in the order of writing: each after what it needs. Deletions go the other way. */
@@ -14,6 +15,7 @@ export const resourceKinds = [
   serviceAccountFacts,
   roleFacts,
   roleBindingFacts,
+  policyFacts,
   configTemplateFacts,
   instanceFacts,
 ] as const satisfies readonly KindFacts[];

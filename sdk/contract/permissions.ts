@@ -30,6 +30,8 @@ export const permissions = {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",
     scope: "tenant",
   },
+  "policies.read": { allows: "see policies", scope: "tenant", fromProject: true },
+  "policies.write": { allows: "make, change and delete policies; those of the platform with a binding there", scope: "tenant" },
   "tenants.read": { allows: "see the tenant, its quota and its policies", scope: "tenant", fromProject: true },
   "tenants.write": { allows: "create, change and delete tenants, and set their quotas and policies", scope: "platform" },
   "clusters.read": { allows: "see clusters, and what was left behind in them", scope: "platform" },

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { actionSchemas, ManifestKindSchema, ManifestSchema } from "./kinds.ts";
 import { NameSchema, pageOf } from "./meta.ts";
+import { PolicyModeSchema } from "./policy.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
 
 /** A write that names a resource and needs no manifest. */
@@ -66,8 +67,11 @@ export const VerdictSchema = z.object({
   kind: z.enum(["quota", "policy"]),
   name: z.string(),
   allowed: z.boolean(),
+  /** The mode of the policy that the instance violates; absent where it complies. Only what is enforced is not allowed. */
+  violated: PolicyModeSchema.optional(),
   /** Which policy or quota, which value, and how to ask for more. */
   message: z.string(),
+  fix: z.string().optional(),
 });
 export type Verdict = z.infer<typeof VerdictSchema>;
 

@@ -101,6 +101,7 @@ export const eventReasons = {
   ConsoleOpened: "somebody opened a terminal in it",
   Connected: "somebody opened a connection to its port",
   ChatOpened: "somebody began to chat with it",
+  PolicyViolated: "it violates a policy that warns or is audited, and did not before; the message says which",
   Moved: "a drain moved it to another cluster",
   Drifted: "somebody changed what was declared of it",
   DriftAdopted: "what somebody had changed was taken into its specification",

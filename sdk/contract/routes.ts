@@ -3,6 +3,7 @@ import { accessRoutes } from "./routes/access.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { configRoutes } from "./routes/configs.ts";
 import { instanceRoutes } from "./routes/instances.ts";
+import { policyRoutes } from "./routes/policies.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
 import { tenancyRoutes } from "./routes/tenancy.ts";
@@ -13,6 +14,7 @@ export const routes = {
   ...configRoutes,
   ...tenancyRoutes,
   ...accessRoutes,
+  ...policyRoutes,
   ...clusterRoutes,
   ...stackRoutes,
   ...serviceRoutes,

@@ -15,8 +15,9 @@ import type { RequestContext, RouteHandlers } from "./resources/route-handlers.t
 import { previewRoutes } from "./resources/routes.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
+import { policyKind } from "./tenancy/policy-kind.ts";
 import { projectKind } from "./tenancy/project-kind.ts";
-import { projectRoutes, tenantRoutes } from "./tenancy/routes.ts";
+import { policyRoutes, projectRoutes, tenantRoutes } from "./tenancy/routes.ts";
 import { tenantKind } from "./tenancy/tenant-kind.ts";
 
 export interface Application {
@@ -37,6 +38,7 @@ export function createApplication(outer: OuterDependencies): Application {
     serviceAccount: serviceAccountKind,
     role: roleKind,
     roleBinding: roleBindingKind,
+    policy: policyKind,
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
   };
@@ -51,6 +53,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...projectRoutes(own.project, dependencies),
       ...configRoutes(own.configTemplate, dependencies),
       ...instanceRoutes(own.instance, dependencies),
+      ...policyRoutes(own.policy, dependencies),
       ...previewRoutes(dependencies),
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),

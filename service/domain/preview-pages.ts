@@ -44,9 +44,14 @@ export function shownBoundaries(boundaries: readonly BoundaryChange[]): Boundary
 /** The verdicts that are shown: refusals first, as many as there is room for. */
 export function shownVerdicts(verdicts: readonly Verdict[]): Verdict[] {
   return within(
-    verdicts.toSorted((a, b) => Number(a.allowed) - Number(b.allowed)),
+    verdicts.toSorted((a, b) => weightOf(a) - weightOf(b)),
     VERDICTS_BYTES,
   );
+}
+
+/** Refusals first, then what is violated all the same. */
+function weightOf({ allowed, violated }: Verdict): number {
+  return allowed ? (violated ? 1 : 2) : 0;
 }
 
 /** Counts everything, shown or not. */

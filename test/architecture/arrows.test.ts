@@ -51,6 +51,7 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "sdk/cli/x.ts", imports: "./mcp/y.ts", rules: ["mcp-on-demand"] },
   { file: "service/domain/x.ts", imports: "../application/y.ts", rules: ["domain-inward"] },
   { file: "service/domain/x.ts", imports: "node:fs", rules: ["domain-pure"] },
+  { file: "service/domain/policies/x.ts", imports: "node:fs", rules: ["policies-pure"] },
   { file: "service/application/x.ts", imports: "../http/y.ts", rules: ["application-inward"] },
   { file: "service/application/x.ts", imports: "../../adapters/postgres/y.ts", rules: ["application-inward", "roots-compose"] },
   { file: "service/application/resources/x.ts", imports: "../instances/y.ts", rules: ["resources-know-no-area"] },

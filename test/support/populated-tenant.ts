@@ -1,6 +1,6 @@
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
-import { aRole, aRoleBinding, aServiceAccount, type Populated } from "./sample-requests.ts";
+import { aPolicy, aRole, aRoleBinding, aServiceAccount, type Populated } from "./sample-requests.ts";
 import { eventually, type TestService } from "./service.ts";
 
 export interface PopulatedTenant extends Omit<Populated, "plan"> {
@@ -17,6 +17,7 @@ export async function populateTenant(service: TestService, tenant: string): Prom
   const project = await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });
   const config = await claw.configs.create(aTemplate("base"));
   await claw.configs.publish("base");
+  const policy = await claw.policies.create(aPolicy("small"));
   const role = await claw.roles.create(aRole("reader"));
   const binding = await claw.roleBindings.create(aRoleBinding("readers"));
   const account = await claw.serviceAccounts.create(aServiceAccount("robot"));
@@ -29,12 +30,13 @@ export async function populateTenant(service: TestService, tenant: string): Prom
   return {
     tenant,
     ...{ instance: "keeper", config: "base", project: "web", cluster: "spare" },
-    ...{ role: "reader", roleBinding: "readers", serviceAccount: "robot", token: token.id },
+    ...{ policy: "small", role: "reader", roleBinding: "readers", serviceAccount: "robot", token: token.id },
     state: await admin.stacks.export(tenant),
     uids: {
       keeper: instance.metadata.uid,
       base: config.metadata.uid,
       web: project.metadata.uid,
+      small: policy.metadata.uid,
       reader: role.metadata.uid,
       readers: binding.metadata.uid,
       robot: account.metadata.uid,

@@ -1,4 +1,4 @@
-import type { Permission, RouteId } from "../../sdk/contract/index.ts";
+import type { Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -9,6 +9,7 @@ export interface Populated {
   readonly config: string;
   readonly project: string;
   readonly cluster: string;
+  readonly policy: string;
   readonly role: string;
   readonly roleBinding: string;
   readonly serviceAccount: string;
@@ -39,6 +40,16 @@ export function aRoleBinding(name: string, role = "viewer") {
   return { apiVersion: API_VERSION, kind: "RoleBinding" as const, metadata: { name }, spec: { role, subjects } };
 }
 
+export function aPolicy(name: string, spec: Partial<PolicyInput["spec"]> = {}) {
+  const rule = { name: "max-replicas" as const, value: "2" };
+  return {
+    apiVersion: API_VERSION,
+    kind: "Policy" as const,
+    metadata: { name },
+    spec: { ...(spec.expression === undefined && { rule }), ...spec },
+  };
+}
+
 export function aServiceAccount(name: string, description = "a machine") {
   return { apiVersion: API_VERSION, kind: "ServiceAccount" as const, metadata: { name }, spec: { description } };
 }
@@ -50,6 +61,7 @@ export function sampleRequests({
   config,
   project,
   cluster,
+  policy,
   role,
   roleBinding,
   serviceAccount,
@@ -113,6 +125,11 @@ export function sampleRequests({
     "types.list": {},
     "service.version": {},
     "service.status": {},
+    "policies.list": {},
+    "policies.create": { body: aPolicy("another") },
+    "policies.get": { id: policy },
+    "policies.replace": { id: policy, body: aPolicy(policy, { mode: "audit" }) },
+    "policies.delete": { id: policy },
     "roles.list": {},
     "roles.create": { body: aRole("another") },
     "roles.get": { id: role },

@@ -1,5 +1,5 @@
 import { formatConfigKey } from "../../../sdk/contract/index.ts";
-import type { AllowedModels, ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
+import type { AllowedNames, ParsedConfig } from "../../../service/application/ports/instances/claw-adapter.ts";
 import { isTree, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { CUSTOM_PROVIDER, providerOfModel } from "./model-providers.ts";
 import { namedModels } from "./models.ts";
@@ -17,7 +17,7 @@ const NOTHING: readonly string[] = ["none/none"];
  * The config with OpenClaw's own list of the models that may be chosen while it runs, by `/model` in a chat, for a session or a sub-agent. A list of
  * the config's own is narrower and stays; an empty one would allow all.
  */
-export function withAllowedModels(config: ParsedConfig, allowed: AllowedModels, version: string): ParsedConfig {
+export function withAllowedModels(config: ParsedConfig, allowed: AllowedNames, version: string): ParsedConfig {
   if (!isSince(version, SINCE)) {
     return config;
   }
@@ -38,7 +38,7 @@ export function withAllowedModels(config: ParsedConfig, allowed: AllowedModels, 
 }
 
 /** OpenClaw knows a model with its provider only: one that is allowed of any provider is so of those that the config has. */
-function refsOf(config: ParsedConfig, { items, isAllowed }: AllowedModels): readonly string[] {
+function refsOf(config: ParsedConfig, { items, isAllowed }: AllowedNames): readonly string[] {
   const named = namedModels(config).flatMap(({ model }) => (model.includes("/") ? [model] : []));
   const declared = valueAt(config.native, "models.providers");
   const providers = new Set([

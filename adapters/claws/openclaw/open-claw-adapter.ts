@@ -12,6 +12,7 @@ import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.
 import { declaredChannels, packagesFor, withPlugins } from "./plugins.ts";
 import { SchemaCheck } from "./schema-check.ts";
 import { PLAIN_KEYS, SECRET_KEYS } from "./secret-keys.ts";
+import { namedSkills, withAllowedSkills } from "./skills.ts";
 import { startIssues } from "./start-checks.ts";
 
 /** The npm package. */
@@ -63,6 +64,8 @@ export function openClawAdapter(): ClawAdapter {
     },
     models: namedModels,
     withAllowedModels,
+    skills: namedSkills,
+    withAllowedSkills,
     demands: demandsOf,
     injectRuntime: runtimeOf,
   };

@@ -39,6 +39,7 @@ const AREAS = {
   Role: "access",
   RoleBinding: "access",
   ServiceAccount: "access",
+  Policy: "policies",
 } as const;
 
 /** The permission that a command takes: `create instance`, `logs`, or a permission itself. */

@@ -72,8 +72,9 @@ export function renderPreview(preview: Preview, paint: Paint, now: number = Date
   }
   if (preview.verdicts.length > 0) {
     lines.push("", paint("bold", "Quota and policies"));
-    for (const { kind, name, allowed, message } of preview.verdicts) {
-      lines.push(`  ${allowed ? paint("green", "✔") : paint("red", "✖")} ${kind} ${name}: ${message}`);
+    for (const { kind, name, allowed, violated, message } of preview.verdicts) {
+      const mark = allowed ? (violated ? paint("yellow", "!") : paint("green", "✔")) : paint("red", "✖");
+      lines.push(`  ${mark} ${kind} ${name}${violated && allowed ? ` (${violated})` : ""}: ${message}`);
     }
     if (preview.summary.verdicts > preview.verdicts.length) {
       lines.push(paint("dim", `  … ${preview.summary.verdicts - preview.verdicts.length} more`));

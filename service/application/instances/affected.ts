@@ -2,6 +2,7 @@ import type { TenantId } from "../../../sdk/contract/index.ts";
 import { batchesOf } from "../../domain/batches.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { Judgement } from "../../domain/policies/judge.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import type { Purpose } from "../resources/consequences.ts";
@@ -21,11 +22,16 @@ export interface Affected {
 }
 
 /** What is kept of each instance while a whole fleet is looked at: without its annotations, and most of its status. */
-type Kept = Pick<Instance, "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation"> & {
+type Kept = Pick<
+  Instance,
+  "id" | "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation"
+> & {
   readonly status: Pick<InstanceState, "observedGeneration">;
 };
-export type Outcome = Omit<Resolution, "instance"> & {
+export type Outcome = Omit<Resolution, "instance" | "policies"> & {
   readonly instance: Kept;
+  /** What each policy says of it. */
+  readonly judgements: readonly Judgement[];
   readonly isResolved: boolean;
   /** Of its config as its version reads it; undefined where it has none. */
   readonly configDigest: string | undefined;
@@ -34,13 +40,18 @@ export type Outcome = Omit<Resolution, "instance"> & {
 };
 
 /** What is kept of a resolution. @param questions those that are kept of all instances: many have the same one */
-export function outcomeOf({ instance, ...rest }: Resolution, purpose: Purpose, questions: KeptQuestions): Outcome {
+export function outcomeOf(
+  { instance, policies: _, ...rest }: Resolution,
+  judgements: readonly Judgement[],
+  { purpose, questions }: { readonly purpose: Purpose; readonly questions: KeptQuestions },
+): Outcome {
   const { resolved, issues, version } = rest;
-  const { name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation } = instance;
+  const { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation } = instance;
   const { observedGeneration } = instance.status;
-  const kept = { name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation, status: { observedGeneration } };
+  const kept = { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation, status: { observedGeneration } };
   return {
     ...rest,
+    judgements,
     ...(purpose === "write" && { resolved: undefined, secretValues: [] }),
     question: rest.question && questions.keep(rest.question),
     instance: kept,

@@ -6,7 +6,7 @@ import type { StackOperations } from "../ports/stacks/stack-operations.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Consequences, Effects, Purpose, Shown, Trace } from "../resources/consequences.ts";
 import type { AnyKind, Touches, Written } from "../resources/kind.ts";
-import { judge } from "./admission.ts";
+import { judge, judgementsOf, recordViolations } from "./admission.ts";
 import { type Affected, hasNewConfig, instancesNamed, KeptQuestions, keyOf, type Outcome, outcomeOf, uncheckedOf } from "./affected.ts";
 import type { ConfigChecks } from "./config-checks.ts";
 import { itemOf, itemsOfOthers } from "./preview-items.ts";
@@ -36,14 +36,16 @@ export function instanceConsequences(deps: ConsequenceDependencies): Consequence
       }
       const before = await resolveTouched(tx, changes, touches, purpose, deps);
       return {
-        async compare(tx, written) {
+        async compare(tx, written, stamp) {
+          const asked = new Set(written.filter(asksForMore).map(keyOf));
           const affected: Affected[] = [];
           const questions = new KeptQuestions();
           const verdicts: Verdict[] = [];
           for (const { id, name } of await touchedTenants(tx, changes, touches)) {
             const own = await affectedOf(tx, { tenantId: id, tenant: name }, before, written, { ...deps, purpose, questions });
             affected.push(...own);
-            verdicts.push(...(await judge(tx, id, own)));
+            verdicts.push(...(await judge(tx, id, own, asked)));
+            await recordViolations(await tx.enter(id), own, stamp);
           }
           await claimAccounts(tx, affected, deps.cipher);
           return effectsOf(affected, verdicts, written, { ...deps, purpose });
@@ -71,7 +73,8 @@ async function resolveTouched(
         const fresh = page.filter(({ name }) => !seen.has(name));
         for (const resolution of await resolveInstances(tx, scope, tenant.name, fresh, deps)) {
           seen.add(resolution.instance.name);
-          touched.push({ tenant: tenant.name, outcome: outcomeOf(resolution, purpose, questions) });
+          const judgements = await judgementsOf(tx, tenant.name, resolution);
+          touched.push({ tenant: tenant.name, outcome: outcomeOf(resolution, judgements, { purpose, questions }) });
         }
       }
     }
@@ -116,7 +119,7 @@ async function affectedOf(
     }
     const staying = batch.filter(({ deletedAt }) => deletedAt === undefined);
     for (const resolution of await resolveInstances(tx, scope, tenant, staying, deps)) {
-      afterOf.set(resolution.instance.name, outcomeOf(resolution, deps.purpose, deps.questions));
+      afterOf.set(resolution.instance.name, outcomeOf(resolution, await judgementsOf(tx, tenant, resolution), deps));
     }
   }
   return [...names].map((name) => ({
@@ -171,6 +174,11 @@ async function effectsOf(
       };
     },
   };
+}
+
+/** Whether it is a write that an instance has to comply for: one that stops it, or is about something else that it uses, asks nothing of it. */
+function asksForMore({ kind, op, change }: Written): boolean {
+  return kind === instanceFacts.kind && op !== "same" && ["apply", "start", "restart"].includes(change.action);
 }
 
 function isInstance({ kind }: Written): boolean {

@@ -1,13 +1,14 @@
-import type { ClusterSpec, ResolvedInstance } from "../../../sdk/contract/index.ts";
+import { type ClusterSpec, formatConfigKey, type ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../domain/access/tokens.ts";
-import { valueAt } from "../../domain/configs/config-path.ts";
+import { isTree, valueAt } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
+import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
+import { isAbout, type Policy, policiesOf } from "../../domain/policies/policy.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
-import { allowedModels } from "../../domain/tenancy/policy.ts";
-import type { AllowedModels, ClawTypes, Demands, NamedModel } from "../ports/instances/claw-adapter.ts";
+import type { ClawAdapter, ClawTypes, Demands, NamedModel, NamedSkill, ParsedConfig } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
@@ -37,6 +38,10 @@ export interface Resolution {
   readonly version: string;
   /** The models that its rendered configuration names. */
   readonly models: readonly NamedModel[];
+  /** The skills that it names or leaves on. */
+  readonly skills: readonly NamedSkill[];
+  /** What it has to comply with. */
+  readonly policies: readonly Policy[];
   /** What is to be asked of its program before this is written; undefined once that was tried, and where there is nothing to ask. */
   readonly question: ConfigQuestion | undefined;
   /** Why nobody has checked its config. */
@@ -56,8 +61,8 @@ interface Sources {
   valuesOf(instance: Instance): readonly ConfigValue[];
   /** Where an instance runs, as that is declared; undefined for the control plane's own host. */
   clusterOf(name: string): Promise<Pick<ClusterSpec, "networkPolicy"> | undefined>;
-  /** What the tenant's policies allow of models. */
-  readonly models: AllowedModels | undefined;
+  /** What instances of the tenant have to comply with. */
+  readonly policies: readonly Policy[];
 }
 
 /**
@@ -95,10 +100,9 @@ async function sourcesOf(
   );
   const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
   const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
-  const { spec } = await scope.tenants.get(scope.tenantId);
   return {
     templates,
-    models: allowedModels(spec.policies),
+    policies: policiesOf(await scope.tenants.get(scope.tenantId), await scope.policies.inForce()),
     clusterOf: async (name) => (await tx.clusters.find(name))?.spec,
     valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)],
   };
@@ -108,6 +112,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   const { spec } = instance;
   const adapter = deps.types.find(spec.type);
   const version = spec.version ?? adapter?.defaultVersion ?? "";
+  const policies = sources.policies.filter((policy) => isAbout(policy, instance));
   const failed = (issues: readonly ConfigIssue[], configVersion?: number): Resolution => ({
     instance,
     resolved: undefined,
@@ -115,6 +120,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     configVersion,
     version,
     models: [],
+    skills: [],
+    policies,
     demands: NO_DEMANDS,
     question: undefined,
     unchecked: undefined,
@@ -177,7 +184,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   }
   const { unified, environment } = takeEnvironment(config, adapter);
   const own = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
-  const parsed = sources.models && adapter.withAllowedModels ? adapter.withAllowedModels(own, sources.models, version) : own;
+  const parsed = withAllowed(own, policies, { adapter, version });
   const question = adapter.question?.(parsed, version);
   const known = question && deps.checks.known(question);
   const packages = question?.packages ?? [];
@@ -204,6 +211,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     configVersion,
     version,
     models: adapter.models?.(own) ?? ownModel,
+    skills: adapter.skills?.(own) ?? switchedOn(config.unified),
+    policies,
     demands: adapter.demands?.(parsed) ?? NO_DEMANDS,
     question: known?.isAsked === false ? question : undefined,
     unchecked: known?.unchecked,
@@ -227,6 +236,19 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
       agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
     },
   };
+}
+
+/** A claw is told what may be chosen while it runs. */
+function withAllowed(own: ParsedConfig, policies: readonly Policy[], { adapter, version }: { adapter: ClawAdapter; version: string }) {
+  const [models, skills] = [allowedModels(policies), allowedSkills(policies)];
+  const config = models && adapter.withAllowedModels ? adapter.withAllowedModels(own, models, version) : own;
+  return skills && adapter.withAllowedSkills ? adapter.withAllowedSkills(config, skills) : config;
+}
+
+/** `skills.NAME: false` is off. */
+function switchedOn({ skills }: Readonly<Record<string, unknown>>): NamedSkill[] {
+  const named = isTree(skills) ? Object.entries(skills) : [];
+  return named.flatMap(([skill, value]) => (value === false ? [] : [{ path: formatConfigKey([skill], "skills"), skill }]));
 }
 
 function unpreparedIssue(

@@ -20,6 +20,7 @@ import type { PlanRepository } from "./resources/plan-repository.ts";
 import type { KeyringRepository } from "./secrets/keyring-repository.ts";
 import type { ReplicaRepository } from "./service/replica-repository.ts";
 import type { WorkRepository } from "./stacks/work-repository.ts";
+import type { PolicyRepository } from "./tenancy/policy-repository.ts";
 import type { ProjectRepository, TenantRepository } from "./tenancy/repositories.ts";
 
 /**
@@ -59,6 +60,7 @@ export interface TenantTransaction {
   readonly roles: RoleRepository;
   readonly roleBindings: RoleBindingRepository;
   readonly serviceAccounts: ServiceAccountRepository;
+  readonly policies: PolicyRepository;
   readonly tokens: TokenRepository;
   readonly instances: InstanceRepository;
   readonly templates: ConfigTemplateRepository;

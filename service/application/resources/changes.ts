@@ -1,7 +1,8 @@
-import { ClawError, factsOf, newId } from "../../../sdk/contract/index.ts";
+import { type BusEventName, ClawError, factsOf, newId } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { changedResource, inWriteOrder, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
+import type { DomainEvent } from "../ports/events/outbox.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Consequences, Effects, Purpose } from "./consequences.ts";
 import type { AnyKind, Stamp, Written } from "./kind.ts";
@@ -35,7 +36,7 @@ export async function makeChanges(
   assertMayWrite(changes, stamp.actor);
   const before = await deps.consequences.observe(tx, changes, purpose);
   const written = await writeChanges(tx, changes, stamp, deps);
-  const effects = await before.compare(tx, written);
+  const effects = await before.compare(tx, written, stamp);
   const digest = digestOf([
     written.map(({ kind, tenant, name, op, after }) => [kind, tenant, name, op, after?.spec, after?.labels, after?.annotations]),
     effects.digests,
@@ -78,8 +79,10 @@ async function publish(tx: PlatformTransaction, { kind, op, name, tenant, tenant
   const resource = after ?? before;
   if (op !== "same" && resource) {
     const scope = await tx.enter(tenantId);
-    const data = { uid: resource.id, name, tenant, actor: actor.subject };
-    await scope.publish({ id: newId("evt"), event: `${factsOf(kind).area}.${EVENTS[op]}`, time: now, data });
+    const event = { id: newId("evt"), event: `${factsOf(kind).area}.${EVENTS[op]}`, time: now } as const;
+    // The compiler tells at most 25 events apart: `satisfies` still holds the name to those that there are.
+    event.event satisfies BusEventName;
+    await scope.publish({ ...event, data: { uid: resource.id, name, tenant, actor: actor.subject } } as DomainEvent);
   }
 }
 
@@ -133,7 +136,7 @@ export function assertAllowed({ effects }: Outcome, allowUnchecked = false): voi
     const issues = denied.map((verdict) => ({
       path: verdict.kind === "quota" ? `quota.${verdict.name}` : `policies.${verdict.name}`,
       message: verdict.message,
-      fix: "ask for less, or ask a platform administrator for more",
+      ...(verdict.fix !== undefined && { fix: verdict.fix }),
     }));
     throw new ClawError(first.kind === "quota" ? "tenant.quota_exceeded" : "policy.denied", first.message, { issues });
   }

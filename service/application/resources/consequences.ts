@@ -2,7 +2,7 @@ import type { BoundaryChange, PreviewItem, Verdict } from "../../../sdk/contract
 import type { PlannedChange } from "../../domain/change.ts";
 import type { ConfigIssue } from "../../domain/configs/resolve-config.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import type { Written } from "./kind.ts";
+import type { Stamp, Written } from "./kind.ts";
 
 /**
  * What changes mean beyond the resources that they name: in instances that they touch. Looked at before they are made, worked out inside
@@ -18,7 +18,7 @@ export type Purpose = "write" | "show";
 /** What stood before changes were made. */
 export interface Observation {
   /** Once they are made, in the same transaction. */
-  compare(tx: PlatformTransaction, written: readonly Written[]): Promise<Effects>;
+  compare(tx: PlatformTransaction, written: readonly Written[], stamp: Stamp): Promise<Effects>;
 }
 
 /** What changes come to. */

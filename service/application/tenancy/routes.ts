@@ -1,4 +1,5 @@
 import { API_VERSION } from "../../../sdk/contract/index.ts";
+import type { StoredPolicy } from "../../domain/policies/policy.ts";
 import { showUsage } from "../../domain/tenancy/quota.ts";
 import type { Project, Tenant } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
@@ -7,6 +8,7 @@ import { applied, type RequestDependencies, writeOrPreview } from "../resources/
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RouteHandlers } from "../resources/route-handlers.ts";
 
+type PolicyRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `policies.${string}`>>;
 type ProjectRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `projects.${string}`>>;
 type TenantRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `tenants.${string}`>>;
 
@@ -18,6 +20,17 @@ export function projectRoutes(kind: ResourceKind<"Project", Project>, deps: Requ
     "projects.create": own.create,
     "projects.replace": own.replace,
     "projects.delete": own.delete,
+  };
+}
+
+export function policyRoutes(kind: ResourceKind<"Policy", StoredPolicy>, deps: RequestDependencies): PolicyRoutes {
+  const own = resourceRoutes(kind, deps);
+  return {
+    "policies.list": own.list,
+    "policies.get": own.get,
+    "policies.create": own.create,
+    "policies.replace": own.replace,
+    "policies.delete": own.delete,
   };
 }
 

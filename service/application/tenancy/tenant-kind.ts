@@ -1,16 +1,16 @@
-import { API_VERSION, ClawError, EventReason, EventType, tenantFacts } from "../../../sdk/contract/index.ts";
+import { API_VERSION, ClawError, tenantFacts } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../domain/digest.ts";
-import { allowedModels, policyIssues } from "../../domain/tenancy/policy.ts";
+import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
+import { policiesOf, policyIssues } from "../../domain/policies/policy.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT, type Tenant } from "../../domain/tenancy/tenant.ts";
-import { recordEvents } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, idOf, ofItself, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, Stamp } from "../resources/kind.ts";
-import { pagesOf } from "../resources/pages.ts";
 import { assertHas } from "../resources/permitted.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { assertDispensable } from "../resources/refusals.ts";
 import { reviseBoundaries } from "./revise-boundaries.ts";
+import { reviseModels } from "./revise-models.ts";
 
 export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): ResourceKind<"Tenant", Tenant> {
   return defineKind(tenantFacts, ofItself, {
@@ -30,9 +30,8 @@ export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): Resour
         await addDefaultProject(tx, after, stamp);
         return {};
       }
-      const modelsOf = ({ spec }: Tenant) => allowedModels(spec.policies)?.items;
-      if (digestOf(modelsOf(before) ?? null) !== digestOf(modelsOf(after) ?? null)) {
-        await reviseModels(tx, after, stamp);
+      if (digestOf(toldOf(before)) !== digestOf(toldOf(after))) {
+        await reviseModels(await tx.enter(after.id), `policies of tenant '${after.name}'`, stamp);
       }
       // Clusters enforce the quota too.
       return { boundaries: digestOf(before.spec.quota) === digestOf(after.spec.quota) ? [] : await reviseBoundaries(tx, after, deps) };
@@ -56,19 +55,10 @@ export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): Resour
   });
 }
 
-/** Claws are told what may be chosen while they run. */
-async function reviseModels(tx: PlatformTransaction, { id, name }: Tenant, { actor, now }: Stamp): Promise<void> {
-  const scope = await tx.enter(id);
-  const event = { type: EventType.Normal, reason: EventReason.Requested, message: `policy 'allowed-models' of tenant '${name}'` };
-  for await (const page of pagesOf((query) => scope.instances.listMarks("any", query))) {
-    const ids = page.map((instance) => instance.id);
-    await scope.instances.requestReconcile(ids);
-    await recordEvents(
-      scope,
-      ids.map((instance) => ({ instance, ...event, actor: actor.subject })),
-      now,
-    );
-  }
+/** What claws are told of its policies. */
+function toldOf(tenant: Tenant) {
+  const policies = policiesOf(tenant, []);
+  return [allowedModels(policies)?.items ?? null, allowedSkills(policies)?.items ?? null];
 }
 
 /** Every tenant has it. */

@@ -25,24 +25,33 @@ export function demandOf(specs: readonly InstanceSpec[]): QuotaUsage {
  * One verdict per bound that is set. A change that asks for no more than before is allowed even over a quota: whoever lowers
  * a quota must not stop people from making less of it.
  * @param owner what the quota belongs to, for the message: `tenant 'a'`
+ * @param keeper who may raise it
  */
-export function judgeQuota(quota: Quota, used: QuotaUsage, change: { before: QuotaUsage; after: QuotaUsage }, owner: string): Verdict[] {
+export function judgeQuota(
+  quota: Quota,
+  used: QuotaUsage,
+  change: { before: QuotaUsage; after: QuotaUsage },
+  owner: string,
+  keeper = "a platform administrator",
+): Verdict[] {
   const bounds = [
     { name: "instances", hard: quota.instances, of: (usage: QuotaUsage) => usage.instances, show: String },
     { name: "cpu", hard: quota.cpu, of: (usage: QuotaUsage) => usage.cpu, show: String },
     { name: "memory", hard: quota.memory, of: (usage: QuotaUsage) => usage.memoryBytes, show: toGibibytes },
     { name: "storage", hard: quota.storage, of: (usage: QuotaUsage) => usage.storageBytes, show: toGibibytes },
   ];
-  return bounds.flatMap(({ name, hard, of, show }) => {
+  return bounds.flatMap(({ name, hard, of, show }): Verdict[] => {
     if (hard === undefined) {
       return [];
     }
     const bound = typeof hard === "number" ? hard : parseQuantity(hard);
     const allowed = of(used) <= bound + 1e-9 || of(change.after) <= of(change.before);
-    const message = allowed
-      ? `${show(of(used))} of ${hard} ${name} used`
-      : `${owner} would use ${show(of(used))} of ${hard} ${name}; free some, or ask a platform administrator to raise the quota`;
-    return [{ kind: "quota" as const, name, allowed, message }];
+    if (allowed) {
+      return [{ kind: "quota" as const, name, allowed, message: `${show(of(used))} of ${hard} ${name} used` }];
+    }
+    const fix = `free some, or ask ${keeper} to raise the quota`;
+    const message = `${owner} would use ${show(of(used))} of ${hard} ${name}; ${fix}`;
+    return [{ kind: "quota" as const, name, allowed, message, fix }];
   });
 }
 

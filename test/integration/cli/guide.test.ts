@@ -44,6 +44,13 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   expect(access).toMatch(/token\/tok_\w+ revoked/);
 });
 
+it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const said = await runGuide("docs/guides/policies.md", service);
+  expect(said).toContain("✖ policy small: instance 'big': spec.resources.cpu is 4, at most 2 are allowed");
+});
+
 /** In a folder of its own, with the files that the guide shows. */
 async function runGuide(document: string, service: TestService): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");

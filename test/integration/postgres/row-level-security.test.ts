@@ -55,6 +55,9 @@ async function aFullTenant(): Promise<TenantId> {
     const binding = { role: "reader", subjects: [{ kind: "User" as const, name: "alice" }], at: "tenant" as const };
     const bound = { spec: binding, subjects: ["User/alice"], projectId: undefined };
     await tx.roleBindings.insert({ ...common, ...bound, id: newId("rbd"), name: "readers" });
+    const rule = { name: "max-replicas" as const, value: "2" };
+    const policy = { ...common, id: newId("pol"), name: "small", projectId: undefined };
+    await tx.policies.insert({ ...policy, spec: { mode: "enforce", at: "tenant", rule } });
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
@@ -78,6 +81,13 @@ describe("row-level security", () => {
     const open = tables.rows.filter((table) => !table.secured || Number(table.policies) === 0).map((table) => table.relname);
     expect(tables.rows.length).toBeGreaterThan(10);
     expect(open).toEqual(NOT_TENANTS);
+  });
+
+  it("lets nobody but the shared tenant keep a policy of the platform", async ({ expect }) => {
+    const one = await aFullTenant();
+    await asTenant(one, async (client) => {
+      await expect(client.query(`update policies set platform = true`)).rejects.toMatchObject({ code: "42501" });
+    });
   });
 
   it("lets a tenant's transaction read no row of another tenant, in any table", async ({ expect }) => {

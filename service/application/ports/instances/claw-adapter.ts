@@ -38,11 +38,17 @@ export interface NamedModel {
   readonly model: string;
 }
 
-/** The models that a tenant's policy allows. */
-export interface AllowedModels {
-  /** `provider/model`, `provider/*`, or a model whoever provides it. */
+/** A skill that a config names or leaves on, and the unified key that does. */
+export interface NamedSkill {
+  readonly path: string;
+  readonly skill: string;
+}
+
+/** The models, or the skills, that policies allow. */
+export interface AllowedNames {
+  /** `provider/model`, `provider/*`, or a model whoever provides it; a skill, or with a `*` at the end all that begin so. */
   readonly items: readonly string[];
-  isAllowed(model: string): boolean;
+  isAllowed(name: string): boolean;
 }
 
 /** What a config wants of the world, which others may want too, or which may not be there. */
@@ -95,8 +101,12 @@ export interface ClawAdapter {
   validate(config: ParsedConfig, version: string, checked?: Checked): Promise<readonly ClawIssue[]>;
   /** Every model that the config names, in whatever place; a type without has those of `model.name`. */
   models?(config: ParsedConfig): readonly NamedModel[];
+  /** Every skill that the config names or leaves on; a type without has those of `skills` that are not false. */
+  skills?(config: ParsedConfig): readonly NamedSkill[];
   /** The config with no other models to be chosen while the claw runs; absent for a type whose claws can't be told. */
-  withAllowedModels?(config: ParsedConfig, allowed: AllowedModels, version: string): ParsedConfig;
+  withAllowedModels?(config: ParsedConfig, allowed: AllowedNames, version: string): ParsedConfig;
+  /** The config with no other skills on by themselves; absent for a type that has none of its own. */
+  withAllowedSkills?(config: ParsedConfig, allowed: AllowedNames): ParsedConfig;
   /** What it wants of the world outside. */
   demands?(config: ParsedConfig): Demands;
   /** How to install, start, watch and stop it. */

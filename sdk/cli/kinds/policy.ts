@@ -1,0 +1,30 @@
+import type { Policy } from "../../contract/index.ts";
+import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts";
+
+/** What instances have to comply with: a tenant's own, and those of the platform. */
+export const policyKind: ResourceKind<Policy> = {
+  kind: "Policy",
+  scope: "tenant",
+  word: "policy",
+  aliases: ["policies", "pol"],
+  name: (p) => `policy/${p.metadata.name}`,
+  columns: [
+    nameColumn,
+    { header: "MODE", value: (p) => p.spec.mode },
+    { header: "AT", value: ({ spec: { at } }) => (typeof at === "string" ? at : `project ${at.project}`) },
+    { header: "SAYS", value: ({ spec }) => sayingOf(spec) },
+    ageColumn,
+    { header: "TENANT", wide: true, value: (p) => p.metadata.namespace ?? "-" },
+    ...wideColumns,
+  ],
+  list: (claw, query, signal) => claw.policies.list(query, { signal }),
+  get: (claw, name, signal) => claw.policies.get(name, { signal }),
+};
+
+const SAYING_MAX = 60;
+
+/** What it says, in as much of a line as a table has. */
+function sayingOf({ rule, expression = "" }: Policy["spec"]): string {
+  const text = rule ? `${rule.name}: ${rule.value}` : expression.replaceAll(/\s+/g, " ");
+  return text.length > SAYING_MAX ? `${text.slice(0, SAYING_MAX - 1)}…` : text;
+}
