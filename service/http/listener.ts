@@ -40,17 +40,20 @@ export interface Listener {
 
 /** @throws {ClawError} `service.unavailable` when somebody else has the port, or the certificate can't be used */
 export async function bindPort({ host, port, tls, onTlsFailure = () => {}, tlsLookMs }: ListenOptions): Promise<Listener> {
+  const served = { by: undefined as FastifyInstance | undefined };
   const options: ServerOptions = {
     // A request that has not come whole by then is given up: whoever sends slowly must not hold a connection.
     requestTimeout: REQUEST_MS_MAX,
     headersTimeout: HEADERS_MS_MAX,
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Clients that offer HTTP/2 besides (`h2c`) are answered as if they had not.
+    shouldUpgradeCallback: ({ headers }) => served.by !== undefined && headers.upgrade?.toLowerCase() === "websocket",
   };
   if (!tls) {
     const server = createServer(options);
     await listen(server, host, port);
-    return listenerOf([server], server, urlOf("http", server), urlOf("http", server));
+    return listenerOf([server], server, urlOf("http", server), urlOf("http", server), served);
   }
   const certificate = await readCertificate(tls);
   const server = createTlsServer({ ...options, ...certificate });
@@ -59,7 +62,7 @@ export async function bindPort({ host, port, tls, onTlsFailure = () => {}, tlsLo
   server.once("close", stop);
   const local = createServer(options);
   await listen(local, LOOPBACK, 0);
-  return listenerOf([server, local], server, urlOf("https", server), urlOf("http", local));
+  return listenerOf([server, local], server, urlOf("https", server), urlOf("http", local), served);
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
@@ -73,12 +76,19 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   });
 }
 
-function listenerOf(servers: readonly Server[], server: Server, url: string, localUrl: string): Listener {
+function listenerOf(
+  servers: readonly Server[],
+  server: Server,
+  url: string,
+  localUrl: string,
+  served: { by: FastifyInstance | undefined },
+): Listener {
   return {
     url,
     localUrl,
     server,
     serve(app) {
+      served.by = app;
       for (const each of servers) {
         each.off("request", refuse);
         each.on("request", app.routing);

@@ -9,7 +9,7 @@ export interface PopulatedTenant extends Omit<Populated, "plan"> {
 }
 
 /** Makes a tenant, and a cluster, that have one of everything. */
-export async function populateTenant(service: TestService, tenant: string): Promise<PopulatedTenant> {
+export async function populateTenant(service: Pick<TestService, "claw">, tenant: string): Promise<PopulatedTenant> {
   const admin = service.claw();
   const own = await admin.tenants.create(aTenant(tenant));
   await admin.clusters.create(aClusterManifest("spare"));

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -26,24 +26,24 @@ export interface ServiceProcess {
 
 /**
  * The service as users run it: a process of its own, on a data folder of its own unless one is named.
- * @param user whom it runs as, where it is not us
+ * @param how whom it runs as, where it is not us, and where its output goes
  */
 export async function startServiceProcess(
   settings: Readonly<Record<string, string>>,
-  user: { readonly uid?: number; readonly gid?: number } = {},
+  how: Pick<SpawnOptions, "uid" | "gid" | "stdio"> = {},
 ): Promise<ServiceProcess> {
   const sharedDir = settings["CLAW_DATA_DIR"];
   const dataDir = sharedDir ?? (await mkdtemp(join(tmpdir(), "claw-service-")));
   // PostgreSQL's user, and claws' users later, must be able to enter.
   await chmod(dataDir, 0o755);
-  if (user.uid !== undefined) {
-    await chown(dataDir, user.uid, user.gid ?? user.uid);
+  if (how.uid !== undefined) {
+    await chown(dataDir, how.uid, how.gid ?? how.uid);
   }
   const start = async (port: string) => {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", resolve("service/main.ts")], {
       env: { ...process.env, CLAW_PORT: port, CLAW_LOG_LEVEL: "error", ...settings, CLAW_DATA_DIR: dataDir },
-      ...user,
       stdio: ["ignore", "inherit", "inherit"],
+      ...how,
     });
     return { child, ended: once(child, "exit"), ...(await access(child, dataDir)) };
   };

@@ -75,6 +75,8 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
     request.log.error({ err: failure.cause ?? failure }, "a request failed");
   }
   const body = toProblem(failure, request.id);
+  // Of what never came to a route no hook is told.
+  reply.header("x-request-id", request.id);
   // What is refused before its body came is not read on, and a connection that was to become a stream is of no other use.
   if (request.ws || (!request.raw.complete && hasBody(request))) {
     reply.header("connection", "close");
@@ -98,6 +100,16 @@ export function refuseUnread(error: NodeJS.ErrnoException, socket: Socket): void
           "request.malformed",
           error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "the request did not come whole in time" : "this is no HTTP request",
         );
+  endWith(failure, socket);
+}
+
+/** Answers who wanted a WebSocket and does not ask for one as it is asked for. */
+export function refuseHandshake({ message }: Error, socket: Socket): void {
+  const failure = new ClawError("request.malformed", `the WebSocket is not asked for as it should be: ${message}`);
+  endWith(failure, socket, ["sec-websocket-version: 13, 8"]);
+}
+
+function endWith(failure: ClawError, socket: Socket, headers: readonly string[] = []): void {
   const requestId = newId("req");
   const body = JSON.stringify(toProblem(failure, requestId));
   const head = [
@@ -106,6 +118,7 @@ export function refuseUnread(error: NodeJS.ErrnoException, socket: Socket): void
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${requestId}`,
     "connection: close",
+    ...headers,
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -1,6 +1,7 @@
 import fastifyWebsocket from "@fastify/websocket";
 import fp from "fastify-plugin";
 import { FRAME_BYTES_MAX } from "../../../sdk/contract/index.ts";
+import { refuseHandshake } from "./problem.ts";
 
 /** Lets routes have a `wsHandler`. What refuses a request before it is one tells by `request.ws` that it was to become a stream. */
 export const webSockets = fp(
@@ -13,6 +14,7 @@ export const webSockets = fp(
         socket.close(1011);
       },
     });
+    app.websocketServer.on("wsClientError", refuseHandshake);
   },
   { name: "web-sockets" },
 );
