@@ -8,6 +8,9 @@ const TIMEOUTS = new Set(["57014", "55P03", "25P03"]);
 const UNAVAILABLE = /^(08|53|57P)/;
 const CONNECTION_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"]);
 
+/** What the pool of connections says when none was free in time: it has no code for it. */
+const NO_CONNECTION = "timeout exceeded when trying to connect";
+
 const CONSTRAINTS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   tenants_name_key: ["tenant.name_taken", "the tenant's name is taken"],
   projects_tenant_id_name_key: ["project.name_taken", "the project's name is taken"],
@@ -41,6 +44,9 @@ export function toClawError(error: unknown): unknown {
   // TypeORM lets go of a connection that breaks in the middle of a transaction, and then only says that it did.
   if (error instanceof QueryRunnerAlreadyReleasedError || error instanceof QueryRunnerProviderAlreadyReleasedError) {
     return new ClawError("service.unavailable", "the connection to the database broke; try again", { cause: error });
+  }
+  if (error instanceof Error && error.message === NO_CONNECTION) {
+    return new ClawError("service.unavailable", "all connections to the database are in use; try again", { cause: error });
   }
   const code = errorCodeOf(error);
   if (error instanceof ClawError || code === undefined || isSerializationFailure(error)) {

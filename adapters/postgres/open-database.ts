@@ -135,7 +135,7 @@ export async function openDatabase(options: {
   // TypeORM types its driver's pool as `any`.
   const pool = (dataSource.driver as unknown as { master: Pool }).master;
   return {
-    transactions: new PostgresTransactions(dataSource),
+    transactions: new PostgresTransactions(dataSource, pool),
     dataSource,
     pool,
     close: () => dataSource.destroy(),

@@ -4,9 +4,17 @@ import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
 import type { DomainEvent } from "../../service/application/ports/events/outbox.ts";
 import { toClawError } from "./errors.ts";
 
-/** Runs statements of one transaction with the rights of its binding. */
+/** Runs statements with the rights of its binding. */
 export interface Scope {
   run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T>;
+}
+
+/** What repositories are made of. */
+export interface Unit {
+  readonly platform: Scope;
+  tenant(tenantId: TenantId): Scope;
+  /** Has an event published with what is written. */
+  publish(tenantId: TenantId, event: DomainEvent): void;
 }
 
 const PLATFORM = "";
@@ -28,7 +36,7 @@ function fulfilled<T>(settled: PromiseSettledResult<T>): T {
  * One database transaction, from its first statement on. Statements run one after the other, each under the role and tenant that it was made for: whoever
  * holds repositories of two tenants can use them in any order, or at once, and neither ever sees the other's rows.
  */
-export class Session {
+export class Session implements Unit {
   readonly #manager: EntityManager;
   readonly #events: { readonly tenantId: TenantId; readonly event: DomainEvent }[] = [];
   #bound: Binding | undefined;

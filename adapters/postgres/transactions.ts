@@ -1,8 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Pool } from "pg";
 import type { DataSource } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
-import type { PlatformTransaction, TenantTransaction, Transactions } from "../../service/application/ports/transactions.ts";
+import type { PlatformTransaction, Reads, TenantTransaction, Transactions } from "../../service/application/ports/transactions.ts";
 import { isSerializationFailure, toClawError } from "./errors.ts";
+import { Reading } from "./reading.ts";
 import {
   PostgresAccessRepository,
   PostgresRoleBindingRepository,
@@ -28,7 +30,7 @@ import { PostgresProjectRepository } from "./repositories/projects.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
 import { PostgresWorkRepository } from "./repositories/work.ts";
-import { Session } from "./session.ts";
+import { Session, type Unit } from "./session.ts";
 
 const ATTEMPTS = 6;
 const FIRST_DELAY_MS = 10;
@@ -36,9 +38,14 @@ const FIRST_DELAY_MS = 10;
 /** Units of work on PostgreSQL, at its default isolation: what must not change under a decision is locked by it. */
 export class PostgresTransactions implements Transactions {
   readonly #dataSource: DataSource;
+  readonly reads: Reads;
 
-  constructor(dataSource: DataSource) {
+  constructor(dataSource: DataSource, pool: Pool) {
     this.#dataSource = dataSource;
+    this.reads = {
+      tenant: (tenantId, work) => work(tenantTransaction(new Reading(pool), tenantId)),
+      platform: (work) => work(platformTransaction(new Reading(pool))),
+    };
   }
 
   tenant<T>(tenantId: TenantId, work: (tx: TenantTransaction) => Promise<T>): Promise<T> {
@@ -89,7 +96,7 @@ export class PostgresTransactions implements Transactions {
   }
 }
 
-function platformTransaction(session: Session): PlatformTransaction {
+function platformTransaction(session: Unit): PlatformTransaction {
   return {
     tenants: new PostgresTenantRepository(session.platform, session),
     clusters: new PostgresClusterRepository(session.platform),
@@ -107,7 +114,7 @@ function platformTransaction(session: Session): PlatformTransaction {
   };
 }
 
-function tenantTransaction(session: Session, tenantId: TenantId): TenantTransaction {
+function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction {
   const scope = session.tenant(tenantId);
   return {
     tenantId,

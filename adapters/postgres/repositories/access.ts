@@ -13,10 +13,10 @@ import type {
   RoleBindingRepository,
   RoleRepository,
   ServiceAccountRepository,
+  Standing,
   TokenRepository,
 } from "../../../service/application/ports/access/repositories.ts";
-import type { Page } from "../../../service/application/ports/resources/page.ts";
-import type { BoundRole } from "../../../service/domain/access/grants.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Role, RoleBinding, ServiceAccount, Token } from "../../../service/domain/access/resources.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import {
@@ -30,10 +30,12 @@ import {
   type ServiceAccountRow,
 } from "../entities/access.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
+import type { TenantRow } from "../entities/tenant.ts";
 import { readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
 import { PlainRows } from "./plain-rows.ts";
-import { insertRow } from "./rows.ts";
+import { columnOf, insertRow } from "./rows.ts";
+import { toTenant } from "./tenants.ts";
 
 /** Tenants that somebody is told they are named in. */
 const TENANTS_MAX = 500;
@@ -220,6 +222,14 @@ interface BearerRow extends ApiTokenRow {
   readonly tenant: string | null;
 }
 
+/** Nulls where nothing is bound; then `id` may be null too. */
+interface BoundRow {
+  readonly bound_role: string | null;
+  readonly bound_project: ProjectId | null;
+  readonly bound_platform: boolean | null;
+  readonly permissions: Permission[] | null;
+}
+
 export class PostgresAccessRepository implements AccessRepository {
   readonly #scope: Scope;
 
@@ -256,22 +266,27 @@ export class PostgresAccessRepository implements AccessRepository {
     await this.#scope.run((manager) => manager.query(`update api_tokens set last_used_at = $2 where id = $1`, [token, at]));
   }
 
-  async rolesOf(subjects: readonly string[], tenantId: TenantId | undefined): Promise<readonly BoundRole[]> {
+  async standing(subjects: readonly string[], tenant: Ref | undefined): Promise<Standing> {
+    const column = tenant === undefined ? "name" : columnOf("Tenant", tenant);
     const rows = await this.#scope.run((manager) =>
-      manager.query<{ role: string; project_id: ProjectId | null; platform: boolean; permissions: Permission[] | null }[]>(
-        `select b.role, b.project_id, b.platform, r.spec -> 'permissions' as permissions
-         from role_bindings b left join lateral (
-           select own.spec from roles own join tenants t on t.id = own.tenant_id
-           where own.name = b.role and (own.tenant_id = b.tenant_id or t.name = $3) order by own.tenant_id = b.tenant_id desc limit 1) r on true
-         where b.subjects && $1 and (b.platform or b.tenant_id = $2)`,
-        [subjects, tenantId ?? null, SHARED_TENANT],
+      manager.query<(TenantRow & BoundRow)[]>(
+        `select t.*, b.role as bound_role, b.project_id as bound_project, b.platform as bound_platform, r.spec -> 'permissions' as permissions
+         from (select 1) one left join tenants t on t.${column} = $2
+         left join role_bindings b on b.subjects && $1 and (b.platform or b.tenant_id = t.id)
+         left join lateral (
+           select own.spec from roles own join tenants home on home.id = own.tenant_id
+           where own.name = b.role and (own.tenant_id = b.tenant_id or home.name = $3)
+           order by own.tenant_id = b.tenant_id desc limit 1) r on true`,
+        [subjects, tenant ?? null, SHARED_TENANT],
       ),
     );
-    return rows.map(({ role, project_id, platform, permissions }) => ({
-      at: platform ? "platform" : (project_id ?? "tenant"),
-      role,
-      permissions: permissions ?? undefined,
-    }));
+    const [first] = rows;
+    return {
+      tenant: first && first.id !== null ? toTenant(first) : undefined,
+      roles: rows.flatMap(({ bound_role: role, bound_project: project, bound_platform: platform, permissions }) =>
+        role === null ? [] : [{ at: platform ? "platform" : (project ?? "tenant"), role, permissions: permissions ?? undefined }],
+      ),
+    };
   }
 
   async tenantsOf(subjects: readonly string[], admins: readonly string[]): Promise<readonly string[]> {

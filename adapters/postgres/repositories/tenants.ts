@@ -7,7 +7,7 @@ import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { TenantEntity, type TenantRow } from "../entities/tenant.ts";
 import { errorCodeOf } from "../errors.ts";
 import { type Listing, listPage, readPage } from "../list-page.ts";
-import type { Scope, Session } from "../session.ts";
+import type { Scope, Unit } from "../session.ts";
 import { boundedQuantities, columnOf, insertRow, updateRow } from "./rows.ts";
 
 const listing: Listing = {
@@ -25,11 +25,11 @@ const listing: Listing = {
 
 export class PostgresTenantRepository implements TenantRepository {
   readonly #scope: Scope;
-  readonly #session: Session;
+  readonly #session: Unit;
   /** By id and by name: a write asks for its tenant again and again, and each time the transaction would change its role for it. */
   readonly #known = new Map<Ref, Tenant>();
 
-  constructor(scope: Scope, session: Session) {
+  constructor(scope: Scope, session: Unit) {
     this.#scope = scope;
     this.#session = session;
   }

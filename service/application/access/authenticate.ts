@@ -4,7 +4,7 @@ import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
 import { digestToken, isSigned, isWellFormed } from "../../domain/access/tokens.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { Identity, IdentityProviders } from "../ports/access/identity-providers.ts";
-import type { Bearer } from "../ports/access/repositories.ts";
+import type { Bearer, Standing } from "../ports/access/repositories.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 
 /** That a token was used is written down this often. */
@@ -42,20 +42,19 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
       }
       const identity = isSigned(token) ? await providers?.verify(token) : undefined;
       if (identity) {
-        return isReserved(identity.name) ? undefined : transactions.platform((tx) => admit(tx, userOf(identity), named));
+        return isReserved(identity.name) ? undefined : transactions.reads.platform((tx) => admit(tx, userOf(identity), named));
       }
-      // In one transaction: to begin and end one costs as much as what is asked in it.
-      return transactions.platform(async (tx) => {
+      return transactions.reads.platform(async (reading) => {
         const now = clock();
-        const bearer = await tx.access.bearer(digestToken(token), now.toISOString());
+        const bearer = await reading.access.bearer(digestToken(token), now.toISOString());
         if (bearer && "id" in bearer && now.getTime() - Date.parse(bearer.lastUsedAt ?? "1970-01-01") > USED_EVERY_MS) {
-          await tx.access.used(bearer.id, now.toISOString());
+          await transactions.platform((tx) => tx.access.used(bearer.id, now.toISOString()));
         }
-        return bearer && admit(tx, actorOf(bearer), named);
+        return bearer && admit(reading, actorOf(bearer), named);
       });
     },
     enter: (actor, named) =>
-      transactions.platform(async (tx) => {
+      transactions.reads.platform(async (tx) => {
         const admitted = await admit(tx, actor, named);
         const wanted = named ?? actor.tenantId;
         if (wanted !== undefined && !admitted.tenant) {
@@ -85,8 +84,9 @@ function userOf({ name, groups }: Identity): Anybody {
 
 async function admit(tx: PlatformTransaction, actor: Actor | Anybody, named: string | undefined): Promise<Admitted> {
   const wanted = named ?? actor.tenantId ?? (await onlyTenant(tx, actor));
-  const tenant = wanted === undefined ? undefined : await tx.tenants.find(wanted);
-  const granted = await withGrants(tx, actor, tenant);
+  const standing = await tx.access.standing(actor.keys, wanted);
+  const granted = withGrants(actor, standing);
+  const { tenant } = standing;
   const mayEnter = tenant && (granted.platform || tenant.id === granted.tenantId || hasAny(granted, tenant.id));
   return { actor: granted, tenant: mayEnter ? tenant : undefined };
 }
@@ -101,16 +101,13 @@ async function onlyTenant(tx: PlatformTransaction, { keys }: Actor | Anybody): P
 }
 
 /** What somebody may do in a tenant, and on the platform. */
-export async function withGrants(tx: PlatformTransaction, actor: Actor | Anybody, tenant: Tenant | undefined): Promise<Actor> {
+export function withGrants(actor: Actor | Anybody, { tenant, roles }: Standing): Actor {
   // Who may do everything is named by no binding.
   if (actor.keys.length === 0 && "grants" in actor) {
     return actor;
   }
-  const bound = [...(await tx.access.rolesOf(actor.keys, tenant?.id))];
-  if (tenant?.spec.admins.some((entry) => actor.keys.includes(adminKey(entry, tenant.name)))) {
-    bound.push(TENANT_ADMIN);
-  }
-  const grants = grantsOf(bound, tenant?.id, actor.scopes);
+  const isAdmin = tenant?.spec.admins.some((entry) => actor.keys.includes(adminKey(entry, tenant.name)));
+  const grants = grantsOf(isAdmin ? [...roles, TENANT_ADMIN] : roles, tenant?.id, actor.scopes);
   return { ...actor, grants, platform: grants.platform.size > 0 };
 }
 

@@ -44,7 +44,11 @@ export function tokenRoutes({ transactions, clock }: TokenDependencies): TokenRo
         }
         const key = subjectKey({ kind: "ServiceAccount", name: account.name }, tenant.name);
         const holder = { subject: account.name, groups: [], keys: [key], tenantId: tenant.id, scopes: body.scopes };
-        assertGivesNoMore(ctx, account, beyond((await withGrants(tx, holder, tenant)).grants, ctx.actor.grants));
+        assertGivesNoMore(
+          ctx,
+          account,
+          beyond(withGrants(holder, await tx.access.standing(holder.keys, tenant.id)).grants, ctx.actor.grants),
+        );
         const token = newToken();
         const made: Token = {
           id: newId("tok", now.getTime()),

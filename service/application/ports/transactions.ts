@@ -29,6 +29,8 @@ import type { ProjectRepository, TenantRepository } from "./tenancy/repositories
  * Serialization failures and deadlocks are retried.
  */
 export interface Transactions {
+  /** For what only reads. */
+  readonly reads: Reads;
   /** A transaction that sees one tenant. */
   tenant<T>(tenantId: TenantId, work: (tx: TenantTransaction) => Promise<T>): Promise<T>;
   /** A transaction of the platform: tenants, tokens, and any tenant it enters. */
@@ -36,6 +38,13 @@ export interface Transactions {
   /** Runs `work`, rolls back, and answers what it returned: how a preview makes the very writes that it shows. */
   dryRun<T>(work: (tx: PlatformTransaction) => Promise<T>): Promise<T>;
 }
+
+/** The same repositories without a transaction around them: each statement is one of its own, in one message. The database refuses what writes or locks. */
+export interface Reads {
+  tenant<T>(tenantId: TenantId, work: (tx: TenantTransaction) => Promise<T>): Promise<T>;
+  platform<T>(work: (tx: PlatformTransaction) => Promise<T>): Promise<T>;
+}
+
 export interface PlatformTransaction {
   readonly tenants: TenantRepository;
   readonly clusters: ClusterRepository;

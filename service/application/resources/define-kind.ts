@@ -29,9 +29,9 @@ export const ofTenant: Reach<TenantTransaction, Tenant> = {
     return { home, at: await tx.enter(home.id) };
   },
   enter: (tx, tenantId) => tx.enter(tenantId),
-  read: (ctx, transactions, work) => {
+  read: (ctx, units, work) => {
     const { id, name } = tenantIn(ctx);
-    return transactions.tenant(id, (tx) => work(tx, name));
+    return units.tenant(id, (tx) => work(tx, name));
   },
   // What another tenant shares is seen through one's own.
   place: (_stored, tenantId) => ({ tenantId }),
@@ -41,7 +41,7 @@ export const ofTenant: Reach<TenantTransaction, Tenant> = {
 export const ofPlatform: Reach<PlatformTransaction, Tenant | undefined> = {
   open: async (tx, name) => ({ at: tx, home: await tx.tenants.find(name) }),
   enter: async (tx) => tx,
-  read: (_ctx, transactions, work) => transactions.platform((tx) => work(tx, "")),
+  read: (_ctx, units, work) => units.platform((tx) => work(tx, "")),
   place: () => ({}),
 };
 
@@ -150,14 +150,15 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       const { id: tenantId, name: tenant } = home ?? (await tx.tenants.get(change.tenant));
       return { kind, name, change, tenantId, tenant, before, ...made };
     },
+    // A page goes through a cursor, which is of a transaction.
     list: (ctx, transactions, query) =>
       reach.read(ctx, transactions, async (at, tenant) => {
         const projects = spec.project && projectsThatAllow(ctx.actor.grants, access.read);
         const page = await spec.rows(at).list(query, projects);
         return { ...page, items: [...(await spec.present(at, page.items, tenant))] };
       }),
-    get: (ctx, transactions, ref) => reach.read(ctx, transactions, (at) => read(ctx, at, ref)),
-    show: (ctx, transactions, ref) => reach.read(ctx, transactions, async (at, tenant) => presentOne(at, await read(ctx, at, ref), tenant)),
+    get: (ctx, { reads }, ref) => reach.read(ctx, reads, (at) => read(ctx, at, ref)),
+    show: (ctx, { reads }, ref) => reach.read(ctx, reads, async (at, tenant) => presentOne(at, await read(ctx, at, ref), tenant)),
     async presentWritten(tx, written) {
       const { after, tenantId, tenant } = own(written);
       return after && presentOne(await reach.enter(tx, tenantId), after, tenant);

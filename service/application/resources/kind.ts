@@ -17,7 +17,7 @@ import type { Instance } from "../../domain/instances/instance.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { Page } from "../ports/resources/page.ts";
-import type { PlatformTransaction, TenantTransaction, Transactions } from "../ports/transactions.ts";
+import type { PlatformTransaction, Reads, TenantTransaction, Transactions } from "../ports/transactions.ts";
 import type { IfMatch, RequestContext } from "./route-handlers.ts";
 
 /** What makes a write repeatable: a plan's writes get the ids and times that its preview had. */
@@ -63,8 +63,8 @@ export type TenantWriter = Writer<TenantTransaction, Tenant>;
 export interface Reach<At, Home extends Tenant | undefined> {
   open(tx: PlatformTransaction, tenant: string): Promise<{ readonly at: At; readonly home: Home }>;
   enter(tx: PlatformTransaction, tenantId: TenantId): Promise<At>;
-  /** For a request that only reads. @param work gets the name of the request's tenant; the empty one on platform routes */
-  read<T>(ctx: RequestContext, transactions: Transactions, work: (at: At, tenant: string) => Promise<T>): Promise<T>;
+  /** For a request that only reads. @param units transactions, where it takes one, or reads @param work gets the name of the request's tenant; the empty one on platform routes */
+  read<T>(ctx: RequestContext, units: Reads, work: (at: At, tenant: string) => Promise<T>): Promise<T>;
   /** Where it takes a permission to read or write one, but for its project. @param tenantId the tenant that is read or written in */
   place(stored: StoredResource, tenantId: TenantId | undefined): Place;
 }

@@ -145,7 +145,8 @@ describe("a rate limit", () => {
 
   it("is kept by each replica alone while the database does not answer", async ({ expect }) => {
     const refused = () => Promise.reject(new Error("no database"));
-    const transactions = { tenant: refused, platform: refused, dryRun: refused };
+    const units = { tenant: refused, platform: refused };
+    const transactions = { ...units, reads: units, dryRun: refused };
     const counters = new SharedCounters({ transactions, log, clock: aClock() });
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => counters.take("key", 30)));
     expect(verdicts.filter(({ allowed }) => allowed)).toHaveLength(30);

@@ -1,6 +1,7 @@
 import type { ListQuery, RoleBindingId, RoleId, ServiceAccountId, TenantId, TokenId } from "../../../../sdk/contract/index.ts";
 import type { BoundRole } from "../../../domain/access/grants.ts";
 import type { Role, RoleBinding, ServiceAccount, Token } from "../../../domain/access/resources.ts";
+import type { Tenant } from "../../../domain/tenancy/tenant.ts";
 import type { Page, PageQuery, Ref } from "../resources/page.ts";
 
 /** As all repositories of resources: see `ports/tenancy/repositories.ts`. */
@@ -56,13 +57,19 @@ export type Bearer =
     };
 
 /** What the platform asks before anything else: who somebody is, and what they may do. */
+/** Where somebody stands. */
+export interface Standing {
+  readonly tenant: Tenant | undefined;
+  readonly roles: readonly BoundRole[];
+}
+
 export interface AccessRepository {
   /** By SHA-256 of the token, hex. One that is revoked or has expired belongs to nobody. */
   bearer(digest: string, now: string): Promise<Bearer | undefined>;
   /** That it was used now. */
   used(token: TokenId, at: string): Promise<void>;
-  /** The roles that bindings give to any of the subjects, in a tenant and on the platform. */
-  rolesOf(subjects: readonly string[], tenantId: TenantId | undefined): Promise<readonly BoundRole[]>;
+  /** A tenant, where there is one of that id or name, and the roles that bindings give to any of the subjects, in it and on the platform. */
+  standing(subjects: readonly string[], tenant: Ref | undefined): Promise<Standing>;
   /** Names of tenants where a binding, or the tenant itself, names any of them, a bounded number in order. @param admins as tenants name them */
   tenantsOf(subjects: readonly string[], admins: readonly string[]): Promise<readonly string[]>;
   /** Held until the transaction ends: replicas that start at once, resets and a retirement come one after another. */

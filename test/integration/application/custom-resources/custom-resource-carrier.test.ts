@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { describe, it, onTestFinished } from "vitest";
 import type { ClusterConnection } from "../../../../service/application/ports/clusters/clusters.ts";
-import type { Transactions } from "../../../../service/application/ports/transactions.ts";
+import type { Reads, Transactions } from "../../../../service/application/ports/transactions.ts";
 import { createCustomResourceCarrier } from "../../../../service/workers/custom-resource-carrier.ts";
 import { PlayedCustomResources } from "../../../support/application/custom-resources.ts";
 import { anApplication } from "../../../support/application.ts";
@@ -36,9 +36,16 @@ describe("what looks after custom resources", () => {
   it("asks the database next to nothing while neither side is edited", async () => {
     const { transactions } = app.dependencies;
     let count = 0;
+    const counting = ({ tenant, platform }: Reads): Reads => ({
+      tenant: (id, work) => tenant(id, work).finally(() => count++),
+      platform: (work) => platform(work).finally(() => count++),
+    });
     const counted: Transactions = {
-      tenant: (...args) => transactions.tenant(...args).finally(() => count++),
-      platform: (work) => transactions.platform(work).finally(() => count++),
+      ...counting({
+        tenant: (id, work) => transactions.tenant(id, work),
+        platform: (work) => transactions.platform(work),
+      }),
+      reads: counting(transactions.reads),
       dryRun: (work) => transactions.dryRun(work).finally(() => count++),
     };
     const { carrier, remote } = aCarrier(counted);

@@ -256,10 +256,11 @@ describe("GET /docs", () => {
 
 describe("where a request is from", () => {
   const refused = () => Promise.reject(new Error("no database"));
+  const units = { tenant: refused, platform: refused };
   const limits = { read: 9, write: 9, heavy: 9, "tenant-read": 9, "tenant-write": 9, "tenant-heavy": 9, failed: 9 };
   /** Whose request it was counted as. */
   const from = async (trustedProxies: readonly string[], remoteAddress: string) => {
-    const counters = new SharedCounters({ transactions: { tenant: refused, platform: refused, dryRun: refused }, log });
+    const counters = new SharedCounters({ transactions: { ...units, reads: units, dryRun: refused }, log });
     const app = await buildApp({ log, trustedProxies, ...withoutUseCases({ rateLimit: { limits, counters } }) });
     await app.inject({ url: "/docs/style.css", remoteAddress, headers: { "x-forwarded-for": "198.51.100.7, 10.1.2.3" } });
     await app.close();

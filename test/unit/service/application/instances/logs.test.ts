@@ -14,7 +14,7 @@ async function answerTo(frames: readonly string[]): Promise<readonly string[]> {
     onClose: (listener: (end: object) => void) => listener({}),
   } as AgentChannel;
   const deps = {
-    transactions: { tenant: async () => anInstance() },
+    transactions: { reads: { tenant: async () => anInstance() } },
     openChannel: async () => channel,
   } as unknown as ApplicationDependencies;
   const handlers = instanceRoutes(instanceKind(deps), deps);
