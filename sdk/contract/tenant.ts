@@ -35,6 +35,10 @@ export const TenantSpecSchema = z.strictObject({
   admins: z.array(z.string().max(320)).max(256).default([]),
   /** Of new instances that name none of their own. */
   placement: PlacementSchema.optional(),
+  /**
+   * Whether its people may place instances on `local`, the control plane's own host, though there are clusters. Without a cluster they may. Set by whoever may use the host.
+   */
+  allowLocal: z.boolean().optional(),
 });
 export type TenantSpec = z.infer<typeof TenantSpecSchema>;
 

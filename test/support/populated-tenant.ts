@@ -11,7 +11,7 @@ export interface PopulatedTenant extends Omit<Populated, "plan"> {
 /** Makes a tenant, and a cluster, that have one of everything. */
 export async function populateTenant(service: Pick<TestService, "claw">, tenant: string): Promise<PopulatedTenant> {
   const admin = service.claw();
-  const own = await admin.tenants.create(aTenant(tenant));
+  const own = await admin.tenants.create(aTenant(tenant, { allowLocal: true }));
   await admin.clusters.create(aClusterManifest("spare"));
   const claw = service.claw(tenant);
   const project = await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });

@@ -24,7 +24,7 @@ import { assertAllows } from "../resources/permitted.ts";
 import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
 import { instancesNamed } from "./affected.ts";
-import { assertConfined, type Unconfined } from "./host-use.ts";
+import { assertConfined, assertLetOntoHost, type Unconfined } from "./host-use.ts";
 import { assertLost, isLost } from "./lost.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
 import { placeInstance } from "./place-instance.ts";
@@ -55,6 +55,7 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
       const placed = await placeInstance(writer.tx, { name, spec, tenantPlacement: writer.home.spec.placement }, before);
       if (before?.cluster !== placed.cluster) {
         assertConfined(writer.stamp.actor, placed.cluster, deps.unconfined);
+        await assertLetOntoHost(writer, placed.cluster);
       }
       const reach = before || !placed.unreachable ? undefined : reachCondition(placed.cluster, placed.unreachable);
       const conditions = reach ? withCondition([], reach, writer.stamp.now) : wanted.status.conditions;

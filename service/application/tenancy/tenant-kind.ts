@@ -1,4 +1,5 @@
 import { API_VERSION, ClawError, tenantFacts } from "../../../sdk/contract/index.ts";
+import { mayUseHost } from "../../domain/access/actor.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
 import { policiesOf, policyIssues } from "../../domain/policies/policy.ts";
@@ -8,7 +9,7 @@ import { defineKind, idOf, ofItself, REMOVED } from "../resources/define-kind.ts
 import type { ResourceKind, Stamp } from "../resources/kind.ts";
 import { assertHas } from "../resources/permitted.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
-import { assertDispensable } from "../resources/refusals.ts";
+import { assertDispensable, platformOnly } from "../resources/refusals.ts";
 import { reviseBoundaries } from "./revise-boundaries.ts";
 import { reviseModels } from "./revise-models.ts";
 
@@ -22,6 +23,9 @@ export function tenantKind(deps: Parameters<typeof reviseBoundaries>[2]): Resour
       }
       if (spec.admins.some((subject) => !before?.spec.admins.includes(subject))) {
         assertHas(stamp.actor, [{ at: "tenant", role: "tenant-admin", permissions: undefined }], base, "spec.admins");
+      }
+      if (spec.allowLocal && !before?.spec.allowLocal && !mayUseHost(stamp.actor)) {
+        throw platformOnly("spec.allowLocal", "allowLocal");
       }
       return { next: { ...base, spec } };
     },

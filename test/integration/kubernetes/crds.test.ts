@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
-import { anEcho } from "../../support/builders/manifests.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
 import { findProgram } from "../../support/find-program.ts";
 import { findBinaries } from "../../support/kubernetes/binaries.ts";
 import { useCluster } from "../../support/kubernetes/use-cluster.ts";
@@ -76,6 +76,14 @@ beforeAll(async () => {
       env: { ...process.env, KUBECONFIG: cluster().kubeconfigPath, KUBECTL: program, KUBECTL_ARGUMENTS: first.join(" ") },
     },
   );
+  const tenant = await eventually(
+    () =>
+      claw()
+        .tenants.get("tenant-a")
+        .catch(() => undefined),
+    (found) => found !== undefined,
+  );
+  await claw().tenants.replace("tenant-a", aTenant("tenant-a", { ...tenant?.spec, allowLocal: true }));
 }, 300_000);
 afterAll(async () => {
   if (service) {

@@ -6,7 +6,7 @@ import { anEcho, aTenant } from "../../../support/builders/manifests.ts";
 
 const app = await anApplication();
 const admin = app.admin();
-await admin.tenants.create(aTenant("acme"));
+await admin.tenants.create(aTenant("acme", { allowLocal: true }));
 const acme = app.as({ tenant: "acme" });
 
 describe("a cluster", () => {

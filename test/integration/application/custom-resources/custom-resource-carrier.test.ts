@@ -13,7 +13,7 @@ import { eventually } from "../../../support/service.ts";
 const app = await anApplication();
 await app.admin().clusters.create(aClusterManifest("here", { crds: true }));
 await app.answers("here");
-await app.admin().tenants.create(aTenant("acme"));
+await app.admin().tenants.create(aTenant("acme", { allowLocal: true }));
 
 /** It carries the resources of one cluster, which are played. */
 function aCarrier(transactions: Transactions) {
