@@ -83,8 +83,13 @@ export interface TestApplication {
 export async function anApplication({ masterKey = randomBytes(32) }: { masterKey?: Uint8Array } = {}): Promise<TestApplication> {
   const database = await createTestDatabase();
   afterAll(() => database.drop());
+  await storeTenant(database.transactions, { name: SHARED_TENANT });
+  return anApplicationOn(database, masterKey);
+}
+
+/** Another on the same database: in another process, say. */
+export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): TestApplication {
   const { transactions } = database;
-  await storeTenant(transactions, { name: SHARED_TENANT });
 
   let offsetMs = 0;
   const clock = () => new Date(Date.now() + offsetMs);
