@@ -23,6 +23,10 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     const module = await import("./commands/projects.ts");
     return [module.projectsList, module.projectsCreate, module.projectsGet, module.projectsDelete];
   },
+  policies: async () => {
+    const module = await import("./commands/policies.ts");
+    return [module.policiesList, module.policiesGet, module.policiesTest];
+  },
   configs: async () => {
     const module = await import("./commands/configs.ts");
     return [
@@ -82,6 +86,7 @@ export const nouns: Readonly<Record<string, string>> = {
   tenants: "Tenants and their quotas",
   projects: "Projects of a tenant",
   configs: "Config templates: drafts, versions, publishing",
+  policies: "What instances have to comply with",
   clusters: "Kubernetes clusters that instances run on",
   stack: "The Pulumi stacks behind tenants, for the platform's operators",
   tokens: "Tokens of service accounts",

@@ -79,6 +79,7 @@ const table = {
   "projects.get": ["GET", "/projects/:id", "none", "json"],
   "projects.replace": ["PUT", "/projects/:id", "body", "json"],
   "projects.delete": ["DELETE", "/projects/:id", "none", "none"],
+  "policies.test": ["POST", "/policy-tests", "body", "json"],
   "policies.list": ["GET", "/policies", "query", "page"],
   "policies.create": ["POST", "/policies", "body", "json"],
   "policies.get": ["GET", "/policies/:id", "none", "json"],

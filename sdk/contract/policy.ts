@@ -56,6 +56,38 @@ export const PolicySchema = resourceOf("Policy", PolicySpecSchema, z.object({ co
 export type Policy = z.infer<typeof PolicySchema>;
 export const PolicyPageSchema = pageOf(PolicySchema);
 
+/** Policies that a test takes at once. */
+const TESTED_MAX = 100;
+
+export const PolicyTestSchema = z.strictObject({
+  /** Judged as if they were in force, whatever their mode; those that are in force when absent. */
+  policies: z.array(PolicyInputSchema).min(1).max(TESTED_MAX).optional(),
+  /** Where the answer before left off. */
+  cursor: z.string().max(512).optional(),
+});
+export type PolicyTest = z.infer<typeof PolicyTestSchema>;
+
+export const PolicyViolationSchema = z.object({
+  tenant: z.string(),
+  project: z.string(),
+  instance: z.string(),
+  policy: z.string(),
+  mode: PolicyModeSchema,
+  /** What is wrong, by whose policy. */
+  message: z.string(),
+  fix: z.string(),
+});
+export type PolicyViolation = z.infer<typeof PolicyViolationSchema>;
+
+export const PolicyTestResultSchema = z.object({
+  /** Instances that were looked at, of those that may be seen. */
+  tested: z.int(),
+  violations: z.array(PolicyViolationSchema),
+  /** Absent where there are no more instances. */
+  nextCursor: z.string().optional(),
+});
+export type PolicyTestResult = z.infer<typeof PolicyTestResultSchema>;
+
 /** What instances have to comply with. Those of the platform are kept with the shared tenant, and every tenant sees them. */
 export const policyFacts = {
   kind: "Policy",

@@ -125,6 +125,7 @@ export function sampleRequests({
     "types.list": {},
     "service.version": {},
     "service.status": {},
+    "policies.test": { body: {} },
     "policies.list": {},
     "policies.create": { body: aPolicy("another") },
     "policies.get": { id: policy },

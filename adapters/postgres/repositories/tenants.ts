@@ -70,6 +70,12 @@ export class PostgresTenantRepository implements TenantRepository {
     );
   }
 
+  async nextAfter(name: string): Promise<string | undefined> {
+    const sql = `select name from tenants where name > $1 order by name limit 1`;
+    const [row] = await this.#scope.run((manager) => manager.query<{ name: string }[]>(sql, [name]));
+    return row?.name;
+  }
+
   async lock(id: TenantId): Promise<Tenant> {
     // Weaker than `for update`, so that foreign keys of others' inserts need not wait; it excludes itself, which is the point.
     const rows = await this.#scope.run((manager) =>

@@ -29,12 +29,7 @@ export const policyKind: ResourceKind<"Policy", StoredPolicy> = defineKind(polic
         "leave it out, or write a policy of the platform: at: platform",
       );
     }
-    const issue = spec.rule ? prefixed(ruleIssue(spec.rule), "spec.rule.") : prefixed(expressionIssue(spec.expression ?? ""), "spec.");
-    if (issue) {
-      throw new ClawError("request.invalid", `policy '${metadata.name}' can't be evaluated: ${issue.path} ${issue.message}`, {
-        issues: [issue],
-      });
-    }
+    assertEvaluable(metadata.name, spec);
     if (!before && (await at.policies.inForce()).filter(({ tenantId }) => tenantId === home.id).length >= POLICIES_MAX) {
       throw invalid(
         "metadata.name",
@@ -88,7 +83,15 @@ function assertPlatform({ home, stamp }: TenantWriter, name: string): void {
   }
 }
 
-async function projectOf({ at, home }: TenantWriter, place: StoredPolicy["spec"]["at"]) {
+/** @throws {ClawError} `request.invalid`, with the place of what is wrong in an expression */
+export function assertEvaluable(name: string, { rule, expression = "" }: StoredPolicy["spec"]): void {
+  const issue = rule ? prefixed(ruleIssue(rule), "spec.rule.") : prefixed(expressionIssue(expression), "spec.");
+  if (issue) {
+    throw new ClawError("request.invalid", `policy '${name}' can't be evaluated: ${issue.path} ${issue.message}`, { issues: [issue] });
+  }
+}
+
+export async function projectOf({ at, home }: Pick<TenantWriter, "at" | "home">, place: StoredPolicy["spec"]["at"]) {
   if (typeof place === "string") {
     return undefined;
   }

@@ -7,6 +7,7 @@ import type { ResourceKind } from "../resources/kind.ts";
 import { applied, type RequestDependencies, writeOrPreview } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RouteHandlers } from "../resources/route-handlers.ts";
+import { testPolicies } from "./test-policies.ts";
 
 type PolicyRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `policies.${string}`>>;
 type ProjectRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `projects.${string}`>>;
@@ -23,7 +24,10 @@ export function projectRoutes(kind: ResourceKind<"Project", Project>, deps: Requ
   };
 }
 
-export function policyRoutes(kind: ResourceKind<"Policy", StoredPolicy>, deps: RequestDependencies): PolicyRoutes {
+export function policyRoutes(
+  kind: ResourceKind<"Policy", StoredPolicy>,
+  deps: RequestDependencies & Parameters<typeof testPolicies>[2],
+): PolicyRoutes {
   const own = resourceRoutes(kind, deps);
   return {
     "policies.list": own.list,
@@ -31,6 +35,7 @@ export function policyRoutes(kind: ResourceKind<"Policy", StoredPolicy>, deps: R
     "policies.create": own.create,
     "policies.replace": own.replace,
     "policies.delete": own.delete,
+    "policies.test": (ctx, { body }) => testPolicies(ctx, body, deps),
   };
 }
 

@@ -49,6 +49,7 @@ it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFi
   onTestFinished(() => service.stop());
   const said = await runGuide("docs/guides/policies.md", service);
   expect(said).toContain("✖ policy small: instance 'big': spec.resources.cpu is 4, at most 2 are allowed");
+  expect(said).toMatch(/policy-guide +fit +owned +warn +instance 'fit': it has no label 'team'/);
 });
 
 /** In a folder of its own, with the files that the guide shows. */

@@ -16,6 +16,8 @@ export interface TenantRepository {
   /** Removes the tenant with all that is stored of it, its empty stacks too. @throws {tenant.not_empty}, {stack.locked} */
   delete(id: TenantId): Promise<void>;
   /** How many instances each of the tenants has that has any, those that are being deleted too. */
+  /** The name of the tenant that comes after this one, by name. */
+  nextAfter(name: string): Promise<string | undefined>;
   countInstances(ids: readonly TenantId[]): Promise<ReadonlyMap<TenantId, number>>;
 }
 export interface ProjectRepository {

@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import type { PolicyInput } from "../../../../sdk/contract/index.ts";
+import { type PolicyInput, PolicyInputSchema } from "../../../../sdk/contract/index.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { uniqueName } from "../../../support/builders/tenancy.ts";
@@ -187,5 +187,54 @@ describe("a policy of the platform", () => {
     await expect(keeper.policies.replace(name, aPolicy(name))).rejects.toMatchObject({ code: "auth.forbidden" });
     await expect(keeper.policies.delete(name)).rejects.toMatchObject({ code: "auth.forbidden" });
     await platform.policies.delete(name);
+  });
+});
+
+describe("a test of policies", () => {
+  const tested = async (claw: typeof admin, policies?: PolicyInput[]) => {
+    const violations = [];
+    let [count, cursor]: [number, string | undefined] = [0, undefined];
+    do {
+      const answer: Awaited<ReturnType<typeof claw.policies.test>> = await claw.policies.test({
+        ...(policies && { policies }),
+        ...(cursor !== undefined && { cursor }),
+      });
+      violations.push(...answer.violations);
+      count += answer.tested;
+      cursor = answer.nextCursor;
+    } while (cursor !== undefined);
+    return { count, said: violations.map(({ tenant, instance, policy, mode }) => [tenant, instance, policy, mode].join(" ")).sort() };
+  };
+  const asInput = (policy: unknown) => PolicyInputSchema.parse(policy);
+
+  it("says what a fleet violates, and what it would before anybody is refused, of what may be seen", async ({ expect }) => {
+    const { tenant, acme, boss, dev } = await aPlace();
+    await acme.roleBindings.create({
+      ...aRoleBinding("guest"),
+      spec: { role: "viewer", subjects: [{ kind: "User", name: "guest" }], at: { project: "web" } },
+    });
+    for (let index = 0; index < 60; index++) {
+      await dev.instances.create(anEcho(`one-${index}`, index === 7 ? many : {}, index < 2 ? { project: "web" } : {}));
+    }
+    await boss.policies.create(aPolicy("advice", { mode: "warn" }));
+    expect(await tested(boss)).toEqual({ count: 60, said: [`${tenant} one-7 advice warn`] });
+    const web = asInput(aPolicy("stricter", { at: { project: "web" }, expression: "object.metadata.name != 'one-1'" }));
+    expect(await tested(boss, [web])).toEqual({ count: 60, said: [`${tenant} one-1 stricter enforce`] });
+    const guest = app.user({ tenant, subject: "guest" });
+    expect(await tested(guest, [asInput(aPolicy("any", { rule: { name: "allowed-types", value: "None" } }))])).toMatchObject({ count: 2 });
+    await expect(guest.policies.test({ cursor: "bm9uc2Vuc2U" })).rejects.toMatchObject({ code: "request.invalid" });
+    await expect(guest.policies.test({ policies: [asInput(aPolicy("typo", { expression: "object.x" }))] })).rejects.toMatchObject({
+      issues: [{ path: "spec.expression" }],
+    });
+  });
+
+  it("tries a policy of the platform on all tenants for those who see them all, and on its own for others", async ({ expect }) => {
+    const [one, other] = [await aPlace(), await aPlace()];
+    await one.dev.instances.create(anEcho("big", many));
+    await other.dev.instances.create(anEcho("big", many));
+    const policy = asInput(ofPlatform("everywhere", [one.tenant, other.tenant]));
+    const both = [one.tenant, other.tenant].map((tenant) => `${tenant} big everywhere enforce`).sort();
+    expect((await tested(platform, [policy])).said).toEqual(both);
+    await expect(one.boss.policies.test({ policies: [policy] })).rejects.toMatchObject({ code: "tenant.not_found" });
   });
 });
