@@ -135,7 +135,7 @@ export function assertAllowed({ effects }: Outcome, allowUnchecked = false): voi
   if (first) {
     const issues = denied.map((verdict) => ({
       path: verdict.kind === "quota" ? `quota.${verdict.name}` : `policies.${verdict.name}`,
-      message: verdict.message,
+      message: verdict.message.replace(`; ${verdict.fix}`, ""),
       ...(verdict.fix !== undefined && { fix: verdict.fix }),
     }));
     throw new ClawError(first.kind === "quota" ? "tenant.quota_exceeded" : "policy.denied", first.message, { issues });

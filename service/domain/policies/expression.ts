@@ -88,10 +88,10 @@ function parsed(text: string): ParseResult {
   }
 }
 
-function located(text: string, error: unknown): ExpressionError {
+function located(text: string, error: unknown, offset = 0): ExpressionError {
   const { summary, range } = error as { readonly summary?: string; readonly range?: { readonly start: number } };
   const said = summary ?? (error instanceof Error ? error.message : String(error));
-  return new ExpressionError(range ? `${said}, at ${placeIn(text, range.start)}` : said);
+  return new ExpressionError(range ? `${said}, at ${placeIn(text, offset + range.start)}` : said);
 }
 
 function placeIn(text: string, offset: number): string {
@@ -120,6 +120,9 @@ function isQuick(text: string, root: ASTNode): boolean {
         throw new ExpressionError(`has a pattern that can't be matched everywhere alike, ${at()}`, fix);
       }
     }
+    if (node.op === "call" && node.args[0] === "has") {
+      assertField(text, node.args[1][0]);
+    }
     sums += node.op === "+" ? 1 : 0;
     if (sums > SUMS_MAX) {
       throw new ExpressionError(`adds more than ${SUMS_MAX} times, ${at()}`, "make two policies of it");
@@ -131,6 +134,21 @@ function isQuick(text: string, root: ASTNode): boolean {
   };
   visit(root, 0);
   return isWithoutLoops;
+}
+
+/** The library takes any field that `has` asks about: a misspelled one would never be there. */
+function assertField(text: string, field: ASTNode | undefined): void {
+  let root = field;
+  while (root?.op === ".") {
+    root = root.args[0];
+  }
+  if (field && root?.op === "id" && (root.args === "object" || root.args === "variables")) {
+    const { start, end } = field.range;
+    const { valid, error } = environment.parse(text.slice(start, end)).check();
+    if (!valid) {
+      throw located(text, error, start);
+    }
+  }
 }
 
 function childrenOf({ args }: ASTNode): ASTNode[] {

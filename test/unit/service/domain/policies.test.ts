@@ -148,6 +148,8 @@ describe("expressions", () => {
     ["object.spec.replica <= 3", "No such key: replica, at line 1, column 13"],
     ["object.spec.replicas <=\n  'three'", "no such overload: int <= string, at line 1, column 1"],
     ["object.spec.replicas", "comes to int, not to true or false"],
+    ["true && has(object.spec.placment)", "No such key: placment, at line 1, column 25"],
+    ["has(object.metadata.lables.team)", "No such key: lables, at line 1, column 21"],
     ["1 +", "Unexpected token: EOF, at line 1, column 4"],
     ["secrets.all == 1", "Unknown variable: secrets, at line 1, column 1"],
     ["[1].all(a, [1].all(b, [1].all(c, a == b)))", "has more than 2 loops inside one another, at line 1, column 23"],
