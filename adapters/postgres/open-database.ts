@@ -2,9 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import { DataSource } from "typeorm";
 import { ClawError } from "../../sdk/contract/index.ts";
+import type { AuditSigner } from "../../service/application/ports/audit/audit-signer.ts";
 import type { Replica } from "../../service/application/ports/service/replica-repository.ts";
 import type { Transactions } from "../../service/application/ports/transactions.ts";
 import { ApiTokenEntity, RoleBindingEntity, RoleEntity, ServiceAccountEntity } from "./entities/access.ts";
+import { AuditChainEntity, AuditRecordEntity } from "./entities/audit.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
 import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
 import { ConfigTemplateEntity } from "./entities/config-template.ts";
@@ -40,6 +42,7 @@ import { KnowClaws1700000000022 } from "./migrations/0022-know-claws.ts";
 import { MakeClaims1700000000024 } from "./migrations/0024-make-claims.ts";
 import { CountRequests1700000000026 } from "./migrations/0026-count-requests.ts";
 import { GiveRoles1700000000027 } from "./migrations/0027-give-roles.ts";
+import { KeepAudit1700000000028 } from "./migrations/0028-keep-audit.ts";
 import { SetPolicies1700000000029 } from "./migrations/0029-set-policies.ts";
 import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
 import { connectionName } from "./repositories/replicas.ts";
@@ -57,6 +60,8 @@ const NOT_YET = new Set(["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN",
 
 const entities = [
   ApiTokenEntity,
+  AuditChainEntity,
+  AuditRecordEntity,
   ClusterEntity,
   ConfigRolloutEntity,
   ConfigTemplateEntity,
@@ -96,6 +101,7 @@ export const migrations = [
   MakeClaims1700000000024,
   CountRequests1700000000026,
   GiveRoles1700000000027,
+  KeepAudit1700000000028,
   SetPolicies1700000000029,
   SignIn1700000000030,
 ];
@@ -114,6 +120,8 @@ export async function openDatabase(options: {
   readonly connections?: number;
   /** Whose connections they are. */
   readonly replica?: Replica;
+  /** Signs the audit log; without it nothing can be put on record, and so nothing that has to be. */
+  readonly signer?: AuditSigner;
 }): Promise<Database> {
   const dataSource = new DataSource({
     type: "postgres",
@@ -135,7 +143,7 @@ export async function openDatabase(options: {
   // TypeORM types its driver's pool as `any`.
   const pool = (dataSource.driver as unknown as { master: Pool }).master;
   return {
-    transactions: new PostgresTransactions(dataSource, pool),
+    transactions: new PostgresTransactions(dataSource, pool, options.signer),
     dataSource,
     pool,
     close: () => dataSource.destroy(),

@@ -25,6 +25,10 @@ export class Reading implements Unit {
     throw new Error("what reads publishes nothing");
   }
 
+  record(): never {
+    throw new Error("what reads puts nothing on record");
+  }
+
   async #run<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const query = (text: string, values?: unknown[]) => this.#query(binding, text, values);
     try {

@@ -1,7 +1,10 @@
 import { escapeLiteral } from "pg";
 import type { EntityManager } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
+import type { AuditSigner } from "../../service/application/ports/audit/audit-signer.ts";
 import type { DomainEvent } from "../../service/application/ports/events/outbox.ts";
+import type { AuditEntry, ChainId } from "../../service/domain/audit/chain.ts";
+import { appendAudit } from "./append-audit.ts";
 import { toClawError } from "./errors.ts";
 
 /** Runs statements with the rights of its binding. */
@@ -15,6 +18,8 @@ export interface Unit {
   tenant(tenantId: TenantId): Scope;
   /** Has an event published with what is written. */
   publish(tenantId: TenantId, event: DomainEvent): void;
+  /** Has something put on record with what is written. */
+  record(chain: ChainId, entry: AuditEntry): void;
 }
 
 const PLATFORM = "";
@@ -38,6 +43,8 @@ function fulfilled<T>(settled: PromiseSettledResult<T>): T {
  */
 export class Session implements Unit {
   readonly #manager: EntityManager;
+  readonly #signer: AuditSigner | undefined;
+  readonly #records = new Map<ChainId, AuditEntry[]>();
   readonly #events: { readonly tenantId: TenantId; readonly event: DomainEvent }[] = [];
   #bound: Binding | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -45,8 +52,9 @@ export class Session implements Unit {
   #ended = false;
   #failure: unknown;
 
-  constructor(manager: EntityManager) {
+  constructor(manager: EntityManager, signer: AuditSigner | undefined) {
     this.#manager = manager;
+    this.#signer = signer;
   }
 
   get platform(): Scope {
@@ -61,21 +69,45 @@ export class Session implements Unit {
     this.#events.push({ tenantId, event });
   }
 
+  record(chain: ChainId, entry: AuditEntry): void {
+    const pending = this.#records.get(chain) ?? [];
+    pending.push(entry);
+    this.#records.set(chain, pending);
+  }
+
   /**
-   * Waits for statements that nobody awaited, then writes the events. Throws the failure of a statement, even when the work has
+   * Waits for statements that nobody awaited, then writes the events and the audit log's records. Throws the failure of a statement, even when the work has
    * caught it: PostgreSQL has given the transaction up then, and a commit would undo it without a word.
    * The events come last, under a lock per tenant that is held to the commit: so a tenant's events have their sequence in commit
-   * order, and nothing is locked after these locks.
+   * order. Chains of records are locked behind them, and nothing is after those.
    */
   async flush(): Promise<void> {
     await this.#last;
     if (this.#failure !== undefined) {
       throw this.#failure;
     }
-    if (this.#events.length === 0) {
+    if (this.#events.length === 0 && this.#records.size === 0) {
       return;
     }
     await this.platform.run(async (manager) => {
+      // On their way together, in this order: a commit waits for one answer less.
+      const [published, recorded] = await Promise.allSettled([this.#writeEvents(manager), this.#writeRecords(manager)]);
+      fulfilled(published);
+      fulfilled(recorded);
+    });
+  }
+
+  async #writeRecords(manager: EntityManager): Promise<void> {
+    if (this.#records.size > 0) {
+      if (!this.#signer) {
+        throw new Error("something is to be put on record, and nothing signs the audit log");
+      }
+      await appendAudit(manager, this.#records, this.#signer);
+    }
+  }
+
+  async #writeEvents(manager: EntityManager): Promise<void> {
+    if (this.#events.length > 0) {
       const tenants = [...new Set(this.#events.map(({ tenantId }) => tenantId))].sort();
       const events = this.#events.map(({ event }) => event);
       // The locks are had before the first row is, and so before its sequence is drawn. Data go as the JSON that they are: NUL is in no text.
@@ -96,7 +128,7 @@ export class Session implements Unit {
           events.map(({ data }) => JSON.stringify(data)),
         ],
       );
-    });
+    }
   }
 
   /** Takes no more statements, waits for those that run, and ends the transaction. */

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { DataSource } from "typeorm";
-import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
+import { ClawError, PLATFORM_CHAIN, type TenantId } from "../../sdk/contract/index.ts";
+import type { AuditSigner } from "../../service/application/ports/audit/audit-signer.ts";
 import type { PlatformTransaction, Reads, TenantTransaction, Transactions } from "../../service/application/ports/transactions.ts";
 import { isSerializationFailure, toClawError } from "./errors.ts";
 import { Reading } from "./reading.ts";
@@ -12,6 +13,7 @@ import {
   PostgresServiceAccountRepository,
   PostgresTokenRepository,
 } from "./repositories/access.ts";
+import { PostgresAuditChains, PostgresAuditLog } from "./repositories/audit.ts";
 import { PostgresClaimRepository } from "./repositories/claims.ts";
 import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.ts";
 import { PostgresClusterRepository } from "./repositories/clusters.ts";
@@ -38,10 +40,12 @@ const FIRST_DELAY_MS = 10;
 /** Units of work on PostgreSQL, at its default isolation: what must not change under a decision is locked by it. */
 export class PostgresTransactions implements Transactions {
   readonly #dataSource: DataSource;
+  readonly #signer: AuditSigner | undefined;
   readonly reads: Reads;
 
-  constructor(dataSource: DataSource, pool: Pool) {
+  constructor(dataSource: DataSource, pool: Pool, signer?: AuditSigner) {
     this.#dataSource = dataSource;
+    this.#signer = signer;
     this.reads = {
       tenant: (tenantId, work) => work(tenantTransaction(new Reading(pool), tenantId)),
       platform: (work) => work(platformTransaction(new Reading(pool))),
@@ -78,7 +82,7 @@ export class PostgresTransactions implements Transactions {
 
   async #attempt<T>(end: "commit" | "rollback", work: (session: Session) => Promise<T>): Promise<T> {
     const queryRunner = this.#dataSource.createQueryRunner();
-    const session = new Session(queryRunner.manager);
+    const session = new Session(queryRunner.manager, this.#signer);
     try {
       const result = await work(session);
       if (end === "commit") {
@@ -103,6 +107,8 @@ function platformTransaction(session: Unit): PlatformTransaction {
     claws: new PostgresClawKnowledgeRepository(session.platform),
     claims: new PostgresClaimRepository(session.platform),
     access: new PostgresAccessRepository(session.platform),
+    audit: new PostgresAuditLog(session.platform, PLATFORM_CHAIN, session),
+    auditChains: new PostgresAuditChains(session.platform),
     keyring: new PostgresKeyringRepository(session.platform),
     leftovers: new PostgresLeftoverRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
@@ -131,6 +137,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
     idempotency: new PostgresIdempotencyRepository(scope, tenantId),
+    audit: new PostgresAuditLog(scope, tenantId, session),
     publish: async (event) => session.publish(tenantId, event),
   };
 }

@@ -65,6 +65,10 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     const module = await import("./commands/tokens.ts");
     return [module.tokensList, module.tokensCreate, module.tokensRevoke];
   },
+  audit: async () => {
+    const module = await import("./commands/audit.ts");
+    return [module.auditList, module.auditTail, module.auditVerify, module.auditExport];
+  },
   auth: async () => {
     const module = await import("./commands/auth.ts");
     return [module.authCanI, module.authWhoami, module.authRoles, module.authRetireAdmin];
@@ -90,6 +94,7 @@ export const nouns: Readonly<Record<string, string>> = {
   clusters: "Kubernetes clusters that instances run on",
   stack: "The Pulumi stacks behind tenants, for the platform's operators",
   tokens: "Tokens of service accounts",
+  audit: "Who did what, and whether that is all of it",
   auth: "Who one is, and what one may do",
   "stack engine": "Which engine keeps a stack and runs its operations",
 };

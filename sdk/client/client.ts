@@ -46,6 +46,7 @@ export class Claw {
   readonly tokens: Api["tokens"];
   readonly policies: Api["policies"];
   readonly access: Api["access"];
+  readonly audit: Api["audit"];
   readonly clusters: Api["clusters"];
   readonly leftovers: Api["leftovers"];
   readonly previews: Api["previews"];
@@ -76,6 +77,7 @@ export class Claw {
     this.tokens = this.#methodsOf("tokens");
     this.policies = this.#methodsOf("policies");
     this.access = this.#methodsOf("access");
+    this.audit = this.#methodsOf("audit");
     this.clusters = this.#methodsOf("clusters");
     this.leftovers = this.#methodsOf("leftovers");
     this.previews = this.#methodsOf("previews");

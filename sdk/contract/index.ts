@@ -1,6 +1,8 @@
 /** The contract of Open Cluster Claw: zod schemas of every resource and route, ids, error codes. Imports zod only. */
 export * from "./access.ts";
 export * from "./agent.ts";
+export * from "./audit.ts";
+export * from "./audited-fields.ts";
 export * from "./bounds.ts";
 export * from "./bus-events.ts";
 export * from "./cluster.ts";

@@ -30,6 +30,7 @@ export const permissions = {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",
     scope: "tenant",
   },
+  "audit.read": { allows: "read the audit log, and have it verified", scope: "tenant" },
   "policies.read": { allows: "see policies", scope: "tenant", fromProject: true },
   "policies.write": { allows: "make, change and delete policies; those of the platform with a binding there", scope: "tenant" },
   "tenants.read": { allows: "see the tenant, its quota and its policies", scope: "tenant", fromProject: true },
@@ -60,7 +61,7 @@ interface RoleFacts {
   readonly permissions: readonly Permission[];
 }
 
-const reading = PERMISSIONS.filter((permission) => permission.endsWith(".read") && permission !== "access.read");
+const reading = PERMISSIONS.filter((permission) => /^(?!access|audit).*\.read$/.test(permission));
 const running = ["instances.operate", "instances.logs", "instances.console", "instances.connect", "instances.chat"] as const;
 
 /**
@@ -80,8 +81,8 @@ export const roles = {
   },
   viewer: { summary: "sees everything, logs included, and changes nothing", permissions: [...reading, "instances.logs"] },
   auditor: {
-    summary: "sees what is declared and who may do what; nothing that claws say or log",
-    permissions: [...reading, "access.read"],
+    summary: "sees what is declared, who may do what and who did what; nothing that claws say or log",
+    permissions: [...reading, "access.read", "audit.read"],
   },
 } as const satisfies Record<string, RoleFacts>;
 export type BuiltInRole = keyof typeof roles;

@@ -1,5 +1,6 @@
 import type { Route } from "./route.ts";
 import { accessRoutes } from "./routes/access.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { configRoutes } from "./routes/configs.ts";
 import { instanceRoutes } from "./routes/instances.ts";
@@ -14,6 +15,7 @@ export const routes = {
   ...configRoutes,
   ...tenancyRoutes,
   ...accessRoutes,
+  ...auditRoutes,
   ...policyRoutes,
   ...clusterRoutes,
   ...stackRoutes,

@@ -1,6 +1,7 @@
 import { type ClawInstance, type Permission, type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
 import { roleBindingKind, roleKind, serviceAccountKind } from "./access/access-kinds.ts";
 import { accessRoutes } from "./access/routes.ts";
+import { auditRoutes } from "./audit/routes.ts";
 import { clusterKind } from "./clusters/cluster-kind.ts";
 import { clusterRoutes } from "./clusters/routes.ts";
 import { configTemplateKind } from "./configs/config-template-kind.ts";
@@ -58,6 +59,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),
       ...accessRoutes(own, dependencies),
+      ...auditRoutes(dependencies),
     }),
   };
 }

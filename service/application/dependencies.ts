@@ -1,6 +1,7 @@
 import type { ConfigChecks } from "./instances/config-checks.ts";
 import type { Unconfined } from "./instances/host-use.ts";
 import type { OpenChannel } from "./instances/open-channel.ts";
+import type { AuditSigner } from "./ports/audit/audit-signer.ts";
 import type { Agents } from "./ports/instances/agents.ts";
 import type { ClawTypes } from "./ports/instances/claw-adapter.ts";
 import type { Runtimes } from "./ports/runtimes/runtime.ts";
@@ -10,14 +11,6 @@ import type { AdoptionOf } from "./ports/stacks/adoption.ts";
 import type { StackAdministration, StackOperations } from "./ports/stacks/stack-operations.ts";
 import type { Transactions } from "./ports/transactions.ts";
 import type { RequestDependencies } from "./resources/requests.ts";
-
-/** Who did what to which stack. */
-export interface AuditEntry {
-  readonly action: string;
-  readonly subject: string;
-  readonly stack: string;
-  readonly requestId: string;
-}
 
 /** What the application is given from outside. */
 export interface OuterDependencies {
@@ -36,8 +29,7 @@ export interface OuterDependencies {
   readonly unconfined?: Unconfined | undefined;
   /** Whether claws of this host reach a Docker engine. */
   readonly hasDocker: boolean;
-  /** Puts what an operator does on record. */
-  readonly audit: (entry: AuditEntry) => void;
+  readonly auditSigner: AuditSigner;
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
   readonly wake: () => void;
   readonly version: string;

@@ -16,7 +16,7 @@ import {
 import { createAccess } from "../../service/application/access/authenticate.ts";
 import { createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
-import type { ApplicationDependencies, AuditEntry } from "../../service/application/dependencies.ts";
+import type { ApplicationDependencies } from "../../service/application/dependencies.ts";
 import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
@@ -33,7 +33,7 @@ import { inProcessFetch } from "./application/in-process-fetch.ts";
 import { PlayedPrograms } from "./application/programs.ts";
 import { PlayedStacks } from "./application/stacks.ts";
 import { storeTenant } from "./builders/tenancy.ts";
-import { createTestDatabase, type TestDatabase } from "./postgres.ts";
+import { createTestDatabase, type TestDatabase, testSigner } from "./postgres.ts";
 
 /** More turns than any test's work takes. */
 const TURNS_MAX = 50;
@@ -66,8 +66,6 @@ export interface TestApplication {
   readonly stacks: PlayedStacks;
   readonly agents: PlayedAgents;
   readonly programs: PlayedPrograms;
-  /** What operators did to stacks. */
-  readonly audited: readonly AuditEntry[];
   /** The instances whose remains were cleaned up. */
   readonly cleanedUp: readonly { readonly uid: string; readonly withData: boolean }[];
   /** Uids of instances of which something still ends by itself, until a test takes them out. */
@@ -124,7 +122,6 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
   };
 
   const programs = new PlayedPrograms();
-  const audited: AuditEntry[] = [];
   const cleanedUp: { uid: string; withData: boolean }[] = [];
   const stillEnding = new Set<string>();
   const cipher = new SecretCipherAes(new Uint8Array(masterKey));
@@ -164,7 +161,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     version: "0.0.0-test",
     vitals: () => ({ uptimeSeconds: 1, residentBytes: 1, eventLoopDelayMs: { mean: 0, p99: 0 }, circuits: [] }),
     sweepSeconds: 3600,
-    audit: (entry) => void audited.push(entry),
+    auditSigner: testSigner,
     wake: () => {},
   });
   const access = createAccess({ transactions, clock });
@@ -192,7 +189,6 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     stacks,
     agents,
     programs,
-    audited,
     cleanedUp,
     stillEnding,
     reports,
@@ -231,7 +227,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
 
 async function tablesWith({ pool }: TestDatabase, text: string): Promise<string[]> {
   const tables = await pool.query<{ name: string }>(
-    "select format('%I', relname) as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+    "select format('%I', relname) as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1",
   );
   const found = [];
   for (const { name } of tables.rows) {

@@ -2,7 +2,11 @@ import { createHash, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
+import { createAuditSigner } from "../../adapters/identity/audit-signer.ts";
 import { type Database, migrateDatabase, openDatabase } from "../../adapters/postgres/open-database.ts";
+
+/** What signs the audit log in tests without a service. */
+export const testSigner = createAuditSigner({ derive: (purpose) => `of tests: ${purpose}` });
 
 const migrationsDir = join(import.meta.dirname, "../../adapters/postgres/migrations");
 
@@ -18,7 +22,7 @@ export interface TestDatabase extends Database, ServedDatabase {}
 /** A migrated database of the test file's own: a copy of a template that is migrated once per state of the migrations. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const { url, drop } = await createMigratedDatabase();
-  const database = await openDatabase({ url, connections: 10 });
+  const database = await openDatabase({ url, connections: 10, signer: testSigner });
   return {
     ...database,
     url,

@@ -1,5 +1,6 @@
 import { ClawError, PERMISSIONS } from "../../../sdk/contract/index.ts";
 import { digestToken } from "../../domain/access/tokens.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 import type { RequestContext } from "../resources/route-handlers.ts";
@@ -58,6 +59,7 @@ export function retireAdministrator({ actor }: RequestContext, transactions: Tra
     const { generation, digest } = await tx.access.lockAdministrator();
     if (digest !== undefined) {
       await tx.access.setAdministrator({ generation, digest, retired: true }, ADMINISTRATOR);
+      tx.audit.append(entryOf({ time: new Date().toISOString(), by: actor, action: "administrator.retire" }));
     }
     return undefined;
   });

@@ -1,4 +1,6 @@
 import { newId } from "../../../sdk/contract/index.ts";
+import { CONTROL_PLANE } from "../../domain/access/actor.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../ports/transactions.ts";
@@ -12,6 +14,7 @@ import { admitAdministrator, type StartToken } from "./administrator.ts";
 export async function bootstrap(transactions: Transactions, cipher: SecretCipher, given: string | undefined): Promise<StartToken> {
   return transactions.platform(async (tx) => {
     const admitted = await admitAdministrator(tx, cipher, given);
+    tx.audit.append(entryOf({ time: new Date().toISOString(), by: CONTROL_PLANE, action: "service.start" }));
     if (await tx.tenants.find(SHARED_TENANT)) {
       return admitted;
     }

@@ -3,6 +3,7 @@ import { subjectKey } from "../../domain/access/actor.ts";
 import { beyond } from "../../domain/access/grants.ts";
 import type { ServiceAccount, Token } from "../../domain/access/resources.ts";
 import { digestToken, newToken, shownPrefix } from "../../domain/access/tokens.ts";
+import { type AuditEntry, entryOf } from "../../domain/audit/chain.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
@@ -65,12 +66,17 @@ export function tokenRoutes({ transactions, clock }: TokenDependencies): TokenRo
           revokedAt: undefined,
         };
         await scope.tokens.insert(made, digestToken(token));
+        scope.audit.append(recordOf(ctx, "token.create", made, now));
         return { ...shown(made), token };
       }),
     "tokens.revoke": (ctx, { params }) =>
       transactions.tenant(tenantIn(ctx).id, async (tx) => {
-        const { id } = await tx.tokens.get(params.id);
-        await tx.tokens.revoke(id, clock().toISOString());
+        const token = await tx.tokens.get(params.id);
+        if (token.revokedAt === undefined) {
+          const now = clock();
+          await tx.tokens.revoke(token.id, now.toISOString());
+          tx.audit.append(recordOf(ctx, "token.revoke", token, now));
+        }
         return undefined;
       }),
   };
@@ -83,6 +89,17 @@ function assertGivesNoMore({ actor }: RequestContext, account: ServiceAccount, m
     const fix = "make a token with fewer scopes, or ask somebody who may do that";
     throw new ClawError("auth.forbidden", `${message}; ${fix}`, { issues: [{ path: "scopes", message, fix }] });
   }
+}
+
+function recordOf({ actor, tenant }: RequestContext, action: string, token: Token, now: Date): AuditEntry {
+  const { id, name, serviceAccount, scopes, expiresAt } = token;
+  return entryOf({
+    time: now.toISOString(),
+    by: actor,
+    action,
+    resource: { kind: "Token", name, uid: id, ...(tenant && { tenant: tenant.name }) },
+    details: { serviceAccount, expiresAt, scopes: scopes?.join(", ") ?? "all that its service account may do" },
+  });
 }
 
 function shown(token: Token): ShownToken {

@@ -1,5 +1,6 @@
-import { ClawError, type Drain, EventReason, EventType, newId } from "../../../sdk/contract/index.ts";
+import { ClawError, clusterFacts, type Drain, EventReason, EventType, instanceFacts, newId } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { FirstOf } from "../../domain/first-of.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
@@ -53,6 +54,15 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
         await recordEvent(scope, instance.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: actor.subject }, now);
         const data = { uid: instance.id, name: instanceName, tenant, actor: actor.subject };
         await scope.publish({ id: newId("evt"), event: "instance.updated", time: now, data });
+        scope.audit.append(
+          entryOf({
+            time: now,
+            by: actor,
+            action: "instance.move",
+            resource: { kind: instanceFacts.kind, name: instanceName, uid: instance.id, tenant },
+            details: { from: name, to, reason: "its cluster is drained" },
+          }),
+        );
         moved.add({ tenant, instance: instanceName, to });
       } catch (error) {
         if (!(error instanceof ClawError) || !error.code.startsWith("placement.")) {
@@ -62,6 +72,15 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
       }
     }
   }
+  tx.audit.append(
+    entryOf({
+      time: now,
+      by: actor,
+      action: "cluster.drain",
+      resource: { kind: clusterFacts.kind, name, uid: cluster.id },
+      details: { moved: String(moved.count), stays: String(stays.count), ...(discardData && { discardData: "true" }) },
+    }),
+  );
   return { cluster: name, summary: { moved: moved.count, stays: stays.count }, moved: moved.items, stays: stays.items };
 }
 

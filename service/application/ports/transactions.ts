@@ -6,6 +6,7 @@ import type {
   ServiceAccountRepository,
   TokenRepository,
 } from "./access/repositories.ts";
+import type { AuditChains, AuditLog } from "./audit/audit-log.ts";
 import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
 import type { ConfigTemplateRepository, ConfigValueRepository } from "./configs/repositories.ts";
@@ -51,6 +52,9 @@ export interface PlatformTransaction {
   readonly claws: ClawKnowledgeRepository;
   readonly claims: ClaimRepository;
   readonly access: AccessRepository;
+  /** The platform's own. */
+  readonly audit: AuditLog;
+  readonly auditChains: AuditChains;
   readonly keyring: KeyringRepository;
   readonly leftovers: LeftoverRepository;
   readonly outbox: OutboxRepository;
@@ -77,6 +81,7 @@ export interface TenantTransaction {
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
   readonly idempotency: IdempotencyRepository;
+  readonly audit: AuditLog;
   /** Appends a domain event to be published after commit. */
   publish(event: DomainEvent): Promise<void>;
 }

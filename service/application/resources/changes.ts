@@ -7,6 +7,7 @@ import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Consequences, Effects, Purpose } from "./consequences.ts";
 import type { AnyKind, Stamp, Written } from "./kind.ts";
 import { assertAllowsSomewhere, permissionOf } from "./permitted.ts";
+import { putOnRecord } from "./put-on-record.ts";
 
 /** What changes are made with. */
 export interface ChangeDependencies {
@@ -44,7 +45,7 @@ export async function makeChanges(
   return { written, effects, digest };
 }
 
-/** The one way in which desired state is written. Each write and its event are in the same transaction. @throws {ClawError} for the first change that can't be made */
+/** The one way in which desired state is written. Each write, its event and its record are in the same transaction. @throws {ClawError} for the first change that can't be made */
 async function writeChanges(
   tx: PlatformTransaction,
   changes: readonly PlannedChange[],
@@ -60,6 +61,7 @@ async function writeChanges(
       });
     written.push(result);
     await publish(tx, result, stamp);
+    await putOnRecord(tx, result, stamp);
   }
   return written;
 }

@@ -5,6 +5,7 @@ import type {
   ListQuery,
   ManifestKind,
   ManifestOf,
+  PlanId,
   ProjectId,
   Resource,
   ResourceOf,
@@ -26,6 +27,8 @@ export interface Stamp {
   readonly actor: Actor;
   /** Ids of creations by `kind/tenant/name`; new ones are added. */
   readonly ids: Record<string, string>;
+  /** The plan whose changes these are, and when that is: `now` is the time of its preview. */
+  readonly plan?: { readonly id: PlanId; readonly appliedAt: string } | undefined;
   /** For a single change: what the caller takes the resource to be. */
   readonly ifMatch?: IfMatch | undefined;
 }

@@ -118,12 +118,11 @@ export async function applyPlan(
       if (plan.expiresAt <= now) {
         throw stale(`preview '${id}' expired at ${plan.expiresAt}`, []);
       }
-      const outcome = await makeChanges(tx, plan.changes, { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids } }, deps).catch(
-        (error: unknown) => {
-          const isMoved = error instanceof ClawError && error.status < 500 && error.code !== "auth.forbidden";
-          throw isMoved ? stale(error.message, []) : error;
-        },
-      );
+      const stamp = { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids }, plan: { id, appliedAt: now } };
+      const outcome = await makeChanges(tx, plan.changes, stamp, deps).catch((error: unknown) => {
+        const isMoved = error instanceof ClawError && error.status < 500 && error.code !== "auth.forbidden";
+        throw isMoved ? stale(error.message, []) : error;
+      });
       look(outcome);
       const moved = movedSince(plan.base, baseOf(outcome.written, await outcome.effects.trace(tx)));
       if (moved.length > 0 || outcome.digest !== plan.digest) {

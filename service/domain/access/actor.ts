@@ -1,4 +1,4 @@
-import { PERMISSIONS, type Permission, type Subject, type TenantId } from "../../../sdk/contract/index.ts";
+import { type AuditOrigin, PERMISSIONS, type Permission, type Subject, type TenantId } from "../../../sdk/contract/index.ts";
 import { allows, type Grants, NO_GRANTS } from "./grants.ts";
 
 /** Who makes a request. */
@@ -18,9 +18,14 @@ export interface Actor {
   readonly scopes?: readonly Permission[] | undefined;
   /** It passes on what somebody else wrote elsewhere, who may be anybody: in a cluster's custom resource, in a file of a claw. */
   readonly relays?: true;
+  /** From where it asks; of what the control plane does by itself nothing is. */
+  readonly from?: AuditOrigin;
 }
 
 export const ANONYMOUS: Actor = { subject: "anonymous", groups: [], keys: [], grants: NO_GRANTS, platform: false, tenantId: undefined };
+
+/** As records name what the control plane does by itself. */
+export const CONTROL_PLANE = { subject: "control-plane" };
 
 /** Everything, everywhere. */
 export const ALL_GRANTS: Grants = { ...NO_GRANTS, platform: new Set(PERMISSIONS) };
@@ -42,7 +47,7 @@ export function mayUseHost({ grants, relays }: Actor): boolean {
 
 /** Whether only the control plane may call somebody so: a provider that names its people as it likes must not write records in another's name. */
 export function isReserved(name: string): boolean {
-  return /^(admin|anonymous)$|^(serviceaccount|cluster|drift):/i.test(name);
+  return /^(admin|anonymous|control-plane)$|^(serviceaccount|cluster|drift):/i.test(name);
 }
 
 /** How bindings are found by whom they name. @param home name of the tenant whose binding it is */

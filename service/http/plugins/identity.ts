@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
-import { ClawError, type Route } from "../../../sdk/contract/index.ts";
+import { type AuditOrigin, ClawError, type Route } from "../../../sdk/contract/index.ts";
 import type { Access, Admitted } from "../../application/access/authenticate.ts";
 import { assertAdmitted } from "../../application/resources/permitted.ts";
 import { type Actor, ANONYMOUS } from "../../domain/access/actor.ts";
@@ -40,7 +40,7 @@ export const identity = fp<IdentityOptions>(
     });
     app.addHook("onRequest", async (request) => {
       const { actor, tenant } = await admittedBy(request, access);
-      request.actor = actor;
+      request.actor = { ...actor, from: originOf(request) };
       request.known = tenant;
     });
   },
@@ -63,6 +63,15 @@ async function admittedBy(request: FastifyRequest, access: Access): Promise<Admi
     assertAdmitted(admitted.actor, permission, scope);
   }
   return admitted;
+}
+
+/** Most of what a program says of itself. */
+const AGENT_MAX = 200;
+
+/** From where somebody asks. */
+export function originOf({ ip, headers, id }: FastifyRequest): AuditOrigin {
+  const agent = headers["user-agent"]?.slice(0, AGENT_MAX);
+  return { address: ip, ...(agent !== undefined && { agent }), requestId: id };
 }
 
 /** The token that a request brings; a browser's WebSocket can name it as a protocol only. */

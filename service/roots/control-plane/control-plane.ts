@@ -159,7 +159,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     version,
     vitals,
     sweepSeconds: env.sweepSeconds,
-    audit: (entry) => log.warn(entry, "audit"),
+    auditSigner: stores.signer,
     wake,
   });
   const access = createAccess({ transactions, clock, providers });

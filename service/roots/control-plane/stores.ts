@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { describeOther } from "../../../adapters/identity/access-file.ts";
+import { createAuditSigner } from "../../../adapters/identity/audit-signer.ts";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { loadMasterKey } from "../../../adapters/identity/master-key.ts";
 import { startEmbeddedPostgres } from "../../../adapters/postgres/embedded-postgres.ts";
@@ -35,9 +36,10 @@ export async function openStores(env: Environment, ownerUrl: string, replica: Re
   await migrateDatabase(ownerUrl);
   const cipher = await openCipher(env, ownerUrl);
   const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
-  const database = await openDatabase({ url: logins.service, replica });
+  const signer = createAuditSigner(cipher);
+  const database = await openDatabase({ url: logins.service, replica, signer });
   closers.push(database.close);
-  return { cipher, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
+  return { cipher, signer, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
 }
 
 /** What secrets are sealed with. It is asked for as the database's owner: the logins' passwords are made of it. */

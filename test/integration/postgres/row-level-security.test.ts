@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { newId, type PlanId, type TenantId } from "../../../sdk/contract/index.ts";
+import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aPreview } from "../../support/builders/resources.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
@@ -61,6 +62,7 @@ async function aFullTenant(): Promise<TenantId> {
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
+    tx.audit.append(entryOf({ time: now, by: { subject: "a" }, action: "test.write" }));
     await tx.publish({ id: newId("evt"), event: "cluster.reachable", time: now, data: { uid: "cls_1", name: "east" } });
   });
   await database.pool.query(
@@ -151,6 +153,22 @@ describe("row-level security", () => {
       "update tenants set name = 'x'",
     ]) {
       await expect(asTenant(one, (client) => client.query(statement))).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+
+  it("lets nobody of the service change a record of the audit log, or take one out of it", async ({ expect }) => {
+    const one = await aFullTenant();
+    for (const statement of ["update audit_records set record = '{}'", "delete from audit_records", "update audit_chains set start = 9"]) {
+      await expect(asTenant(one, (client) => client.query(statement))).rejects.toMatchObject({ code: "42501" });
+    }
+    const client = await database.pool.connect();
+    try {
+      await client.query("begin; set local role claw_platform");
+      expect((await client.query("delete from audit_records")).rowCount).toBe(0);
+      await expect(client.query("update audit_records set record = '{}'")).rejects.toMatchObject({ code: "42501" });
+    } finally {
+      await client.query("rollback");
+      client.release();
     }
   });
 

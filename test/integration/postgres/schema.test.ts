@@ -56,6 +56,7 @@ describe("schema", () => {
         "MakeClaims1700000000024",
         "CountRequests1700000000026",
         "GiveRoles1700000000027",
+        "KeepAudit1700000000028",
         "SetPolicies1700000000029",
         "SignIn1700000000030",
       ]);

@@ -1,0 +1,146 @@
+import { type AuditHead, type AuditQuery, type AuditRecord, PLATFORM_CHAIN } from "../../../sdk/contract/index.ts";
+import type { AuditChains, AuditLog } from "../../../service/application/ports/audit/audit-log.ts";
+import type { Page } from "../../../service/application/ports/resources/page.ts";
+import { type AuditEntry, type ChainId, OPENED } from "../../../service/domain/audit/chain.ts";
+import type { AuditChainRow, AuditRecordRow } from "../entities/audit.ts";
+import { formatNumberCursor, parseNumberCursor, readPage } from "../list-page.ts";
+import type { Scope, Unit } from "../session.ts";
+
+/** A chain as it can be read. */
+class PostgresChain {
+  protected readonly chain: string;
+  readonly #scope: Scope;
+
+  constructor(scope: Scope, chain: string) {
+    this.#scope = scope;
+    this.chain = chain;
+  }
+
+  list(query: AuditQuery): Promise<Page<AuditRecord>> {
+    const parameters: unknown[] = [this.chain];
+    const bind = (value: unknown) => `$${parameters.push(value)}`;
+    const conditions = ["tenant_id = $1", ...conditionsOf(query, bind)];
+    if (query.cursor !== undefined) {
+      conditions.push(`sequence ${query.after === undefined ? "<" : ">"} ${bind(parseNumberCursor(query.cursor, 15))}::bigint`);
+    }
+    return this.#scope.run((manager) =>
+      readPage<Pick<AuditRecordRow, "sequence" | "record">, AuditRecord>(manager, {
+        sql: `select sequence, record from audit_records where ${conditions.join(" and ")}`,
+        parameters,
+        order: query.after === undefined ? "sequence desc" : "sequence",
+        limit: query.limit,
+        toDomain: ({ record }) => record,
+        cursorOf: ({ sequence }) => formatNumberCursor(sequence),
+      }),
+    );
+  }
+
+  async head(): Promise<AuditHead | undefined> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<Pick<AuditChainRow, "head">[]>(`select head from audit_chains where tenant_id = $1`, [this.chain]),
+    );
+    return row?.head;
+  }
+
+  async following(sequence: number, limit: number): Promise<readonly AuditRecord[]> {
+    const rows = await this.#scope.run((manager) =>
+      // The place that a record is stored in counts, whatever it says of itself.
+      manager.query<Pick<AuditRecordRow, "sequence" | "record">[]>(
+        `select sequence, record from audit_records where tenant_id = $1 and sequence > $2 order by sequence limit $3`,
+        [this.chain, sequence, limit],
+      ),
+    );
+    return rows.map((row) =>
+      Number(row.sequence) === row.record.sequence ? row.record : { ...row.record, sequence: Number(row.sequence) },
+    );
+  }
+}
+
+export class PostgresAuditLog extends PostgresChain implements AuditLog {
+  readonly #session: Unit;
+  readonly #of: ChainId;
+
+  constructor(scope: Scope, chain: ChainId, session: Unit) {
+    super(scope, chain);
+    this.#session = session;
+    this.#of = chain;
+  }
+
+  append(entry: AuditEntry): void {
+    this.#session.record(this.#of, entry);
+  }
+}
+
+export class PostgresAuditChains implements AuditChains {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  of(chain: string): PostgresChain {
+    return new PostgresChain(this.#scope, chain);
+  }
+
+  async openings(chain: string): Promise<readonly number[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ sequence: string }[]>(
+        `select sequence from audit_records
+         where tenant_id = '${PLATFORM_CHAIN}' and record -> 'resource' ->> 'name' = $1 and record ->> 'action' = '${OPENED}' order by sequence`,
+        [chain],
+      ),
+    );
+    return rows.map(({ sequence }) => Number(sequence));
+  }
+
+  async list(limit: number, cursor?: string) {
+    type Row = { readonly chain: string; readonly head: AuditHead | null };
+    return this.#scope.run((manager) =>
+      readPage<Row, { readonly chain: string; readonly sequence?: number; readonly time?: string }>(manager, {
+        sql: `select chain, c.head from (
+                select tenant_id as chain from audit_chains union
+                select record -> 'resource' ->> 'name' from audit_records
+                where tenant_id = '${PLATFORM_CHAIN}' and record ->> 'action' = '${OPENED}') known
+              left join audit_chains c on c.tenant_id = chain where chain collate "C" > $1`,
+        parameters: [cursor ?? ""],
+        order: `chain collate "C"`,
+        limit,
+        toDomain: ({ chain, head }) => ({ chain, ...(head && { sequence: head.sequence, time: head.time }) }),
+        cursorOf: ({ chain }) => chain,
+      }),
+    );
+  }
+}
+
+function conditionsOf({ since, until, actor, action, resource, result, after }: AuditQuery, bind: (value: unknown) => string): string[] {
+  const conditions: string[] = [];
+  const time = `(record ->> 'time') collate "C"`;
+  if (after !== undefined) {
+    conditions.push(`sequence > ${bind(after)}::bigint`);
+  }
+  if (since !== undefined) {
+    conditions.push(`${time} >= ${bind(new Date(since).toISOString())}`);
+  }
+  if (until !== undefined) {
+    conditions.push(`${time} <= ${bind(new Date(until).toISOString())}`);
+  }
+  if (actor !== undefined) {
+    conditions.push(`record ->> 'actor' = ${bind(actor)}`);
+  }
+  if (action !== undefined) {
+    const what = action.includes(".") ? `record ->> 'action'` : `split_part(record ->> 'action', '.', 1)`;
+    conditions.push(`${what} = ${bind(action)}`);
+  }
+  if (resource !== undefined) {
+    const [, kind, ref = ""] = /^(?:([A-Za-z]+)\/)?(.*)$/s.exec(resource) ?? [];
+    // No name has an underscore, and every uid one.
+    conditions.push(`record -> 'resource' ->> '${/^[a-z]{3}_/.test(ref) ? "uid" : "name"}' = ${bind(ref)}`);
+    if (kind !== undefined) {
+      conditions.push(`record -> 'resource' ->> 'kind' = ${bind(kind)}`);
+    }
+  }
+  if (result !== undefined) {
+    conditions.push(`record ->> 'result' = ${bind(result)}`);
+  }
+  return conditions;
+}
