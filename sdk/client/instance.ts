@@ -1,4 +1,4 @@
-import type { ClawInstance, ClawInstanceInput, InstanceEvent, InstanceLogs } from "../contract/index.ts";
+import type { ClawInstance, ClawInstanceInput, InstanceEvent, InstanceLogs, MetricsItem } from "../contract/index.ts";
 import type { PagePromise } from "./page.ts";
 import type { Plan } from "./plan.ts";
 import type { Progress, WaitGoal } from "./progress.ts";
@@ -10,6 +10,17 @@ export interface StreamOptions {
   /** Ends the stream; iterating over it then throws a {@link UserAbortError}. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** How a log is followed. */
+export interface FollowLogsOptions extends StreamOptions {
+  /** @default 200 */
+  readonly tailLines?: number | undefined;
+  /** Called where lines are missing, with the reason: they were rotated away before they were read, for one. */
+  readonly onGap?: ((message: string) => void) | undefined;
+}
+
+/** What an instance does and takes at a time. */
+export type Metrics = Omit<MetricsItem, "type">;
 
 /** How an instance is watched. */
 export interface WatchOptions extends StreamOptions {
@@ -34,8 +45,13 @@ export type Waited<G extends WaitGoal> = G extends "Destroyed" ? undefined : Ins
 export interface InstanceStreams {
   /** Opens a conversation. `session` keeps turns together over several streams. @default session "default" */
   chat(id: string, options?: StreamOptions & { readonly session?: string | undefined }): Promise<Chat>;
-  /** The last `tailLines` log lines, then each line as it is written. */
-  followLogs(id: string, options?: StreamOptions & { readonly tailLines?: number | undefined }): AsyncGenerator<string, void, undefined>;
+  /**
+   * The last `tailLines` log lines, then each line as it is written. When the connection, the control plane or the instance's agent goes away, it
+   * goes on where it was as soon as they are back.
+   */
+  followLogs(id: string, options?: FollowLogsOptions): AsyncGenerator<string, void, undefined>;
+  /** How the instance does and what it takes, now and whenever that is another, within seconds. */
+  followMetrics(id: string, options?: StreamOptions): AsyncGenerator<Metrics, void, undefined>;
   /** Opens a terminal inside the instance. */
   terminal(id: string, size: { readonly cols: number; readonly rows: number }, options?: StreamOptions): Promise<Terminal>;
   /** Opens a TCP connection to the instance's port through the control plane. */
@@ -157,15 +173,18 @@ export class Instance implements ClawInstance {
   }
 
   /** The last `tailLines` lines of its log; with `follow` then each line as it is written. */
-  async *logs(
-    options: StreamOptions & { readonly tailLines?: number; readonly follow?: boolean } = {},
-  ): AsyncGenerator<string, void, undefined> {
-    const { follow, signal, ...query } = options;
+  async *logs(options: FollowLogsOptions & { readonly follow?: boolean } = {}): AsyncGenerator<string, void, undefined> {
+    const { follow, signal, tailLines, onGap } = options;
     if (follow) {
-      yield* this.#calls.followLogs(this.metadata.uid, { ...query, signal });
+      yield* this.#calls.followLogs(this.metadata.uid, { tailLines, signal, onGap });
     } else {
-      yield* (await this.#calls.logs(this.metadata.uid, query, { signal })).lines;
+      yield* (await this.#calls.logs(this.metadata.uid, tailLines === undefined ? {} : { tailLines }, { signal })).lines;
     }
+  }
+
+  /** How it does and what it takes, now and whenever that is another. */
+  metrics(options?: StreamOptions): AsyncGenerator<Metrics, void, undefined> {
+    return this.#calls.followMetrics(this.metadata.uid, options);
   }
 
   /** What happened to it, newest first. */

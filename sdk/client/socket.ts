@@ -13,6 +13,7 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
   #queuedBytes = 0;
   #end: { readonly error?: Error } | undefined;
   #wake: () => void = () => {};
+  #onClose: () => void = () => {};
 
   /** @throws {ClawClientError} when the runtime has no WebSocket */
   static open(
@@ -66,6 +67,22 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
     });
   }
 
+  /** Ends it with an error when nothing comes for so long. A connection whose other side has gone says nothing by itself. */
+  giveUpAfter(silenceMs: number): void {
+    const giveUp = () => {
+      this.#end ??= { error: new ConnectionError(`nothing was heard of the stream for ${silenceMs / 1000} s`) };
+      this.#wake();
+      this.#ws.close();
+    };
+    let timer = setTimeout(giveUp, silenceMs);
+    this.#ws.addEventListener("message", () => {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, silenceMs);
+    });
+    this.#ws.addEventListener("close", () => clearTimeout(timer));
+    this.#onClose = () => clearTimeout(timer);
+  }
+
   get bufferedBytes(): number {
     return this.#ws.readyState === OPEN ? this.#ws.bufferedAmount : 0;
   }
@@ -78,6 +95,7 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
   }
 
   close(): void {
+    this.#onClose();
     this.#end ??= {};
     this.#wake();
     this.#ws.close(1000);

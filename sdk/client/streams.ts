@@ -1,7 +1,8 @@
-import type { webSockets } from "../contract/index.ts";
+import type { LogStreamItem, MetricsStreamItem, webSockets } from "../contract/index.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Instance, InstanceStreams, Waited, WaitOptions } from "./instance.ts";
 import type { WaitGoal } from "./progress.ts";
+import { itemOf, resumed } from "./resume.ts";
 import { chatOver, duplexOver } from "./sessions.ts";
 import { Socket } from "./socket.ts";
 import { pause, type RequestOptions, type TransportOptions } from "./transport.ts";
@@ -18,6 +19,7 @@ interface StreamCalls {
 const paths: { readonly [K in keyof typeof webSockets]: (typeof webSockets)[K]["path"] } = {
   stream: "/instances/:id/stream",
   logs: "/instances/:id/logs/stream",
+  metrics: "/instances/:id/metrics/stream",
   console: "/instances/:id/console/stream",
   connect: "/instances/:id/connect",
 };
@@ -42,14 +44,37 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
     async chat(id, { session, signal } = {}) {
       return chatOver(await open(id, paths.stream, {}, signal), session);
     },
-    async *followLogs(id, { tailLines, signal } = {}) {
-      const socket = await open(id, paths.logs, { tailLines }, signal);
-      try {
-        for await (const frame of socket) {
-          yield typeof frame === "string" ? frame : new TextDecoder().decode(frame);
+    async *followLogs(id, { tailLines, signal, onGap } = {}) {
+      let hasPosition = false;
+      const items = resumed<LogStreamItem>((frame) => itemOf(frame, isLogItem), {
+        signal,
+        open(after, isFirst) {
+          if (!isFirst && !hasPosition) {
+            // Of a source that can't tell where in it one is, what comes from now on is all there is.
+            onGap?.("the stream broke off: what was written meanwhile is missing");
+          }
+          return open(id, paths.logs, after === undefined ? { tailLines: isFirst ? tailLines : 0 } : { after }, signal);
+        },
+      });
+      for await (const item of items) {
+        hasPosition ||= "position" in item;
+        if (item.type === "lines") {
+          yield* item.lines;
+        } else if (item.type === "gap") {
+          onGap?.(item.message);
         }
-      } finally {
-        socket.close();
+      }
+    },
+    async *followMetrics(id, { signal } = {}) {
+      const items = resumed<MetricsStreamItem>((frame) => itemOf(frame, ({ type }) => type === "metrics"), {
+        signal,
+        open: () => open(id, paths.metrics, {}, signal),
+      });
+      for await (const item of items) {
+        if (item.type === "metrics") {
+          const { type: _type, ...metrics } = item;
+          yield metrics;
+        }
       }
     },
     async terminal(id, size, { signal } = {}) {
@@ -97,4 +122,8 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
       waitOn(id, (watch) => streams.watch(id, watch), options) as Promise<Waited<G>>,
   };
   return streams;
+}
+
+function isLogItem({ type, lines, message }: Partial<Record<string, unknown>>): boolean {
+  return type === "gap" ? typeof message === "string" : type === "lines" && Array.isArray(lines);
 }

@@ -220,7 +220,7 @@ function retryAfter(value: string | null): number | undefined {
 }
 
 /** 0.5 s, doubling to 8 s, less up to a quarter so that clients that failed together don't come back together. */
-function backoffMs(attempt: number): number {
+export function backoffMs(attempt: number): number {
   return Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS) * (1 - Math.random() * 0.25);
 }
 

@@ -97,6 +97,21 @@ export type TerminalSize = z.infer<typeof TerminalSizeSchema>;
 /** Longest text of a chat message. */
 export const MESSAGE_CHARS_MAX = 256 * 1024;
 
+/** How far a stream has been read: given back as it came, it goes on from there. */
+export const PositionSchema = z
+  .string()
+  .max(200)
+  .regex(/^[\w.:-]+$/, "is no position that a stream has told");
+
+/** What a log gives. */
+export const LogItemSchema = z.discriminatedUnion("type", [
+  /** Whole lines; `position` is behind the last of them, and absent where the source can't tell. */
+  z.object({ type: z.literal("lines"), lines: z.array(z.string()), position: PositionSchema.optional() }),
+  /** What was written between is not there any more. */
+  z.object({ type: z.literal("gap"), message: z.string(), position: PositionSchema.optional() }),
+]);
+export type LogItem = z.infer<typeof LogItemSchema>;
+
 const channelId = z.string().min(1).max(64);
 const credit = z
   .int()
@@ -105,8 +120,17 @@ const credit = z
 
 /** What a channel is for, with its parameters. */
 export const ChannelOpenSchema = z.discriminatedUnion("channel", [
-  /** Log text: the last `tailLines` lines, then what follows until the channel closes. */
-  z.object({ channel: z.literal("logs"), tailLines: z.int().min(0), follow: z.boolean() }),
+  /**
+   * The last `tailLines` lines of the log, or those behind the position `after`, then what follows until the channel closes. With `items` data
+   * frames carry {@link LogItemSchema} as JSON text, without they are log text.
+   */
+  z.object({
+    channel: z.literal("logs"),
+    tailLines: z.int().min(0),
+    follow: z.boolean(),
+    after: PositionSchema.optional(),
+    items: z.literal(true).optional(),
+  }),
   /** A terminal; data is base64 of the raw bytes both ways, `resize` frames set its size. */
   TerminalSizeSchema.extend({ channel: z.literal("console") }),
   /** A TCP connection to the claw's port; data is base64 of the raw bytes both ways. */
@@ -138,6 +162,8 @@ export const AgentFrameSchema = z.discriminatedUnion("type", [
     usage: UsageSchema.optional(),
     /** It grants credit; absent of agents before that. */
     grants: z.literal(true).optional(),
+    /** Its logs come as items, and from a position on; absent of agents before that. */
+    resumes: z.literal(true).optional(),
   }),
   /** `usage` where the agent can tell, at most every few seconds. */
   z.object({ type: z.literal("status"), status: AgentStatusSchema, usage: UsageSchema.optional() }),

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { ChatEventSchema, ChatRequestSchema, TerminalSizeSchema } from "./agent.ts";
+import { ChatEventSchema, ChatRequestSchema, LogItemSchema, PositionSchema, TerminalSizeSchema } from "./agent.ts";
+import { InstancePhase } from "./instance.ts";
+import { QuantitySchema } from "./meta.ts";
 import type { Permission } from "./permissions.ts";
 
 /** A WebSocket as data. */
@@ -13,6 +15,8 @@ export interface Stream {
   /** Schemas of JSON text frames; raw frames are told by the summary. A frame that is of neither kind ends the stream with status 422. */
   readonly receives?: z.ZodType;
   readonly sends?: z.ZodType;
+  /** Asked for without an upgrade, it is server-sent events: the data are what `sends` says, the id is a position. */
+  readonly events?: true;
 }
 
 /** The tenant of browsers, which can't set `X-Claw-Tenant` on a WebSocket. */
@@ -21,6 +25,28 @@ const side = (fallback: number) => z.coerce.number().int().min(1).max(1000).defa
 
 /** How many log lines a read or a stream of logs begins with. */
 export const TailLinesSchema = z.coerce.number().int().min(0).max(10_000).default(200);
+
+/** So often something comes on a stream of items: whoever hears nothing for twice as long has lost it. */
+export const HEARTBEAT_MS = 15_000;
+const HeartbeatSchema = z.object({ type: z.literal("heartbeat") });
+/** Nothing more will come. A stream that ends without it has broken off, and is to be opened again behind the last position. */
+const EndSchema = z.object({ type: z.literal("end") });
+
+export const LogStreamItemSchema = z.discriminatedUnion("type", [...LogItemSchema.options, HeartbeatSchema, EndSchema]);
+export type LogStreamItem = z.infer<typeof LogStreamItemSchema>;
+
+/** What an instance does and takes. */
+export const MetricsItemSchema = z.object({
+  type: z.literal("metrics"),
+  phase: z.enum(InstancePhase),
+  ready: z.boolean(),
+  restarts: z.int(),
+  /** As it was last measured; absent where nobody measures it, or has not lately. */
+  usage: z.object({ cpu: QuantitySchema, memory: QuantitySchema, time: z.iso.datetime() }).optional(),
+});
+export type MetricsItem = z.infer<typeof MetricsItemSchema>;
+export const MetricsStreamItemSchema = z.discriminatedUnion("type", [MetricsItemSchema, HeartbeatSchema, EndSchema]);
+export type MetricsStreamItem = z.infer<typeof MetricsStreamItemSchema>;
 
 /**
  * WebSocket routes; the token goes in `Authorization` or, for browsers, in the subprotocol `bearer.<token>`. A handshake that is refused
@@ -38,9 +64,22 @@ export const webSockets = {
   },
   logs: {
     path: "/instances/:id/logs/stream",
-    summary: "Follow an instance's log: a text frame is a line",
+    summary: "Follow an instance's log: its last lines, or those behind a position, and each line as it is written",
     permission: "instances.logs",
-    query: streamQuery.extend({ tailLines: TailLinesSchema }),
+    query: streamQuery.extend({
+      tailLines: TailLinesSchema,
+      after: PositionSchema.optional().describe("the position that was told last; of server-sent events Last-Event-ID says the same"),
+    }),
+    sends: LogStreamItemSchema,
+    events: true,
+  },
+  metrics: {
+    path: "/instances/:id/metrics/stream",
+    summary: "Follow what an instance does and takes: how it is now, and each change within seconds",
+    permission: "instances.read",
+    query: streamQuery,
+    sends: MetricsStreamItemSchema,
+    events: true,
   },
   console: {
     path: "/instances/:id/console/stream",

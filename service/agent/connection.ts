@@ -45,9 +45,7 @@ export class Connection {
   /** The claw has come to its end, and with it all that was open. */
   finish(): void {
     for (const [id, channel] of this.#channels) {
-      // What a handler has still to say belongs before the end.
-      channel.handler?.closed();
-      channel.handler = undefined;
+      channel.handler?.lastWords?.();
       this.#forget(id);
       this.#send({ type: "close", id });
     }

@@ -74,7 +74,7 @@ export class Uplink {
     socket.on("open", () => {
       this.#attempt = 0;
       const { instanceUid } = this.#claw.identity;
-      this.#send({ type: "hello", instanceUid, protocol: 1, bootId: this.#bootId, ...this.#report(), grants: true });
+      this.#send({ type: "hello", instanceUid, protocol: 1, bootId: this.#bootId, ...this.#report(), grants: true, resumes: true });
     });
     socket.on("message", (data: Buffer, isBinary) => connection.receive(data, isBinary));
     socket.on("error", (err) => {

@@ -19,13 +19,17 @@ type Json = Record<string, unknown>;
 
 const PROBLEM = "application/problem+json";
 const STREAM_ERRORS: readonly ErrorCode[] = [
+  "auth.forbidden",
   "auth.unauthenticated",
   "instance.not_found",
+  "instance.not_running",
+  "instance.unreachable",
   "request.invalid",
   "request.malformed",
   "request.rate_limited",
   "tenant.not_found",
   "tenant.required",
+  "tenant.too_many_streams",
 ];
 
 /** The contract as an OpenAPI 3.1 document: made from it alone, so that it can't say anything else than what is served. */
@@ -117,7 +121,10 @@ function describeStream(name: string, stream: Stream): Json {
     operationId: `instances.${name}Stream`,
     summary: stream.summary,
     description:
-      "A WebSocket. The token goes in Authorization or, from browsers, in the subprotocol `bearer.<token>`. A stream that ends by an error is closed with the code 4000 + HTTP status and the reason `<error code>: <detail>`.",
+      "A WebSocket. The token goes in Authorization or, from browsers, in the subprotocol `bearer.<token>`. A stream that ends by an error is closed with the code 4000 + HTTP status and the reason `<error code>: <detail>`." +
+      (stream.events
+        ? " Without an upgrade it is server-sent events with the same items, whose ids are positions; one that ends by an error says so by an event `problem`."
+        : ""),
     tags: ["instances"],
     "x-scope": "tenant",
     "x-websocket": {
@@ -129,7 +136,11 @@ function describeStream(name: string, stream: Stream): Json {
       ...parametersOf(stream.query, "query"),
       { $ref: "#/components/parameters/Tenant" },
     ],
-    responses: { 101: { description: "The stream is open." }, ...problemsOf(STREAM_ERRORS) },
+    responses: {
+      101: { description: "The stream is open." },
+      ...(stream.events && { 200: { description: "The events.", content: { "text/event-stream": { schema: { type: "string" } } } } }),
+      ...problemsOf(STREAM_ERRORS),
+    },
   };
 }
 

@@ -5,7 +5,9 @@ type Take = (data: Buffer, isBinary: boolean) => Promise<unknown> | undefined;
 
 /** Beyond this nobody waits for what a reader that has gone sent last. */
 const FAREWELL_MS = 5_000;
-const PING_MS = 30_000;
+const PING_MS = 15_000;
+/** Whoever answers none of so many has gone without a word. */
+const PINGS_MAX = 3;
 
 /**
  * Gives a socket's frames one after another to who may need time for each, and reads no more meanwhile. What it throws is for `fail`.
@@ -41,8 +43,21 @@ export function readFrames(socket: WebSocket, take: Take, fail: (error: unknown)
     frames.push([data, isBinary]);
     next();
   });
-  // Of a socket that is not read, nothing but a write can tell that the other side has gone.
-  const ping = setInterval(() => socket.bufferedAmount === 0 && socket.ping(), PING_MS);
+  let unanswered = 0;
+  const hear = () => {
+    unanswered = 0;
+  };
+  socket.on("message", hear).on("pong", hear);
+  const ping = setInterval(() => {
+    // What waits to be read by the other side, or by us, holds an answer back.
+    if (socket.bufferedAmount > 0 || socket.isPaused) {
+      return hear();
+    }
+    if (unanswered++ === PINGS_MAX) {
+      return socket.terminate();
+    }
+    socket.ping();
+  }, PING_MS);
   return new Promise((resolve) => {
     socket.once("close", () => {
       clearInterval(ping);

@@ -14,7 +14,7 @@ export const logsCommand = defineCommand({
       .addOption(new Option("--tail <lines>", "the last so many lines").argParser(parseCount(0, 10_000)).default(200)),
   async run({ claw, out, signal }, { follow, tail }, name) {
     if (follow) {
-      for await (const line of claw.instances.followLogs(name, { tailLines: tail, signal })) {
+      for await (const line of claw.instances.followLogs(name, { tailLines: tail, signal, onGap: (message) => out.note(message) })) {
         await out.line(line);
       }
       out.note("the log ended");

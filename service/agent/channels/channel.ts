@@ -14,6 +14,8 @@ export interface ChannelHandler {
   /** @returns when it is taken, if not at once: the other side sends no more than a window until then */
   data?(data: string): Promise<void> | undefined;
   resize?(cols: number, rows: number): void;
+  /** The claw has come to its end: what is still to be said of it is said now. */
+  lastWords?(): void;
   /** The other side, or the connection, is gone: free everything. */
   closed(): void;
 }

@@ -1,4 +1,4 @@
-import { type ActionOf, ClawError } from "../../../sdk/contract/index.ts";
+import { type ActionOf, ClawError, LogItemSchema, parseJson } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { AgentChannel } from "../ports/instances/agents.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
@@ -50,10 +50,8 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.kill": act("kill"),
     "instances.logs": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
-      const text = await readAll(
-        await deps.openChannel(addressOf(instance, tenantIn(ctx).name), { channel: "logs", tailLines: query.tailLines, follow: false }),
-      );
-      return { lines: text === "" ? [] : text.replace(/\n$/, "").split("\n") };
+      const open = { channel: "logs", tailLines: query.tailLines, follow: false } as const;
+      return { lines: await readLines(await deps.openChannel(addressOf(instance, tenantIn(ctx).name), open)) };
     },
     "instances.events": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
@@ -81,36 +79,39 @@ function assertReachable(instance: Instance, deps: Pick<InstanceRouteDependencie
   }
 }
 
-function readAll(channel: AgentChannel): Promise<string> {
+/** The last lines that fit. */
+function readLines(channel: AgentChannel): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const chunks: string[] = [];
+    const lines: string[] = [];
     let length = 0;
+    const take = (whole: string) => {
+      const line = whole.slice(-LOGS_LENGTH_MAX);
+      lines.push(line);
+      length += line.length + 1;
+      // Lines may be of any length, and as many come as were asked for: what is kept is the end.
+      while (length > LOGS_LENGTH_MAX && lines.length > 1) {
+        length -= (lines.shift()?.length ?? 0) + 1;
+      }
+    };
     const timer = setTimeout(() => {
       channel.close();
-      resolve(lastOf(chunks));
+      resolve(lines);
     }, LOGS_TIMEOUT_MS);
     channel.onData((data) => {
-      chunks.push(data);
-      length += data.length;
-      // Lines may be of any length, and as many come as were asked for: what is kept is the end.
-      while (length - (chunks[0]?.length ?? 0) >= LOGS_LENGTH_MAX) {
-        length -= chunks.shift()?.length ?? 0;
+      const item = LogItemSchema.parse(parseJson(data));
+      if (item.type === "lines") {
+        for (const line of item.lines) {
+          take(line);
+        }
       }
     });
     channel.onClose(({ error }) => {
       clearTimeout(timer);
       if (error === undefined) {
-        resolve(lastOf(chunks));
+        resolve(lines);
       } else {
         reject(new ClawError("instance.unreachable", `reading the logs failed: ${error}`));
       }
     });
   });
-}
-
-/** The last lines that fit. */
-function lastOf(chunks: readonly string[]): string {
-  const text = chunks.join("");
-  const end = text.slice(-LOGS_LENGTH_MAX);
-  return end.length === text.length ? text : end.slice(end.indexOf("\n") + 1);
 }

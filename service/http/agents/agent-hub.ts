@@ -13,6 +13,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { Agents } from "../../application/ports/instances/agents.ts";
 import { Channel, UNREADABLE } from "./agent-channel.ts";
+import { itemsOfText } from "./items-of-text.ts";
 
 const PING_MS = 15_000;
 /** A terminal's first takes seconds on a busy machine. */
@@ -43,6 +44,8 @@ interface Connection {
   status: AgentStatus | undefined;
   /** Whether the agent grants credit. */
   isGranting: boolean;
+  /** Whether its logs come as items. */
+  isResuming: boolean;
 }
 
 export function createAgentHub(options: AgentHubOptions): AgentHub {
@@ -58,18 +61,19 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       if (!connection?.status) {
         throw new ClawError("instance.unreachable", `the agent of instance '${uid}' is not connected; is the instance running?`);
       }
-      const { channels, socket, isGranting } = connection;
+      const { channels, socket, isGranting, isResuming } = connection;
       const id = randomUUID();
       const send = (frame: ServerFrame, onSent?: () => void) => {
         if (socket.readyState === socket.OPEN) {
           socket.send(JSON.stringify(frame), onSent);
         }
       };
-      const channel = new Channel({ id, open, isGranting, send, onGone: () => channels.delete(id) });
+      const asked = open.channel === "logs" ? { ...open, items: true as const } : open;
+      const channel = new Channel({ id, open: asked, isGranting, send, onGone: () => channels.delete(id) });
       channels.set(id, channel);
       const late = setTimeout(() => channel.fail("the instance's agent did not open the channel in time"), OPEN_MS);
       await channel.opened.finally(() => clearTimeout(late));
-      return channel;
+      return open.channel === "logs" && !isResuming ? itemsOfText(channel) : channel;
     },
     accept(socket, uid, token) {
       if (!options.verifyAgent(uid as InstanceId, token)) {
@@ -77,7 +81,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
         return;
       }
       connections.get(uid)?.socket.terminate();
-      const connection: Connection = { socket, channels: new Map(), status: undefined, isGranting: false };
+      const connection: Connection = { socket, channels: new Map(), status: undefined, isGranting: false, isResuming: false };
       connections.set(uid, connection);
       serve(connection, uid as InstanceId);
     },
@@ -148,6 +152,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
         case "hello":
         case "status":
           connection.isGranting ||= frame.type === "hello" && frame.grants === true;
+          connection.isResuming ||= frame.type === "hello" && frame.resumes === true;
           connection.status = frame.status;
           write(() => options.onStatus(uid, frame.status));
           if (frame.usage) {

@@ -1,12 +1,14 @@
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
 import fp from "fastify-plugin";
+import { ClawError } from "../../../sdk/contract/index.ts";
 
 export interface BrowserRuleOptions {
   /** The origins whose pages may call, beside those that are served here. @default none */
   readonly origins?: readonly string[];
 }
 
+const ORIGIN_SHOWN = 100;
 /** How long a browser need not ask again whether it may. */
 const PREFLIGHT_SECONDS = 600;
 
@@ -21,6 +23,15 @@ export const browserRules = fp<BrowserRuleOptions>(
       referrerPolicy: { policy: "no-referrer" },
       xFrameOptions: { action: "deny" },
     });
+    // A page of any origin may open a WebSocket with the browser's cookies: here it is told from ours.
+    app.addHook("onRequest", async ({ ws, headers: { origin }, host }) => {
+      if (ws && origin !== undefined && hostOf(origin) !== host && !origins.includes(origin)) {
+        throw new ClawError(
+          "auth.forbidden",
+          `pages of '${origin.slice(0, ORIGIN_SHOWN)}' may not open streams here; list it in CLAW_CORS_ORIGINS`,
+        );
+      }
+    });
     if (origins.length > 0) {
       await app.register(cors, {
         origin: [...origins],
@@ -31,8 +42,12 @@ export const browserRules = fp<BrowserRuleOptions>(
       });
     }
   },
-  { name: "browser-rules" },
+  { name: "browser-rules", dependencies: ["problem", "web-sockets"] },
 );
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
 
 /** What a page may load: nothing. */
 export const NOTHING = {

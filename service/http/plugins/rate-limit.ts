@@ -14,6 +14,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Answered however much else is asked: probes, and agents, without whom nothing works. */
     exempt?: true;
+    /** It counts as heavy, and is none of the contract's routes: a stream. */
+    heavy?: true;
     /** What the route is to the contract, for its class. */
     route?: Route;
   }
@@ -54,7 +56,7 @@ export const rateLimit = fp<RateLimitOptions>(
       if (isExempt(request) || request.is404) {
         return;
       }
-      const { route, scope } = request.routeOptions.config;
+      const { route, scope, heavy } = request.routeOptions.config;
       const isPublic = scope === undefined || scope === "public";
       const digest = isPublic ? undefined : digestOf(request);
       if (digest !== undefined) {
@@ -64,7 +66,7 @@ export const rateLimit = fp<RateLimitOptions>(
         known.add(digest);
       }
       request.counted = true;
-      const name = route ? rateClassOf(route, request.query) : request.ws ? "heavy" : "read";
+      const name = route ? rateClassOf(route, request.query) : heavy ? "heavy" : "read";
       const { actor, known: tenant } = request;
       const own = isPublic ? senderOf(request.ip) : `${actor.tenantId ?? ""}:${actor.subject}`;
       const counted = [

@@ -8,18 +8,13 @@ import { closeReason } from "./close-stream.ts";
 const PIECE_BYTES = 48 * 1024;
 
 /** What a client's frame does with the channel. @throws {ClawError} `request.invalid` for one that the stream does not take */
-export function takerOf(
-  { receives }: Stream,
-  form: "text" | "binary",
-  data: Buffer,
-  isBinary: boolean,
-): (channel: AgentChannel) => Promise<void> | undefined {
-  if (isBinary && form === "binary") {
+export function takerOf({ receives }: Stream, data: Buffer, isBinary: boolean): (channel: AgentChannel) => Promise<void> | undefined {
+  if (isBinary) {
     return (channel) => sendBytes(channel, data);
   }
-  const size = receives && !isBinary ? TerminalSizeSchema.safeParse(parseJson(data.toString())) : undefined;
+  const size = receives ? TerminalSizeSchema.safeParse(parseJson(data.toString())) : undefined;
   if (!size?.success) {
-    const taken = [form === "binary" ? "binary frames" : "no frames", ...(receives ? ['text frames {"cols":80,"rows":24}'] : [])];
+    const taken = ["binary frames", ...(receives ? ['text frames {"cols":80,"rows":24}'] : [])];
     throw new ClawError("request.invalid", `a frame can't be read: this stream takes ${taken.join(" and ")}`);
   }
   return (channel) => {
@@ -34,10 +29,10 @@ function sendBytes(channel: AgentChannel, data: Buffer): Promise<void> | undefin
   return rest.length === 0 ? room : Promise.resolve(room).then(() => sendBytes(channel, rest));
 }
 
-export function pipe(socket: WebSocket, channel: AgentChannel, form: "text" | "binary"): void {
+export function pipe(socket: WebSocket, channel: AgentChannel): void {
   let sent = Promise.resolve();
   channel.onData((data) => {
-    sent = sendFrame(socket, form === "text" ? data : Buffer.from(data, "base64"));
+    sent = sendFrame(socket, Buffer.from(data, "base64"));
     return sent;
   });
   channel.onClose(async ({ error, exitCode }) => {

@@ -5,6 +5,7 @@ import {
   ClawError,
   type InstanceId,
   idParams,
+  PositionSchema,
   type Stream,
   type TenantId,
   webSockets,
@@ -20,9 +21,13 @@ import type { Transactions } from "../../application/ports/transactions.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
 import { bearerOf } from "../plugins/identity.ts";
 import { readFrames, upgradeOnly } from "../sockets.ts";
+import { invalid } from "../validation.ts";
 import { serveChat } from "./chat.ts";
 import { refuse } from "./close-stream.ts";
+import { serveLog } from "./logs.ts";
+import { metricsTeller } from "./metrics.ts";
 import { OpenStreams } from "./open-streams.ts";
+import { eventOutlet, type OpenStream, type Outlet, openSocket, socketOutlet } from "./outlet.ts";
 import { pipe, takerOf } from "./relay.ts";
 
 declare module "fastify" {
@@ -46,54 +51,82 @@ export interface StreamOptions {
 
 type QueryOf<S extends Stream> = ReturnType<S["query"]["parse"]>;
 
-/** The WebSockets of the contract: what passes between a client and an instance. */
+/** The streams of the contract: what passes between a client and an instance. */
 export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) => {
   const open = new OpenStreams();
   app.decorateRequest("address");
-  const route = <S extends Stream>(
+  /** Counts a stream, and looks after it, for as long as it is open. */
+  const enter = (stream: OpenStream, request: FastifyRequest, facts: Stream, onLook?: Look) => {
+    stream.onClose(open.take(request.address.tenant));
+    keepChecking(stream, request, facts, options, onLook);
+  };
+  const registered = (stream: Stream, session: Session | undefined) => ({
+    method: "GET" as const,
+    url: `/api/v1${stream.path}`,
+    config: { scope: "tenant" as const, heavy: true as const },
+    schema: { params: idParams, querystring: stream.query },
+    preHandler: (request: FastifyRequest) => findTarget(request, stream, session, options),
+  });
+  /** A stream both ways. */
+  const socketRoute = <S extends Stream>(
     stream: S,
     session: Session | undefined,
     serve: (socket: WebSocket, request: FastifyRequest, query: QueryOf<S>) => Promise<void>,
-  ) => {
+  ) =>
     app.route({
-      method: "GET",
-      url: `/api/v1${stream.path}`,
-      config: { scope: "tenant" },
-      schema: { params: idParams, querystring: stream.query },
-      preHandler: (request) => findTarget(request, stream, session, options),
+      ...registered(stream, session),
       handler: upgradeOnly,
       wsHandler: async (socket, request) => {
         try {
-          const leave = open.take(request.address.tenant);
-          socket.once("close", leave);
-          keepChecking(socket, request, stream, options);
+          enter(openSocket(socket), request, stream);
           await serve(socket, request, request.query as QueryOf<S>);
         } catch (error) {
           refuse(socket, error);
         }
       },
     });
-  };
-  const relay = <S extends Stream>(
+  /** A stream of items to the client, over a WebSocket or as server-sent events. */
+  const itemRoute = <S extends Stream>(
     stream: S,
-    session: Session | undefined,
-    form: "text" | "binary",
-    openOf: (query: QueryOf<S>) => ChannelOpen,
-  ) =>
-    route(stream, session, async (socket, request, query) => {
+    serve: (outlet: Outlet, request: FastifyRequest, query: QueryOf<S>) => Promise<Look | undefined>,
+  ) => {
+    const serveItems = async (outlet: Outlet, request: FastifyRequest) => {
+      let look: Look | undefined;
+      enter(outlet, request, stream, (instance) => look?.(instance));
+      look = await serve(outlet, request, request.query as QueryOf<S>);
+      // It is open, whenever there is something to tell.
+      await outlet.send({ type: "heartbeat" });
+    };
+    app.route({
+      ...registered(stream, undefined),
+      handler: async (request, reply) => {
+        const outlet = eventOutlet(reply);
+        await serveItems(outlet, request);
+        await outlet.closed;
+        return reply;
+      },
+      wsHandler: async (socket, request) => {
+        const outlet = socketOutlet(socket);
+        void readFrames(socket, takesNothing, (error) => outlet.fail(error));
+        await serveItems(outlet, request).catch((error: unknown) => outlet.fail(error));
+      },
+    });
+  };
+  const relay = <S extends Stream>(stream: S, session: Session, openOf: (query: QueryOf<S>) => ChannelOpen) =>
+    socketRoute(stream, session, async (socket, request, query) => {
       const opening = options.openChannel(request.address, openOf(query)).then((channel) => recorded(channel, session, request, options));
       let channel: AgentChannel | undefined;
       const take = (data: Buffer, isBinary: boolean) => {
-        const give = takerOf(stream, form, data, isBinary);
+        const give = takerOf(stream, data, isBinary);
         return channel ? give(channel) : opening.then(give);
       };
       const left = readFrames(socket, take, (error) => refuse(socket, error));
       channel = await opening;
-      pipe(socket, channel, form);
+      pipe(socket, channel);
       await left;
       channel.close();
     });
-  route(webSockets.stream, "chat", async (socket, request) => {
+  socketRoute(webSockets.stream, "chat", async (socket, request) => {
     if (isDown(request.address, options.agents)) {
       throw notRunning(request.address.name);
     }
@@ -105,10 +138,46 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       return channel;
     });
   });
-  relay(webSockets.logs, undefined, "text", ({ tailLines }) => ({ channel: "logs", tailLines, follow: true }));
-  relay(webSockets.console, "console", "binary", ({ cols, rows }) => ({ channel: "console", cols, rows }));
-  relay(webSockets.connect, "connect", "binary", () => ({ channel: "tcp" }));
+  itemRoute(webSockets.logs, async (outlet, request, { tailLines, after }) => {
+    const from = lastEventIdOf(request) ?? after;
+    const channel = await options.openChannel(request.address, {
+      channel: "logs",
+      tailLines,
+      follow: true,
+      ...(from !== undefined && { after: from }),
+    });
+    void serveLog(outlet, channel);
+    return undefined;
+  });
+  itemRoute(webSockets.metrics, async (outlet, request) => {
+    const tell = metricsTeller(outlet);
+    tell(await lookAt(request, webSockets.metrics, options));
+    return tell;
+  });
+  relay(webSockets.console, "console", ({ cols, rows }) => ({ channel: "console", cols, rows }));
+  relay(webSockets.connect, "connect", () => ({ channel: "tcp" }));
 };
+
+type Target = Awaited<ReturnType<Application["targetOf"]>>;
+/** What is done with the instance whenever it is looked at. */
+type Look = (instance: Target) => void;
+
+function takesNothing(): never {
+  throw new ClawError("request.invalid", "a frame can't be read: this stream takes no frames");
+}
+
+/** Where a reader of server-sent events was. @throws {ClawError} `request.invalid` */
+function lastEventIdOf({ headers }: FastifyRequest): string | undefined {
+  const id = headers["last-event-id"];
+  if (id === undefined || id === "") {
+    return undefined;
+  }
+  const position = PositionSchema.safeParse(id);
+  if (!position.success) {
+    throw invalid([{ path: "Last-Event-ID", message: "is no position that a stream has told", fix: "leave it out, or give the last id" }]);
+  }
+  return position.data;
+}
 
 /** Finds the instance that a stream is to. */
 async function findTarget(
@@ -129,25 +198,29 @@ async function findTarget(
   }
 }
 
-/** Ends a stream when its credential or its holder's rights are taken back: it was let in once, and may stay for days. */
-function keepChecking(socket: WebSocket, request: FastifyRequest, { permission }: Stream, { access, targetOf }: StreamOptions): void {
+/** The instance of a stream, as its credential may see it now. */
+async function lookAt(request: FastifyRequest, { permission }: Stream, { access, targetOf }: StreamOptions): Promise<Target> {
   const { tenant, id: requestId, address } = request;
-  const check = async () => {
-    const admitted = await access.authenticate(bearerOf(request) ?? "", address.tenantId);
-    if (!admitted) {
-      throw new ClawError("auth.unauthenticated", "the token is not valid any more");
-    }
-    await targetOf({ actor: admitted.actor, tenant, requestId, ifMatch: undefined }, address.uid, permission);
-  };
+  const admitted = await access.authenticate(bearerOf(request) ?? "", address.tenantId);
+  if (!admitted) {
+    throw new ClawError("auth.unauthenticated", "the token is not valid any more");
+  }
+  return targetOf({ actor: admitted.actor, tenant, requestId, ifMatch: undefined }, address.uid, permission);
+}
+
+/** Ends a stream when its credential or its holder's rights are taken back: it was let in once, and may stay for days. */
+function keepChecking(stream: OpenStream, request: FastifyRequest, facts: Stream, options: StreamOptions, onLook: Look = () => {}): void {
   const timer = setInterval(() => {
-    check().catch((error: unknown) => {
-      // What could not be asked is asked again.
-      if (error instanceof ClawError && error.status < 500) {
-        refuse(socket, error);
-      }
-    });
+    lookAt(request, facts, options)
+      .then(onLook)
+      .catch((error: unknown) => {
+        // What could not be asked is asked again.
+        if (error instanceof ClawError && error.status < 500) {
+          stream.fail(error);
+        }
+      });
   }, RECHECK_MS);
-  socket.once("close", () => clearInterval(timer));
+  stream.onClose(() => clearInterval(timer));
 }
 
 /** Puts on record who has got into an instance, before anything passes between the two. */

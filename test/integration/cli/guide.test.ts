@@ -46,6 +46,9 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   expect(audit).toMatch(/instance\.stop +ClawInstance\/hello +success +127\.0\.0\.1/);
   expect(audit).toContain('"path":"spec.running"');
   expect(audit).toMatch(/platform: valid: \d+ records/);
+  const streams = await runGuide("docs/guides/streams.md", service);
+  expect(streams).toMatch(/"type":"metrics","phase":"Running"/);
+  expect(streams).toMatch(/id: \w{12}\.\d+\ndata: \{"type":"lines"/);
 });
 
 it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {

@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
@@ -146,6 +148,89 @@ describe("a stream that is sent what it does not take", () => {
       );
     },
   );
+});
+
+describe("a stream as server-sent events", () => {
+  const headers = () => ({ authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" });
+  /** The items of a stream, until one passes. */
+  const read = async (path: string, passes: (item: { type: string; position?: string }) => boolean, more: Record<string, string> = {}) => {
+    const response = await fetch(`${service.url}/api/v1${path}`, { headers: { ...headers(), ...more } });
+    const events: { id: string | undefined; data: { type: string; lines?: string[]; position?: string } }[] = [];
+    for await (const text of linesOf(response)) {
+      const id = /^id: (.*)$/.exec(text)?.[1];
+      const data = /^data: (.*)$/.exec(text)?.[1];
+      if (id !== undefined) {
+        events.push({ id, data: { type: "" } });
+      } else if (data !== undefined) {
+        const event = { id: events.at(-1)?.data.type === "" ? events.pop()?.id : undefined, data: JSON.parse(data) };
+        events.push(event);
+        if (passes(event.data)) {
+          return { events, type: response.headers.get("content-type") };
+        }
+      }
+    }
+    return { events, type: response.headers.get("content-type") };
+  };
+  async function* linesOf({ body }: Response) {
+    let rest = "";
+    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      yield* lines;
+    }
+  }
+
+  it("gives a log, and what follows the last event's id", async ({ expect }) => {
+    const { events, type } = await read("/instances/web/logs/stream", ({ type: itemType }) => itemType === "lines");
+    expect(type).toBe("text/event-stream; charset=utf-8");
+    const [first] = events;
+    expect(first?.data.lines?.join("\n")).toContain("listening");
+    expect(first?.id).toBe(first?.data.position);
+    const next = read("/instances/web/logs/stream", ({ type: itemType }) => itemType === "lines", { "last-event-id": first?.id ?? "" });
+    const { uid } = (await service.claw("acme").instances.get("web")).metadata;
+    appendFileSync(join(service.dataDir, "run", uid, "logs", "claw.log"), "only this\n");
+    expect((await next).events.map(({ data }) => data.lines)).toEqual([["only this"]]);
+  });
+
+  it("gives how an instance is, with what it takes", async ({ expect }) => {
+    const { events } = await read("/instances/web/metrics/stream", ({ type }) => type === "metrics");
+    expect(events[0]?.data).toMatchObject({ type: "metrics", phase: "Running", ready: true, restarts: 0 });
+  });
+
+  it.for([
+    ["/instances/gone/logs/stream", {}, 404],
+    ["/instances/idle/logs/stream", {}, 503],
+    ["/instances/web/logs/stream", { "last-event-id": "no position" }, 422],
+    ["/instances/web/logs/stream", { authorization: "Bearer no" }, 401],
+  ] as const)("is refused as any request is: %s %o", async ([path, more, status], { expect }) => {
+    const response = await fetch(`${service.url}/api/v1${path}`, { headers: { ...headers(), ...more } });
+    expect([response.status, response.headers.get("content-type")]).toEqual([status, expect.stringContaining("application/problem+json")]);
+  });
+});
+
+describe("a WebSocket that a page opens", () => {
+  it.for([
+    ["http://evil.example", 403],
+    ["null", 403],
+  ] as const)("is refused to pages of other origins: %s", async ([origin, status], { expect }) => {
+    const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/instances/web/logs/stream`, {
+      origin,
+      headers: { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" },
+    });
+    const [, response] = await once(socket, "unexpected-response");
+    expect(response.statusCode).toBe(status);
+  });
+
+  it("is open to those of its own", async ({ expect }) => {
+    const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/instances/web/logs/stream`, {
+      origin: service.url,
+      headers: { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" },
+    });
+    await once(socket, "open");
+    const [data] = await once(socket, "message");
+    expect(["lines", "heartbeat"]).toContain(JSON.parse(String(data)).type);
+    socket.terminate();
+  });
 });
 
 describe("a stream between two of which one does not read", () => {

@@ -1,3 +1,4 @@
+import { appendFileSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -130,6 +131,38 @@ describe("a control plane that is killed at any point", () => {
       expect(events.map(({ message }) => message).join("\n")).toMatch(/Creating → (Running|Stopped)/);
     }
     await eventually(unpublished, (count) => count === 0);
+  });
+
+  it("costs whoever follows a log no line, and gives none twice, though the agent is killed too", { timeout: 120_000 }, async ({
+    expect,
+  }) => {
+    const { uid } = (await claw().instances.create(anEcho("followed"))).metadata;
+    await claw().instances.wait("followed", { until: "Ready" });
+    const log = join(service().dataDir, "run", uid, "logs", "claw.log");
+    let written = 0;
+    const writing = setInterval(() => appendFileSync(log, `line-${written++}\n`), 20);
+    const seen: string[] = [];
+    const gaps: string[] = [];
+    const abort = new AbortController();
+    const follow = async () => {
+      for await (const line of claw().instances.followLogs("followed", { signal: abort.signal, onGap: (message) => gaps.push(message) })) {
+        seen.push(...(line.startsWith("line-") ? [line] : []));
+      }
+    };
+    const following = follow().catch((error: unknown) => error);
+    await expect.poll(() => seen.length, { timeout: 30_000 }).toBeGreaterThan(10);
+    service().signal("SIGKILL");
+    const before = JSON.parse(readFileSync(join(service().dataDir, "run", uid, "agent.json"), "utf8")).pid;
+    sendSignal(before, "SIGKILL");
+    await service().restart();
+    const there = written + 50;
+    await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThan(there);
+    clearInterval(writing);
+    await expect.poll(() => seen.length, { timeout: 30_000 }).toBe(written);
+    abort.abort();
+    await following;
+    expect(seen).toEqual(Array.from({ length: written }, (_, index) => `line-${index}`));
+    expect(gaps).toEqual([]);
   });
 
   it("leaves its work to another on the same database: two at once do it once", { timeout: 120_000 }, async ({ expect }) => {

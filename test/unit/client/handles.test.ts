@@ -78,8 +78,8 @@ describe("a handle of an instance", () => {
     await using server = await startServer(
       (_, res) => answer(res, 200, anInstanceAnswer()),
       (socket) => {
-        socket.send("one");
-        socket.close(1000);
+        socket.send('{"type":"lines","lines":["one"],"position":"p.1"}');
+        socket.send('{"type":"end"}');
       },
     );
     const web = await new Claw({ url: server.url }).instances.get("web");

@@ -1,5 +1,8 @@
 import { describe, it } from "vitest";
+import type { WebSocket as ServerSocket } from "ws";
 import { Claw, ConflictError, ConnectionError, NotFoundError, UserAbortError } from "../../../sdk/client/index.ts";
+import { itemOf, resumed } from "../../../sdk/client/resume.ts";
+import { Socket } from "../../../sdk/client/socket.ts";
 import { anInstanceAnswer } from "../../support/builders/resources.ts";
 import { collect } from "../../support/collect.ts";
 import { answer, refuse, startServer } from "../../support/http-server.ts";
@@ -74,25 +77,71 @@ describe("chat", () => {
   });
 });
 
+const say = (socket: ServerSocket, ...items: object[]) => {
+  for (const item of items) {
+    socket.send(JSON.stringify(item));
+  }
+};
+const lines = (position: string | undefined, ...texts: string[]) => ({ type: "lines", lines: texts, position });
+
 describe("followLogs", () => {
-  it("gives lines until the stream ends", async ({ expect }) => {
-    await using server = await startServer(
+  const serve = (onSocket: (socket: ServerSocket, count: number) => void) => {
+    let count = 0;
+    return startServer(
       (_, res) => answer(res, 200, anInstanceAnswer()),
-      (socket) => {
-        socket.send("one");
-        socket.send("two");
-        socket.close(1000);
-      },
+      (socket) => onSocket(socket, ++count),
+    );
+  };
+
+  it("gives lines until the stream ends", async ({ expect }) => {
+    await using server = await serve((socket) =>
+      say(socket, lines("p.1", "one"), { type: "heartbeat" }, lines("p.2", "two"), { type: "end" }),
     );
     expect(await collect(new Claw({ url: server.url }).instances.followLogs("web", { tailLines: 2 }))).toEqual(["one", "two"]);
     expect(server.upgrades[0]?.query.get("tailLines")).toBe("2");
   });
 
+  it("goes on behind the last position when it breaks off, and is told of gaps", async ({ expect }) => {
+    await using server = await serve((socket, count) => {
+      if (count === 1) {
+        say(socket, lines("p.1", "one"));
+        socket.terminate();
+      } else if (count === 2) {
+        socket.close(4503, "instance.unreachable: its agent is away");
+      } else {
+        say(socket, { type: "gap", message: "rotated away", position: "p.5" }, lines("p.6", "six"), { type: "end" });
+      }
+    });
+    const gaps: string[] = [];
+    const all = collect(new Claw({ url: server.url }).instances.followLogs("web", { onGap: (message) => gaps.push(message) }));
+    expect(await all).toEqual(["one", "six"]);
+    expect(gaps).toEqual(["rotated away"]);
+    expect(server.upgrades.map(({ query }) => query.get("after"))).toEqual([null, "p.1", "p.1"]);
+  });
+
+  it("says what may be missing where the source knows no positions", async ({ expect }) => {
+    await using server = await serve((socket, count) => {
+      say(socket, lines(undefined, `line ${count}`));
+      count === 1 ? socket.close(1001) : say(socket, { type: "end" });
+    });
+    const gaps: string[] = [];
+    const all = collect(new Claw({ url: server.url }).instances.followLogs("web", { onGap: (message) => gaps.push(message) }));
+    expect(await all).toEqual(["line 1", "line 2"]);
+    expect(gaps).toHaveLength(1);
+    expect(server.upgrades[1]?.query.get("tailLines")).toBe("0");
+  });
+
+  it("does not come back after what will not pass: a right that was taken back", async ({ expect }) => {
+    await using server = await serve((socket) => {
+      say(socket, lines("p.1", "one"));
+      socket.close(4403, "auth.forbidden: no more");
+    });
+    await expect(collect(new Claw({ url: server.url }).instances.followLogs("web"))).rejects.toMatchObject({ code: "auth.forbidden" });
+    expect(server.upgrades).toHaveLength(1);
+  });
+
   it("ends by the caller's signal", async ({ expect }) => {
-    await using server = await startServer(
-      (_, res) => answer(res, 200, anInstanceAnswer()),
-      (socket) => socket.send("one"),
-    );
+    await using server = await serve((socket) => say(socket, lines("p.1", "one")));
     const abort = new AbortController();
     const follow = async () => {
       for await (const line of new Claw({ url: server.url }).instances.followLogs("web", { signal: abort.signal })) {
@@ -101,6 +150,32 @@ describe("followLogs", () => {
       }
     };
     await expect(follow()).rejects.toBeInstanceOf(UserAbortError);
+  });
+
+  it("takes one that is silent for a lost one", async ({ expect }) => {
+    await using server = await serve((socket, count) => say(socket, count === 1 ? { type: "heartbeat" } : { type: "end" }));
+    const config = { url: server.url, token: undefined, tenant: undefined, timeoutMs: 1000, maxRetries: 0, fetch, WebSocket };
+    const silent = resumed<{ type: string }>((frame) => itemOf(frame, () => true), {
+      signal: undefined,
+      silenceMs: 50,
+      open: () => Socket.open(config as never, "/instances/web/logs/stream", {}, undefined),
+    });
+    expect(await collect(silent)).toEqual([]);
+  });
+});
+
+describe("followMetrics", () => {
+  it("gives what is told, and again after the stream broke off", async ({ expect }) => {
+    let count = 0;
+    await using server = await startServer(
+      (_, res) => answer(res, 200, anInstanceAnswer()),
+      (socket) => {
+        say(socket, { type: "metrics", phase: "Running", ready: true, restarts: ++count });
+        count === 1 ? socket.terminate() : say(socket, { type: "end" });
+      },
+    );
+    const seen = await collect(new Claw({ url: server.url }).instances.followMetrics("web"));
+    expect(seen).toEqual([1, 2].map((restarts) => ({ phase: "Running", ready: true, restarts })));
   });
 });
 
@@ -118,7 +193,7 @@ describe("in a browser", () => {
   it("the token is a subprotocol and the tenant in the query, of streams", async ({ expect }) => {
     await using server = await startServer(
       (_, res) => answer(res, 200, anInstanceAnswer()),
-      (socket) => socket.close(1000),
+      (socket) => say(socket, { type: "end" }),
     );
     const claw = new Claw({ url: server.url, token: "t0", tenant: "acme", WebSocket: StandardSocket });
     await collect(claw.instances.followLogs("web", { tailLines: 2 }));

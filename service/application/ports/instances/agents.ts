@@ -1,6 +1,6 @@
 import type { AgentStatus, ChannelOpen } from "../../../../sdk/contract/index.ts";
 
-/** A channel to an agent. `data` is text for logs and chat, base64 for console and tcp. */
+/** A channel to an agent. `data` is JSON for logs (`LogItem`) and chat, base64 for console and tcp. */
 export interface AgentChannel {
   /** @returns when to go on sending, if not at once: the other side takes no more for now */
   send(data: string): Promise<void> | undefined;

@@ -1,12 +1,15 @@
-import type { InstanceId } from "../../../../sdk/contract/index.ts";
+import type { InstanceId, LogItem } from "../../../../sdk/contract/index.ts";
 
-/** What a claw of the control plane's own host has logged. */
-export interface StoredLog {
-  /** The last lines as text. */
-  tail(lines: number): string;
-  /** Calls back with what is appended from now on. */
-  follow(onText: (text: string) => void): { pause(): void; resume(): void; close(): void };
+/** Reads a log from a position on. */
+export interface StoredLogReader {
+  /** What comes next; undefined when there is no whole line more. */
+  next(): LogItem | undefined;
+  /** What is left when nothing more will be written. */
+  rest(): LogItem | undefined;
 }
 
-/** The log of an instance of this host; undefined when it has never started here. */
-export type StoredLogs = (id: InstanceId) => StoredLog | undefined;
+/** The log of an instance of this host, from a position or its last lines on; undefined when it has never started here. */
+export type StoredLogs = (
+  id: InstanceId,
+  from: { readonly after?: string | undefined; readonly tailLines: number },
+) => StoredLogReader | undefined;

@@ -1,4 +1,4 @@
-import type { ChannelOpen } from "../../../../sdk/contract/index.ts";
+import type { ChannelOpen, LogItem } from "../../../../sdk/contract/index.ts";
 import type { KubernetesAccess } from "../../ports/clusters/clusters.ts";
 import type { AgentChannel } from "../../ports/instances/agents.ts";
 import type { PodContainer, Pods } from "../../ports/instances/pods.ts";
@@ -35,7 +35,7 @@ function logChannel(
 ): AgentChannel {
   return readingChannel(async (give, signal) => {
     for await (const line of pods.logs(access, container, { tailLines, follow, signal })) {
-      await give(`${line}\n`);
+      await give(JSON.stringify({ type: "lines", lines: [line] } satisfies LogItem));
     }
   });
 }

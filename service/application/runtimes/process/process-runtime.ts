@@ -1,13 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceId, ProcessTarget } from "../../../../sdk/contract/index.ts";
 import type { Agents } from "../../ports/instances/agents.ts";
-import type { StoredLog } from "../../ports/instances/stored-logs.ts";
+import type { StoredLogReader } from "../../ports/instances/stored-logs.ts";
 import type { Host } from "../../ports/runtimes/host.ts";
 import type { DeclaredResources, Runtime } from "../../ports/runtimes/runtime.ts";
 import { isDown, notRunning } from "../down.ts";
 import { readingChannel } from "../reading-channel.ts";
 
-/** Keeps what a reader is given at once within what a channel of an agent gives. */
-const PIECE_CHARS = 64 * 1024;
+/** How often the log of one that is stopped is looked at for more: it may start. */
+const FOLLOW_POLL_MS = 500;
 
 export interface ProcessRuntimeDependencies {
   /** The control plane's own host: where instances run that asked for no cluster. */
@@ -41,7 +42,7 @@ export function createProcessRuntime(
         return agents.open(id, open);
       }
       if (open.channel === "logs") {
-        return storedLogChannel(host.storedLogs(id), open);
+        return storedLogChannel(host.storedLogs(id, open), open);
       }
       throw notRunning(address.name);
     },
@@ -49,23 +50,17 @@ export function createProcessRuntime(
   };
 }
 
-function storedLogChannel(log: StoredLog | undefined, { tailLines, follow }: { tailLines: number; follow: boolean }) {
+function storedLogChannel(log: StoredLogReader | undefined, { follow }: { readonly follow: boolean }) {
   return readingChannel(async (give, signal) => {
-    const text = log?.tail(tailLines) ?? "";
-    const follower = follow ? log?.follow((appended) => void giveOn(appended)) : undefined;
-    const giveOn = async (appended: string) => {
-      follower?.pause();
-      await give(appended);
-      follower?.resume();
-    };
-    follower?.pause();
-    for (let at = 0; at < text.length && !signal.aborted; at += PIECE_CHARS) {
-      await give(text.slice(at, at + PIECE_CHARS));
+    while (!signal.aborted) {
+      const item = log?.next() ?? (follow ? undefined : log?.rest());
+      if (item) {
+        await give(JSON.stringify(item));
+      } else if (follow) {
+        await delay(FOLLOW_POLL_MS, undefined, { signal });
+      } else {
+        return;
+      }
     }
-    follower?.resume();
-    if (follower && !signal.aborted) {
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-    }
-    follower?.close();
   });
 }

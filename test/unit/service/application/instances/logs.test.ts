@@ -27,21 +27,27 @@ async function answerTo(frames: readonly string[]): Promise<readonly string[]> {
   return (await handlers["instances.logs"](ctx, { params: { id: "x" }, query: { tailLines: 9 }, body: undefined })).lines;
 }
 
+const linesOf = (...lines: string[]) => JSON.stringify({ type: "lines", lines });
+
 describe("the lines of a log", () => {
   const line = "x".repeat(1000);
 
   it("are all that came, as far as they fit", async ({ expect }) => {
-    expect(await answerTo(["one\ntw", "o\n"])).toEqual(["one", "two"]);
+    expect(await answerTo([linesOf("one", "two"), JSON.stringify({ type: "gap", message: "gone" }), linesOf("three")])).toEqual([
+      "one",
+      "two",
+      "three",
+    ]);
     expect(await answerTo([])).toEqual([]);
   });
 
   it("are the last whole ones when an agent sends more than is answered", async ({ expect }) => {
-    const frames = Array.from({ length: 5000 }, (_, index) => `${index} ${line}\n`);
+    const frames = Array.from({ length: 5000 }, (_, index) => linesOf(`${index} ${line}`));
     const lines = await answerTo(frames);
     expect(lines.every((text) => /^\d+ x{1000}$/.test(text))).toBe(true);
     expect(lines.at(-1)).toBe(`4999 ${line}`);
     expect(lines.join("\n").length).toBeGreaterThan(2 ** 20 - 2000);
     expect(lines.join("\n").length).toBeLessThanOrEqual(2 ** 20);
-    expect(await answerTo(["y".repeat(2 ** 22)])).toEqual(["y".repeat(2 ** 20)]);
+    expect(await answerTo([linesOf("y".repeat(2 ** 22))])).toEqual(["y".repeat(2 ** 20)]);
   });
 });
