@@ -80,7 +80,7 @@ export async function* resumed<T extends AnyItem>(
 }
 
 /** @throws an error that will not pass by itself */
-function assertPassing(error: unknown): Error {
+export function assertPassing(error: unknown): Error {
   const isPassing = error instanceof ConnectionError || (error instanceof ApiError && (error.status >= 500 || error.status === 429));
   if (!isPassing) {
     throw error;

@@ -13,6 +13,7 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
   #queuedBytes = 0;
   #end: { readonly error?: Error } | undefined;
   #wake: () => void = () => {};
+  #onMessage: () => void = () => {};
   #onClose: () => void = () => {};
 
   /** @throws {ClawClientError} when the runtime has no WebSocket */
@@ -50,6 +51,7 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
       if (this.#end) {
         return;
       }
+      this.#onMessage();
       const frame = typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer);
       this.#queue.push(frame);
       this.#queuedBytes += frame.length;
@@ -62,6 +64,7 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
     ws.addEventListener("error", () => {});
     ws.addEventListener("close", ({ code = 1006, reason = "" }) => {
       signal?.removeEventListener("abort", onAbort);
+      this.#onClose();
       const error = closeError(url, code, reason);
       finish(error ? { error } : {});
     });
@@ -69,18 +72,21 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
 
   /** Ends it with an error when nothing comes for so long. A connection whose other side has gone says nothing by itself. */
   giveUpAfter(silenceMs: number): void {
+    this.#onClose();
     const giveUp = () => {
       this.#end ??= { error: new ConnectionError(`nothing was heard of the stream for ${silenceMs / 1000} s`) };
       this.#wake();
       this.#ws.close();
     };
     let timer = setTimeout(giveUp, silenceMs);
-    this.#ws.addEventListener("message", () => {
+    this.#onMessage = () => {
       clearTimeout(timer);
       timer = setTimeout(giveUp, silenceMs);
-    });
-    this.#ws.addEventListener("close", () => clearTimeout(timer));
-    this.#onClose = () => clearTimeout(timer);
+    };
+    this.#onClose = () => {
+      clearTimeout(timer);
+      this.#onMessage = () => {};
+    };
   }
 
   get bufferedBytes(): number {

@@ -42,7 +42,8 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
   };
   const streams: InstanceStreams = {
     async chat(id, { session, signal } = {}) {
-      return chatOver(await open(id, paths.stream, {}, signal), session);
+      const dial = () => open(id, paths.stream, {}, signal);
+      return chatOver(await dial(), session, dial, signal);
     },
     async *followLogs(id, { tailLines, signal, onGap } = {}) {
       let hasPosition = false;

@@ -178,7 +178,7 @@ export function limited(signal: AbortSignal | undefined, timeoutMs: number): Lim
 }
 
 /** `crypto.randomUUID` is for secure contexts only: a page that was loaded over plain HTTP has none. */
-function randomKey(): string {
+export function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -103,6 +103,13 @@ export const PositionSchema = z
   .max(200)
   .regex(/^[\w.:-]+$/, "is no position that a stream has told");
 
+/** The name of a conversation turn, which its asker chooses: nobody else has one of the same name. */
+export const TurnSchema = z
+  .string()
+  .min(8)
+  .max(64)
+  .regex(/^[\w-]+$/, "is no name of a turn: give a random one of letters, digits, - and _");
+
 /** What a log gives. */
 export const LogItemSchema = z.discriminatedUnion("type", [
   /** Whole lines; `position` is behind the last of them, and absent where the source can't tell. */
@@ -135,8 +142,17 @@ export const ChannelOpenSchema = z.discriminatedUnion("channel", [
   TerminalSizeSchema.extend({ channel: z.literal("console") }),
   /** A TCP connection to the claw's port; data is base64 of the raw bytes both ways. */
   z.object({ channel: z.literal("tcp") }),
-  /** One conversation turn; data frames carry {@link ChatEventSchema} as JSON text. */
-  z.object({ channel: z.literal("chat"), message: z.string(), session: z.string() }),
+  /**
+   * One conversation turn; data frames carry {@link ChatEventSchema} as JSON text. One with a `turn` outlives its channel for a while: who opens the
+   * same again gets its events behind `after`, and asks the claw nothing. With `after` and no such turn there is a `gap`.
+   */
+  z.object({
+    channel: z.literal("chat"),
+    message: z.string(),
+    session: z.string(),
+    turn: TurnSchema.optional(),
+    after: z.int().min(0).optional(),
+  }),
   /** Acts on the claw at once and closes: `kill` is SIGKILL to its process group. */
   z.object({ channel: z.literal("signal"), action: z.enum(["restart", "kill"]) }),
 ]);
@@ -148,7 +164,8 @@ export const ServerFrameSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("data"), id: channelId, data: z.string() }),
   z.object({ type: z.literal("credit"), id: channelId, credit }),
   TerminalSizeSchema.extend({ type: z.literal("resize"), id: channelId }),
-  z.object({ type: z.literal("close"), id: channelId }),
+  /** With `keep` what goes on in it is kept for who comes back: it was lost, and not left. */
+  z.object({ type: z.literal("close"), id: channelId, keep: z.literal(true).optional() }),
 ]);
 export type ServerFrame = z.infer<typeof ServerFrameSchema>;
 
@@ -162,7 +179,7 @@ export const AgentFrameSchema = z.discriminatedUnion("type", [
     usage: UsageSchema.optional(),
     /** It grants credit; absent of agents before that. */
     grants: z.literal(true).optional(),
-    /** Its logs come as items, and from a position on; absent of agents before that. */
+    /** Its logs come as items, and from a position on, and answers that broke off go on; absent of agents before that. */
     resumes: z.literal(true).optional(),
   }),
   /** `usage` where the agent can tell, at most every few seconds. */
@@ -197,18 +214,41 @@ export function parseJson(text: string): unknown {
 export const TokenUsageSchema = z.object({ inputTokens: z.int(), outputTokens: z.int(), totalTokens: z.int() });
 export type TokenUsage = z.infer<typeof TokenUsageSchema>;
 
+/** The number of an event in its turn, from 1; absent of a turn without a name. */
+const numbered = { seq: z.int().min(1).optional() };
+
 /** What comes back for a chat message, in order: any number of deltas, then one `done` or `error`. */
 export const ChatEventSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("delta"), text: z.string() }),
-  z.object({ type: z.literal("done"), usage: TokenUsageSchema.optional() }),
-  z.object({ type: z.literal("error"), message: z.string() }),
+  z.object({ type: z.literal("delta"), text: z.string(), ...numbered }),
+  z.object({ type: z.literal("done"), usage: TokenUsageSchema.optional(), ...numbered }),
+  z.object({ type: z.literal("error"), message: z.string(), ...numbered }),
+  /** What came between is not kept any more; the answer as a whole is in the session. */
+  z.object({ type: z.literal("gap"), message: z.string(), ...numbered }),
 ]);
 export type ChatEvent = z.infer<typeof ChatEventSchema>;
 
-/** What a client sends on `WS /instances/:id/stream`. `session` keeps a conversation together; `default` when absent. */
-export const ChatRequestSchema = z.object({
-  type: z.literal("message"),
-  text: z.string().min(1).max(MESSAGE_CHARS_MAX),
-  session: z.string().max(200).optional(),
-});
+/** Whether nothing more comes of the turn. */
+export function endsTurn({ type }: { readonly type: string }): boolean {
+  return type === "done" || type === "error";
+}
+
+/** A session that whoever has the permission `instances.share` may take part in. */
+export const SHARED_SESSION = "shared:";
+const SessionSchema = z
+  .string()
+  .max(200)
+  .describe("keeps a conversation together; one's own, unless its name begins with `shared:`. `default` when absent");
+
+/** What a client sends on `WS /instances/:id/stream`. */
+export const ChatRequestSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("message"),
+    text: z.string().min(1).max(MESSAGE_CHARS_MAX),
+    session: SessionSchema.optional(),
+    /** By this name the answer can be had again; one that is under way already is not asked for twice. */
+    turn: TurnSchema.optional(),
+  }),
+  /** Goes on with the answer of a turn, behind the event with that number. */
+  z.object({ type: z.literal("resume"), turn: TurnSchema, after: z.int().min(0), session: SessionSchema.optional() }),
+]);
 export type ChatRequest = z.infer<typeof ChatRequestSchema>;

@@ -21,6 +21,7 @@ export const permissions = {
   "instances.console": { allows: "open a terminal inside instances", scope: "project" },
   "instances.connect": { allows: "reach instances' own ports", scope: "project" },
   "instances.chat": { allows: "talk to instances", scope: "project" },
+  "instances.share": { allows: "take part in shared sessions of instances", scope: "project" },
   "projects.read": { allows: "see projects", scope: "project" },
   "projects.write": { allows: "create, change and delete projects, and set their quotas", scope: "tenant" },
   "configs.read": { allows: "see config templates and their versions", scope: "tenant", fromProject: true },
@@ -62,7 +63,14 @@ interface RoleFacts {
 }
 
 const reading = PERMISSIONS.filter((permission) => /^(?!access|audit).*\.read$/.test(permission));
-const running = ["instances.operate", "instances.logs", "instances.console", "instances.connect", "instances.chat"] as const;
+const running = [
+  "instances.operate",
+  "instances.logs",
+  "instances.console",
+  "instances.connect",
+  "instances.chat",
+  "instances.share",
+] as const;
 
 /**
  * The roles that are always there. Each gives its permissions where it is bound: what is of the platform takes a binding at the platform, what is

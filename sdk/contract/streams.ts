@@ -17,6 +17,8 @@ export interface Stream {
   readonly sends?: z.ZodType;
   /** Asked for without an upgrade, it is server-sent events: the data are what `sends` says, the id is a position. */
   readonly events?: true;
+  /** What `receives` describes may be posted instead, without an upgrade: what is sent for it comes as server-sent events. */
+  readonly posts?: true;
 }
 
 /** The tenant of browsers, which can't set `X-Claw-Tenant` on a WebSocket. */
@@ -34,6 +36,8 @@ const EndSchema = z.object({ type: z.literal("end") });
 
 export const LogStreamItemSchema = z.discriminatedUnion("type", [...LogItemSchema.options, HeartbeatSchema, EndSchema]);
 export type LogStreamItem = z.infer<typeof LogStreamItemSchema>;
+
+export const ChatStreamItemSchema = z.discriminatedUnion("type", [...ChatEventSchema.options, HeartbeatSchema, EndSchema]);
 
 /** What an instance does and takes. */
 export const MetricsItemSchema = z.object({
@@ -60,7 +64,8 @@ export const webSockets = {
     permission: "instances.chat",
     query: streamQuery,
     receives: ChatRequestSchema,
-    sends: ChatEventSchema,
+    sends: ChatStreamItemSchema,
+    posts: true,
   },
   logs: {
     path: "/instances/:id/logs/stream",

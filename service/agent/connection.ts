@@ -38,7 +38,7 @@ export class Connection {
 
   closed(): void {
     for (const id of this.#channels.keys()) {
-      this.#forget(id);
+      this.#forget(id, true);
     }
   }
 
@@ -78,7 +78,7 @@ export class Connection {
         case "resize":
           return channel.handler?.resize?.(frame.cols, frame.rows);
         case "close":
-          return this.#forget(frame.id);
+          return this.#forget(frame.id, frame.keep === true);
       }
     } catch (err) {
       this.#fail(frame.id, `the agent could not handle it: ${(err as Error).message}`);
@@ -147,7 +147,7 @@ export class Connection {
     });
     flushCompileCache();
     if (!isOpen()) {
-      handler?.closed();
+      handler?.closed(true);
       return;
     }
     channel.handler = handler;
@@ -163,11 +163,11 @@ export class Connection {
     this.#send({ type: "close", id, error });
   }
 
-  #forget(id: string): void {
+  #forget(id: string, isKept = false): void {
     const channel = this.#channels.get(id);
     this.#channels.delete(id);
     channel?.out.abandon();
-    channel?.handler?.closed();
+    channel?.handler?.closed(isKept);
   }
 
   #send(frame: AgentFrame, onSent?: () => void): void {

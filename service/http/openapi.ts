@@ -32,6 +32,9 @@ const STREAM_ERRORS: readonly ErrorCode[] = [
   "tenant.too_many_streams",
 ];
 
+const POST_ERRORS: readonly ErrorCode[] = [...STREAM_ERRORS, "request.too_large", "request.unsupported_media_type"];
+const EVENTS = { 200: { description: "The events.", content: { "text/event-stream": { schema: { type: "string" } } } } };
+
 /** The contract as an OpenAPI 3.1 document: made from it alone, so that it can't say anything else than what is served. */
 export function openApiDocument(): Json {
   const paths: Record<string, Json> = {};
@@ -40,7 +43,8 @@ export function openApiDocument(): Json {
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(id, route) };
   }
   for (const [name, stream] of Object.entries(webSockets) as [string, Stream][]) {
-    paths[pathOf(stream.path)] = { get: describeStream(name, stream) };
+    const get = describeStream(name, stream);
+    paths[pathOf(stream.path)] = { get, ...(stream.posts && { post: describePost(get, stream) }) };
   }
   return {
     openapi: "3.1.0",
@@ -138,9 +142,23 @@ function describeStream(name: string, stream: Stream): Json {
     ],
     responses: {
       101: { description: "The stream is open." },
-      ...(stream.events && { 200: { description: "The events.", content: { "text/event-stream": { schema: { type: "string" } } } } }),
+      ...(stream.events && EVENTS),
       ...problemsOf(STREAM_ERRORS),
     },
+  };
+}
+
+/** What may be posted to a stream instead of sent over it. */
+function describePost(get: Json, { receives }: Stream): Json {
+  const { "x-websocket": _socket, ...rest } = get;
+  const { 101: _open, ...responses } = get["responses"] as Json;
+  return {
+    ...rest,
+    operationId: `${get["operationId"]}Post`,
+    description:
+      "The same without a WebSocket: what is posted is answered by server-sent events, whose data are what the stream sends. One that ends by an error says so by an event `problem`.",
+    ...(receives && { requestBody: { required: true, content: jsonOf(refTo(receives, "input")) } }),
+    responses: { ...EVENTS, ...responses, ...problemsOf(POST_ERRORS) },
   };
 }
 

@@ -42,8 +42,8 @@ describe("the page of permissions and roles", () => {
     await expect(page).toMatchFileSnapshot(join(import.meta.dirname, "../../docs/reference/access.md"));
   });
 
-  it("has no permission that nothing takes but a value that names the host's own", ({ expect }) => {
+  it("has no permission that nothing takes but a value: a session that is shared, what names the host's own", ({ expect }) => {
     const taken = new Set([...Object.values(routes), ...Object.values(webSockets)].map((route) => (route as Partial<Route>).permission));
-    expect(PERMISSIONS.filter((permission) => !taken.has(permission))).toEqual(["host.use"]);
+    expect(PERMISSIONS.filter((permission) => !taken.has(permission))).toEqual(["instances.share", "host.use"]);
   });
 });

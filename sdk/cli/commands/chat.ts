@@ -12,12 +12,17 @@ export const chatCommand = defineCommand({
   group: "Sessions",
   summary: "Send an instance a message and print its answer as it comes",
   details: "Without a message on a terminal it is a conversation, ended by Ctrl-D. With -o json each event is a line of JSON.",
-  examples: ["claw chat web 'What is on my calendar?'", "echo hello | claw chat web -", "claw chat web --session notes"],
+  examples: [
+    "claw chat web 'What is on my calendar?'",
+    "echo hello | claw chat web -",
+    "claw chat web --session notes",
+    "claw chat web --session shared:team",
+  ],
   syntax: (command) =>
     command
       .argument("<instance>", "its name")
       .argument("[message...]", "what to say; '-' reads it from stdin")
-      .addOption(new Option("--session <name>", "keeps a conversation together"))
+      .addOption(new Option("--session <name>", "keeps a conversation together; one's own, unless it is named shared:<name>"))
       .addOption(new Option("-o, --output <format>", "how to print").choices(["text", "json"]).default("text")),
   async run(context, { session, output }, name, words) {
     const { io, claw, signal } = context;
@@ -49,6 +54,9 @@ async function say({ out }: Context, chat: Chat, message: string, output: "text"
       await out.line("");
       const { usage } = event;
       out.note(usage ? out.paintNote("dim", `${usage.inputTokens} tokens in, ${usage.outputTokens} out`) : "");
+    }
+    if (event.type === "gap") {
+      out.note(event.message);
     }
     if (event.type === "error") {
       throw new CliError("the instance could not answer", { why: event.message, fix: "see 'claw logs <instance>'" });

@@ -16,8 +16,8 @@ export interface ChannelHandler {
   resize?(cols: number, rows: number): void;
   /** The claw has come to its end: what is still to be said of it is said now. */
   lastWords?(): void;
-  /** The other side, or the connection, is gone: free everything. */
-  closed(): void;
+  /** The other side, or the connection, is gone: free everything. @param isKept it was lost, and may come back */
+  closed(isKept?: boolean): void;
 }
 
 /** Sends what a source gives, which is paused while the other side takes no more. */

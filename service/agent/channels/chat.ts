@@ -1,7 +1,9 @@
 import { type IncomingMessage, request } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import type { ChatEvent, TokenUsage } from "../../../sdk/contract/index.ts";
+import type { AttendedClaw } from "../attended-claw.ts";
 import { type ChannelContext, type ChannelHandler, runningPort } from "./channel.ts";
+import { Turn, Turns } from "./turns.ts";
 
 const SILENCE_TIMEOUT_MS = 600_000;
 const ERROR_BODY_MAX = 16 * 1024;
@@ -9,22 +11,50 @@ const ERROR_BODY_MAX = 16 * 1024;
 const ANSWER_CHARS_MAX = 4 * 1024 * 1024;
 /** Keeps frames far below any limit of the other side. */
 const DELTA_CHARS = 16 * 1024;
+const FORGOTTEN = "the answer is not kept any more: it is in the session";
 
-/** One conversation turn over the claw's OpenAI-compatible endpoint. */
-export function openChat(ctx: ChannelContext, open: { message: string; session: string }): ChannelHandler {
-  const none: ChannelHandler = { closed: () => {} };
+interface OpenChat {
+  readonly message: string;
+  readonly session: string;
+  readonly turn?: string | undefined;
+  readonly after?: number | undefined;
+}
+
+/** They outlive the connection that they were asked over. */
+const kept = new WeakMap<AttendedClaw, Turns>();
+
+/** One conversation turn over the claw's OpenAI-compatible endpoint, or the rest of one that broke off. */
+export function openChat(ctx: ChannelContext, open: OpenChat): ChannelHandler {
+  const turns = kept.get(ctx.claw) ?? new Turns();
+  kept.set(ctx.claw, turns);
+  const turn = (open.turn === undefined ? undefined : turns.find(open.session, open.turn)) ?? begin(ctx, open, turns);
+  if (!turn) {
+    return { closed: () => {} };
+  }
+  void turn.attach(ctx, open.after ?? 0);
+  return { closed: (isKept = false) => turn.detach(ctx, isKept) };
+}
+
+/** Asks the claw; undefined where it can't be asked, which the channel is ended with. */
+function begin(ctx: ChannelContext, open: OpenChat, turns: Turns): Turn | undefined {
   const { chat } = ctx.claw;
+  if (open.after !== undefined) {
+    ctx.send(JSON.stringify({ type: "gap", message: FORGOTTEN } satisfies ChatEvent));
+    ctx.send(JSON.stringify({ type: "error", message: FORGOTTEN } satisfies ChatEvent));
+    ctx.end();
+    return undefined;
+  }
   if (!chat) {
     ctx.end({ error: "this type of claw can't be talked to" });
-    return none;
+    return undefined;
   }
   const port = runningPort(ctx);
   if (port === undefined) {
-    return none;
+    return undefined;
   }
   if (ctx.claw.status.phase === "Starting") {
     ctx.end({ error: "the instance is still starting; try again when it is ready" });
-    return none;
+    return undefined;
   }
   const req = request({
     host: "127.0.0.1",
@@ -39,10 +69,17 @@ export function openChat(ctx: ChannelContext, open: { message: string; session: 
       ...(chat.token === undefined ? {} : { authorization: `Bearer ${chat.token}` }),
     },
   });
-  const turn = new ChatTurn(ctx);
+  const turn = new Turn(open.turn !== undefined, () => {
+    answer.abandon();
+    req.destroy();
+  });
+  const answer = new ChatAnswer(turn);
+  if (open.turn !== undefined) {
+    turns.keep(open.session, open.turn, turn);
+  }
   req.on("timeout", () => req.destroy(new Error(`no answer for ${SILENCE_TIMEOUT_MS / 1000} s`)));
-  req.on("error", (err) => turn.fail(err.message));
-  req.on("response", (res) => turn.read(res));
+  req.on("error", (err) => answer.fail(err.message));
+  req.on("response", (res) => answer.read(res));
   req.end(
     JSON.stringify({
       model: chat.model,
@@ -52,24 +89,19 @@ export function openChat(ctx: ChannelContext, open: { message: string; session: 
       messages: [{ role: "user", content: open.message }],
     }),
   );
-  return {
-    closed: () => {
-      turn.abandon();
-      req.destroy();
-    },
-  };
+  return turn;
 }
 
 /** Reads the answer: server-sent events, or one JSON body from a claw that does not stream. */
-class ChatTurn {
-  readonly #ctx: ChannelContext;
+class ChatAnswer {
+  readonly #turn: Turn;
   #usage: TokenUsage | undefined;
   /** When to read on, if not at once. */
   #room: Promise<void> | undefined;
   #isOver = false;
 
-  constructor(ctx: ChannelContext) {
-    this.#ctx = ctx;
+  constructor(turn: Turn) {
+    this.#turn = turn;
   }
 
   read(res: IncomingMessage): void {
@@ -110,7 +142,7 @@ class ChatTurn {
 
   fail(message: string): void {
     this.#emit({ type: "error", message });
-    this.#over();
+    this.#isOver = true;
   }
 
   abandon(): void {
@@ -151,19 +183,12 @@ class ChatTurn {
 
   #finish(): void {
     this.#emit({ type: "done", ...(this.#usage ? { usage: this.#usage } : {}) });
-    this.#over();
+    this.#isOver = true;
   }
 
   #emit(event: ChatEvent): void {
     if (!this.#isOver) {
-      this.#room = this.#ctx.send(JSON.stringify(event));
-    }
-  }
-
-  #over(): void {
-    if (!this.#isOver) {
-      this.#isOver = true;
-      this.#ctx.end();
+      this.#room = this.#turn.push(event);
     }
   }
 }

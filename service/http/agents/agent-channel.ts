@@ -8,6 +8,7 @@ const FAREWELL_MS = 5_000;
 
 interface End {
   readonly error?: string;
+  readonly isLost?: true;
   readonly exitCode?: number;
 }
 
@@ -73,11 +74,11 @@ export class Channel implements AgentChannel {
     }
   }
 
-  close(): void {
+  close({ keep } = { keep: false }): void {
     const end = () => {
       clearTimeout(late);
       if (!this.#end) {
-        this.#sendClose();
+        this.#sendClose(keep);
         this.#gone({});
       }
     };
@@ -110,6 +111,15 @@ export class Channel implements AgentChannel {
     }
   }
 
+  /** Its agent is not there any more. */
+  lose(): void {
+    if (!this.#end) {
+      const error = "the agent's connection was lost";
+      this.#opened.reject(new ClawError("instance.unreachable", error));
+      this.#onClose?.(this.#gone({ error, isLost: true }));
+    }
+  }
+
   /** It has ended. */
   end({ error, exitCode }: { error?: string | undefined; exitCode?: number | undefined }): void {
     if (!this.#end) {
@@ -130,8 +140,8 @@ export class Channel implements AgentChannel {
     return end;
   }
 
-  #sendClose(): void {
-    this.#options.send({ type: "close", id: this.#options.id });
+  #sendClose(keep = false): void {
+    this.#options.send({ type: "close", id: this.#options.id, ...(keep && { keep }) });
   }
 
   /** A reader that can't take what came loses its channel; the connection and the others' channels stay. */

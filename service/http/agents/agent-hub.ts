@@ -62,6 +62,12 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
         throw new ClawError("instance.unreachable", `the agent of instance '${uid}' is not connected; is the instance running?`);
       }
       const { channels, socket, isGranting, isResuming } = connection;
+      if (open.channel === "chat" && open.after !== undefined && !isResuming) {
+        throw new ClawError(
+          "instance.unreachable",
+          "the instance's agent can't go on with an answer: restart the instance once for one that can",
+        );
+      }
       const id = randomUUID();
       const send = (frame: ServerFrame, onSent?: () => void) => {
         if (socket.readyState === socket.OPEN) {
@@ -170,7 +176,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
     socket.on("close", () => {
       clearInterval(ping);
       for (const channel of connection.channels.values()) {
-        channel.end({ error: "the agent's connection was lost" });
+        channel.lose();
       }
       if (connections.get(uid) === connection) {
         connections.delete(uid);

@@ -12,7 +12,7 @@ export function itemsOfText(channel: AgentChannel): AgentChannel {
   return {
     send: (data) => channel.send(data),
     resize: (cols, rows) => channel.resize(cols, rows),
-    close: () => channel.close(),
+    close: (how) => channel.close(how),
     onData(listener) {
       channel.onData((text) => {
         const lines = (rest + text).split("\n");

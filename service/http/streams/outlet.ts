@@ -9,43 +9,53 @@ import { refuse } from "./close-stream.ts";
 export interface Item {
   readonly type: string;
   readonly position?: string | undefined;
+  readonly seq?: number | undefined;
 }
 
 /** Something that stays open between a client and us. */
 export interface OpenStream {
   /** Ends it, and says why. */
   fail(error: unknown): void;
-  onClose(listener: () => void): void;
+  /** @param listener is told whether the other side ended it, and did not just go away */
+  onClose(listener: (isLeft: boolean) => void): void;
 }
 
 /** Where the items of a stream go. */
 export interface Outlet extends OpenStream {
   /** Resolves when it has left this process: whoever reads slowly is waited for. */
-  send(item: Item): Promise<void>;
+  send<T extends Item>(item: T): Promise<void>;
   /** Ends it as it should: nothing more will come. */
   end(): Promise<void>;
+  /** From now on says that it is open when nothing else is said. */
+  beat(): void;
   readonly closed: Promise<void>;
 }
 
+/** How a WebSocket is closed by somebody who wants no more of it. */
+const LEFT = 1000;
+
 /** Ends a stream that can't be made a sequence of items: a terminal, a connection. */
 export function openSocket(socket: WebSocket): OpenStream {
-  return { fail: (error) => refuse(socket, error), onClose: (listener) => void socket.once("close", listener) };
+  return { fail: (error) => refuse(socket, error), onClose: (listener) => void socket.once("close", (code) => listener(code === LEFT)) };
 }
 
 /** Items as text frames of a WebSocket. */
 export function socketOutlet(socket: WebSocket): Outlet {
   const closed = new Promise<void>((resolve) => socket.once("close", resolve));
-  // A browser can't see the protocol's own pings.
-  const heartbeat = setInterval(() => socket.bufferedAmount === 0 && send({ type: "heartbeat" }), HEARTBEAT_MS);
+  let heartbeat: NodeJS.Timeout | undefined;
   void closed.then(() => clearInterval(heartbeat));
   const send = (item: Item) => sendFrame(socket, JSON.stringify(item));
   return {
     ...openSocket(socket),
     closed,
     send,
+    beat() {
+      // A browser can't see the protocol's own pings.
+      heartbeat ??= setInterval(() => socket.bufferedAmount === 0 && send({ type: "heartbeat" }), HEARTBEAT_MS);
+    },
     async end() {
       await send({ type: "end" });
-      socket.close(1000);
+      socket.close(LEFT);
     },
   };
 }
@@ -69,7 +79,6 @@ export function eventOutlet(reply: FastifyReply): Outlet {
       "x-accel-buffering": "no",
     });
     raw.write(`retry: ${RETRY_MS}\n\n`);
-    heartbeat = setInterval(() => !raw.writableNeedDrain && send({ type: "heartbeat" }), HEARTBEAT_MS);
   };
   const write = (text: string): Promise<void> =>
     new Promise((resolve) => {
@@ -78,11 +87,17 @@ export function eventOutlet(reply: FastifyReply): Outlet {
       }
       raw.write(text, () => resolve());
     });
-  const send = (item: Item) => write(`${item.position === undefined ? "" : `id: ${item.position}\n`}data: ${JSON.stringify(item)}\n\n`);
+  const send = (item: Item) => {
+    const id = item.position ?? item.seq;
+    return write(`${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(item)}\n\n`);
+  };
   return {
     closed,
     send,
-    onClose: (listener) => void closed.then(listener),
+    onClose: (listener) => void closed.then(() => listener(false)),
+    beat() {
+      heartbeat ??= setInterval(() => raw.headersSent && !raw.writableNeedDrain && send({ type: "heartbeat" }), HEARTBEAT_MS);
+    },
     async end() {
       await send({ type: "end" });
       raw.end();

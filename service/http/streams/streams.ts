@@ -2,6 +2,8 @@ import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
 import {
   type ChannelOpen,
+  type ChatRequest,
+  ChatRequestSchema,
   ClawError,
   type InstanceId,
   idParams,
@@ -19,10 +21,11 @@ import type { AgentChannel, Agents } from "../../application/ports/instances/age
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../../application/ports/transactions.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
+import { isShared, sessionKey } from "../../domain/instances/chat-session.ts";
 import { bearerOf } from "../plugins/identity.ts";
 import { readFrames, upgradeOnly } from "../sockets.ts";
 import { invalid } from "../validation.ts";
-import { serveChat } from "./chat.ts";
+import { answerOver, type ChatOptions, serveChat } from "./chat.ts";
 import { refuse } from "./close-stream.ts";
 import { serveLog } from "./logs.ts";
 import { metricsTeller } from "./metrics.ts";
@@ -94,6 +97,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       let look: Look | undefined;
       enter(outlet, request, stream, (instance) => look?.(instance));
       look = await serve(outlet, request, request.query as QueryOf<S>);
+      outlet.beat();
       // It is open, whenever there is something to tell.
       await outlet.send({ type: "heartbeat" });
     };
@@ -126,17 +130,41 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       await left;
       channel.close();
     });
-  socketRoute(webSockets.stream, "chat", async (socket, request) => {
+  const chatOf = (request: FastifyRequest): ChatOptions => {
     if (isDown(request.address, options.agents)) {
       throw notRunning(request.address.name);
     }
     let isRecorded = false;
-    await serveChat(socket, async (message) => {
-      const opened = await options.agents.open(request.address.uid, message);
-      const channel = await recorded(opened, isRecorded ? undefined : "chat", request, options);
-      isRecorded = true;
-      return channel;
-    });
+    return {
+      async sessionKey(session) {
+        if (isShared(session)) {
+          await lookAt(request, { permission: "instances.share" }, options);
+        }
+        return sessionKey(session, request.actor.subject);
+      },
+      async open(message) {
+        const opened = await options.agents.open(request.address.uid, message);
+        const channel = await recorded(opened, isRecorded ? undefined : "chat", request, options);
+        isRecorded = true;
+        return channel;
+      },
+    };
+  };
+  socketRoute(webSockets.stream, "chat", async (socket, request) => {
+    await serveChat(socket, socketOutlet(socket), chatOf(request));
+  });
+  app.route({
+    ...registered(webSockets.stream, "chat"),
+    method: "POST",
+    schema: { params: idParams, querystring: webSockets.stream.query, body: ChatRequestSchema },
+    handler: async (request, reply) => {
+      const outlet = eventOutlet(reply);
+      enter(outlet, request, webSockets.stream);
+      outlet.beat();
+      await answerOver(outlet, request.body as ChatRequest, chatOf(request));
+      await outlet.end();
+      return reply;
+    },
   });
   itemRoute(webSockets.logs, async (outlet, request, { tailLines, after }) => {
     const from = lastEventIdOf(request) ?? after;
@@ -199,7 +227,11 @@ async function findTarget(
 }
 
 /** The instance of a stream, as its credential may see it now. */
-async function lookAt(request: FastifyRequest, { permission }: Stream, { access, targetOf }: StreamOptions): Promise<Target> {
+async function lookAt(
+  request: FastifyRequest,
+  { permission }: Pick<Stream, "permission">,
+  { access, targetOf }: StreamOptions,
+): Promise<Target> {
   const { tenant, id: requestId, address } = request;
   const admitted = await access.authenticate(bearerOf(request) ?? "", address.tenantId);
   if (!admitted) {

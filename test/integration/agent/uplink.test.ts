@@ -129,6 +129,36 @@ describe("agent channels", () => {
     await until(() => agent.log().includes("chat aborted"), "the claw sees the abort");
   });
 
+  it("goes on with a named turn that broke off, and asks the claw once; what was left is stopped", async ({ expect }) => {
+    const { plane, agent } = await connected({ env: { WORD_MS: "100" } });
+    const message = "a b c d e f g h i j k l m n o p";
+    const open = { channel: "chat", message, session: "s1", turn: "turn-0001" } as const;
+    const first = plane.open(open, CHANNEL_WINDOW);
+    await until(() => first.data.length > 3, "it begins");
+    plane.socket?.terminate();
+    const seen = first.data.map((data) => JSON.parse(data));
+    await until(() => plane.connections === 2, "the agent dials again");
+    await until(() => plane.frames.filter(({ type }) => type === "hello").length === 2, "it says hello");
+    const rest = plane.open({ ...open, message: "", after: seen.length }, CHANNEL_WINDOW);
+    await rest.ended();
+    const all = [...seen, ...rest.data.map((data) => JSON.parse(data))];
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => index + 1));
+    expect(all.map(({ text }) => text ?? "").join("")).toBe(`s1: ${message}`);
+    expect(all.at(-1)).toMatchObject({ type: "done" });
+    // It is kept, for the last words may be lost too; and it is another's in another session.
+    const again = plane.open({ ...open, message: "", after: all.length - 1 }, CHANNEL_WINDOW);
+    await again.ended();
+    expect(again.data.map((data) => JSON.parse(data))).toEqual([all.at(-1)]);
+    const other = plane.open({ ...open, message: "", session: "s2", after: 0 }, CHANNEL_WINDOW);
+    await other.ended();
+    expect(other.data.map((data) => JSON.parse(data).type)).toEqual(["gap", "error"]);
+    expect(agent.log().match(/chat finished/g)).toHaveLength(1);
+    const left = plane.open({ ...open, turn: "turn-0002" }, CHANNEL_WINDOW);
+    await until(() => left.data.length > 1, "another begins");
+    left.close();
+    await until(() => agent.log().includes("chat aborted"), "the claw sees the abort");
+  });
+
   it("answers a chat with an error when the claw refuses or is down", async ({ expect }) => {
     const wrong = { protocol: "openai-chat-completions" as const, path: "/v1/chat/completions", model: "fixture" };
     const { plane, agent, status } = await connected({ runtime: { chat: wrong } });

@@ -49,6 +49,7 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   const streams = await runGuide("docs/guides/streams.md", service);
   expect(streams).toMatch(/"type":"metrics","phase":"Running"/);
   expect(streams).toMatch(/id: \w{12}\.\d+\ndata: \{"type":"lines"/);
+  expect(streams.match(/"text":"word","seq":3/g)).toHaveLength(2);
 });
 
 it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {

@@ -12,6 +12,7 @@ import {
   type Stream,
   webSockets,
 } from "../../../sdk/contract/index.ts";
+import { aToken } from "../../support/access.ts";
 import { until } from "../../support/agent/harness.ts";
 import { playAgent, settled } from "../../support/agent/played-agent.ts";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
@@ -294,6 +295,54 @@ describe("a stream between two of which one does not read", () => {
     expect(await goesOn(agent, await played(agent, CHANNEL_WINDOW))).toBe("pong");
     agent.send({ type: "credit", id: stuck.channel.id, credit: 2 ** 30 });
     await until(() => stuck.channel.received() >= (64 * 1024 * 1024 * 4) / 3, "all arrives", 120_000);
+  });
+});
+
+describe("a session with an instance", () => {
+  it("is its user's own, whatever it is called; a shared one is everybody's who may share", async ({ expect }) => {
+    const acme = service.claw("acme");
+    const { metadata } = await acme.instances.get("idle");
+    const agent = await playAgent(service, metadata.uid as InstanceId);
+    await acme.roles.create({
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Role",
+      metadata: { name: "talker" },
+      spec: { permissions: ["instances.read", "instances.chat"] },
+    });
+    const tokens = [
+      await aToken(acme, { name: "ann", role: "developer" }),
+      await aToken(acme, { name: "ben", role: "developer" }),
+      await aToken(acme, { name: "cid", role: "talker" }),
+    ];
+    const sessionOf = async (token: string | undefined, session: string) => {
+      const asking = fetch(`${service.url}/api/v1/instances/idle/stream`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ type: "message", text: "hi", session, turn: "turn-of-mine" }),
+      });
+      const refused = await Promise.race([asking.then(({ status }) => status), agent.accept(CHANNEL_WINDOW)]);
+      if (typeof refused === "number") {
+        return refused;
+      }
+      agent.send({ type: "data", id: refused.id, data: JSON.stringify({ type: "delta", text: "yes", seq: 1 }) });
+      agent.send({ type: "data", id: refused.id, data: JSON.stringify({ type: "done", seq: 2 }) });
+      agent.send({ type: "close", id: refused.id });
+      const response = await asking;
+      expect(await response.text()).toMatch(
+        /id: 1\ndata: \{"type":"delta","text":"yes","seq":1\}\n\nid: 2\n[\s\S]*data: \{"type":"end"\}$/m,
+      );
+      return (refused.open as { session: string }).session;
+    };
+    const [ann, ben, cid] = tokens;
+    const own = await sessionOf(ann, "notes");
+    expect(await sessionOf(ann, "notes")).toBe(own);
+    expect(await sessionOf(ben, "notes")).not.toBe(own);
+    // Nobody gets into another's by naming it as the claw does.
+    expect(await sessionOf(ben, String(own))).not.toBe(own);
+    const shared = await sessionOf(ann, "shared:team");
+    expect(await sessionOf(ben, "shared:team")).toBe(shared);
+    expect(await sessionOf(ben, String(shared))).not.toBe(shared);
+    expect(await sessionOf(cid, "shared:team")).toBe(403);
   });
 });
 

@@ -165,6 +165,30 @@ describe("a control plane that is killed at any point", () => {
     expect(gaps).toEqual([]);
   });
 
+  it("costs an answer that is under way no word, and gives none twice", { timeout: 120_000 }, async ({ expect }) => {
+    const slow = { config: { overrides: [{ key: "reply.wordDelayMs", value: 60 }] } };
+    await claw().instances.create(anEcho("talker", slow));
+    await claw().instances.wait("talker", { until: "Ready" });
+    const words = Array.from({ length: 150 }, (_, index) => `w${index}`).join(" ");
+    const chat = await claw().instances.chat("talker");
+    let answer = "";
+    let last: string | undefined;
+    let hasBeenKilled = false;
+    for await (const event of chat.send(words)) {
+      answer += event.type === "delta" ? event.text : "";
+      last = event.type;
+      if (!hasBeenKilled && answer.includes("w20 ")) {
+        hasBeenKilled = true;
+        service().signal("SIGKILL");
+        void service().restart();
+      }
+    }
+    chat.close();
+    expect(hasBeenKilled).toBe(true);
+    expect(last).toBe("done");
+    expect(answer).toBe(words);
+  });
+
   it("leaves its work to another on the same database: two at once do it once", { timeout: 120_000 }, async ({ expect }) => {
     services.push(await startServiceProcess({ CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1", CLAW_DATA_DIR: service().dataDir }));
     const [first, second] = services.map((item) => item.claw("acme"));

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { loadMasterKey } from "../../../adapters/identity/master-key.ts";
-import type { AgentFrame, InstanceId, ServerFrame } from "../../../sdk/contract/index.ts";
+import type { AgentFrame, ChannelOpen, InstanceId, ServerFrame } from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../../service/domain/access/tokens.ts";
 import type { TestService } from "../service.ts";
 import { until } from "./harness.ts";
@@ -39,6 +39,7 @@ export async function playAgent(service: TestService, uid: InstanceId) {
       send({ type: "credit", id: open.id, credit });
       return {
         id: open.id,
+        open: open.open,
         granted: () => (open.window ?? 0) + sumOf(open.id, "credit"),
         received: () => sumOf(open.id, "data"),
       };
@@ -49,6 +50,7 @@ const accepted = new Set<string>();
 
 export interface PlayedChannel {
   readonly id: string;
+  readonly open: ChannelOpen;
   /** What the agent may send in all. */
   granted(): number;
   /** What it was sent. */

@@ -60,9 +60,8 @@ describe("claw chat", () => {
 describe("claw logs", () => {
   it("follows until the log ends", async ({ expect }) => {
     await using server = await startServer(instanceRoutes, (socket) => {
-      socket.send("one");
-      socket.send("two");
-      socket.close(1000);
+      socket.send('{"type":"lines","lines":["one","two"],"position":"p.2"}');
+      socket.send('{"type":"end"}');
     });
     const result = await runCli(["logs", "web", "-f", "--tail", "5"], { url: server.url });
     expect(result).toEqual({ code: 0, stdout: "one\ntwo\n", stderr: "the log ended\n" });

@@ -67,13 +67,49 @@ describe("chat", () => {
     chat.close();
   });
 
-  it("fails when the stream breaks off in an answer", async ({ expect }) => {
+  it("goes on behind the last event when the stream breaks off in an answer", async ({ expect }) => {
+    const frames: Record<string, unknown>[] = [];
     await using server = await startServer(
       (_, res) => answer(res, 200, anInstanceAnswer()),
-      (socket) => socket.on("message", () => socket.terminate()),
+      (socket) =>
+        socket.on("message", (data) => {
+          frames.push(JSON.parse(String(data)));
+          if (frames.length === 1) {
+            // Before anything came of it: the same message, by its name, is no second one.
+            return socket.terminate();
+          }
+          if (frames.length === 2) {
+            say(socket, { type: "delta", text: "a", seq: 1 }, { type: "heartbeat" }, { type: "delta", text: "b", seq: 2 });
+            return socket.close(4503, "instance.unreachable: its agent is away");
+          }
+          say(socket, { type: "gap", message: "some is gone", seq: 3 }, { type: "delta", text: "c", seq: 4 }, { type: "done", seq: 5 });
+        }),
     );
-    const chat = await new Claw({ url: server.url }).instances.chat("web");
-    await expect(collect(chat.send("hi"))).rejects.toBeInstanceOf(ConnectionError);
+    const chat = await new Claw({ url: server.url }).instances.chat("web", { session: "s" });
+    const events = await collect(chat.send("hi"));
+    expect(events.map((event) => (event.type === "delta" ? event.text : event.type))).toEqual(["a", "b", "gap", "c", "done"]);
+    const turn = frames[0]?.["turn"];
+    expect(frames).toEqual([
+      { type: "message", text: "hi", turn, session: "s" },
+      { type: "message", text: "hi", turn, session: "s" },
+      { type: "resume", turn, after: 2, session: "s" },
+    ]);
+    chat.close();
+  });
+
+  it("fails when the stream breaks off in an answer without numbers, and when it may not come back", async ({ expect }) => {
+    await using server = await startServer(
+      (_, res) => answer(res, 200, anInstanceAnswer()),
+      (socket) =>
+        socket.on("message", (data) => {
+          const { text } = JSON.parse(String(data));
+          say(socket, { type: "delta", text: "a", ...(text === "numbered" && { seq: 1 }) });
+          text === "numbered" ? socket.close(4403, "auth.forbidden: no more") : socket.terminate();
+        }),
+    );
+    const claw = new Claw({ url: server.url });
+    await expect(collect((await claw.instances.chat("web")).send("hi"))).rejects.toBeInstanceOf(ConnectionError);
+    await expect(collect((await claw.instances.chat("web")).send("numbered"))).rejects.toMatchObject({ code: "auth.forbidden" });
   });
 });
 

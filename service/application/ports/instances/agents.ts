@@ -7,10 +7,10 @@ export interface AgentChannel {
   resize(cols: number, rows: number): void;
   /** What the listener answers says when it is taken, if not at once: until then no more than a window is sent. */
   onData(listener: (data: string) => Promise<void> | undefined | void): void;
-  /** Called once, with the reason when it did not end by itself. */
-  onClose(listener: (end: { error?: string; exitCode?: number }) => void): void;
-  /** What was sent before still arrives, where the other side takes it. */
-  close(): void;
+  /** Called once, with the reason when it did not end by itself; `isLost` where it was not the agent that ended it. */
+  onClose(listener: (end: { error?: string; exitCode?: number; isLost?: true }) => void): void;
+  /** What was sent before still arrives, where the other side takes it. With `keep` an answer goes on for who comes back. */
+  close(how?: { readonly keep: boolean }): void;
 }
 
 /** The agents that are connected to this replica. */
