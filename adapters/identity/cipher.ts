@@ -13,7 +13,7 @@ interface Keys {
 }
 
 /**
- * AES-256-GCM under a master key. A ciphertext, `claw1.<key id>.<nonce, tag and text>`, names its key: after a rotation the new key
+ * AES-256-GCM under a key. A ciphertext, `claw1.<key id>.<nonce, tag and text>`, names its key: after a rotation the new key
  * encrypts, and the former ones still decrypt.
  */
 export class SecretCipherAes implements RotatingCipher {
@@ -22,12 +22,12 @@ export class SecretCipherAes implements RotatingCipher {
   readonly #derivation: Uint8Array;
 
   /**
-   * @param formerKeys master keys of the past, newest first
+   * @param formerKeys keys of the past, newest first
    * @param derivation what secrets are derived from, in base64; made of the oldest key where none is given
    */
-  constructor(masterKey: Uint8Array, formerKeys: readonly Uint8Array[] = [], derivation?: string) {
+  constructor(key: Uint8Array, formerKeys: readonly Uint8Array[] = [], derivation?: string) {
     const former = formerKeys.map(toKeys);
-    this.#current = toKeys(masterKey);
+    this.#current = toKeys(key);
     // Derived secrets are held by running agents: they stay what they were.
     const { derivation: made } = former.at(-1) ?? this.#current;
     this.#derivation = derivation === undefined ? made : Buffer.from(derivation, "base64");
@@ -63,7 +63,7 @@ export class SecretCipherAes implements RotatingCipher {
     }
     const keys = this.#byId.get(id);
     if (!keys) {
-      throw new Error(`the secret was encrypted with master key '${id}', which is not known; give that key too`);
+      throw new Error(`the secret was encrypted with the key '${id}', which is not known; give that key too`);
     }
     const bytes = Buffer.from(body, "base64url");
     const decipher = createDecipheriv("aes-256-gcm", keys.encryption, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
@@ -77,11 +77,16 @@ export class SecretCipherAes implements RotatingCipher {
   }
 }
 
-function toKeys(masterKey: Uint8Array): Keys {
-  if (masterKey.length !== KEY_BYTES) {
-    throw new RangeError(`a master key has ${KEY_BYTES} bytes, not ${masterKey.length}`);
+/** How ciphertexts name a key. */
+export function keyIdOf(key: Uint8Array): string {
+  return toKeys(key).id;
+}
+
+function toKeys(key: Uint8Array): Keys {
+  if (key.length !== KEY_BYTES) {
+    throw new RangeError(`a key has ${KEY_BYTES} bytes, not ${key.length}`);
   }
-  const subkey = (use: string) => new Uint8Array(hkdfSync("sha256", masterKey, "", `claw ${use}`, KEY_BYTES));
+  const subkey = (use: string) => new Uint8Array(hkdfSync("sha256", key, "", `claw ${use}`, KEY_BYTES));
   return {
     id: Buffer.from(subkey("key id")).toString("hex").slice(0, 8),
     encryption: subkey("encryption"),

@@ -1,19 +1,43 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, stat, unlink } from "node:fs/promises";
+import { link, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 
 const KEY_BYTES = 32;
 
 /**
- * The master key of a data folder, made at the first call. Of several processes that make it at once all get the same one, and one that
- * is killed leaves no half of a key: losing it would lose every stored secret.
+ * The master keys of a data folder, newest first; one is made at the first call. Of several processes that make it at once all get the same
+ * one, and one that is killed leaves no half of a key: losing it would lose every stored secret.
  */
-export async function loadMasterKey(dataDir: string): Promise<Uint8Array> {
-  const file = path.join(dataDir, "master.key");
-  return (await readKey(file)) ?? (await createKey(file));
+export async function loadMasterKeys(dataDir: string): Promise<readonly Uint8Array[]> {
+  const file = fileOf(dataDir);
+  return (await readKeys(file)) ?? (await createKey(file));
 }
 
-async function readKey(file: string): Promise<Uint8Array | undefined> {
+/** What a start would find, in words. @throws when it could not use it */
+export async function probeMasterKeys(dataDir: string): Promise<string> {
+  const file = fileOf(dataDir);
+  const keys = await readKeys(file);
+  return keys ? `${file}, which its owner alone may read` : `${file}, which will be made`;
+}
+
+/** Puts a new key before the others. */
+export async function addMasterKey(dataDir: string): Promise<void> {
+  const keys = [new Uint8Array(randomBytes(KEY_BYTES)), ...(await loadMasterKeys(dataDir))];
+  await replaceKeys(fileOf(dataDir), keys);
+}
+
+/** Drops the others. */
+export async function keepMasterKeys(dataDir: string, isKept: (key: Uint8Array, index: number) => boolean): Promise<void> {
+  const keys = await loadMasterKeys(dataDir);
+  const kept = keys.filter(isKept);
+  if (kept.length < keys.length) {
+    await replaceKeys(fileOf(dataDir), kept);
+  }
+}
+
+const fileOf = (dataDir: string) => path.join(dataDir, "master.key");
+
+async function readKeys(file: string): Promise<readonly Uint8Array[] | undefined> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") {
       throw error;
@@ -25,24 +49,20 @@ async function readKey(file: string): Promise<Uint8Array | undefined> {
   if (((await stat(file)).mode & 0o077) !== 0) {
     throw new Error(`${file} may be read by others; close it (chmod 600), and rotate the key if somebody did`);
   }
-  const key = Buffer.from(text.trim(), "base64");
-  if (key.length !== KEY_BYTES) {
-    throw new Error(`${file} does not hold a master key (${KEY_BYTES} bytes in base64); restore it from a backup`);
+  const keys = text
+    .trim()
+    .split("\n")
+    .map((line) => new Uint8Array(Buffer.from(line.trim(), "base64")));
+  if (keys.some(({ length }) => length !== KEY_BYTES)) {
+    throw new Error(`${file} does not hold master keys (${KEY_BYTES} bytes in base64, one a line); restore it from a backup`);
   }
-  return key;
+  return keys;
 }
 
-async function createKey(file: string): Promise<Uint8Array> {
+async function createKey(file: string): Promise<readonly Uint8Array[]> {
   await mkdir(path.dirname(file), { recursive: true });
-  const staged = `${file}.${randomUUID()}`;
+  const staged = await stageKeys(file, [randomBytes(KEY_BYTES)]);
   try {
-    const handle = await open(staged, "wx", 0o600);
-    try {
-      await handle.writeFile(`${randomBytes(KEY_BYTES).toString("base64")}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
     // A link, not a rename: it never replaces the key of whoever was faster.
     await link(staged, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") {
@@ -52,9 +72,29 @@ async function createKey(file: string): Promise<Uint8Array> {
   } finally {
     await unlink(staged).catch(() => undefined);
   }
-  const key = await readKey(file);
-  if (!key) {
+  const keys = await readKeys(file);
+  if (!keys) {
     throw new Error(`${file} vanished while it was being made`);
   }
-  return key;
+  return keys;
+}
+
+async function replaceKeys(file: string, keys: readonly Uint8Array[]): Promise<void> {
+  await rename(await stageKeys(file, keys), file);
+  // The name too must outlive a power cut: what the new key wraps comes next.
+  const folder = await open(path.dirname(file));
+  await folder.sync().finally(() => folder.close());
+}
+
+/** @returns a file beside it that holds them, on the disk */
+async function stageKeys(file: string, keys: readonly Uint8Array[]): Promise<string> {
+  const staged = `${file}.${randomUUID()}`;
+  const handle = await open(staged, "wx", 0o600);
+  try {
+    await handle.writeFile(keys.map((key) => `${Buffer.from(key).toString("base64")}\n`).join(""));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return staged;
 }

@@ -45,6 +45,7 @@ import { GiveRoles1700000000027 } from "./migrations/0027-give-roles.ts";
 import { KeepAudit1700000000028 } from "./migrations/0028-keep-audit.ts";
 import { SetPolicies1700000000029 } from "./migrations/0029-set-policies.ts";
 import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
+import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -104,6 +105,7 @@ export const migrations = [
   KeepAudit1700000000028,
   SetPolicies1700000000029,
   SignIn1700000000030,
+  WrapKeys1700000000032,
 ];
 
 export interface Database {

@@ -20,6 +20,7 @@ import { PostgresClusterRepository } from "./repositories/clusters.ts";
 import { PostgresConfigTemplateRepository } from "./repositories/config-templates.ts";
 import { PostgresConfigValueRepository } from "./repositories/config-values.ts";
 import { PostgresCounterRepository } from "./repositories/counters.ts";
+import { PostgresDataKeyRepository } from "./repositories/data-keys.ts";
 import { PLATFORM_KEYS, PostgresIdempotencyRepository } from "./repositories/idempotency.ts";
 import { PostgresInstanceEventRepository } from "./repositories/instance-events.ts";
 import { PostgresInstanceRepository } from "./repositories/instances.ts";
@@ -110,6 +111,7 @@ function platformTransaction(session: Unit): PlatformTransaction {
     audit: new PostgresAuditLog(session.platform, PLATFORM_CHAIN, session),
     auditChains: new PostgresAuditChains(session.platform),
     keyring: new PostgresKeyringRepository(session.platform),
+    dataKeys: new PostgresDataKeyRepository(session.platform),
     leftovers: new PostgresLeftoverRepository(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { findCli } from "../../adapters/automation/cli-command.ts";
 import { findConfinement } from "../../adapters/confinement/confinement.ts";
 import { readAccess } from "../../adapters/identity/access-file.ts";
+import { probeMasterKeys } from "../../adapters/identity/master-key.ts";
 import { probeJetStream } from "../../adapters/nats/jetstream-bus.ts";
 import { probeEmbedded } from "../../adapters/postgres/embedded-postgres.ts";
 import { probeOwner } from "../../adapters/postgres/probe-owner.ts";
@@ -31,6 +32,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   port: checkPort,
   database: checkDatabase,
   events: checkEvents,
+  keys: checkKeys,
   engine: checkEngine,
   confinement: checkConfinement,
   "npm registry": checkRegistry,
@@ -112,6 +114,10 @@ async function checkEvents({ natsUrl }: Environment): Promise<Finding> {
     const fix = "start it with JetStream (nats-server -js), correct CLAW_NATS_URL, or unset it; events wait in the database meanwhile";
     return { state: "warn", says: messageOf(error), fix };
   }
+}
+
+async function checkKeys({ masterKey, dataDir }: Environment): Promise<Finding> {
+  return { state: "ok", says: masterKey ? "the master key of CLAW_MASTER_KEY" : await probeMasterKeys(dataDir) };
 }
 
 async function checkEngine({ engine, dataDir }: Environment): Promise<Finding> {

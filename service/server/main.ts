@@ -41,6 +41,21 @@ token
     const { resetToken } = await import("./reset-token.ts");
     process.exitCode = (await resetToken(process.env, process)) ? 0 : 1;
   });
+const keys = program.command("keys").description("the keys that secrets are sealed with, from the host of the service");
+keys
+  .command("status")
+  .description("say who has the key-encryption keys, and which data keys they wrap")
+  .action(async () => {
+    const { runKeysStatus } = await import("./keys.ts");
+    process.exitCode = (await runKeysStatus(process.env, process)) ? 0 : 1;
+  });
+keys
+  .command("rotate")
+  .description("wrap every data key by a new key-encryption key; a service that runs goes on, and one cut off may be repeated")
+  .action(async () => {
+    const { runRotateKeys } = await import("./keys.ts");
+    process.exitCode = (await runRotateKeys(process.env, process)) ? 0 : 1;
+  });
 program
   .command("version")
   .description("print the version")

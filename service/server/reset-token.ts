@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { accessFile, readAccess, writeAccess } from "../../adapters/identity/access-file.ts";
-import { startEmbeddedPostgres } from "../../adapters/postgres/embedded-postgres.ts";
 import { ClawError, redact } from "../../sdk/contract/index.ts";
 import { resetAdministrator } from "../application/access/administrator.ts";
-import { type Environment, EnvironmentError, readEnvironment } from "../config/environment.ts";
+import { EnvironmentError, readEnvironment } from "../config/environment.ts";
 import { openAsOwner } from "../roots/control-plane/stores.ts";
+import { withDatabase } from "./with-database.ts";
 
 interface Output {
   readonly stdout: { write(text: string): unknown };
@@ -38,18 +37,4 @@ export async function resetToken(variables: NodeJS.ProcessEnv, { stdout, stderr 
     stderr.write(`${known || !(error instanceof Error) ? String(error) : redact(error.message)}\n`);
     return false;
   }
-}
-
-/** The embedded database is started where it does not run, and stopped again unless a service has taken it meanwhile. */
-async function withDatabase<T>(env: Environment, work: (ownerUrl: string) => Promise<T>): Promise<T> {
-  if (env.databaseUrl !== undefined) {
-    return work(env.databaseUrl);
-  }
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(env.dataDir, "postgres"),
-    toolsDir: join(env.dataDir, "tools"),
-    log: () => {},
-  });
-  const isOurs = (await postgres.own()) === undefined;
-  return work(postgres.url).finally(() => (isOurs ? postgres.stop() : undefined));
 }

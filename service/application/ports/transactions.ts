@@ -18,6 +18,7 @@ import type { InstanceRepository } from "./instances/repository.ts";
 import type { CounterRepository } from "./limits/counter-repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
 import type { PlanRepository } from "./resources/plan-repository.ts";
+import type { DataKeyRepository } from "./secrets/data-key-repository.ts";
 import type { KeyringRepository } from "./secrets/keyring-repository.ts";
 import type { ReplicaRepository } from "./service/replica-repository.ts";
 import type { WorkRepository } from "./stacks/work-repository.ts";
@@ -56,6 +57,7 @@ export interface PlatformTransaction {
   readonly audit: AuditLog;
   readonly auditChains: AuditChains;
   readonly keyring: KeyringRepository;
+  readonly dataKeys: DataKeyRepository;
   readonly leftovers: LeftoverRepository;
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;

@@ -16,12 +16,12 @@ export interface ResealDependencies {
   readonly cipher: RotatingCipher;
 }
 
-/** Under which rules and which key everything that is stored was sealed last. */
-const MARK = "resealed";
+/** Under which key, and which rules, everything that is stored was sealed last: the key's id stands first. */
+export const RESEALED = "resealed";
 const ATTEMPTS = 5;
 
 /**
- * Brings stored secrets under the newest master key, and seals what newer rules take for secret, once after either has changed. Each row is
+ * Brings stored secrets under the newest key, and seals what newer rules take for secret, once after either has changed. Each row is
  * a transaction of its own and the mark is written last: whoever is killed in between does it again, and what is done already costs a look.
  * What was rendered of a secret in clear is so in files and in the stack until it is applied again. A stopped instance is; a running claw
  * would have to be started anew for it, since a sealed secret is in its environment, which is nothing that a start of the service does.
@@ -30,8 +30,8 @@ const ATTEMPTS = 5;
 export async function resealStored(deps: ResealDependencies): Promise<readonly string[]> {
   const { transactions, types, cipher } = deps;
   const rules = types.list().map(({ type, secretKeys, plainKeys }) => [type, secretKeys, plainKeys]);
-  const mark = digestOf([SECRET_RULES_VERSION, rules, cipher.keyId]);
-  if ((await transactions.platform((tx) => tx.keyring.find(MARK))) === mark) {
+  const mark = `${cipher.keyId}:${digestOf([SECRET_RULES_VERSION, rules])}`;
+  if ((await transactions.platform((tx) => tx.keyring.find(RESEALED))) === mark) {
     return [];
   }
   await resealClusters(deps);
@@ -51,7 +51,7 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
     // What a plan would write is under a former key.
     await transactions.tenant(id, (tx) => tx.plans.discardPending());
   }
-  await transactions.platform((tx) => tx.keyring.put(MARK, mark));
+  await transactions.platform((tx) => tx.keyring.put(RESEALED, mark));
   return exposed;
 }
 

@@ -2,16 +2,17 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { describeOther } from "../../../adapters/identity/access-file.ts";
 import { createAuditSigner } from "../../../adapters/identity/audit-signer.ts";
-import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
-import { loadMasterKey } from "../../../adapters/identity/master-key.ts";
+import { keyIdOf, SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { startEmbeddedPostgres } from "../../../adapters/postgres/embedded-postgres.ts";
 import { makeLogins } from "../../../adapters/postgres/logins.ts";
 import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { ClawError } from "../../../sdk/contract/index.ts";
 import type { Replica } from "../../application/ports/service/replica-repository.ts";
+import { openDataKeys } from "../../application/secrets/data-keys.ts";
 import { keepDerivation } from "../../application/secrets/keep-derivation.ts";
 import type { Environment } from "../../config/environment.ts";
 import type { Closers } from "./closers.ts";
+import { openKeyProvider } from "./key-providers.ts";
 
 /** The database's URL, as its owner: the one that is set, or that of the data folder, which is this process's from then on. */
 export async function findDatabase(env: Environment, log: Logger, closers: Closers): Promise<string> {
@@ -51,12 +52,16 @@ async function openCipher(env: Environment, ownerUrl: string): Promise<SecretCip
 
 /** A migrated database as its owner uses it, on one connection, and what seals the secrets in it. */
 export async function openAsOwner(env: Environment, ownerUrl: string) {
-  const masterKey = env.masterKey ?? (await loadMasterKey(env.dataDir));
-  const keys = new SecretCipherAes(masterKey, env.formerMasterKeys);
+  const { provider, masterKeys } = await openKeyProvider(env);
   const { transactions, close } = await openDatabase({ url: ownerUrl, connections: 1 });
   try {
-    const derivation = await keepDerivation(transactions, keys, keys.derivation);
-    return { cipher: new SecretCipherAes(masterKey, env.formerMasterKeys, derivation), transactions, close };
+    const keys = { transactions, provider, idOf: keyIdOf };
+    const [current = new Uint8Array(), ...former] = await openDataKeys(keys);
+    // Before there were data keys, master keys sealed.
+    const sealing = [...former, ...masterKeys];
+    const bare = new SecretCipherAes(current, sealing);
+    const derivation = await keepDerivation(transactions, bare, bare.derivation);
+    return { cipher: new SecretCipherAes(current, sealing, derivation), transactions, keys, close };
   } catch (error) {
     await close();
     throw error;

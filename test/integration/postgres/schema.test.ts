@@ -59,6 +59,7 @@ describe("schema", () => {
         "KeepAudit1700000000028",
         "SetPolicies1700000000029",
         "SignIn1700000000030",
+        "WrapKeys1700000000032",
       ]);
   });
 

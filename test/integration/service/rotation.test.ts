@@ -1,10 +1,14 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
+import { EnvKeyProvider } from "../../../adapters/identity/local-key-provider.ts";
 import { Claw } from "../../../sdk/client/index.ts";
 import { readEnvironment } from "../../../service/config/environment.ts";
 import { type ControlPlane, startControlPlane } from "../../../service/roots/control-plane/control-plane.ts";
@@ -87,7 +91,7 @@ describe("a new master key", () => {
     const overrides = [{ key: "reply.prefix", value: `${SECRET}-too` }];
     await claw.instances.create(anEcho("keeper", { config: { template: "keyed", overrides }, placement: { cluster: "far" } }));
     await first.stop();
-    const derivation = /"name": "derivation"[^}]*/.exec(await everything())?.[0];
+    const wrapped = /"wrapped": "[^"]*/.exec(await everything())?.[0];
 
     const newKey = randomBytes(32).toString("base64");
     await expect(aReplica({ CLAW_ADMIN_TOKEN: token, CLAW_MASTER_KEY: newKey })).rejects.toThrow("CLAW_MASTER_KEY_FORMER");
@@ -95,9 +99,13 @@ describe("a new master key", () => {
     await both.stop();
     const text = await everything();
     expect(text).not.toContain(SECRET);
-    expect(text).not.toContain(derivation);
-    const { keyId } = new SecretCipherAes(new Uint8Array(Buffer.from(newKey, "base64")));
-    expect(new Set([...text.matchAll(/claw1\.(\w+)\./g)].map(([, id]) => id))).toEqual(new Set([keyId]));
+    expect(text).not.toContain(wrapped);
+    // Secrets stay sealed by the data key, and that is wrapped by nothing but the new key.
+    const { rows } = await database.pool.query<{ id: string; wrapped_by: string }>("select id, wrapped_by from data_keys");
+    const [{ id, wrapped_by } = { id: "", wrapped_by: "" }] = rows;
+    const named = new Set([...text.matchAll(/claw1\.(\w+)\./g)].map(([, key]) => key));
+    expect(named).toEqual(new Set([id, wrapped_by.replace("local:", "")]));
+    expect(wrapped_by).toBe(await new EnvKeyProvider([new Uint8Array(Buffer.from(newKey, "base64"))]).current());
 
     // The former key can go, and nothing of the instance or its template is a change.
     const alone = await aReplica({ CLAW_ADMIN_TOKEN: token, CLAW_MASTER_KEY: newKey });
@@ -107,5 +115,67 @@ describe("a new master key", () => {
     expect(same.metadata.generation).toBe(metadata.generation);
     expect((await after.configs.get("keyed")).status).toMatchObject({ publishedVersion: 1, dirty: false });
     expect(await after.configs.validate("keyed", { values: {} })).toEqual({ valid: true, issues: [] });
+  });
+});
+
+describe("claw-server keys rotate", () => {
+  it("may be killed at any time while replicas serve, and each start after finds the secrets", { timeout: 120_000 }, async ({ expect }) => {
+    const own = await createTestDatabase();
+    const dataDir = await mkdtemp(join(tmpdir(), "claw-rotation-"));
+    cleanUps.push(async () => {
+      await own.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    });
+    const settings = { CLAW_DATABASE_URL: own.url, CLAW_DATA_DIR: dataDir, CLAW_WORKERS: "1", CLAW_ADMIN_TOKEN: token };
+    const start = () => startControlPlane(readEnvironment({ ...settings, CLAW_PORT: "0" }), "0.0.0-test", pino({ level: "silent" }));
+    const first = await start();
+    const other = await start();
+    const key = () => readFile(join(dataDir, "master.key"), "utf8");
+    const former = await key();
+    const platform = new Claw({ url: first.url, token });
+    await platform.tenants.create(aTenant("acme"));
+    const claw = new Claw({ url: first.url, token, tenant: "acme" });
+    const beside = new Claw({ url: other.url, token, tenant: "acme" });
+    const secret = { name: "reply.prefix", type: "string", secret: true, default: SECRET };
+    await claw.configs.create(aTemplate("keyed", { variables: [secret] }));
+
+    let isOver = false;
+    const failures: unknown[] = [];
+    const serving = (async () => {
+      for (let count = 0; !isOver; count++) {
+        const write = (count % 2 === 0 ? claw : beside).configs.replace(
+          "keyed",
+          aTemplate("keyed", { variables: [secret], description: `${count}` }),
+        );
+        await write.catch((error: unknown) => failures.push(error));
+      }
+    })();
+    const rotate = () =>
+      spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "service/server/main.ts", "keys", "rotate"], {
+        env: { ...process.env, ...settings },
+        stdio: "pipe",
+      });
+    // From before it reads the first module until after it is done.
+    for (const ms of [300, 700, 1_000, 1_300]) {
+      const killed = rotate();
+      const ended = once(killed, "exit");
+      await delay(ms);
+      killed.kill("SIGKILL");
+      await ended;
+    }
+    const last = rotate();
+    const said = text(last.stdout);
+    expect(await once(last, "exit")).toEqual([0, null]);
+    expect(await said).toMatch(/^1 data key is wrapped by local:\w+ now\n$/);
+    isOver = true;
+    await serving;
+    expect(failures).toEqual([]);
+    const now = await key();
+    expect([now.trim().split("\n").length, now.includes(former.trim())]).toEqual([1, false]);
+    await Promise.all([first.stop(), other.stop()]);
+    const second = await start();
+    const after = new Claw({ url: second.url, token, tenant: "acme" });
+    expect(await after.configs.validate("keyed", { values: {} })).toEqual({ valid: true, issues: [] });
+    await second.stop();
   });
 });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
-import { loadMasterKey } from "../../../adapters/identity/master-key.ts";
+import { loadMasterKeys } from "../../../adapters/identity/master-key.ts";
 import type { AgentFrame, ChannelOpen, InstanceId, ServerFrame } from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../../service/domain/access/tokens.ts";
 import type { TestService } from "../service.ts";
@@ -11,7 +11,7 @@ import { until } from "./harness.ts";
 
 /** An agent that is played by hand, of an instance that has no other: of one on a cluster that does not answer. */
 export async function playAgent(service: TestService, uid: InstanceId) {
-  const token = new SecretCipherAes(await loadMasterKey(service.dataDir)).derive(agentTokenPurpose(uid));
+  const token = new SecretCipherAes((await loadMasterKeys(service.dataDir))[0] ?? Buffer.alloc(0)).derive(agentTokenPurpose(uid));
   const socket = new WebSocket(`${service.url.replace("http", "ws")}/agent/v1?instance=${uid}`, {
     headers: { authorization: `Bearer ${token}` },
   });
