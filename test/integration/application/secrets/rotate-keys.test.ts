@@ -122,6 +122,7 @@ function readOnly(transactions: Transactions): Transactions {
 
 function bound(transactions: Transactions): Transactions {
   return {
+    reads: transactions.reads,
     tenant: (id, work) => transactions.tenant(id, work),
     platform: (work) => transactions.platform(work),
     dryRun: (work) => transactions.dryRun(work),
