@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import { openDatabase } from "../../../adapters/postgres/open-database.ts";
 import { anApplicationOn } from "../application.ts";
 import { anEcho } from "../builders/manifests.ts";
+import { testSigner } from "../postgres.ts";
 
 /** What a line of the process's input asks for. */
 export interface Creations {
@@ -13,7 +14,7 @@ export interface Creations {
 
 /** A process that creates instances, all of a line at once, and says by line how often each code came of it. */
 const [url = ""] = process.argv.slice(2);
-const database = await openDatabase({ url, connections: 20 });
+const database = await openDatabase({ url, connections: 20, signer: testSigner });
 const application = anApplicationOn({ ...database, url, drop: async () => {} }, new Uint8Array(32));
 process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
