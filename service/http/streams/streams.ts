@@ -103,6 +103,8 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     };
     app.route({
       ...registered(stream, undefined),
+      // The head alone of what has no end.
+      exposeHeadRoute: false,
       handler: async (request, reply) => {
         const outlet = eventOutlet(reply);
         await serveItems(outlet, request);

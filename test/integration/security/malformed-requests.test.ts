@@ -107,7 +107,12 @@ function answerTo({ bytes, isWhole }: Malformed): Promise<string> {
       socket.destroy();
       reject(new Error(`no end after ${ANSWER_MS_MAX} ms`));
     }, ANSWER_MS_MAX);
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      // A stream of events has no end of its own.
+      if (chunks.push(chunk) === 1 && /^content-type: text\/event-stream/im.test(chunk.toString("latin1"))) {
+        socket.destroy();
+      }
+    });
     // A service that refuses what is on its way resets the connection.
     socket.on("error", () => {});
     socket.on("close", () => {
