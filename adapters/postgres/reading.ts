@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import { DatabaseError, type Pool } from "pg";
 import type { EntityManager } from "typeorm";
 import type { TenantId } from "../../sdk/contract/index.ts";
 import { type Binding, readBound } from "./bound-query.ts";
@@ -41,10 +41,20 @@ export class Reading implements Unit {
 
   async #query(binding: Binding, text: string, values: unknown[] | undefined): Promise<unknown[]> {
     const client = await this.#pool.connect();
+    // A connection that breaks fails what is asked over it, and says so once more: unheard, that would end the process.
+    client.on("error", unheard);
+    let isOver = false;
     try {
       return (await readBound(client, binding, text, values)).rows;
+    } catch (error) {
+      // What only refuses a statement leaves the connection as it was.
+      isOver = !(error instanceof DatabaseError && error.severity === "ERROR");
+      throw error;
     } finally {
-      client.release();
+      client.off("error", unheard);
+      client.release(isOver);
     }
   }
 }
+
+function unheard(): void {}

@@ -80,6 +80,18 @@ describe("reads", () => {
     }
   });
 
+  it("are unavailable when their connection breaks, end nothing else, and go on over another", async ({ expect }) => {
+    const reading = new Reading(database.pool).platform.run((manager) => manager.query("select pg_sleep(30) as cut_off"));
+    const refused = expect(reading).rejects.toMatchObject({ code: "service.unavailable" });
+    const cut = async () => {
+      const asked = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%cut_off' and pid <> pg_backend_pid()`;
+      while ((await database.pool.query(asked)).rowCount === 0);
+    };
+    await cut();
+    await refused;
+    expect(await database.transactions.reads.platform((tx) => tx.tenants.find("nobody"))).toBeUndefined();
+  });
+
   it("go on with other statements than connections keep", async ({ expect }) => {
     const client = await database.pool.connect();
     try {
