@@ -33,7 +33,7 @@ export async function admitAdministrator(tx: PlatformTransaction, cipher: Secret
   return { token, isNew: given === undefined && known.digest === undefined };
 }
 
-/** Makes another token in the place of one that is lost, known to others or retired. The former is refused at once, and its sessions end. */
+/** Makes another token in the place of one that is lost, known to others or retired. The former is refused at once. */
 export function resetAdministrator(transactions: Transactions, cipher: SecretCipher): Promise<string> {
   return transactions.platform(async (tx) => {
     const generation = (await tx.access.lockAdministrator()).generation + 1;

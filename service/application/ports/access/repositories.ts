@@ -74,7 +74,7 @@ export interface AccessRepository {
   tenantsOf(subjects: readonly string[], admins: readonly string[]): Promise<readonly string[]>;
   /** Held until the transaction ends: replicas that start at once, resets and a retirement come one after another. */
   lockAdministrator(): Promise<AdministratorToken>;
-  /** Lets in who holds the token, under that name and with its sessions, and nobody with another; retired, nobody at all. */
+  /** Lets in who holds the token, under that name, and nobody with another; retired, nobody at all. */
   setAdministrator(token: AdministratorToken & { readonly digest: string }, subject: string): Promise<void>;
 }
 
