@@ -6,6 +6,7 @@ import { newId } from "../../../sdk/contract/index.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aProject, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { eventually } from "../../support/service.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -83,11 +84,11 @@ describe("reads", () => {
   it("are unavailable when their connection breaks, end nothing else, and go on over another", async ({ expect }) => {
     const reading = new Reading(database.pool).platform.run((manager) => manager.query("select pg_sleep(30) as cut_off"));
     const refused = expect(reading).rejects.toMatchObject({ code: "service.unavailable" });
-    const cut = async () => {
-      const asked = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%cut_off' and pid <> pg_backend_pid()`;
-      while ((await database.pool.query(asked)).rowCount === 0);
-    };
-    await cut();
+    const cut = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%cut_off' and pid <> pg_backend_pid()`;
+    await eventually(
+      async () => (await database.pool.query(cut)).rowCount,
+      (count) => count === 1,
+    );
     await refused;
     expect(await database.transactions.reads.platform((tx) => tx.tenants.find("nobody"))).toBeUndefined();
   });
