@@ -53,7 +53,7 @@ export function arbitraryOf(schema: z.ZodType): fc.Arbitrary<unknown> {
     const { pattern } = z.toJSONSchema(schema) as { pattern?: string };
     return pattern === undefined
       ? fc.oneof(fc.string({ maxLength: 20 }), fc.string({ unit: "grapheme", maxLength: 8 }))
-      : fc.stringMatching(new RegExp(pattern)).filter((text) => text.length <= 63);
+      : fc.stringMatching(new RegExp(pattern)).filter((text) => schema.safeParse(text).success);
   }
   return fc.jsonValue({ maxDepth: 2 });
 }
