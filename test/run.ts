@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseCLI, startVitest, type TestCase, type TestModule } from "vitest/node";
+import { endAtHang } from "./support/end-at-hang.ts";
 import { findProgram } from "./support/find-program.ts";
 import { whyNoCluster } from "./support/kubernetes/binaries.ts";
 import { buildBinaries, canBuildBinaries } from "./support/kubernetes/build.ts";
@@ -23,6 +24,8 @@ const excusedSkips = [
 const realProjects = new Set(["integration", "e2e"]);
 const PASSED_ALONE_MAX = 3;
 const SLOWEST_SHOWN = 10;
+/** Several times what the longest file takes. */
+const FILE_MINUTES_MAX = 20;
 
 if (canBuildBinaries()) {
   installPrograms(...absent("gcc"), ...(existsSync("/usr/include/seccomp.h") ? [] : ["libseccomp-dev"]));
@@ -42,7 +45,7 @@ const environment = { ...process.env };
 const { filter: named, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)]);
 const filter = options.changed ? nearestTo(options.changed) : named;
 delete options.changed;
-const vitest = await startVitest(filter, { ...options, run: true, reporters: ["default"] });
+const vitest = await startVitest(filter, { ...options, run: true, reporters: ["default", endAtHang(FILE_MINUTES_MAX, endRun)] });
 const modules = vitest.state.getTestModules();
 const unhandled = vitest.state.getUnhandledErrors().length;
 await vitest.close();
@@ -91,6 +94,12 @@ if (passed === 0 && failed === 0) {
 }
 process.exitCode ??= failed === 0 ? 0 : 1;
 process.stdout.write(`${passed} passed, ${failed} failed, ${skips.length - unexcused} skipped\n`);
+
+/** Ends the run without its results: a file hangs. */
+function endRun(path: string): never {
+  process.stdout.write(`\n${path} has not ended in ${FILE_MINUTES_MAX} minutes: the run ends here\n0 passed, 1 failed, 0 skipped\n`);
+  process.exit(1);
+}
 
 /** The tests of what has changed, which is said. Ends the run where there are none. @param since a commit, or the last one */
 function nearestTo(since: string | boolean): string[] {
