@@ -23,7 +23,7 @@ const REPORTS_MAX = 32;
 
 export interface AgentHubOptions {
   /** Whether the token is that instance's; takes the same time for any wrong one. */
-  readonly verifyAgent: (uid: InstanceId, token: string) => boolean;
+  readonly verifyAgent: (uid: InstanceId, token: string) => Promise<boolean>;
   readonly onStatus: (uid: InstanceId, status: AgentStatus) => Promise<unknown>;
   readonly onUsage: (uid: InstanceId, usage: Usage) => void;
   readonly onDisconnect: (uid: InstanceId) => Promise<unknown>;
@@ -33,7 +33,7 @@ export interface AgentHubOptions {
 /** The agents that dialled in, by instance; the newest connection of an instance is the one that counts. */
 export interface AgentHub extends Agents {
   /** Takes over a socket of `GET /agent/v1`. */
-  accept(socket: WebSocket, uid: string, token: string): void;
+  accept(socket: WebSocket, uid: string, token: string): Promise<void>;
   /** Lets the agents go, and resolves when what they reported is written. */
   close(): Promise<void>;
 }
@@ -81,9 +81,23 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       await channel.opened.finally(() => clearTimeout(late));
       return open.channel === "logs" && !isResuming ? itemsOfText(channel) : channel;
     },
-    accept(socket, uid, token) {
-      if (!options.verifyAgent(uid as InstanceId, token)) {
-        socket.close(4401, "the token is not this instance's");
+    async accept(socket, uid, token) {
+      // What it says meanwhile waits.
+      socket.pause();
+      const isItself = await options.verifyAgent(uid as InstanceId, token).catch((err: unknown) => {
+        options.log.error({ err, instance: uid }, "whether an agent is who it says could not be asked");
+        return undefined;
+      });
+      socket.resume();
+      if (isItself === undefined || closing) {
+        socket.close(1013, "come again");
+        return;
+      }
+      if (!isItself) {
+        socket.close(4401, "the token is of no instance here");
+        return;
+      }
+      if (socket.readyState !== socket.OPEN) {
         return;
       }
       connections.get(uid)?.socket.terminate();

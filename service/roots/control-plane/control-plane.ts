@@ -120,7 +120,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => recorder.stop());
   const reports = createAgentReports({ transactions, clock, noteUsage: recorder.note });
   const hub = createAgentHub({
-    verifyAgent: (uid, token) => verifyAgent(cipher, uid, token),
+    verifyAgent: (uid, token) => verifyAgent(stores, uid, token),
     onStatus: reports.status,
     onUsage: reports.usage,
     onDisconnect: reports.disconnected,

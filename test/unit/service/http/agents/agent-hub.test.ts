@@ -34,7 +34,7 @@ async function aSlowGateway() {
     written.push(what);
   };
   const gateway = createAgentHub({
-    verifyAgent: () => true,
+    verifyAgent: async () => true,
     onStatus: (_uid, { phase }) => write(phase),
     onUsage: () => undefined,
     onDisconnect: () => write("disconnected"),
