@@ -13,7 +13,8 @@ import type { StackOperations } from "../../../service/application/ports/stacks/
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { applyPlan, previewChanges } from "../../../service/application/resources/previews.ts";
 import { createRuntimes, type RuntimesDependencies } from "../../../service/application/runtimes/runtimes.ts";
-import { administrator } from "../../../service/domain/access/actor.ts";
+import { administrator, CONTROL_PLANE } from "../../../service/domain/access/actor.ts";
+import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { startUsageRecorder } from "../../../service/workers/usage-recorder.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
@@ -124,6 +125,9 @@ describe("a batch of instances", () => {
         components: runtimeComponents,
       } as unknown as RuntimesDependencies),
     } as unknown as OuterDependencies);
+    // The very first record of all begins the platform's log.
+    const first = entryOf({ time: new Date().toISOString(), by: CONTROL_PLANE, action: "test.begin" });
+    await database.transactions.platform(async (tx) => tx.audit.append(first));
     const statements = [];
     // More than the first portion of a list has: it takes one more for however many there are.
     for (const size of [13, 40]) {

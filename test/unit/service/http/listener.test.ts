@@ -45,7 +45,7 @@ describe("a port that nothing is served on yet", () => {
     const listener = await aPort();
     const accepted: string[] = [];
     const hub = {
-      accept: (socket: WebSocket, uid: string, token: string) => {
+      accept: async (socket: WebSocket, uid: string, token: string) => {
         accepted.push(`${uid} ${token}`);
         socket.close(1000);
       },
