@@ -107,6 +107,7 @@ const table = {
   "access.retireAdministrator": ["DELETE", "/administrator-token", "none", "none"],
   "access.me": ["GET", "/me", "none", "json"],
   "access.canI": ["GET", "/me/can-i", "query", "json"],
+  "access.signIn": ["GET", "/sign-in", "none", "json"],
   "audit.list": ["GET", "/audit", "query", "page"],
   "audit.verify": ["GET", "/audit/verify", "query", "json"],
   "audit.platform": ["GET", "/audit/platform", "query", "page"],

@@ -169,3 +169,16 @@ export const AccessQuerySchema = z.strictObject({
 /** Whether a thing may be done, and why. */
 export const AccessAnswerSchema = z.object({ allowed: z.boolean(), reason: z.string() });
 export type AccessAnswer = z.infer<typeof AccessAnswerSchema>;
+
+/** A provider of CLAW_ISSUERS by which people sign in. Nothing of it is a secret. */
+const SignInProviderSchema = z.object({
+  name: z.string(),
+  label: z.string().describe("what people read where they choose"),
+  cli: z
+    .object({ issuer: z.string(), clientId: z.string(), scopes: z.array(z.string()) })
+    .optional()
+    .describe("the client that a command line is there; absent where it can't sign in"),
+  browser: z.boolean().describe("whether browsers sign in there"),
+});
+export type SignInProvider = z.infer<typeof SignInProviderSchema>;
+export const SignInSchema = z.object({ providers: z.array(SignInProviderSchema) });

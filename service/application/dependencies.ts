@@ -1,3 +1,4 @@
+import type { SignInProvider } from "../../sdk/contract/index.ts";
 import type { ConfigChecks } from "./instances/config-checks.ts";
 import type { Unconfined } from "./instances/host-use.ts";
 import type { OpenChannel } from "./instances/open-channel.ts";
@@ -29,6 +30,8 @@ export interface OuterDependencies {
   readonly unconfined?: Unconfined | undefined;
   /** Whether claws of this host reach a Docker engine. */
   readonly hasDocker: boolean;
+  /** The identity providers by which people sign in. */
+  readonly signIn: readonly SignInProvider[];
   readonly auditSigner: AuditSigner;
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
   readonly wake: () => void;

@@ -161,6 +161,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     version: "0.0.0-test",
     vitals: () => ({ uptimeSeconds: 1, residentBytes: 1, eventLoopDelayMs: { mean: 0, p99: 0 }, circuits: [] }),
     sweepSeconds: 3600,
+    signIn: [],
     auditSigner: testSigner,
     wake: () => {},
   });

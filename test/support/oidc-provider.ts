@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { text as textOf } from "node:stream/consumers";
 import { exportJWK, generateKeyPair } from "jose";
 import Provider, { type Configuration } from "oidc-provider";
+import type { Page } from "playwright-core";
 import { freePort } from "./free-port.ts";
 
 /** Somebody whom the provider knows. */
@@ -141,6 +142,13 @@ export async function startOidcProvider({ users, webRedirectUri, tokenSeconds = 
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Opens an address of the provider's in a browser and signs in there as somebody. It comes back where the provider sends it. */
+export async function signInOn(page: Page, url: string, name: string): Promise<void> {
+  await page.goto(url);
+  await page.fill("input[name=login]", name);
+  await page.click("text=Sign in");
 }
 
 interface Destroyable {

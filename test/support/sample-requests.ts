@@ -158,5 +158,6 @@ export function sampleRequests({
     "access.retireAdministrator": {},
     "access.me": {},
     "access.canI": { query: "?permission=instances.read" },
+    "access.signIn": {},
   };
 }

@@ -13,6 +13,7 @@ import {
   ServiceAccountInputSchema,
   ServiceAccountPageSchema,
   ServiceAccountSchema,
+  SignInSchema,
   serviceAccountFacts,
   TokenCreatedSchema,
   TokenInputSchema,
@@ -107,5 +108,13 @@ export const accessRoutes = {
     success: 200,
     response: AccessAnswerSchema,
     errors: ["project.not_found"],
+  },
+  "access.signIn": {
+    method: "GET",
+    path: "/sign-in",
+    summary: "The identity providers by which people sign in, and how",
+    scope: "public",
+    success: 200,
+    response: SignInSchema,
   },
 } as const satisfies Record<string, Route>;

@@ -1,4 +1,4 @@
-import { ClawError, PERMISSIONS, type Permission, permissionFacts } from "../../../sdk/contract/index.ts";
+import { ClawError, PERMISSIONS, type Permission, permissionFacts, type SignInProvider } from "../../../sdk/contract/index.ts";
 import { type Actor, adminEntry } from "../../domain/access/actor.ts";
 import { allows, type Place } from "../../domain/access/grants.ts";
 import type { Role, RoleBinding, ServiceAccount } from "../../domain/access/resources.ts";
@@ -22,7 +22,11 @@ interface AccessKinds {
   readonly serviceAccount: ResourceKind<"ServiceAccount", ServiceAccount>;
 }
 
-export function accessRoutes(kinds: AccessKinds, deps: RequestDependencies): AccessRoutes {
+interface AccessDependencies extends RequestDependencies {
+  readonly signIn: readonly SignInProvider[];
+}
+
+export function accessRoutes(kinds: AccessKinds, deps: AccessDependencies): AccessRoutes {
   const [roles, bindings, accounts] = [
     resourceRoutes(kinds.role, deps),
     resourceRoutes(kinds.roleBinding, deps),
@@ -46,6 +50,7 @@ export function accessRoutes(kinds: AccessKinds, deps: RequestDependencies): Acc
     "serviceAccounts.delete": accounts.delete,
     ...tokenRoutes(deps),
     "access.retireAdministrator": (ctx) => retireAdministrator(ctx, deps.transactions),
+    "access.signIn": async () => ({ providers: [...deps.signIn] }),
     "access.me": (ctx) => whoIs(ctx, deps.transactions),
     "access.canI": async (ctx, { query: { permission, project } }) => {
       const place = project === undefined ? { tenantId: ctx.tenant?.id } : await placeOf(ctx, project, deps.transactions);

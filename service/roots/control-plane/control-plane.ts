@@ -30,6 +30,7 @@ import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
 import { resealStored } from "../../application/secrets/reseal.ts";
 import type { Environment } from "../../config/environment.ts";
+import { signInOf } from "../../config/issuers.ts";
 import { createAgentHub } from "../../http/agents/agent-hub.ts";
 import { agentUrlOf } from "../../http/agents/agent-socket.ts";
 import { buildApp } from "../../http/app.ts";
@@ -159,6 +160,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     version,
     vitals,
     sweepSeconds: env.sweepSeconds,
+    signIn: signInOf(env.issuers),
     auditSigner: stores.signer,
     wake,
   });

@@ -4,7 +4,7 @@ import { SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, describe, it } from "vitest";
 import { openJwtIdentities } from "../../../../adapters/identity/jwt-identities.ts";
 import { createAccess } from "../../../../service/application/access/authenticate.ts";
-import { readIssuers } from "../../../../service/config/issuers.ts";
+import { readIssuers, signInOf } from "../../../../service/config/issuers.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
 import { tempDir } from "../../../support/cli.ts";
@@ -109,7 +109,22 @@ describe("a provider that lets people choose their names", () => {
   });
 });
 
+const ISSUER = `issuer: "https://a.example.com", audiences: [claw]`;
+const signInAs = (signIn: string) => `issuers: [{ ${ISSUER}, signIn: ${signIn} }]`;
+
 describe("the settings of identity providers", () => {
+  it("say how people sign in, and hold a client's secret in a file of its own", async ({ expect }) => {
+    const secretFile = join(await tempDir(), "secret");
+    await writeFile(secretFile, "s3cret\n");
+    const browser = `browser: { clientId: claw, clientSecretFile: ${secretFile} }`;
+    const read = await issuersIn(signInAs(`{ name: corp, label: Example Corp, cli: { clientId: claw }, ${browser} }`));
+    const issuers = "issuers" in read ? read.issuers : [];
+    expect(issuers[0]?.signIn?.browser).toEqual({ clientId: "claw", clientSecret: "s3cret" });
+    const scopes = ["openid", "profile", "email", "offline_access"];
+    const cli = { issuer: "https://a.example.com", clientId: "claw", scopes };
+    expect(signInOf(issuers)).toEqual([{ name: "corp", label: "Example Corp", cli, browser: true }]);
+  });
+
   it.for([
     ["issuers: []", "issuers"],
     ["issuers: [", ""],
@@ -119,6 +134,18 @@ describe("the settings of identity providers", () => {
     [
       `issuers: [{ issuer: "https://a.example.com", audiences: [claw] }, { issuer: "https://b.example.com", audiences: [claw], prefix: "b:" }]`,
       "issuers[1].prefix",
+    ],
+    [signInAs("{ name: corp }"), "issuers[0].signIn"],
+    [signInAs("{ name: Corp, cli: { clientId: claw } }"), "issuers[0].signIn.name"],
+    [signInAs("{ name: corp, cli: { clientId: another } }"), "issuers[0].signIn.cli.clientId"],
+    [signInAs("{ name: corp, browser: { clientId: another } }"), "issuers[0].signIn.browser.clientId"],
+    [signInAs("{ name: corp, cli: { clientId: claw }, scopes: [email] }"), "issuers[0].signIn.scopes"],
+    [signInAs("{ name: corp, cli: { clientId: claw, clientSecret: x } }"), "issuers[0].signIn.cli.clientSecret"],
+    [signInAs("{ name: corp, browser: { clientId: claw, clientSecretFile: secret } }"), "issuers[0].signIn.browser.clientSecretFile"],
+    [signInAs("{ name: corp, browser: { clientId: claw, clientSecretFile: /nowhere } }"), "issuers[0].signIn.browser.clientSecretFile"],
+    [
+      `issuers: [{ ${ISSUER}, prefix: "a:", signIn: { name: corp, cli: { clientId: claw } } }, { issuer: "https://b.example.com", audiences: [claw], prefix: "b:", signIn: { name: corp, cli: { clientId: claw } } }]`,
+      "issuers[1].signIn.name",
     ],
   ] as const)("are refused, by the field: %s", async ([yaml, path], { expect }) => {
     expect(await issuersIn(yaml)).toMatchObject({ issues: [{ path }] });
