@@ -118,7 +118,7 @@ export async function startOidcProvider({ users, webRedirectUri, tokenSeconds = 
     const form = new URLSearchParams(await textOf(req));
     const accountId = form.get("login") ?? "";
     const isKnown = users.some(({ name }) => name === accountId) && !form.has("refuse");
-    const result = isKnown ? { login: { accountId } } : { error: "access_denied", error_description: "they said no" };
+    const result = isKnown ? { login: { accountId }, consent: {} } : { error: "access_denied", error_description: "they said no" };
     await provider.interactionFinished(req, res, result, { mergeWithLastSubmission: false });
   });
   await new Promise<void>((resolve) => server.listen(Number(new URL(url).port), "127.0.0.1", resolve));
