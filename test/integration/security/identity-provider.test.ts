@@ -60,12 +60,10 @@ describe("an ID token that a provider gave for a client of the settings", () => 
     });
     const browser = await startChromium();
     const page = await browser.newPage();
-    let callback = "";
-    await page.route(`${redirectUri}**`, (route) => {
-      callback = route.request().url();
-      return route.fulfill({ body: "done" });
-    });
+    // Nobody listens there: where the browser is sent is all that matters.
+    const returned = page.waitForRequest((request) => request.url().startsWith(redirectUri));
     await signInOn(page, url.href, alice.name);
+    const callback = (await returned).url();
     await browser.close();
     const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce };
     const { id_token: token } = await client.authorizationCodeGrant(config, new URL(callback), checks);
