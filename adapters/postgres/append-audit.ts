@@ -11,6 +11,7 @@ import {
   extended,
   GENESIS,
   OPENED,
+  type Position,
   type UnsignedHead,
 } from "../../service/domain/audit/chain.ts";
 
@@ -20,35 +21,52 @@ type Heads = Map<ChainId, UnsignedHead>;
  * Puts a transaction's records at the end of their chains. A chain is locked from here to the commit, so whoever appends next sees these: chains never fork,
  * and their order is that of commits. Nothing is locked after this, and chains in the order of their names.
  */
-export async function appendAudit(
-  manager: EntityManager,
-  pending: ReadonlyMap<ChainId, readonly AuditEntry[]>,
-  signer: AuditSigner,
-): Promise<void> {
+export async function appendAudit(manager: EntityManager, pending: Pending, signer: AuditSigner): Promise<void> {
   const now = new Date().toISOString();
-  const entries = new Map(pending);
+  const entries = new Map(pending.entries);
   const heads: Heads = new Map();
   const have = async (chains: readonly ChainId[]) => {
     for (const [chain, found] of await lock(manager, chains)) {
       const isSound = isSoundEnd(found, signer);
       heads.set(chain, isSound ? found.head : brokenEnd(found));
       if (!isSound) {
+        assertNothingGoes(chain, pending);
         const told = entryOf({ time: now, by: CONTROL_PLANE, action: BROKEN, resource: { kind: "AuditLog", name: chain, uid: chain } });
         entries.set(chain, [told, ...(entries.get(chain) ?? [])]);
       }
     }
   };
-  await have([...pending.keys()]);
-  const missing = [...pending.keys()].filter((chain) => !heads.has(chain));
+  await have([...pending.entries.keys()]);
+  const missing = [...pending.entries.keys()].filter((chain) => !heads.has(chain));
   if (missing.length > 0) {
     await open(manager, missing, { heads, entries, have, now });
   }
-  const grown = [...entries].map(([chain, added]) => ({ chain, ...extended(heads.get(chain) ?? emptyHead(chain, now, 0), added, now) }));
+  const grown = [...entries].map(([chain, added]) => {
+    const head = heads.get(chain) ?? emptyHead(chain, now, 0);
+    return { chain, ...extended({ ...head, start: pending.starts.get(chain) ?? head.start }, added, now) };
+  });
   await write(
     manager,
     grown.map(({ head }) => ({ ...head, signature: signer.sign(auditHeadText(head)) })),
     grown.flatMap(({ chain, records }) => records.map((record) => ({ chain, record }))),
   );
+  for (const chain of pending.starts.keys()) {
+    await manager.query(`select remove_audit_records($1)`, [chain]);
+  }
+}
+
+/** What a transaction puts on record. */
+interface Pending {
+  readonly entries: ReadonlyMap<ChainId, readonly AuditEntry[]>;
+  /** Chains that start behind one of their records from now on. */
+  readonly starts: ReadonlyMap<ChainId, Position>;
+}
+
+/** What was broken stays to be found. */
+function assertNothingGoes(chain: ChainId, { starts }: Pending): void {
+  if (starts.has(chain)) {
+    throw new Error(`records of the chain ${chain} were to be removed, whose end is not as it was signed`);
+  }
 }
 
 /** The end of a chain as it is stored. */

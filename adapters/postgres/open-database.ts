@@ -46,6 +46,7 @@ import { KeepAudit1700000000028 } from "./migrations/0028-keep-audit.ts";
 import { SetPolicies1700000000029 } from "./migrations/0029-set-policies.ts";
 import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
 import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
+import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -106,6 +107,7 @@ export const migrations = [
   SetPolicies1700000000029,
   SignIn1700000000030,
   WrapKeys1700000000032,
+  KeepPlaces1700000000033,
 ];
 
 export interface Database {

@@ -29,6 +29,10 @@ export class Reading implements Unit {
     throw new Error("what reads puts nothing on record");
   }
 
+  startBehind(): never {
+    throw new Error("what reads removes nothing");
+  }
+
   async #run<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const query = (text: string, values?: unknown[]) => this.#query(binding, text, values);
     try {

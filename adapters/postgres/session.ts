@@ -3,7 +3,7 @@ import type { EntityManager } from "typeorm";
 import { ClawError, type TenantId } from "../../sdk/contract/index.ts";
 import type { AuditSigner } from "../../service/application/ports/audit/audit-signer.ts";
 import type { DomainEvent } from "../../service/application/ports/events/outbox.ts";
-import type { AuditEntry, ChainId } from "../../service/domain/audit/chain.ts";
+import type { AuditEntry, ChainId, Position } from "../../service/domain/audit/chain.ts";
 import { appendAudit } from "./append-audit.ts";
 import { toClawError } from "./errors.ts";
 
@@ -20,6 +20,8 @@ export interface Unit {
   publish(tenantId: TenantId, event: DomainEvent): void;
   /** Has something put on record with what is written. */
   record(chain: ChainId, entry: AuditEntry): void;
+  /** Has a chain start behind one of its records, and those up to it removed, with what is put on record. */
+  startBehind(chain: ChainId, upTo: Position): void;
 }
 
 const PLATFORM = "";
@@ -45,6 +47,7 @@ export class Session implements Unit {
   readonly #manager: EntityManager;
   readonly #signer: AuditSigner | undefined;
   readonly #records = new Map<ChainId, AuditEntry[]>();
+  readonly #starts = new Map<ChainId, Position>();
   readonly #events: { readonly tenantId: TenantId; readonly event: DomainEvent }[] = [];
   #bound: Binding | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -75,6 +78,10 @@ export class Session implements Unit {
     this.#records.set(chain, pending);
   }
 
+  startBehind(chain: ChainId, upTo: Position): void {
+    this.#starts.set(chain, upTo);
+  }
+
   /**
    * Waits for statements that nobody awaited, then writes the events and the audit log's records. Throws the failure of a statement, even when the work has
    * caught it: PostgreSQL has given the transaction up then, and a commit would undo it without a word.
@@ -102,7 +109,7 @@ export class Session implements Unit {
       if (!this.#signer) {
         throw new Error("something is to be put on record, and nothing signs the audit log");
       }
-      await appendAudit(manager, this.#records, this.#signer);
+      await appendAudit(manager, { entries: this.#records, starts: this.#starts }, this.#signer);
     }
   }
 

@@ -109,7 +109,7 @@ function platformTransaction(session: Unit): PlatformTransaction {
     claims: new PostgresClaimRepository(session.platform),
     access: new PostgresAccessRepository(session.platform),
     audit: new PostgresAuditLog(session.platform, PLATFORM_CHAIN, session),
-    auditChains: new PostgresAuditChains(session.platform),
+    auditChains: new PostgresAuditChains(session.platform, session),
     keyring: new PostgresKeyringRepository(session.platform),
     dataKeys: new PostgresDataKeyRepository(session.platform),
     leftovers: new PostgresLeftoverRepository(session.platform),

@@ -8,6 +8,10 @@ export type AuditResult = (typeof AuditResult)[keyof typeof AuditResult];
 /** What a chain is called that is of no tenant; others by their tenant's id. */
 export const PLATFORM_CHAIN = "platform";
 
+/** How long records are kept at least where they are removed at all, so that what somebody has done can't be made to go soon; and at most. */
+export const AUDIT_DAYS_MIN = 30;
+export const AUDIT_DAYS_MAX = 3650;
+
 const HashSchema = z
   .string()
   .max(64)
@@ -40,7 +44,7 @@ export const AuditRecordSchema = z.object({
   result: z.enum(AuditResult),
   /** Of a refusal: its error code. */
   reason: z.string().optional(),
-  /** Of refusals that are told together: how many there were within a minute. */
+  /** Of refusals that are told together: how many more there were within five minutes of the first. */
   count: z.int().optional(),
   from: AuditOriginSchema,
   /** What it changed; secrets are masked, and say that they changed. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AUDIT_DAYS_MAX, AUDIT_DAYS_MIN } from "./audit.ts";
 import { DisplayNameSchema, INSTANCES_MAX, TextSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionType } from "./conditions.ts";
@@ -39,6 +40,8 @@ export const TenantSpecSchema = z.strictObject({
    * Whether its people may place instances on `local`, the control plane's own host, though there are clusters. Without a cluster they may. Set by whoever may use the host.
    */
   allowLocal: z.boolean().optional(),
+  /** Records of its audit log that are older are removed; for ever when absent. */
+  auditRetentionDays: z.int().min(AUDIT_DAYS_MIN).max(AUDIT_DAYS_MAX).optional(),
 });
 export type TenantSpec = z.infer<typeof TenantSpecSchema>;
 

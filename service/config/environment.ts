@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { availableParallelism, homedir } from "node:os";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
-import type { Issue } from "../../sdk/contract/index.ts";
+import { AUDIT_DAYS_MAX, AUDIT_DAYS_MIN, type Issue } from "../../sdk/contract/index.ts";
 import { type Issuer, readIssuers } from "./issuers.ts";
 
 /** What the service is told by its environment. Everything has a default: with none set, every part is the embedded one. */
@@ -36,6 +36,8 @@ export interface Environment {
   readonly refreshSeconds: number;
   /** How long what runs on this host without an instance is left alone after it was found. */
   readonly sweepSeconds: number;
+  /** How long records of the platform's audit log are kept, and those of tenants that are no more. Undefined: for ever. */
+  readonly auditDays: number | undefined;
   /** The identity providers whose tokens are taken. */
   readonly issuers: readonly Issuer[];
   /** Folders of the organisation's own claw types, each with a `claw-type.yaml`. */
@@ -146,6 +148,7 @@ const EnvironmentSchema = z
     CLAW_WORKERS: whole(1, 64).optional(),
     CLAW_REFRESH_SECONDS: whole(1, 86_400).default(900),
     CLAW_SWEEP_SECONDS: whole(1, 31_536_000).default(3600),
+    CLAW_AUDIT_DAYS: whole(AUDIT_DAYS_MIN, AUDIT_DAYS_MAX).optional(),
     CLAW_TYPES: z
       .string()
       .transform((text) => text.split(delimiter).filter((folder) => folder !== ""))
@@ -175,6 +178,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_RATE_LIMITS: "set requests within ten seconds, like read=3000 write=1000, or `off`, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
   CLAW_SWEEP_SECONDS: "set after how long what runs here without an instance is ended, like 3600 for an hour, or unset it",
+  CLAW_AUDIT_DAYS: `set how many days the platform's audit log is kept, ${AUDIT_DAYS_MIN} at least, like 365, or unset it to keep it for ever`,
   CLAW_TYPES: `set the folders of your claw types, like /etc/claw/weather${delimiter}/etc/claw/news, or unset it`,
 };
 
@@ -215,6 +219,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     rateLimits: env.CLAW_RATE_LIMITS === "off" ? undefined : env.CLAW_RATE_LIMITS,
     refreshSeconds: env.CLAW_REFRESH_SECONDS,
     sweepSeconds: env.CLAW_SWEEP_SECONDS,
+    auditDays: env.CLAW_AUDIT_DAYS,
     typeFolders: env.CLAW_TYPES,
   };
 }

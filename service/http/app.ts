@@ -2,6 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import fp from "fastify-plugin";
 import { BODY_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
 import { type AgentSocketOptions, agentSocket } from "./agents/agent-socket.ts";
+import { type AuditOptions, audit } from "./plugins/audit.ts";
 import { type BrowserRuleOptions, browserRules } from "./plugins/browser-rules.ts";
 import { type IdempotencyOptions, idempotency } from "./plugins/idempotency.ts";
 import { type IdentityOptions, identity } from "./plugins/identity.ts";
@@ -24,6 +25,7 @@ export interface ApiOptions {
   readonly rateLimit: RateLimitOptions;
   readonly identity: IdentityOptions;
   readonly tenant: TenantOptions;
+  readonly audit: AuditOptions;
   readonly idempotency: IdempotencyOptions;
   readonly probes: ProbeOptions;
   readonly metrics: MetricsOptions;
@@ -34,7 +36,7 @@ export interface ApiOptions {
 
 /**
  * All that is served, in the order in which a request meets it. What comes belongs here: sessions with identity, which they are another way
- * to prove; audit behind the tenant, which an entry names.
+ * to prove.
  */
 export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(problem);
@@ -45,6 +47,7 @@ export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(rateLimit, options.rateLimit);
   await app.register(identity, options.identity);
   await app.register(tenant, options.tenant);
+  await app.register(audit, options.audit);
   await app.register(idempotency, options.idempotency);
   await app.register(probes, options.probes);
   await app.register(docs);

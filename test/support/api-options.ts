@@ -6,6 +6,7 @@ export function withoutUseCases(over: Partial<ApiOptions> = {}): ApiOptions {
     rateLimit: {},
     identity: {},
     tenant: {},
+    audit: {},
     idempotency: {},
     probes: {},
     metrics: {},

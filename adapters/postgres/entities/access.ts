@@ -113,6 +113,8 @@ export interface ApiTokenRow {
   expires_at: Date | null;
   last_used_at: Date | null;
   revoked_at: Date | null;
+  /** Where it was used. */
+  places: string[];
 }
 
 const nullable = { nullable: true } as const;
@@ -133,6 +135,7 @@ export const ApiTokenEntity = new EntitySchema<ApiTokenRow>({
     expires_at: { ...timestamp, ...nullable },
     last_used_at: { ...timestamp, ...nullable },
     revoked_at: { ...timestamp, ...nullable },
+    places: { type: "text", array: true, default: [] },
   },
   uniques: [{ name: "api_tokens_id_key", columns: ["id"] }],
   indices: [

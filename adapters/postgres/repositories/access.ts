@@ -18,6 +18,7 @@ import type {
 } from "../../../service/application/ports/access/repositories.ts";
 import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Role, RoleBinding, ServiceAccount, Token } from "../../../service/domain/access/resources.ts";
+import { PLACES_MAX } from "../../../service/domain/access/tokens.ts";
 import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
 import {
   ApiTokenEntity,
@@ -249,21 +250,35 @@ export class PostgresAccessRepository implements AccessRepository {
     if (!row) {
       return undefined;
     }
-    if (row.id === null || row.tenant_id === null || row.account === null || row.tenant === null) {
+    if (row.id === null || row.name === null || row.tenant_id === null || row.account === null || row.tenant === null) {
       return { administrator: row.subject };
     }
     return {
       id: row.id,
+      name: row.name,
       tenantId: row.tenant_id,
       tenant: row.tenant,
       serviceAccount: row.account,
       scopes: row.scopes ?? undefined,
       lastUsedAt: row.last_used_at?.toISOString(),
+      places: row.places,
     };
   }
 
-  async used(token: TokenId, at: string): Promise<void> {
-    await this.#scope.run((manager) => manager.query(`update api_tokens set last_used_at = $2 where id = $1`, [token, at]));
+  async used(token: TokenId, at: string, place: string | undefined): Promise<boolean> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ is_new: boolean }[]>(
+        `with known as (
+           select id, $3::text is not null and not $3 = any(places) as is_new,
+                  case when $3::text is null then places else array_append(array_remove(places, $3), $3) end as next
+           from api_tokens where id = $1 for update),
+         stamped as (
+           update api_tokens t set last_used_at = $2, places = next[greatest(1, cardinality(next) - ${PLACES_MAX - 1}):] from known where t.id = known.id)
+         select is_new from known`,
+        [token, at, place ?? null],
+      ),
+    );
+    return row?.is_new ?? false;
   }
 
   async standing(subjects: readonly string[], tenant: Ref | undefined): Promise<Standing> {

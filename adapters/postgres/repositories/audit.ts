@@ -1,7 +1,7 @@
 import { type AuditHead, type AuditQuery, type AuditRecord, PLATFORM_CHAIN } from "../../../sdk/contract/index.ts";
 import type { AuditChains, AuditLog } from "../../../service/application/ports/audit/audit-log.ts";
 import type { Page } from "../../../service/application/ports/resources/page.ts";
-import { type AuditEntry, type ChainId, OPENED } from "../../../service/domain/audit/chain.ts";
+import { type AuditEntry, CARRIED, type ChainId, OPENED, type Position } from "../../../service/domain/audit/chain.ts";
 import type { AuditChainRow, AuditRecordRow } from "../entities/audit.ts";
 import { formatNumberCursor, parseNumberCursor, readPage } from "../list-page.ts";
 import type { Scope, Unit } from "../session.ts";
@@ -73,9 +73,11 @@ export class PostgresAuditLog extends PostgresChain implements AuditLog {
 
 export class PostgresAuditChains implements AuditChains {
   readonly #scope: Scope;
+  readonly #session: Unit;
 
-  constructor(scope: Scope) {
+  constructor(scope: Scope, session: Unit) {
     this.#scope = scope;
+    this.#session = session;
   }
 
   of(chain: string): PostgresChain {
@@ -84,13 +86,14 @@ export class PostgresAuditChains implements AuditChains {
 
   async openings(chain: string): Promise<readonly number[]> {
     const rows = await this.#scope.run((manager) =>
-      manager.query<{ sequence: string }[]>(
-        `select sequence from audit_records
-         where tenant_id = '${PLATFORM_CHAIN}' and record -> 'resource' ->> 'name' = $1 and record ->> 'action' = '${OPENED}' order by sequence`,
+      manager.query<{ sequence: string; carried: string | null }[]>(
+        `select sequence, record -> 'details' ->> 'opened' as carried from audit_records
+         where tenant_id = '${PLATFORM_CHAIN}' and record -> 'resource' ->> 'name' = $1 and record ->> 'action' in ('${OPENED}', '${CARRIED}')
+         order by sequence`,
         [chain],
       ),
     );
-    return rows.map(({ sequence }) => Number(sequence));
+    return rows.map(({ sequence, carried }) => Number(carried ?? sequence));
   }
 
   async list(limit: number, cursor?: string) {
@@ -100,7 +103,7 @@ export class PostgresAuditChains implements AuditChains {
         sql: `select chain, c.head from (
                 select tenant_id as chain from audit_chains union
                 select record -> 'resource' ->> 'name' from audit_records
-                where tenant_id = '${PLATFORM_CHAIN}' and record ->> 'action' = '${OPENED}') known
+                where tenant_id = '${PLATFORM_CHAIN}' and record ->> 'action' in ('${OPENED}', '${CARRIED}')) known
               left join audit_chains c on c.tenant_id = chain where chain collate "C" > $1`,
         parameters: [cursor ?? ""],
         order: `chain collate "C"`,
@@ -109,6 +112,35 @@ export class PostgresAuditChains implements AuditChains {
         cursorOf: ({ chain }) => chain,
       }),
     );
+  }
+
+  async findOld(after: string, now: string, days: number | undefined) {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ chain: ChainId; days: number }[]>(
+        // As text: somebody may have written there what is no time.
+        `select c.tenant_id as chain, k.days from audit_chains c
+         left join tenants t on t.id = c.tenant_id
+         cross join lateral (select case when t.id is null then $3::integer else (t.spec ->> 'auditRetentionDays')::integer end as days) k
+         join audit_records r on r.tenant_id = c.tenant_id and r.sequence = c.start + 1
+         where c.tenant_id collate "C" > $1 and k.days is not null
+           and (r.record ->> 'time') collate "C"
+             < to_char(($2::timestamptz - make_interval(days => k.days + 1)) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS')
+         order by c.tenant_id collate "C" limit 1`,
+        [after, now, days ?? null],
+      ),
+    );
+    return row;
+  }
+
+  async lock(chain: ChainId): Promise<void> {
+    await this.#scope.run((manager) => manager.query(`select from audit_chains where tenant_id = $1 for update`, [chain]));
+  }
+
+  remove(chain: ChainId, upTo: Position, entries: readonly AuditEntry[]): void {
+    for (const entry of entries) {
+      this.#session.record(chain, entry);
+    }
+    this.#session.startBehind(chain, upTo);
   }
 }
 

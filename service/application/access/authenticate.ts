@@ -1,10 +1,12 @@
-import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
+import { type AuditOrigin, ClawError, type TenantId } from "../../../sdk/contract/index.ts";
 import { type Actor, adminEntry, administrator, adminKey, isReserved, subjectKey } from "../../domain/access/actor.ts";
 import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
-import { digestToken, isSigned, isWellFormed } from "../../domain/access/tokens.ts";
+import { senderOf } from "../../domain/access/sender-of.ts";
+import { digestToken, isSigned, isWellFormed, PLACES_MAX } from "../../domain/access/tokens.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { Identity, IdentityProviders } from "../ports/access/identity-providers.ts";
-import type { Bearer, Standing } from "../ports/access/repositories.ts";
+import type { Bearer, Standing, TokenBearer } from "../ports/access/repositories.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 
 /** That a token was used is written down this often. */
@@ -20,9 +22,9 @@ export interface Admitted {
 export interface Access {
   /**
    * Who holds a token; undefined when nobody does. @param named the tenant that is asked about; the token's own otherwise. One that is not there,
-   * or where its holder has nothing to do, is not answered
+   * or where its holder has nothing to do, is not answered @param from where it is used: a service account's from a new place is put on record
    */
-  authenticate(token: string, named: string | undefined): Promise<Admitted | undefined>;
+  authenticate(token: string, named: string | undefined, from?: AuditOrigin): Promise<Admitted | undefined>;
   /** The actor in the tenant that is named, or in its own; without a tenant for actors of the platform that name none. @throws {ClawError} `tenant.not_found` */
   enter(actor: Actor, named: string | undefined): Promise<Admitted>;
 }
@@ -36,7 +38,7 @@ interface AccessDependencies {
 
 export function createAccess({ transactions, clock, providers }: AccessDependencies): Access {
   return {
-    async authenticate(token, named) {
+    async authenticate(token, named, from) {
       if (!isWellFormed(token)) {
         return undefined;
       }
@@ -47,8 +49,8 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
       return transactions.reads.platform(async (reading) => {
         const now = clock();
         const bearer = await reading.access.bearer(digestToken(token), now.toISOString());
-        if (bearer && "id" in bearer && now.getTime() - Date.parse(bearer.lastUsedAt ?? "1970-01-01") > USED_EVERY_MS) {
-          await transactions.platform((tx) => tx.access.used(bearer.id, now.toISOString()));
+        if (bearer && "id" in bearer) {
+          await noteUse(bearer, from, now, transactions);
         }
         return bearer && admit(reading, actorOf(bearer), named);
       });
@@ -66,6 +68,27 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
   };
 }
 
+/** Writes down that a token was used, from time to time; and where, at once when it is a new place, which is put on record. */
+async function noteUse(bearer: TokenBearer, from: AuditOrigin | undefined, now: Date, transactions: Transactions): Promise<void> {
+  const place = from?.address === undefined ? undefined : senderOf(from.address);
+  const isDue = now.getTime() - Date.parse(bearer.lastUsedAt ?? "1970-01-01") > USED_EVERY_MS;
+  // One that is used from everywhere makes a record a minute at most.
+  const isNew = place !== undefined && !bearer.places.includes(place) && bearer.places.length < PLACES_MAX;
+  if (!isDue && !isNew) {
+    return;
+  }
+  await transactions.platform(async (tx) => {
+    const { id, name, tenant, tenantId, serviceAccount, places } = bearer;
+    // Of two requests that come at once one is the first.
+    if (await tx.access.used(id, now.toISOString(), place)) {
+      const by = { subject: serviceAccountSubject(bearer), ...(from && { from }) };
+      const details = { serviceAccount, places: places.length === 0 ? "the first one" : `${places.length} others are known` };
+      const resource = { kind: "Token", name, uid: id, tenant };
+      (await tx.enter(tenantId)).audit.append(entryOf({ time: now.toISOString(), by, action: "token.new-place", resource, details }));
+    }
+  });
+}
+
 type Anybody = Omit<Actor, "grants" | "platform">;
 
 function actorOf(bearer: Bearer): Actor | Anybody {
@@ -74,7 +97,11 @@ function actorOf(bearer: Bearer): Actor | Anybody {
   }
   const { tenant, tenantId, serviceAccount, scopes } = bearer;
   const key = subjectKey({ kind: "ServiceAccount", name: serviceAccount }, tenant);
-  return { subject: `serviceaccount:${tenant}/${serviceAccount}`, groups: [], keys: [key], tenantId, scopes };
+  return { subject: serviceAccountSubject(bearer), groups: [], keys: [key], tenantId, scopes };
+}
+
+function serviceAccountSubject({ tenant, serviceAccount }: TokenBearer): string {
+  return `serviceaccount:${tenant}/${serviceAccount}`;
 }
 
 function userOf({ name, groups }: Identity): Anybody {

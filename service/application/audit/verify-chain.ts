@@ -89,11 +89,9 @@ async function soundHead(tx: PlatformTransaction, { chain, known }: VerifyQuesti
   if (!root) {
     throw new Fault("the platform's chain, which says when this one began, is gone");
   }
-  // What retention has removed of the platform's chain says nothing any more.
-  const expected = head.opened > root.start.sequence ? [head.opened] : [];
-  if (String(openings) !== String(expected)) {
+  if (String(openings) !== String([head.opened])) {
     throw new Fault(
-      openings.length > expected.length
+      openings.length > 1
         ? `the chain was begun anew by the platform's record ${openings.at(-1)}: the one before was deleted`
         : `the platform's record ${head.opened}, which says that this chain began, is gone (${OPENED})`,
     );

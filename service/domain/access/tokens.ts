@@ -64,3 +64,6 @@ export function agentTokenPurpose(instanceId: string): string {
 export function isSameToken(one: string, other: string): boolean {
   return timingSafeEqual(Buffer.from(digestToken(one)), Buffer.from(digestToken(other)));
 }
+
+/** Places that are known of a token: those where it was used last. */
+export const PLACES_MAX = 32;

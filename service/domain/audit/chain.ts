@@ -22,6 +22,12 @@ export const OPENED = "audit.open";
 /** The record that the service itself makes where a chain's end is not as it was signed. */
 export const BROKEN = "audit.broken";
 
+/** The record that says which ones before it were removed for their age. */
+export const REMOVED = "audit.remove";
+
+/** The platform's record that a chain began, told again where the one that said so was removed. */
+export const CARRIED = "audit.carry";
+
 /** What somebody did, before it has its place in a chain. */
 export type AuditEntry = Omit<AuditRecord, "sequence" | "hash">;
 

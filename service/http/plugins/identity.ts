@@ -54,7 +54,7 @@ async function admittedBy(request: FastifyRequest, access: Access): Promise<Admi
     return { actor: ANONYMOUS, tenant: undefined };
   }
   const token = bearerOf(request);
-  const admitted = token === undefined ? undefined : await access.authenticate(token, namedTenant(request));
+  const admitted = token === undefined ? undefined : await access.authenticate(token, namedTenant(request), originOf(request));
   if (!admitted) {
     throw new ClawError("auth.unauthenticated", "give a valid token: Authorization: Bearer <token>");
   }

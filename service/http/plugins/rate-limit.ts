@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ClawError, type Route } from "../../../sdk/contract/index.ts";
-import { type RateLimits, rateClassOf, senderOf, WINDOW_SECONDS } from "../limits/rate-limits.ts";
+import { senderOf } from "../../domain/access/sender-of.ts";
+import { type RateLimits, rateClassOf, WINDOW_SECONDS } from "../limits/rate-limits.ts";
 import type { SharedCounters } from "../limits/shared-counters.ts";
 import { bearerOf } from "./identity.ts";
 

@@ -14,12 +14,12 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { Access } from "../../application/access/authenticate.ts";
 import type { Application } from "../../application/application.ts";
+import type { Refusals } from "../../application/audit/refusals.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
-import { recordSession, type Session } from "../../application/instances/record-session.ts";
+import type { SessionKind, Sessions } from "../../application/instances/sessions.ts";
 import type { AgentChannel, Agents } from "../../application/ports/instances/agents.ts";
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
-import type { Transactions } from "../../application/ports/transactions.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
 import { isShared, sessionKey } from "../../domain/instances/chat-session.ts";
 import { bearerOf } from "../plugins/identity.ts";
@@ -48,7 +48,8 @@ export interface StreamOptions {
   readonly targetOf: Application["targetOf"];
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
-  readonly transactions: Transactions;
+  readonly sessions: Pick<Sessions, "open">;
+  readonly refusals: Pick<Refusals, "note">;
   readonly unconfined: Unconfined | undefined;
 }
 
@@ -63,17 +64,21 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     stream.onClose(open.take(request.address.tenant));
     keepChecking(stream, request, facts, options, onLook);
   };
-  const registered = (stream: Stream, session: Session | undefined) => ({
+  const registered = (stream: Stream, session: SessionKind | undefined) => ({
     method: "GET" as const,
     url: `/api/v1${stream.path}`,
-    config: { scope: "tenant" as const, heavy: true as const },
+    config: {
+      scope: "tenant" as const,
+      heavy: true as const,
+      ...(session && { action: `instance.${session}`, permission: stream.permission }),
+    },
     schema: { params: idParams, querystring: stream.query },
     preHandler: (request: FastifyRequest) => findTarget(request, stream, session, options),
   });
   /** A stream both ways. */
   const socketRoute = <S extends Stream>(
     stream: S,
-    session: Session | undefined,
+    session: SessionKind | undefined,
     serve: (socket: WebSocket, request: FastifyRequest, query: QueryOf<S>) => Promise<void>,
   ) =>
     app.route({
@@ -118,9 +123,13 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       },
     });
   };
-  const relay = <S extends Stream>(stream: S, session: Session, openOf: (query: QueryOf<S>) => ChannelOpen) =>
+  const relay = <S extends Stream>(stream: S, session: SessionKind, openOf: (query: QueryOf<S>) => ChannelOpen) =>
     socketRoute(stream, session, async (socket, request, query) => {
-      const opening = options.openChannel(request.address, openOf(query)).then((channel) => recorded(channel, session, request, options));
+      let onLeft = () => {};
+      const opening = options.openChannel(request.address, openOf(query)).then(async (opened) => {
+        onLeft = await recorded(opened, session, request, options);
+        return opened;
+      });
       let channel: AgentChannel | undefined;
       const take = (data: Buffer, isBinary: boolean) => {
         const give = takerOf(stream, data, isBinary);
@@ -131,29 +140,37 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       pipe(socket, channel);
       await left;
       channel.close();
+      onLeft();
     });
-  const chatOf = (request: FastifyRequest): ChatOptions => {
+  const chatOf = (request: FastifyRequest, stream: OpenStream): ChatOptions => {
     if (isDown(request.address, options.agents)) {
       throw notRunning(request.address.name);
     }
     let isRecorded = false;
+    let onLeft = () => {};
+    stream.onClose(() => onLeft());
     return {
       async sessionKey(session) {
         if (isShared(session)) {
-          await lookAt(request, { permission: "instances.share" }, options);
+          await lookAt(request, { permission: "instances.share" }, options).catch((error: unknown) =>
+            refusedShare(error, request, options),
+          );
         }
         return sessionKey(session, request.actor.subject);
       },
       async open(message) {
-        const opened = await options.agents.open(request.address.uid, message);
-        const channel = await recorded(opened, isRecorded ? undefined : "chat", request, options);
-        isRecorded = true;
+        const channel = await options.agents.open(request.address.uid, message);
+        if (!isRecorded) {
+          onLeft = await recorded(channel, "chat", request, options);
+          isRecorded = true;
+        }
         return channel;
       },
     };
   };
   socketRoute(webSockets.stream, "chat", async (socket, request) => {
-    await serveChat(socket, socketOutlet(socket), chatOf(request));
+    const outlet = socketOutlet(socket);
+    await serveChat(socket, outlet, chatOf(request, outlet));
   });
   app.route({
     ...registered(webSockets.stream, "chat"),
@@ -163,7 +180,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       const outlet = eventOutlet(reply);
       enter(outlet, request, webSockets.stream);
       outlet.beat();
-      await answerOver(outlet, request.body as ChatRequest, chatOf(request));
+      await answerOver(outlet, request.body as ChatRequest, chatOf(request, outlet));
       await outlet.end();
       return reply;
     },
@@ -213,7 +230,7 @@ function lastEventIdOf({ headers }: FastifyRequest): string | undefined {
 async function findTarget(
   request: FastifyRequest,
   { permission }: Stream,
-  session: Session | undefined,
+  session: SessionKind | undefined,
   options: StreamOptions,
 ): Promise<void> {
   const { actor, tenant, id: requestId } = request;
@@ -257,18 +274,29 @@ function keepChecking(stream: OpenStream, request: FastifyRequest, facts: Stream
   stream.onClose(() => clearInterval(timer));
 }
 
-/** Puts on record who has got into an instance, before anything passes between the two. */
+/** Puts on record who has got into an instance, before anything passes between the two. @returns says that they have left */
 async function recorded(
   channel: AgentChannel,
-  session: Session | undefined,
+  session: SessionKind,
   { actor, address }: FastifyRequest,
-  { transactions }: StreamOptions,
-): Promise<AgentChannel> {
-  if (session) {
-    await recordSession(transactions, address.tenantId, address.uid as InstanceId, session, actor, new Date()).catch((error: unknown) => {
-      channel.close();
-      throw error;
-    });
+  { sessions }: StreamOptions,
+): Promise<() => void> {
+  try {
+    return await sessions.open(session, { ...address, uid: address.uid as InstanceId }, actor);
+  } catch (error) {
+    channel.close();
+    throw error;
   }
-  return channel;
+}
+
+/** Is told to whoever chats, and goes on record. */
+async function refusedShare(error: unknown, request: FastifyRequest, { refusals }: StreamOptions): Promise<never> {
+  if (error instanceof ClawError && error.status === 403) {
+    const { actor, tenant, address, log } = request;
+    const resource = { kind: "ClawInstance", name: address.name, uid: address.uid };
+    await refusals
+      .note({ actor, tenant, action: "instance.share", permission: "instances.share", reason: error.code, resource })
+      .catch((err: unknown) => log.error({ err }, "a refusal is not on record"));
+  }
+  throw error;
 }

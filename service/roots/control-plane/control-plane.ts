@@ -22,9 +22,11 @@ import { createAccess } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
 import { verifyAgent } from "../../application/access/verify-agent.ts";
 import { createApplication } from "../../application/application.ts";
+import { Refusals } from "../../application/audit/refusals.ts";
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
 import { createConfigChecks } from "../../application/instances/config-checks.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
+import { Sessions } from "../../application/instances/sessions.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
@@ -37,6 +39,8 @@ import { buildApp } from "../../http/app.ts";
 import { SharedCounters } from "../../http/limits/shared-counters.ts";
 import { bindPort } from "../../http/listener.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
+import { startAuditKeeper } from "../../workers/audit-keeper.ts";
+import { startAuditTeller } from "../../workers/audit-teller.ts";
 import { startClusterKeeper } from "../../workers/cluster-keeper.ts";
 import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
@@ -165,6 +169,9 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     wake,
   });
   const access = createAccess({ transactions, clock, providers });
+  const refusals = new Refusals({ transactions, clock });
+  const sessions = new Sessions({ transactions, clock });
+  closers.push(async () => void (await Promise.all([refusals.tell(true), sessions.tell(true)])));
   const app = await buildApp({
     log,
     trustedProxies: env.trustedProxies,
@@ -172,11 +179,12 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     rateLimit: { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) },
     identity: { access },
     tenant: { access },
+    audit: { refusals },
     idempotency: { transactions },
     metrics: { vitals },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
-    streams: { access, targetOf, agents: hub, openChannel, transactions, unconfined },
+    streams: { access, targetOf, agents: hub, openChannel, sessions, refusals, unconfined },
     agents: { hub },
   });
   closers.push(() => app.close().finally(listener.close));
@@ -203,6 +211,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),
     startOutboxRelay({ transactions, bus, log }),
+    startAuditTeller([refusals, sessions], log),
+    startAuditKeeper({ transactions, auditSigner: stores.signer, clock, days: env.auditDays, log }),
     startAgentReviver({
       transactions,
       hostAgents: { revive: () => reviveAgents(env.dataDir, local.agentUrl, localLauncher) },

@@ -60,6 +60,7 @@ describe("schema", () => {
         "SetPolicies1700000000029",
         "SignIn1700000000030",
         "WrapKeys1700000000032",
+        "KeepPlaces1700000000033",
       ]);
   });
 

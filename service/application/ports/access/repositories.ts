@@ -45,16 +45,20 @@ export interface TokenRepository {
 }
 
 /** Who somebody is that brings a token. */
-export type Bearer =
-  | { readonly administrator: string }
-  | {
-      readonly id: TokenId;
-      readonly tenantId: TenantId;
-      readonly tenant: string;
-      readonly serviceAccount: string;
-      readonly scopes: Token["scopes"];
-      readonly lastUsedAt: string | undefined;
-    };
+export type Bearer = { readonly administrator: string } | TokenBearer;
+
+/** A service account, by one of its tokens. */
+export interface TokenBearer {
+  readonly id: TokenId;
+  readonly name: string;
+  readonly tenantId: TenantId;
+  readonly tenant: string;
+  readonly serviceAccount: string;
+  readonly scopes: Token["scopes"];
+  readonly lastUsedAt: string | undefined;
+  /** Where it was used: see `senderOf`. */
+  readonly places: readonly string[];
+}
 
 /** What the platform asks before anything else: who somebody is, and what they may do. */
 /** Where somebody stands. */
@@ -66,8 +70,8 @@ export interface Standing {
 export interface AccessRepository {
   /** By SHA-256 of the token, hex. One that is revoked or has expired belongs to nobody. */
   bearer(digest: string, now: string): Promise<Bearer | undefined>;
-  /** That it was used now. */
-  used(token: TokenId, at: string): Promise<void>;
+  /** That it was used now. @returns whether it was in a place that is not known */
+  used(token: TokenId, at: string, place: string | undefined): Promise<boolean>;
   /** A tenant, where there is one of that id or name, and the roles that bindings give to any of the subjects, in it and on the platform. */
   standing(subjects: readonly string[], tenant: Ref | undefined): Promise<Standing>;
   /** Names of tenants where a binding, or the tenant itself, names any of them, a bounded number in order. @param admins as tenants name them */

@@ -1,5 +1,5 @@
 import type { AuditHead, AuditQuery, AuditRecord } from "../../../../sdk/contract/index.ts";
-import type { AuditEntry } from "../../../domain/audit/chain.ts";
+import type { AuditEntry, ChainId, Position } from "../../../domain/audit/chain.ts";
 import type { Page } from "../resources/page.ts";
 
 /** One chain of records: a tenant's, or the platform's. */
@@ -16,8 +16,17 @@ export interface AuditLog {
 export interface AuditChains {
   /** Any tenant's, whether there is that tenant or not. */
   of(chain: string): Pick<AuditLog, "list" | "head" | "following">;
-  /** Sequences of the platform's records that say that a chain was begun. */
+  /** Sequences of the platform's records that say that a chain was begun, or said so before they were removed. */
   openings(chain: string): Promise<readonly number[]>;
   /** Ids of chains that there are, and of those that the platform's says have been begun, in their order. */
   list(limit: number, cursor?: string): Promise<Page<{ readonly chain: string; readonly sequence?: number; readonly time?: string }>>;
+  /**
+   * The first chain behind another whose oldest record is to be removed, for longer than a day. @param days how long records are kept of the platform, and of
+   * tenants that are no more; for ever when undefined
+   */
+  findOld(after: string, now: string, days: number | undefined): Promise<{ readonly chain: ChainId; readonly days: number } | undefined>;
+  /** Nobody else writes to it until the transaction ends. */
+  lock(chain: ChainId): Promise<void>;
+  /** Removes all up to a record when the transaction commits. @param entries what is put on record of it, {@link REMOVED} last */
+  remove(chain: ChainId, upTo: Position, entries: readonly AuditEntry[]): void;
 }

@@ -1,0 +1,136 @@
+import { AuditResult, type ErrorCode, type Permission } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
+import { entryOf, type Told } from "../../domain/audit/chain.ts";
+import type { Transactions } from "../ports/transactions.ts";
+import type { RequestContext } from "../resources/route-handlers.ts";
+
+/** What somebody asked for, and may not have. */
+export interface Refused {
+  readonly actor: Pick<Actor, "subject" | "from">;
+  /** Where: on the platform when absent. */
+  readonly tenant: RequestContext["tenant"];
+  readonly action: string;
+  readonly permission: Permission | undefined;
+  readonly reason: ErrorCode;
+  readonly resource: Told["resource"];
+}
+
+/** Refusals of the same thing are told together for so long. */
+const TOGETHER_MS = 5 * 60_000;
+/** Things that one subject is refused meanwhile whose names are told; beyond them the action alone is. */
+const NAMED_MAX = 32;
+/** Things of one subject, and of all, that are told apart at all. */
+const PER_SUBJECT_MAX = 128;
+const KEPT_MAX = 10_000;
+
+interface Kept {
+  readonly refused: Refused;
+  readonly since: number;
+  /** How often again. */
+  more: number;
+}
+
+/**
+ * Puts on record what people are refused: the first time at once, and how often again when five minutes are over. So a loop of refusals comes to two
+ * records in that time at each replica. What was counted goes with a replica that is killed; the first record is there.
+ */
+export class Refusals {
+  readonly #deps: { readonly transactions: Transactions; readonly clock: () => Date };
+  readonly #kept = new Map<string, Kept>();
+  readonly #things = new Map<string, number>();
+
+  constructor(deps: { readonly transactions: Transactions; readonly clock: () => Date }) {
+    this.#deps = deps;
+  }
+
+  async note(asked: Refused): Promise<void> {
+    const { subject } = asked.actor;
+    const nameless = { ...asked, resource: undefined };
+    const known = this.#kept.get(keyOf(asked)) ?? this.#kept.get(keyOf(nameless));
+    if (known) {
+      known.more += 1;
+      return;
+    }
+    const things = this.#things.get(subject) ?? 0;
+    if (things >= PER_SUBJECT_MAX || this.#kept.size >= KEPT_MAX) {
+      return;
+    }
+    const refused = things < NAMED_MAX ? asked : nameless;
+    const kept = { refused, since: this.#deps.clock().getTime(), more: 0 };
+    this.#keep(kept);
+    try {
+      await this.#write([kept]);
+    } catch (error) {
+      this.#forget(kept);
+      throw error;
+    }
+  }
+
+  /** Tells how often again, where that is due. @param isLast of all, whether it is or not */
+  async tell(isLast = false): Promise<void> {
+    const now = this.#deps.clock().getTime();
+    const over = [...this.#kept.values()].filter(({ since }) => isLast || now - since >= TOGETHER_MS);
+    for (const kept of over) {
+      this.#forget(kept);
+    }
+    try {
+      await this.#write(
+        over.filter(({ more }) => more > 0),
+        now,
+      );
+    } catch (error) {
+      for (const kept of over) {
+        this.#keep(kept);
+      }
+      throw error;
+    }
+  }
+
+  #keep(kept: Kept): void {
+    const { subject } = kept.refused.actor;
+    const key = keyOf(kept.refused);
+    const meanwhile = this.#kept.get(key);
+    if (!meanwhile) {
+      this.#things.set(subject, (this.#things.get(subject) ?? 0) + 1);
+    }
+    this.#kept.set(key, { ...kept, more: kept.more + (meanwhile?.more ?? 0) });
+  }
+
+  #forget({ refused }: Kept): void {
+    const { subject } = refused.actor;
+    if (this.#kept.delete(keyOf(refused))) {
+      const left = (this.#things.get(subject) ?? 0) - 1;
+      if (left > 0) {
+        this.#things.set(subject, left);
+      } else {
+        this.#things.delete(subject);
+      }
+    }
+  }
+
+  async #write(told: readonly Kept[], now?: number): Promise<void> {
+    if (told.length === 0) {
+      return;
+    }
+    await this.#deps.transactions.platform(async (tx) => {
+      for (const { refused, since, more } of told) {
+        const { actor, tenant, action, permission, reason, resource } = refused;
+        const entry = entryOf({
+          time: new Date(now ?? since).toISOString(),
+          by: actor,
+          action,
+          ...(resource && { resource: { ...resource, tenant: tenant?.name } }),
+          result: AuditResult.Refused,
+          reason,
+          ...(now !== undefined && { count: more }),
+          details: { ...(permission && { permission }), ...(now !== undefined && { since: new Date(since).toISOString() }) },
+        });
+        (tenant ? (await tx.enter(tenant.id)).audit : tx.audit).append(entry);
+      }
+    });
+  }
+}
+
+function keyOf({ actor, tenant, action, permission, reason, resource }: Refused): string {
+  return JSON.stringify([actor.subject, tenant?.id, action, permission, reason, resource?.kind, resource?.name]);
+}

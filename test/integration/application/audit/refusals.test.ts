@@ -1,0 +1,120 @@
+import { describe, it } from "vitest";
+import type { ErrorCode } from "../../../../sdk/contract/index.ts";
+import { actionOf, resourceNamed } from "../../../../service/application/audit/action-of.ts";
+import { recordSignIn } from "../../../../service/application/audit/record-sign-in.ts";
+import { Refusals, type Refused } from "../../../../service/application/audit/refusals.ts";
+import { anApplication } from "../../../support/application.ts";
+import { aTenant } from "../../../support/builders/manifests.ts";
+import { uniqueName } from "../../../support/builders/tenancy.ts";
+
+const app = await anApplication();
+const { transactions } = app.database;
+
+/** A tenant, and what is refused in it, at a time that a test sets. */
+async function refusing() {
+  const name = uniqueName("acme");
+  await app.admin().tenants.create(aTenant(name));
+  const { id } = await transactions.platform((tx) => tx.tenants.get(name));
+  let now = Date.parse("2026-01-31T12:00:00Z");
+  const refusals = new Refusals({ transactions, clock: () => new Date(now) });
+  const tenant = { id, name };
+  const asked = (resource: string, over: Partial<Refused> = {}): Refused => ({
+    actor: { subject: "mallory", from: { address: "203.0.113.7" } },
+    tenant,
+    action: "instance.stop",
+    permission: "instances.operate",
+    reason: "auth.forbidden" satisfies ErrorCode,
+    resource: { kind: "ClawInstance", name: resource },
+    ...over,
+  });
+  const records = async () => (await app.admin(name).audit.list({ result: "refused", limit: 500 })).items.toReversed();
+  const pass = (minutes: number) => {
+    now += minutes * 60_000;
+  };
+  return { tenant, refusals, asked, records, pass };
+}
+
+describe("what somebody is refused", () => {
+  it("is on record at once, and how often again when five minutes are over", async ({ expect }) => {
+    const { tenant, refusals, asked, records, pass } = await refusing();
+    await refusals.note(asked("web"));
+    expect(await records()).toMatchObject([
+      {
+        time: "2026-01-31T12:00:00.000Z",
+        actor: "mallory",
+        action: "instance.stop",
+        resource: { kind: "ClawInstance", name: "web", tenant: tenant.name },
+        result: "refused",
+        reason: "auth.forbidden",
+        from: { address: "203.0.113.7" },
+        details: { permission: "instances.operate" },
+      },
+    ]);
+    for (let again = 0; again < 1000; again++) {
+      await refusals.note(asked("web"));
+    }
+    await refusals.tell();
+    expect(await records()).toHaveLength(1);
+    pass(5);
+    await refusals.tell();
+    await refusals.tell();
+    const all = await records();
+    expect(all).toHaveLength(2);
+    expect(all[1]).toMatchObject({ count: 1000, details: { since: "2026-01-31T12:00:00.000Z" } });
+    await refusals.note(asked("web"));
+    expect(await records()).toHaveLength(3);
+  });
+
+  it("can't fill the log, whatever names are made up", async ({ expect }) => {
+    const { refusals, asked, records, pass } = await refusing();
+    for (let made = 0; made < 400; made++) {
+      await refusals.note(asked(`name-${made}`));
+      await refusals.note(asked(`name-${made}`, { action: "instance.start" }));
+    }
+    await refusals.note(asked("web", { actor: { subject: "bob" } }));
+    pass(5);
+    await refusals.tell();
+    const all = await records();
+    const ofMallory = all.filter(({ actor }) => actor === "mallory");
+    expect(ofMallory.length).toBeLessThan(40);
+    expect(ofMallory.filter(({ resource }) => resource === undefined).map(({ count = 1 }) => count)).toEqual([1, 1, 383, 383]);
+    expect(all.filter(({ actor }) => actor === "bob")).toHaveLength(1);
+  });
+
+  it("is told at the end by a replica that stops", async ({ expect }) => {
+    const { refusals, asked, records } = await refusing();
+    await refusals.note(asked("web"));
+    await refusals.note(asked("web"));
+    await refusals.tell(true);
+    expect((await records()).map(({ count }) => count)).toEqual([undefined, 1]);
+  });
+});
+
+describe("a sign-in", () => {
+  it("is in the platform's log, and in that of each tenant of whoever signs in", async ({ expect }) => {
+    const { tenant } = await refusing();
+    const by = { subject: uniqueName("alice"), from: { address: "203.0.113.7", session: "ses_1" } };
+    const signIn = { by, time: new Date().toISOString(), action: "sign-in", details: { by: "browser" }, tenants: [tenant.id] } as const;
+    await transactions.platform((tx) => recordSignIn(tx, signIn));
+    await transactions.platform((tx) => recordSignIn(tx, { ...signIn, tenants: [], refused: "auth.forbidden" }));
+    const admin = app.admin();
+    expect((await admin.audit.platform({ actor: by.subject })).items).toMatchObject([
+      { action: "auth.sign-in", result: "refused", reason: "auth.forbidden" },
+      { action: "auth.sign-in", result: "success", from: by.from, details: { by: "browser" } },
+    ]);
+    expect((await app.admin(tenant.name).audit.list({ actor: by.subject })).items).toMatchObject([{ action: "auth.sign-in" }]);
+  });
+});
+
+describe("a route", () => {
+  it.for([
+    ["instances.replace", "instance.update", "ClawInstance"],
+    ["roleBindings.create", "role_binding.create", "RoleBinding"],
+    ["policies.delete", "policy.delete", "Policy"],
+    ["tenants.setQuota", "tenant.set-quota", "Tenant"],
+    ["stacks.export", "stack.export", "Stack"],
+    ["access.retireAdministrator", "access.retire-administrator", "Access"],
+  ] as const)("is called as in records: %s", ([route, action, kind], { expect }) => {
+    expect([actionOf(route), resourceNamed(route, "web")]).toEqual([action, { kind, name: "web" }]);
+  });
+});
