@@ -42,14 +42,19 @@ export const identity = fp<IdentityOptions>(
       const { actor, tenant } = await admittedBy(request, access);
       request.actor = { ...actor, from: originOf(request) };
       request.known = tenant;
+      // Before a body is read, where that can be said by now.
+      const { scope, permission } = request.routeOptions.config;
+      if (scope === "platform" && permission !== undefined) {
+        assertAdmitted(actor, permission, scope);
+      }
     });
   },
   { name: "identity", dependencies: ["problem"] },
 );
 
-/** @throws {ClawError} `auth.unauthenticated`, `auth.forbidden` */
+/** @throws {ClawError} `auth.unauthenticated` */
 async function admittedBy(request: FastifyRequest, access: Access): Promise<Admitted> {
-  const { scope = "public", permission } = request.routeOptions.config;
+  const { scope = "public" } = request.routeOptions.config;
   if (scope === "public") {
     return { actor: ANONYMOUS, tenant: undefined };
   }
@@ -57,10 +62,6 @@ async function admittedBy(request: FastifyRequest, access: Access): Promise<Admi
   const admitted = token === undefined ? undefined : await access.authenticate(token, namedTenant(request), originOf(request));
   if (!admitted) {
     throw new ClawError("auth.unauthenticated", "give a valid token: Authorization: Bearer <token>");
-  }
-  // Before a body is read, where that can be said by now.
-  if (scope === "platform" && permission !== undefined) {
-    assertAdmitted(admitted.actor, permission, scope);
   }
   return admitted;
 }

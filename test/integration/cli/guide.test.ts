@@ -46,6 +46,7 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   expect(audit).toMatch(/instance\.stop +ClawInstance\/hello +success +127\.0\.0\.1/);
   expect(audit).toContain('"path":"spec.running"');
   expect(audit).toMatch(/platform: valid: \d+ records/);
+  expect(audit).toContain("tenant/audit-guide updated");
   const streams = await runGuide("docs/guides/streams.md", service);
   expect(streams).toMatch(/"type":"metrics","phase":"Running"/);
   expect(streams).toMatch(/id: \w{12}\.\d+\ndata: \{"type":"lines"/);

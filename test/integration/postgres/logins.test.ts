@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, it, type TestContext } from "vitest";
 import { type Logins, makeLogins } from "../../../adapters/postgres/logins.ts";
 import { migrateDatabase, openDatabase } from "../../../adapters/postgres/open-database.ts";
 import type { TenantId } from "../../../sdk/contract/index.ts";
+import { removeOld } from "../../../service/application/audit/remove-old.ts";
+import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { storeTenant } from "../../support/builders/tenancy.ts";
-import { createEmptyDatabase, createMigratedDatabase, createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { createEmptyDatabase, createMigratedDatabase, createTestDatabase, type TestDatabase, testSigner } from "../../support/postgres.ts";
 
 const secret = randomBytes(8).toString("hex");
 const derive = (purpose: string) => `${secret}-${purpose.replace(" ", "-")}`;
@@ -189,9 +191,13 @@ describe("makeLogins", () => {
       message: test.expect.stringMatching(/`alter role` it with `createrole`.* `grant claw_app, claw_platform, claw_cli`/),
     });
     await admin.query(`alter role ${owner} createrole; grant claw_app, claw_platform, claw_cli to ${owner} with admin option`);
-    const opened = await openDatabase({ url: (await makeLogins(ownersUrl.href, derive)).service, connections: 2 });
+    const opened = await openDatabase({ url: (await makeLogins(ownersUrl.href, derive)).service, connections: 2, signer: testSigner });
     const { tenant, run } = await storeTenant(opened.transactions);
     test.expect((await run((tx) => tx.instances.usage())).instances).toBe(0);
+    // What old records are removed with is the owner's, whom the wall holds too.
+    await run(async (tx) => tx.audit.append(entryOf({ time: "2020-01-01T00:00:00.000Z", by: { subject: "a" }, action: "test.write" })));
+    const removing = { transactions: opened.transactions, auditSigner: testSigner, clock: () => new Date() };
+    test.expect(await removeOld(tenant.id, 30, removing)).toEqual({ removed: 1, more: false });
     await opened.transactions.platform((tx) => tx.tenants.delete(tenant.id));
     await opened.close();
   });
