@@ -19,7 +19,7 @@ export {
   WaitError,
   WaitTimeoutError,
 } from "./errors.ts";
-export type { FollowLogsOptions, InstanceStreams, Metrics, WaitOptions, WatchOptions } from "./instance.ts";
+export type { ConnectOptions, FollowLogsOptions, InstanceStreams, Metrics, WaitOptions, WatchOptions } from "./instance.ts";
 export { Instance } from "./instance.ts";
 export type { Page } from "./page.ts";
 export { PagePromise } from "./page.ts";

@@ -11,6 +11,14 @@ export interface StreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ConnectOptions extends StreamOptions {
+  /**
+   * A random secret of one's own, of which the service gets a digest: whoever presents it where the claw wants its token is signed in, over HTTP and
+   * WebSockets. So nobody needs the claw's token.
+   */
+  readonly pass?: string | undefined;
+}
+
 /** How a log is followed. */
 export interface FollowLogsOptions extends StreamOptions {
   /** @default 200 */
@@ -55,7 +63,7 @@ export interface InstanceStreams {
   /** Opens a terminal inside the instance. */
   terminal(id: string, size: { readonly cols: number; readonly rows: number }, options?: StreamOptions): Promise<Terminal>;
   /** Opens a TCP connection to the instance's port through the control plane. */
-  connect(id: string, options?: StreamOptions): Promise<Duplex>;
+  connect(id: string, options?: ConnectOptions): Promise<Duplex>;
   /** The instance now and after each change, until it is gone. @throws {NotFoundError} when there is none to begin with */
   watch(id: string, options?: WatchOptions): AsyncGenerator<Instance, void, undefined>;
   /**
@@ -198,7 +206,7 @@ export class Instance implements ClawInstance {
   }
 
   /** Opens a TCP connection to its port through the control plane. */
-  connect(options?: StreamOptions): Promise<Duplex> {
+  connect(options?: ConnectOptions): Promise<Duplex> {
     return this.#calls.connect(this.metadata.uid, options);
   }
 }

@@ -88,8 +88,8 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
         resize: (cols, rows) => socket.send(JSON.stringify({ cols, rows })),
       };
     },
-    async connect(id, { signal } = {}) {
-      return duplexOver(await open(id, paths.connect, {}, signal));
+    async connect(id, { signal, pass } = {}) {
+      return duplexOver(await open(id, paths.connect, { pass: pass === undefined ? undefined : await digestOf(pass) }, signal));
     },
     async *watch(id, { intervalMs = WATCH_INTERVAL_MS, signal } = {}) {
       let uid: string | undefined;
@@ -123,6 +123,12 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
       waitOn(id, (watch) => streams.watch(id, watch), options) as Promise<Waited<G>>,
   };
   return streams;
+}
+
+/** Addresses are logged: what is presented elsewhere is in none. */
+async function digestOf(secret: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function isLogItem({ type, lines, message }: Partial<Record<string, unknown>>): boolean {

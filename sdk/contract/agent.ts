@@ -110,6 +110,12 @@ export const TurnSchema = z
   .max(64)
   .regex(/^[\w-]+$/, "is no name of a turn: give a random one of letters, digits, - and _");
 
+/** SHA-256 in hex of what a client presents to a claw in place of the claw's own token. */
+export const PassDigestSchema = z
+  .string()
+  .length(64)
+  .regex(/^[0-9a-f]+$/, "is no SHA-256 digest in hex");
+
 /** What a log gives. */
 export const LogItemSchema = z.discriminatedUnion("type", [
   /** Whole lines; `position` is behind the last of them, and absent where the source can't tell. */
@@ -140,8 +146,11 @@ export const ChannelOpenSchema = z.discriminatedUnion("channel", [
   }),
   /** A terminal; data is base64 of the raw bytes both ways, `resize` frames set its size. */
   TerminalSizeSchema.extend({ channel: z.literal("console") }),
-  /** A TCP connection to the claw's port; data is base64 of the raw bytes both ways. */
-  z.object({ channel: z.literal("tcp") }),
+  /**
+   * A TCP connection to the claw's port; data is base64 of the raw bytes both ways. With a `pass`, which the other side knows by its digest only, whoever
+   * presents it to a claw that has a sign-in is signed in by the agent.
+   */
+  z.object({ channel: z.literal("tcp"), pass: PassDigestSchema.optional() }),
   /**
    * One conversation turn; data frames carry {@link ChatEventSchema} as JSON text. One with a `turn` outlives its channel for a while: who opens the
    * same again gets its events behind `after`, and asks the claw nothing. With `after` and no such turn there is a `gap`.

@@ -19,7 +19,7 @@ export const permissions = {
   "instances.operate": { allows: "start, stop, restart and kill instances", scope: "project" },
   "instances.logs": { allows: "read what instances log", scope: "project" },
   "instances.console": { allows: "open a terminal inside instances", scope: "project" },
-  "instances.connect": { allows: "reach instances' own ports", scope: "project" },
+  "instances.connect": { allows: "reach instances' own ports, signed in there", scope: "project" },
   "instances.chat": { allows: "talk to instances", scope: "project" },
   "instances.share": { allows: "take part in shared sessions of instances", scope: "project" },
   "projects.read": { allows: "see projects", scope: "project" },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ChatEventSchema, ChatRequestSchema, LogItemSchema, PositionSchema, TerminalSizeSchema } from "./agent.ts";
+import { ChatEventSchema, ChatRequestSchema, LogItemSchema, PassDigestSchema, PositionSchema, TerminalSizeSchema } from "./agent.ts";
 import { InstancePhase } from "./instance.ts";
 import { QuantitySchema } from "./meta.ts";
 import type { Permission } from "./permissions.ts";
@@ -97,7 +97,11 @@ export const webSockets = {
     path: "/instances/:id/connect",
     summary: "A TCP connection to an instance's port: binary frames both ways",
     permission: "instances.connect",
-    query: streamQuery,
+    query: streamQuery.extend({
+      pass: PassDigestSchema.optional().describe(
+        "SHA-256 in hex of a secret of the client's own: where that is presented to a claw in place of the claw's token, it is signed in (HTTP and WebSockets)",
+      ),
+    }),
   },
 } as const satisfies Record<string, Stream>;
 

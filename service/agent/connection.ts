@@ -184,7 +184,7 @@ async function openChannel(ctx: ChannelContext, open: ChannelOpen): Promise<Chan
     case "console":
       return (await import("./channels/console.ts")).openConsole(ctx, open);
     case "tcp":
-      return (await import("./channels/tcp.ts")).openTcp(ctx);
+      return (await import("./channels/tcp.ts")).openTcp(ctx, open);
     case "chat":
       return (await import("./channels/chat.ts")).openChat(ctx, open);
     case "signal":

@@ -268,7 +268,9 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     expect(() => process.kill(pid, 0)).toThrow();
   });
 
-  it("is reached by its own clients through claw connect, and listens on the loopback interface only", async ({ expect }) => {
+  it("is reached by its own clients through claw connect, which need no token of its, and listens on the loopback interface only", async ({
+    expect,
+  }) => {
     await claw.instances.start("gateway");
     await settled("Running");
     const interrupt = new AbortController();
@@ -279,18 +281,28 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     const connection = cli(["connect", "gateway"], { signal: interrupt.signal, onStdout: (text) => address(text.trim()) });
     try {
       // Its command line.
-      const ws = (await url).replace("http", "ws");
-      const args = [program, "gateway", "call", "health", "--url", ws, "--token", token, "--json"];
-      const env = { PATH: process.env["PATH"], HOME: await tempDir() };
-      const { stdout } = await promisify(execFile)(process.execPath, args, { env });
-      expect(JSON.parse(stdout)).toMatchObject({ ok: true, configReload: { hotReloadStatus: "active" } });
+      const { origin, host, hash } = new URL(await url);
+      const pass = hash.replace("#token=", "");
+      expect(pass).not.toBe(token);
+      const call = async (method: string, presented: string) => {
+        const args = [program, "gateway", "call", method, "--url", `ws://${host}`, "--token", presented, "--json"];
+        const { stdout } = await promisify(execFile)(process.execPath, args, { env: { PATH: process.env["PATH"], HOME: await tempDir() } });
+        return JSON.parse(stdout);
+      };
+      expect(await call("health", pass)).toMatchObject({ ok: true, configReload: { hotReloadStatus: "active" } });
+      expect(await call("health", token)).toMatchObject({ ok: true });
+      await expect(call("health", `${pass}x`)).rejects.toThrow();
+      // What takes rights of an operator's, and its HTTP.
+      expect(await call("config.get", pass)).toMatchObject({ valid: true });
+      const models = (presented: string) => fetch(`${origin}/v1/models`, { headers: { authorization: `Bearer ${presented}` } });
+      expect([(await models(pass)).status, (await models(`${pass}x`)).status]).toEqual([200, 401]);
 
       // Its web console, in a real browser.
       const browser = await startChromium();
       try {
         const page = await browser.newPage();
         page.setDefaultTimeout(120_000);
-        await page.goto(`${await url}ui/#token=${token}`);
+        await page.goto(await url);
         await page.getByText("Connected").waitFor();
         const input = page.getByPlaceholder("Message Assistant");
         await input.fill("Hello from a browser");

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
@@ -8,11 +9,14 @@ import type { Context } from "../context.ts";
 import { CliError, ExitCode } from "../failure.ts";
 import { parseCount } from "../options.ts";
 
+const PASS_BYTES = 24;
+
 export const connectCommand = defineCommand({
   path: "connect",
   group: "Sessions",
   summary: "Reach an instance's port from this machine, through the control plane",
-  details: "Listens on 127.0.0.1 until interrupted and prints the address to open. The instance exposes nothing.",
+  details:
+    "Listens on 127.0.0.1 until interrupted and prints the address to open. The instance exposes nothing. Whoever has the address is signed in: it ends in a token that stands for the claw's own for as long as the command runs.",
   examples: ["claw connect web", "claw connect web --port 18789"],
   syntax: (command) =>
     command
@@ -24,15 +28,17 @@ export const connectCommand = defineCommand({
     if (!spec.running) {
       throw new CliError(`instance '${name}' is stopped`, { fix: `start it: 'claw start ${name} --wait'`, exitCode: ExitCode.Conflict });
     }
+    const pass = randomBytes(PASS_BYTES).toString("base64url");
     const server = createServer({ allowHalfOpen: false }, (socket) => {
-      tunnel(context, name, socket).catch((error: unknown) => {
+      tunnel(context, name, pass, socket).catch((error: unknown) => {
         out.note(`connection to instance/${name} failed: ${error instanceof Error ? error.message : String(error)}`);
         socket.destroy();
       });
     });
     await listen(server, port);
     try {
-      await out.line(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      // What is behind a # is sent nowhere.
+      await out.line(`http://127.0.0.1:${(server.address() as AddressInfo).port}/#token=${pass}`);
       out.note(`forwarding to instance/${name}; Ctrl-C ends it`);
       await new Promise<never>((_, reject) => {
         const end = () => reject(new UserAbortError("interrupted"));
@@ -57,8 +63,8 @@ async function listen(server: Server, port: number): Promise<void> {
   }
 }
 
-async function tunnel({ claw, signal }: Context, name: string, socket: Socket): Promise<void> {
-  const stream = await claw.instances.connect(name, { signal });
+async function tunnel({ claw, signal }: Context, name: string, pass: string, socket: Socket): Promise<void> {
+  const stream = await claw.instances.connect(name, { signal, pass });
   const upward = (async () => {
     try {
       for await (const chunk of socket) {

@@ -202,7 +202,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     return tell;
   });
   relay(webSockets.console, "console", ({ cols, rows }) => ({ channel: "console", cols, rows }));
-  relay(webSockets.connect, "connect", () => ({ channel: "tcp" }));
+  relay(webSockets.connect, "connect", ({ pass }) => ({ channel: "tcp", ...(pass !== undefined && { pass }) }));
 };
 
 type Target = Awaited<ReturnType<Application["targetOf"]>>;

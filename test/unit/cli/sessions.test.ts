@@ -116,7 +116,7 @@ describe("claw connect", () => {
     });
     expect(replies.join("")).toBe("echo hello");
     expect(result.code).toBe(130);
-    expect(result.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\n$/);
+    expect(result.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{32}\n$/);
   });
 
   it("names --port when the port is taken", async ({ expect }) => {

@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { text } from "node:stream/consumers";
+import { describe, it, onTestFinished } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
+import { openSignedIn } from "../../../service/agent/channels/signed-in.ts";
+
+const PASS = "what-the-client-has";
+const TOKEN = "what-the-claw-wants";
+
+async function portOf(server: ReturnType<typeof createServer>): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** A claw that tells what it is given, and a port whose connections go to it as the agent's channel has them. */
+async function signedIn(): Promise<string> {
+  const claw = createHttpServer(async (request, response) => {
+    const body = await text(request);
+    response.writeHead(200, { "content-type": "application/json", "set-cookie": ["a=1", "b=2"], connection: "close" });
+    response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, body }));
+  });
+  const sockets = new WebSocketServer({ server: claw, perMessageDeflate: true });
+  sockets.on("connection", (socket, { headers }) => {
+    socket.send(JSON.stringify({ event: "connect.challenge", extensions: headers["sec-websocket-extensions"] ?? "none" }));
+    socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
+  });
+  const clawPort = await portOf(claw);
+  const pass = createHash("sha256").update(PASS).digest("hex");
+  const door = createServer((socket) => {
+    const channel = openSignedIn(
+      {
+        send: (data) => (socket.write(Buffer.from(data, "base64")) ? undefined : once(socket, "drain").then(() => {})),
+        end: () => socket.end(),
+      },
+      clawPort,
+      { pass, token: TOKEN },
+    );
+    socket.on("data", async (bytes) => {
+      socket.pause();
+      await channel.data?.(bytes.toString("base64"));
+      socket.resume();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => channel.closed());
+  });
+  return `127.0.0.1:${await portOf(door)}`;
+}
+
+describe("a connection that is signed in, over HTTP", () => {
+  it.for([
+    { name: "whose client presents the pass", authorization: `Bearer ${PASS}`, given: `Bearer ${TOKEN}` },
+    { name: "whose client presents something else", authorization: `Bearer ${PASS}x`, given: `Bearer ${PASS}x` },
+    { name: "whose client presents nothing", authorization: undefined, given: undefined },
+  ])("gives the claw its token only for the pass: $name", async ({ authorization, given }, { expect }) => {
+    const host = await signedIn();
+    const headers = { "x-other": "kept", ...(authorization !== undefined && { authorization }) };
+    const response = await fetch(`http://${host}/some?path=1`, { method: "POST", body: "a body", headers });
+    const told = (await response.json()) as { readonly headers: { readonly authorization?: string } };
+    expect(told).toMatchObject({ method: "POST", url: "/some?path=1", body: "a body", headers: { host, "x-other": "kept" } });
+    expect(told.headers.authorization).toBe(given);
+    expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+
+  it("does so for each request of a connection, and keeps to itself what is of one hop", async ({ expect }) => {
+    const { port, hostname } = new URL(`http://${await signedIn()}`);
+    const socket = connect(Number(port), hostname);
+    const ask = (more: string) => `GET /x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${PASS}\r\n${more}\r\n`;
+    socket.write(ask("Connection: keep-alive, x-hop\r\nX-Hop: secret\r\n") + ask("Connection: close\r\n"));
+    const answers = await text(socket);
+    expect(answers.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
+    expect(answers.match(new RegExp(`"authorization":"Bearer ${TOKEN}"`, "g"))).toHaveLength(2);
+    expect(answers).not.toContain("secret");
+  });
+
+  it("ends with what is no HTTP", async ({ expect }) => {
+    const { port, hostname } = new URL(`http://${await signedIn()}`);
+    const socket = connect(Number(port), hostname);
+    socket.write(`\x00\x01 ${PASS}\r\n\r\n`);
+    expect(await text(socket)).not.toContain(TOKEN);
+  });
+});
+
+describe("a connection that is signed in, as a WebSocket", () => {
+  const device = { id: "d", signature: "s" };
+  const connectFrame = (params: object) => ({ type: "req", id: "1", method: "connect", params });
+  it.for([
+    { name: "its token, of a program", sent: { auth: { token: PASS, extra: 1 } }, given: { auth: { token: TOKEN, extra: 1 } } },
+    {
+      name: "its token, which a device has signed",
+      sent: { auth: { token: PASS }, device },
+      given: { auth: { deviceToken: PASS, password: TOKEN }, device },
+    },
+    { name: "its password", sent: { auth: { password: PASS }, device }, given: { auth: { password: TOKEN }, device } },
+    { name: "nothing for another", sent: { auth: { token: `${PASS}x` }, device }, given: { auth: { token: `${PASS}x` }, device } },
+    {
+      name: "nothing for a password beside a token",
+      sent: { auth: { token: "t", password: PASS } },
+      given: { auth: { token: "t", password: PASS } },
+    },
+    { name: "nothing for none", sent: {}, given: {} },
+  ])("gives the claw $name", async ({ sent, given }, { expect }) => {
+    const socket = new WebSocket(`ws://${await signedIn()}/`);
+    onTestFinished(() => socket.terminate());
+    const [challenge] = await once(socket, "message");
+    expect(JSON.parse(String(challenge)).extensions).toBe("none");
+    socket.send(JSON.stringify(connectFrame(sent)));
+    const [told] = await once(socket, "message");
+    expect(JSON.parse(String(told))).toEqual(connectFrame(given));
+    // What follows is the client's own word for word, whatever it is.
+    socket.send(JSON.stringify(connectFrame({ auth: { token: PASS } })));
+    const [second] = await once(socket, "message");
+    expect(JSON.parse(String(second))).toEqual(connectFrame({ auth: { token: PASS } }));
+  });
+
+  it.for([
+    { name: "in pieces", first: Buffer.from(JSON.stringify(connectFrame({ auth: { token: PASS }, long: "x".repeat(40_000) }))) },
+    { name: "that is short", first: Buffer.from("{}") },
+    { name: "that is longer than any gateway takes", first: Buffer.alloc(300_000, "y") },
+    { name: "that is no text", first: Buffer.alloc(10, 0xff), binary: true },
+  ])("passes a first frame $name", async ({ name, first, binary = false }, { expect }) => {
+    const socket = new WebSocket(`ws://${await signedIn()}/`);
+    onTestFinished(() => socket.terminate());
+    await once(socket, "message");
+    socket.send(first, { binary });
+    socket.send("and another");
+    const [told] = await once(socket, "message");
+    const [next] = await once(socket, "message");
+    expect(String(told)).toBe(name === "in pieces" ? String(first).replace(PASS, TOKEN) : String(first));
+    expect(String(next)).toBe("and another");
+  });
+});
