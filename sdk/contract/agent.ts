@@ -113,8 +113,8 @@ export const TurnSchema = z
 /** SHA-256 in hex of what a client presents to a claw in place of the claw's own token. */
 export const PassDigestSchema = z
   .string()
-  .length(64)
-  .regex(/^[0-9a-f]+$/, "is no SHA-256 digest in hex");
+  .max(64)
+  .regex(/^[0-9a-f]{64}$/, "is no SHA-256 digest in hex");
 
 /** What a log gives. */
 export const LogItemSchema = z.discriminatedUnion("type", [

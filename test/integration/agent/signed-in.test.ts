@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
@@ -125,11 +125,12 @@ describe("a connection that is signed in, as a WebSocket", () => {
   ])("passes a first frame $name", async ({ name, first, binary = false }, { expect }) => {
     const socket = new WebSocket(`ws://${await signedIn()}/`);
     onTestFinished(() => socket.terminate());
-    await once(socket, "message");
+    const messages = on(socket, "message", { close: ["close"] });
+    await messages.next();
     socket.send(first, { binary });
     socket.send("and another");
-    const [told] = await once(socket, "message");
-    const [next] = await once(socket, "message");
+    const told = (await messages.next()).value?.[0];
+    const next = (await messages.next()).value?.[0];
     expect(String(told)).toBe(name === "in pieces" ? String(first).replace(PASS, TOKEN) : String(first));
     expect(String(next)).toBe("and another");
   });
