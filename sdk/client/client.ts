@@ -4,7 +4,14 @@ import { isPage, PagePromise } from "./page.ts";
 import { isPreview, Plan } from "./plan.ts";
 import { type ClientRoute, clientRoutes } from "./routes.ts";
 import { instanceStreams } from "./streams.ts";
-import { notAControlPlane, type RequestOptions, send, type TransportOptions, type WebSocketConstructor } from "./transport.ts";
+import {
+  notAControlPlane,
+  type RequestOptions,
+  send,
+  type TokenSource,
+  type TransportOptions,
+  type WebSocketConstructor,
+} from "./transport.ts";
 import { Turnstile } from "./turnstile.ts";
 import type { Api } from "./types.ts";
 
@@ -12,8 +19,11 @@ import type { Api } from "./types.ts";
 export interface ClawOptions {
   /** @default the environment's `CLAW_URL`, else `http://127.0.0.1:8787` */
   readonly url?: string | undefined;
-  /** An API token. @default the environment's `CLAW_TOKEN` */
-  readonly token?: string | undefined;
+  /**
+   * An API token (an empty one is none), or a function that gives one: it is asked before each request, and when a stream is opened again because its token ran out.
+   * @default the environment's `CLAW_TOKEN`
+   */
+  readonly token?: TokenSource | undefined;
   /** The tenant to act in, for tokens that have several. @default the environment's `CLAW_TENANT` */
   readonly tenant?: string | undefined;
   /** How long one attempt may take. @default 60000 */

@@ -27,5 +27,5 @@ export { Plan } from "./plan.ts";
 export type { Progress, WaitGoal } from "./progress.ts";
 export { progressOf } from "./progress.ts";
 export type { Chat, Duplex, Terminal } from "./sessions.ts";
-export type { RequestOptions } from "./transport.ts";
+export type { RequestOptions, TokenSource } from "./transport.ts";
 export type { Api } from "./types.ts";

@@ -1,8 +1,9 @@
 import { ClawClientError, ConnectionError, toApiError } from "./errors.ts";
-import { abortError, apiUrl, identityHeaders, reasonOf, type TransportOptions, type WebSocketLike } from "./transport.ts";
+import { abortError, apiUrl, currentToken, identityHeaders, reasonOf, type TransportOptions, type WebSocketLike } from "./transport.ts";
 
 const OPEN = 1;
 const STREAM_ERROR_CLOSE = 4000;
+const UNAUTHENTICATED_CLOSE = STREAM_ERROR_CLOSE + 401;
 /** How much may wait for a slow reader. Sockets of this kind can't be paused: past this the stream ends with an error. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -17,25 +18,26 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
   #onClose: () => void = () => {};
 
   /** @throws {ClawClientError} when the runtime has no WebSocket */
-  static open(
+  static async open(
     config: TransportOptions,
     path: string,
     query: Readonly<Record<string, unknown>>,
     signal: AbortSignal | undefined,
   ): Promise<Socket> {
+    const token = await currentToken(config);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(abortError(signal));
         return;
       }
-      const ws = dial(config, path, query);
-      const socket = new Socket(ws, config.url, signal);
+      const ws = dial(config, token, path, query);
+      const socket = new Socket(ws, config, signal);
       ws.addEventListener("open", () => resolve(socket));
       ws.addEventListener("close", () => reject(socket.#end?.error ?? brokenOff(config.url)));
     });
   }
 
-  private constructor(ws: WebSocketLike, url: string, signal: AbortSignal | undefined) {
+  private constructor(ws: WebSocketLike, { url, token }: TransportOptions, signal: AbortSignal | undefined) {
     this.#ws = ws;
     ws.binaryType = "arraybuffer";
     const finish = (end: { readonly error?: Error }) => {
@@ -65,7 +67,9 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
     ws.addEventListener("close", ({ code = 1006, reason = "" }) => {
       signal?.removeEventListener("abort", onAbort);
       this.#onClose();
-      const error = closeError(url, code, reason);
+      // With a token that is renewed, the stream can be opened again: whether it may be is found out there.
+      const ranOut = code === UNAUTHENTICATED_CLOSE && typeof token === "function";
+      const error = ranOut ? brokenOff(url, "its token ran out") : closeError(url, code, reason);
       finish(error ? { error } : {});
     });
   }
@@ -131,7 +135,7 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
 type Dial = new (url: string, init: { readonly headers: Record<string, string> } | readonly string[]) => WebSocketLike;
 
 /** Those of Node, Bun, Deno and `ws` take headers. A browser's does not: there the token goes as a subprotocol and the tenant in the query. */
-function dial(config: TransportOptions, path: string, query: Readonly<Record<string, unknown>>): WebSocketLike {
+function dial(config: TransportOptions, token: string | undefined, path: string, query: Readonly<Record<string, unknown>>): WebSocketLike {
   if (!config.WebSocket) {
     throw new ClawClientError(
       "streams need a WebSocket, and this runtime has none: npm install ws, then new Claw({ WebSocket: (await import('ws')).WebSocket })",
@@ -140,12 +144,12 @@ function dial(config: TransportOptions, path: string, query: Readonly<Record<str
   const Ws = config.WebSocket as unknown as Dial;
   const url = (more: Readonly<Record<string, unknown>>) => apiUrl(config.url, path, { ...query, ...more }).href.replace(/^http/, "ws");
   try {
-    return new Ws(url({}), { headers: identityHeaders(config) });
+    return new Ws(url({}), { headers: identityHeaders(token, config.tenant) });
   } catch {
     // The standard reads headers as a protocol with an impossible name.
   }
   try {
-    return new Ws(url({ tenant: config.tenant }), config.token === undefined ? [] : [`bearer.${config.token}`]);
+    return new Ws(url({ tenant: config.tenant }), token ? [`bearer.${token}`] : []);
   } catch (cause) {
     throw new ClawClientError(`the stream can't be opened: ${reasonOf(cause)}`, { cause });
   }

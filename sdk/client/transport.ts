@@ -31,10 +31,13 @@ export interface RequestOptions {
   readonly ifMatch?: string;
 }
 
+/** A token, or what gives one that holds whenever it is asked: those that expire are renewed there. */
+export type TokenSource = string | (() => Promise<string>);
+
 /** Where and as whom a client calls. */
 export interface TransportOptions {
   readonly url: string;
-  readonly token: string | undefined;
+  readonly token: TokenSource | undefined;
   readonly tenant: string | undefined;
   readonly timeoutMs: number;
   readonly maxRetries: number;
@@ -68,10 +71,15 @@ export function apiUrl(base: string, path: string, query: Readonly<Record<string
   return url;
 }
 
+/** The token to call with now. */
+export async function currentToken({ token }: Pick<TransportOptions, "token">): Promise<string | undefined> {
+  return typeof token === "function" ? token() : token;
+}
+
 /** The headers that say who calls. */
-export function identityHeaders({ token, tenant }: TransportOptions): Record<string, string> {
+export function identityHeaders(token: string | undefined, tenant: string | undefined): Record<string, string> {
   return {
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(token ? { authorization: `Bearer ${token}` } : {}),
     ...(tenant === undefined ? {} : { "x-claw-tenant": tenant }),
   };
 }
@@ -80,20 +88,19 @@ export function identityHeaders({ token, tenant }: TransportOptions): Record<str
 export async function send(config: TransportOptions, request: HttpRequest, options: RequestOptions): Promise<unknown> {
   const headers: Record<string, string> = {
     accept: "application/json, application/problem+json",
-    ...identityHeaders(config),
     ...(request.body === undefined ? {} : { "content-type": "application/json" }),
     ...(request.method === "GET" ? {} : { "idempotency-key": options.idempotencyKey ?? randomKey() }),
     ...(options.ifMatch === undefined ? {} : { "if-match": `"${options.ifMatch}"` }),
   };
-  const init: RequestInit = {
+  const init = {
     method: request.method,
-    headers,
     ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
   };
   const url = apiUrl(config.url, request.path, request.query);
   const retries = options.maxRetries ?? config.maxRetries;
   for (let attempt = 0; ; attempt++) {
-    const outcome = await attemptOnce(config, url, init, options);
+    const identity = identityHeaders(await currentToken(config), config.tenant);
+    const outcome = await attemptOnce(config, url, { ...init, headers: { ...headers, ...identity } }, options);
     if (outcome.ok) {
       return outcome.value;
     }

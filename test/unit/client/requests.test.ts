@@ -36,6 +36,18 @@ describe("requests", () => {
     });
   });
 
+  it("ask a function for the token, each attempt anew, and end with what it throws", async ({ expect }) => {
+    await using server = await startServer((_, res, count) => (count === 1 ? refuse(res, "service.unavailable") : answer(res, 200, {})));
+    let asked = 0;
+    await new Claw({ url: server.url, token: async () => `t${++asked}` }).types.list();
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(["Bearer t1", "Bearer t2"]);
+    const over = new Error("the session is over");
+    const signedOut = new Claw({ url: server.url, token: () => Promise.reject(over) });
+    await expect(signedOut.types.list()).rejects.toBe(over);
+    await expect(signedOut.instances.connect("web")).rejects.toBe(over);
+    expect(server.requests).toHaveLength(2);
+  });
+
   it("of reads have no body and no idempotency key", async ({ expect }) => {
     await using server = await startServer((_, res) => answer(res, 200, { lines: ["a"] }));
     const logs = await new Claw({ url: server.url }).instances.logs("web", { tailLines: 3 });

@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 import type { WebSocket as ServerSocket } from "ws";
-import { Claw, ConflictError, ConnectionError, NotFoundError, UserAbortError } from "../../../sdk/client/index.ts";
+import { AuthError, Claw, ConflictError, ConnectionError, NotFoundError, UserAbortError } from "../../../sdk/client/index.ts";
 import { itemOf, resumed } from "../../../sdk/client/resume.ts";
 import { Socket } from "../../../sdk/client/socket.ts";
 import { anInstanceAnswer } from "../../support/builders/resources.ts";
@@ -174,6 +174,28 @@ describe("followLogs", () => {
     });
     await expect(collect(new Claw({ url: server.url }).instances.followLogs("web"))).rejects.toMatchObject({ code: "auth.forbidden" });
     expect(server.upgrades).toHaveLength(1);
+  });
+
+  it("goes on with another token when the one that it was opened with has run out", async ({ expect }) => {
+    await using server = await serve((socket, count) => {
+      if (count > 1) {
+        return say(socket, lines("p.2", "two"), { type: "end" });
+      }
+      say(socket, lines("p.1", "one"));
+      return socket.close(4401, "auth.unauthenticated: the token is not valid any more");
+    });
+    let asked = 0;
+    const claw = new Claw({ url: server.url, token: async () => `t${++asked}` });
+    expect(await collect(claw.instances.followLogs("web"))).toEqual(["one", "two"]);
+    expect(server.upgrades.map(({ headers }) => headers.authorization)).toEqual(["Bearer t1", "Bearer t2"]);
+    expect(server.upgrades[1]?.query.get("after")).toBe("p.1");
+    // One that is no function stays refused.
+    await using refusing = await serve((socket) => {
+      say(socket, lines("p.1", "one"));
+      socket.close(4401, "auth.unauthenticated: the token is not valid any more");
+    });
+    await expect(collect(new Claw({ url: refusing.url, token: "t0" }).instances.followLogs("web"))).rejects.toBeInstanceOf(AuthError);
+    expect(refusing.upgrades).toHaveLength(1);
   });
 
   it("ends by the caller's signal", async ({ expect }) => {
