@@ -193,6 +193,7 @@ export default {
     ...vendor("pino", "pino", ["^adapters/telemetry/", "^service/main\\.ts$"], ["^service/"]),
     ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/", "^service/server/"]),
     ...vendor("cel", "@marcbachmann/cel-js", ["^service/domain/policies/"]),
+    ...vendor("openid-client", "openid-client", ["^sdk/cli/sign-in/", "^adapters/identity/"]),
     ...vendor("mcp", "@modelcontextprotocol/[^/]+", ["^sdk/cli/mcp/"]),
     {
       name: "cli-without-schemas",
@@ -208,6 +209,13 @@ export default {
       severity: "error",
       from: { path: "^sdk/cli/", pathNot: "^sdk/cli/mcp/" },
       to: { path: "^sdk/cli/mcp/", dynamic: false },
+    },
+    {
+      name: "sign-in-on-demand",
+      comment: "what talks to identity providers is loaded by those who sign in, or whose token has run out",
+      severity: "error",
+      from: { path: "^sdk/cli/", pathNot: "^sdk/cli/sign-in/" },
+      to: { path: "^sdk/cli/sign-in/", dynamic: false },
     },
     ...vendor("node-pty", "@lydell/node-pty", ["^service/agent/"]),
 

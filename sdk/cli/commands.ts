@@ -74,6 +74,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     return [module.authCanI, module.authWhoami, module.authRoles, module.authRetireAdmin];
   },
   login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
+  logout: () => import("./commands/logout.ts").then(({ logoutCommand }) => [logoutCommand]),
   status: () => import("./commands/status.ts").then(({ statusCommand }) => [statusCommand]),
   version: () => import("./commands/version.ts").then(({ versionCommand }) => [versionCommand]),
   completion: () => import("./commands/completion.ts").then(({ completionCommand }) => [completionCommand]),

@@ -2,6 +2,7 @@ import { Claw } from "../client/index.ts";
 import type { Io } from "./io.ts";
 import { Printer } from "./output/printer.ts";
 import { pickProfile, readProfiles } from "./profiles.ts";
+import { tokenOf } from "./session.ts";
 
 /** Options that every command has. */
 export interface GlobalOptions {
@@ -30,10 +31,12 @@ export async function createContext(io: Io, globals: GlobalOptions): Promise<Con
   const profiles = await readProfiles(io);
   let claw: Claw | undefined;
   const connect = () => {
-    const profile = pickProfile(profiles, globals.profile ?? io.env["CLAW_PROFILE"]);
+    const name = globals.profile ?? io.env["CLAW_PROFILE"];
+    const profile = pickProfile(profiles, name);
+    const held = profile.session ? tokenOf(io, name ?? profiles.current, profile.session) : profile.token;
     return new Claw({
       url: globals.url ?? io.env["CLAW_URL"] ?? profile.url ?? DEFAULT_URL,
-      token: globals.token ?? io.env["CLAW_TOKEN"] ?? profile.token,
+      token: globals.token ?? io.env["CLAW_TOKEN"] ?? held,
       tenant: globals.tenant ?? io.env["CLAW_TENANT"] ?? profile.tenant,
     });
   };

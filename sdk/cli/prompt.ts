@@ -13,6 +13,11 @@ export async function confirm(io: Io, question: string, flag = "--yes"): Promise
   return /^y(es)?$/i.test(answer.trim());
 }
 
+/** Asks for a word, of somebody who can see the question. */
+export async function askText(io: Io, question: string): Promise<string> {
+  return (await ask(io, question, io.stderr)).trim();
+}
+
 /** Asks for a secret without echoing it. */
 export async function askSecret(io: Io, question: string, flag: string): Promise<string> {
   if (!isInteractive(io)) {

@@ -12,7 +12,7 @@ async function broken(files: Record<string, string>): Promise<string[]> {
   const baseDir = await mkdtemp(join(tmpdir(), "arrows-"));
   onTestFinished(() => rm(baseDir, { recursive: true }));
   const all: Record<string, string> = {
-    "package.json": '{"dependencies":{"typeorm":"*","pg":"*","zod":"*","pino":"*","@kubernetes/client-node":"*"}}',
+    "package.json": '{"dependencies":{"typeorm":"*","pg":"*","zod":"*","pino":"*","@kubernetes/client-node":"*","openid-client":"*"}}',
     ...files,
   };
   for (const [file, text] of Object.entries(files)) {
@@ -49,6 +49,8 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "sdk/cli/x.ts", imports: "../../adapters/postgres/y.ts", rules: ["sdk-alone"] },
   { file: "sdk/cli/x.ts", imports: "../contract/y.ts", rules: ["cli-without-schemas"] },
   { file: "sdk/cli/x.ts", imports: "./mcp/y.ts", rules: ["mcp-on-demand"] },
+  { file: "sdk/cli/x.ts", imports: "./sign-in/y.ts", rules: ["sign-in-on-demand"] },
+  { file: "sdk/cli/x.ts", imports: "openid-client", rules: ["vendor-openid-client"] },
   { file: "service/domain/x.ts", imports: "../application/y.ts", rules: ["domain-inward"] },
   { file: "service/domain/x.ts", imports: "node:fs", rules: ["domain-pure"] },
   { file: "service/domain/policies/x.ts", imports: "node:fs", rules: ["policies-pure"] },

@@ -26,6 +26,8 @@ interface CliOptions {
   readonly signal?: AbortSignal;
   /** Called with all of stdout so far, whenever there is more. */
   readonly onStdout?: (text: string) => void;
+  /** The same of stderr. */
+  readonly onStderr?: (text: string) => void;
 }
 
 class Capture extends Writable {
@@ -55,9 +57,9 @@ export async function tempDir(): Promise<string> {
 
 /** Runs `claw` in process, with nothing of the machine's own environment. */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const { url, stdin = "", tty = false, env = {}, homeDir = await tempDir(), cwd = homeDir, signal, onStdout } = options;
+  const { url, stdin = "", tty = false, env = {}, homeDir = await tempDir(), cwd = homeDir, signal, onStdout, onStderr } = options;
   const stdout = new Capture(tty, onStdout);
-  const stderr = new Capture(tty);
+  const stderr = new Capture(tty, onStderr);
   const input = Object.assign(Readable.from(typeof stdin === "string" ? [stdin] : stdin, { objectMode: false }), { isTTY: tty });
   const code = await run(argv, {
     stdin: input,

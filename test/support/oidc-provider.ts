@@ -16,8 +16,6 @@ interface ProviderOptions {
   readonly users: readonly ProviderUser[];
   /** Where the provider sends browsers back to, of {@link WEB_CLIENT}. */
   readonly webRedirectUri?: string;
-  /** How long ID tokens are good for. @default 3600 */
-  readonly tokenSeconds?: number;
 }
 
 /** A public client of people's own machines: a redirect to any port of the loopback, the device flow, refresh tokens that rotate. */
@@ -29,9 +27,10 @@ export const WEB_CLIENT = { id: "claw-web", secret: "web-client-secret-012345678
  * A real OpenID provider (`oidc-provider`) on the loopback, in this process. It asks for a name alone, on a page without scripts: fill `input[name=login]`
  * with that of a user and press "Sign in", or "Refuse". Devices are let in at `/device`.
  */
-export async function startOidcProvider({ users, webRedirectUri, tokenSeconds = 3600 }: ProviderOptions) {
+export async function startOidcProvider({ users, webRedirectUri }: ProviderOptions) {
   const url = `http://127.0.0.1:${await freePort()}`;
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  let tokenSeconds = 3600;
   const grants = ["authorization_code", "refresh_token"];
   const configuration: Configuration = {
     jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: "key-1", alg: "ES256", use: "sig" }] },
@@ -42,7 +41,7 @@ export async function startOidcProvider({ users, webRedirectUri, tokenSeconds = 
         client_id: NATIVE_CLIENT,
         application_type: "native",
         token_endpoint_auth_method: "none",
-        redirect_uris: ["http://127.0.0.1/"],
+        redirect_uris: ["http://127.0.0.1/callback"],
         grant_types: [...grants, "urn:ietf:params:oauth:grant-type:device_code"],
         id_token_signed_response_alg: "ES256",
       },
@@ -67,15 +66,22 @@ export async function startOidcProvider({ users, webRedirectUri, tokenSeconds = 
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     expiresWithSession: async () => false,
     ttl: {
-      AccessToken: tokenSeconds,
-      IdToken: tokenSeconds,
+      AccessToken: 3600,
+      IdToken: () => tokenSeconds,
       RefreshToken: 86_400,
       DeviceCode: 600,
       Grant: 86_400,
       Interaction: 600,
       Session: 86_400,
     },
-    features: { devInteractions: { enabled: false }, deviceFlow: { enabled: true, ...devicePages }, revocation: { enabled: true } },
+    features: {
+      devInteractions: { enabled: false },
+      deviceFlow: { enabled: true, ...devicePages },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
+    },
     interactions: { url: (_ctx, { uid }) => `/sign-in/${uid}` },
     findAccount: async (_ctx, id) => {
       const user = users.find(({ name }) => name === id);
@@ -132,6 +138,10 @@ export async function startOidcProvider({ users, webRedirectUri, tokenSeconds = 
     /** Whether it answers no more. */
     setDown: (down: boolean) => {
       isDown = down;
+    },
+    /** How long ID tokens are good for from now on; an hour at first. */
+    setTokenSeconds: (seconds: number) => {
+      tokenSeconds = seconds;
     },
     /** Refuses every refresh token that was given out until now. */
     async forgetRefreshTokens() {

@@ -1,24 +1,32 @@
 import { text as readAll } from "node:stream/consumers";
 import { Claw } from "../../client/index.ts";
+import type { SignInProvider } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
-import { DEFAULT_URL } from "../context.ts";
+import { type Context, DEFAULT_URL } from "../context.ts";
 import { usageError } from "../failure.ts";
-import { pickProfile, readProfiles, writeProfiles } from "../profiles.ts";
-import { askSecret } from "../prompt.ts";
+import { isInteractive } from "../io.ts";
+import { type Profile, pickProfile, readProfiles, updateProfiles } from "../profiles.ts";
+import { askSecret, askText } from "../prompt.ts";
 
 export const loginCommand = defineCommand({
   path: "login",
   group: "This program",
-  summary: "Remember a control plane and a token",
+  summary: "Sign in to a control plane, or remember a token of it",
   details:
-    "Checks the token and writes a profile to ~/.config/claw/config.json (mode 0600); the profile becomes the current one.\n\nWithout --token it asks; '--token -' reads stdin. CLAW_URL, CLAW_TOKEN, CLAW_TENANT and CLAW_PROFILE win over profiles, flags over both.",
+    "Signs in at an identity provider of the control plane, with a browser of this machine; with --device on any other. Where the control plane has none, or with --token, it takes a token: '--token -' reads stdin.\n\nWrites a profile to ~/.config/claw/config.json (mode 0600), which becomes the current one. Later commands renew what the provider gave; 'claw logout' forgets it. CLAW_URL, CLAW_TOKEN, CLAW_TENANT and CLAW_PROFILE win over profiles, flags over both.",
   examples: [
     "claw login",
     "claw login https://claw.example.com --tenant acme",
+    "claw login https://claw.example.com --device",
     "cat token | claw login https://claw.example.com --token - --profile prod",
   ],
-  syntax: (command) => command.argument("[url]", "the control plane's address"),
-  async run({ io, out, globals, signal }, _options, address) {
+  syntax: (command) =>
+    command
+      .argument("[url]", "the control plane's address")
+      .option("--provider <name>", "the identity provider to sign in at, where there are several")
+      .option("--device", "sign in on another device, by a code that is shown here"),
+  async run(context, { provider, device }, address) {
+    const { io, out, globals, signal } = context;
     const stored = await readProfiles(io);
     const name = globals.profile ?? io.env["CLAW_PROFILE"] ?? stored.current;
     const before = stored.profiles[name] ? pickProfile(stored, name) : {};
@@ -26,18 +34,74 @@ export const loginCommand = defineCommand({
     if (!/^https?:\/\/[^/]/.test(url)) {
       throw usageError(`'${url}' is not an address`, "it looks like https://claw.example.com");
     }
-    const given = globals.token ?? io.env["CLAW_TOKEN"];
-    const token =
-      given === "-" ? (await readAll(io.stdin)).trim() : (given ?? (await askSecret(io, `Token for ${url}`, "--token <token>")));
-    if (token === "") {
-      throw usageError("the token is empty", "the quickstart prints one; else ask your administrator");
+    const wantsProvider = provider !== undefined || device === true;
+    const given = wantsProvider ? globals.token : (globals.token ?? io.env["CLAW_TOKEN"]);
+    if (wantsProvider && given !== undefined) {
+      throw usageError("--token is for those who sign in at no provider", "leave it out, or --provider and --device");
     }
+    const held = given === undefined ? await signIn(context, url, { provider, device }) : await takeToken(context, url, given);
     const tenant = globals.tenant ?? io.env["CLAW_TENANT"] ?? before.tenant;
-    const { subject: who } = await new Claw({ url, token, tenant }).access.me({ signal });
-    const path = await writeProfiles(io, {
+    const { subject: who } = await new Claw({ url, token: held.session?.idToken ?? held.token, tenant }).access.me({ signal });
+    const path = await updateProfiles(io, ({ profiles }) => ({
       current: name,
-      profiles: { ...stored.profiles, [name]: { url, token, ...(tenant === undefined ? {} : { tenant }) } },
-    });
+      profiles: { ...profiles, [name]: { url, ...held, ...(tenant === undefined ? {} : { tenant }) } },
+    }));
     out.note(`logged in to ${url} as ${who}${tenant === undefined ? "" : `, tenant ${tenant}`}; profile '${name}' in ${path}`);
   },
 });
+
+/** What is kept: one of both. */
+type Held = Pick<Profile, "session" | "token">;
+
+interface How {
+  readonly provider: string | undefined;
+  readonly device: true | undefined;
+}
+
+async function signIn(context: Context, url: string, how: How): Promise<Held> {
+  const { io, out, signal } = context;
+  // Whoever is not signed in asks as nobody.
+  const { providers } = await new Claw({ url, token: "" }).access.signIn({ signal });
+  const provider = await choose(context, providers, how);
+  if (provider?.cli === undefined) {
+    return takeToken(context, url, undefined);
+  }
+  const { scopes, ...client } = provider.cli;
+  const { signInByBrowser } = await import("../sign-in/browser.ts");
+  const { signInByDevice } = await import("../sign-in/device.ts");
+  return { session: await (how.device ? signInByDevice : signInByBrowser)(io, out, client, scopes) };
+}
+
+async function choose({ io }: Context, listed: readonly SignInProvider[], { provider: wanted, device }: How) {
+  const providers = listed.filter(({ cli }) => cli !== undefined);
+  const names = providers.map(({ name }) => name).join(", ");
+  if (wanted !== undefined || providers.length > 1) {
+    const name = wanted ?? (await askFor(io, providers));
+    const chosen = providers.find((provider) => provider.name === name);
+    if (!chosen) {
+      throw usageError(`there is no identity provider '${name}' here`, names === "" ? "log in with a token" : `there are: ${names}`);
+    }
+    return chosen;
+  }
+  if (device && providers.length === 0) {
+    throw usageError("this control plane has no identity provider to sign in at", "log in with a token: 'claw login --token -'");
+  }
+  return providers[0];
+}
+
+async function askFor(io: Context["io"], providers: readonly SignInProvider[]): Promise<string> {
+  if (!isInteractive(io)) {
+    const names = providers.map(({ name }) => name);
+    throw usageError(`there are several identity providers: ${names.join(", ")}`, "name one: --provider <name>");
+  }
+  const list = providers.map(({ name, label }) => `  ${name}  ${label}`).join("\n");
+  return askText(io, `There are several identity providers:\n${list}\nName of yours: `);
+}
+
+async function takeToken({ io }: Context, url: string, given: string | undefined): Promise<Held> {
+  const token = given === "-" ? (await readAll(io.stdin)).trim() : (given ?? (await askSecret(io, `Token for ${url}`, "--token <token>")));
+  if (token === "") {
+    throw usageError("the token is empty", "the quickstart prints one; else ask your administrator");
+  }
+  return { token };
+}

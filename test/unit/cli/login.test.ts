@@ -5,7 +5,8 @@ import { runCli, tempDir } from "../../support/cli.ts";
 import { answer, refuse, startServer } from "../../support/http-server.ts";
 
 describe("claw login", () => {
-  const serve = () => startServer((_, res) => answer(res, 200, { subject: "admin", platform: true }));
+  const serve = (...providers: object[]) =>
+    startServer(({ path }, res) => answer(res, 200, path.endsWith("/sign-in") ? { providers } : { subject: "admin", platform: true }));
 
   it("keeps the token in a file that only its owner can read, and later commands use it", async ({ expect }) => {
     await using server = await serve();
@@ -37,6 +38,52 @@ describe("claw login", () => {
     expect(code).toBe(0);
     expect(stderr).toContain(`Token for ${server.url}: `);
     expect(stderr).not.toContain("hidden");
+  });
+
+  it("asks which identity provider where there are several, and takes none that is not there", async ({ expect }) => {
+    const ways = ["corp", "partners"].map((name) => ({ name, label: `The ${name}`, browser: true }));
+    const cli = (name: string) => ({ issuer: `http://${name}.example.com`, clientId: "claw", scopes: ["openid"] });
+    await using server = await serve(...ways.map((way) => ({ ...way, cli: cli(way.name) })), {
+      name: "pages-only",
+      label: "",
+      browser: true,
+    });
+    const without = await runCli(["login", server.url]);
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining("several identity providers: corp, partners\n")]);
+    for (const argv of [
+      ["--provider", "pages-only"],
+      ["--provider", "other"],
+    ]) {
+      expect(await runCli(["login", server.url, ...argv])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("there are: corp, partners"),
+      });
+    }
+    const asked = await runCli(["login", server.url], { tty: true, stdin: "partners\n" });
+    expect(asked.stderr).toContain("  corp  The corp\n  partners  The partners\n");
+    // One that would be asked in clear is not asked at all.
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining("http://partners.example.com is not asked")]);
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(Array(4).fill(undefined));
+  });
+
+  it("has no use for a provider and a token at once, or for a code where there is no provider", async ({ expect }) => {
+    await using server = await serve();
+    expect(await runCli(["login", server.url, "--device"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no identity provider"),
+    });
+    expect(await runCli(["login", server.url, "--device", "--token", "x"])).toMatchObject({ code: 2 });
+    expect(await runCli(["login", server.url, "--provider", "corp"])).toMatchObject({ code: 2 });
+  });
+
+  it("forgets a token on logout, and keeps the address", async ({ expect }) => {
+    await using server = await serve();
+    const homeDir = await tempDir();
+    await runCli(["login", server.url, "--token", "secret"], { homeDir });
+    expect(await runCli(["logout"], { homeDir })).toMatchObject({ code: 0 });
+    const kept = await readFile(join(homeDir, ".config/claw/config.json"), "utf8");
+    expect(JSON.parse(kept)).toEqual({ current: "default", profiles: { default: { url: server.url } } });
+    expect(await runCli(["logout", "--profile", "none"], { homeDir })).toMatchObject({ code: 2 });
   });
 
   it.for([
