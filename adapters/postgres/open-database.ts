@@ -126,6 +126,8 @@ export async function openDatabase(options: {
   readonly replica?: Replica;
   /** Signs the audit log; without it nothing can be put on record, and so nothing that has to be. */
   readonly signer?: AuditSigner;
+  /** Is told how many records were put in the audit log. */
+  readonly onRecorded?: (count: number) => void;
 }): Promise<Database> {
   const dataSource = new DataSource({
     type: "postgres",
@@ -147,7 +149,7 @@ export async function openDatabase(options: {
   // TypeORM types its driver's pool as `any`.
   const pool = (dataSource.driver as unknown as { master: Pool }).master;
   return {
-    transactions: new PostgresTransactions(dataSource, pool, options.signer),
+    transactions: new PostgresTransactions(dataSource, pool, options),
     dataSource,
     pool,
     close: () => dataSource.destroy(),

@@ -78,6 +78,11 @@ export class Session implements Unit {
     this.#records.set(chain, pending);
   }
 
+  /** How much is put on record with what is written. */
+  get recorded(): number {
+    return [...this.#records.values()].reduce((sum, entries) => sum + entries.length, 0);
+  }
+
   startBehind(chain: ChainId, upTo: Position): void {
     this.#starts.set(chain, upTo);
   }

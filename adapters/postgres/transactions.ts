@@ -38,15 +38,21 @@ import { Session, type Unit } from "./session.ts";
 const ATTEMPTS = 6;
 const FIRST_DELAY_MS = 10;
 
+/** What the audit log takes. */
+interface AuditOptions {
+  readonly signer?: AuditSigner;
+  readonly onRecorded?: (count: number) => void;
+}
+
 /** Units of work on PostgreSQL, at its default isolation: what must not change under a decision is locked by it. */
 export class PostgresTransactions implements Transactions {
   readonly #dataSource: DataSource;
-  readonly #signer: AuditSigner | undefined;
+  readonly #audit: AuditOptions;
   readonly reads: Reads;
 
-  constructor(dataSource: DataSource, pool: Pool, signer?: AuditSigner) {
+  constructor(dataSource: DataSource, pool: Pool, audit: AuditOptions = {}) {
     this.#dataSource = dataSource;
-    this.#signer = signer;
+    this.#audit = audit;
     this.reads = {
       tenant: (tenantId, work) => work(tenantTransaction(new Reading(pool), tenantId)),
       platform: (work) => work(platformTransaction(new Reading(pool))),
@@ -83,13 +89,16 @@ export class PostgresTransactions implements Transactions {
 
   async #attempt<T>(end: "commit" | "rollback", work: (session: Session) => Promise<T>): Promise<T> {
     const queryRunner = this.#dataSource.createQueryRunner();
-    const session = new Session(queryRunner.manager, this.#signer);
+    const session = new Session(queryRunner.manager, this.#audit.signer);
     try {
       const result = await work(session);
       if (end === "commit") {
         await session.flush();
       }
       await session.end(end);
+      if (end === "commit" && session.recorded > 0) {
+        this.#audit.onRecorded?.(session.recorded);
+      }
       return result;
     } catch (error) {
       // A rollback fails when the connection is gone, and then the server has rolled back already: the first error counts.

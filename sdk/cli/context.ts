@@ -29,6 +29,7 @@ export const DEFAULT_URL = "http://127.0.0.1:8787";
 /** Flags win over the environment, the environment over the profile. */
 export async function createContext(io: Io, globals: GlobalOptions): Promise<Context> {
   const profiles = await readProfiles(io);
+  const out = new Printer(io);
   let claw: Claw | undefined;
   const connect = () => {
     const name = globals.profile ?? io.env["CLAW_PROFILE"];
@@ -38,11 +39,12 @@ export async function createContext(io: Io, globals: GlobalOptions): Promise<Con
       url: globals.url ?? io.env["CLAW_URL"] ?? profile.url ?? DEFAULT_URL,
       token: globals.token ?? io.env["CLAW_TOKEN"] ?? held,
       tenant: globals.tenant ?? io.env["CLAW_TENANT"] ?? profile.tenant,
+      onWarning: (text) => out.note(`${out.paintNote("yellow", "warning:")} ${text}`),
     });
   };
   return {
     io,
-    out: new Printer(io),
+    out,
     // Made when it is asked for: 'claw login' names a profile that is not there yet.
     get claw() {
       claw ??= connect();

@@ -32,6 +32,8 @@ export interface ClawOptions {
   readonly maxRetries?: number;
   /** @default the global `fetch` */
   readonly fetch?: typeof fetch;
+  /** Is told what is done all the same, and violates a policy that warns. @default nobody is */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** What streams are made with. @default the global `WebSocket`, which Node has since version 22 */
   readonly WebSocket?: WebSocketConstructor | undefined;
 }
@@ -74,6 +76,7 @@ export class Claw {
       timeoutMs: options.timeoutMs ?? 60_000,
       maxRetries: options.maxRetries ?? 2,
       fetch: options.fetch ?? fetch,
+      onWarning: options.onWarning,
       WebSocket: options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket,
     };
     const instances = this.#methodsOf("instances");

@@ -42,6 +42,7 @@ export interface TransportOptions {
   readonly timeoutMs: number;
   readonly maxRetries: number;
   readonly fetch: typeof fetch;
+  readonly onWarning: ((text: string) => void) | undefined;
   /** Absent where the runtime has none and none was given. */
   readonly WebSocket: WebSocketConstructor | undefined;
 }
@@ -138,9 +139,26 @@ async function attemptOnce(config: TransportOptions, url: URL, init: RequestInit
   }
   if (response.ok) {
     const json = parseJson(text);
+    for (const warning of warningsOf(response.headers)) {
+      config.onWarning?.(warning);
+    }
     return json === NOT_JSON ? { ok: false, retry: false, error: notAControlPlane(config) } : { ok: true, value: json };
   }
   return failure(response, text);
+}
+
+/** `299 - "text"`, several with commas between; what is beyond ASCII is percent-encoded. */
+function warningsOf(headers: Headers): string[] {
+  const texts = (headers.get("warning") ?? "").matchAll(/\b299 - "((?:[^"\\]|\\.)*)"/g);
+  return [...texts].map(([, text = ""]) => decoded(text.replaceAll(/\\(.)/g, "$1")));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Something answered, but nothing that a control plane would say. */

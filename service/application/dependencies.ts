@@ -1,4 +1,5 @@
 import type { SignInProvider } from "../../sdk/contract/index.ts";
+import type { Tallies } from "../domain/tallies.ts";
 import type { ConfigChecks } from "./instances/config-checks.ts";
 import type { Unconfined } from "./instances/host-use.ts";
 import type { OpenChannel } from "./instances/open-channel.ts";
@@ -33,6 +34,7 @@ export interface OuterDependencies {
   /** The identity providers by which people sign in. */
   readonly signIn: readonly SignInProvider[];
   readonly auditSigner: AuditSigner;
+  readonly tallies: Pick<Tallies, "count">;
   /** Tells the reconciler that desired state changed. A lost call costs time, never work. */
   readonly wake: () => void;
   readonly version: string;

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { type Route, takesIfMatch } from "../../sdk/contract/index.ts";
 import type { IfMatch } from "../application/resources/route-handlers.ts";
+import { shortText } from "../domain/audit/audited-diff.ts";
 import { invalid } from "./validation.ts";
 
 /** Printable ASCII, so that it is stored and logged as it is. */
@@ -49,4 +50,23 @@ export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
 export function namedTenant({ headers, query }: FastifyRequest): string | undefined {
   const named = headers["x-claw-tenant"] ?? (query as { tenant?: unknown } | undefined)?.tenant;
   return typeof named === "string" ? named : undefined;
+}
+
+/** Warnings of one answer, and characters of one of them. */
+const WARNINGS_MAX = 8;
+const WARNING_MAX = 512;
+
+/**
+ * The `Warning` header (RFC 7234, as Kubernetes answers it): `299 - "text"` for each. What is beyond ASCII is percent-encoded: in which encoding
+ * a header is sent depends on what is sent after it.
+ */
+export function warningOf(warnings: readonly string[]): string | undefined {
+  const told = warnings.slice(0, WARNINGS_MAX).map((text) => shortText(text, WARNING_MAX));
+  const more = warnings.length - told.length;
+  const all = more > 0 ? [...told, `and ${more} more`] : told;
+  const quoted = all.map((text) => {
+    const plain = text.replaceAll(/\p{Cc}/gu, " ").replaceAll(/["\\]/g, "\\$&");
+    return `299 - "${plain.replaceAll(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent)}"`;
+  });
+  return quoted.length === 0 ? undefined : quoted.join(", ");
 }

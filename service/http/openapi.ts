@@ -91,6 +91,11 @@ const headers = {
     schema: { type: "string" },
   },
   "Retry-After": { description: "The seconds after which to come again.", schema: { type: "string" } },
+  Warning: {
+    description:
+      'What is done all the same, and violates a policy that warns: `299 - "text"`, several with commas between, percent-encoded beyond ASCII.',
+    schema: { type: "string" },
+  },
   "X-Request-Id": { description: "The id under which the request is logged.", schema: { type: "string" } },
 };
 
@@ -173,16 +178,24 @@ function answersOf(route: Route): Json {
   const isSame = route.success === PREVIEW_STATUS && own !== undefined && isStateWrite(route);
   const body = isSame ? { oneOf: [own, refTo(PreviewSchema, "output")] } : own;
   const description = isSame ? "Done; with `preview`, the preview." : route.success === 202 ? "Accepted; reconciled next." : "Done.";
-  return { ...preview, [route.success]: answer(description, body, hasVersion(route.response)) };
+  return {
+    ...preview,
+    [route.success]: answer(description, body, [...(hasVersion(route.response) ? ["ETag"] : []), ...(mayWarn(route) ? ["Warning"] : [])]),
+  };
 }
 
-function answer(description: string, schema: Json | undefined, isVersioned = false): Json {
-  const names = ["X-Request-Id", "RateLimit", "RateLimit-Policy", ...(isVersioned ? ["ETag"] : [])];
+function answer(description: string, schema: Json | undefined, more: readonly string[] = []): Json {
+  const names = ["X-Request-Id", "RateLimit", "RateLimit-Policy", ...more];
   return {
     description,
     headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
     ...(schema && { content: jsonOf(schema) }),
   };
+}
+
+/** Whether it is a write that policies judge. */
+function mayWarn({ errors = [] }: Route): boolean {
+  return errors.includes("policy.denied");
 }
 
 function hasVersion(schema: z.ZodType | undefined): boolean {

@@ -25,6 +25,7 @@ import { createRuntimes } from "../../service/application/runtimes/runtimes.ts";
 import { type Actor, ANONYMOUS, administrator } from "../../service/domain/access/actor.ts";
 import { grantsOf } from "../../service/domain/access/grants.ts";
 import type { Inspection } from "../../service/domain/clusters/cluster.ts";
+import { Tallies } from "../../service/domain/tallies.ts";
 import { SHARED_TENANT } from "../../service/domain/tenancy/tenant.ts";
 import { startReconciler } from "../../service/workers/reconciler.ts";
 import { anAgentStatus, PlayedAgents } from "./application/agents.ts";
@@ -163,6 +164,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     sweepSeconds: 3600,
     signIn: [],
     auditSigner: testSigner,
+    tallies: new Tallies(),
     wake: () => {},
   });
   const access = createAccess({ transactions, clock });

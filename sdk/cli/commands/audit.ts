@@ -207,6 +207,9 @@ export const auditVerify = defineCommand({
       }
       const name = one.chain ?? (one.platform ? "platform" : (found.head?.chain ?? "the tenant"));
       await out.line(output === "json" ? JSON.stringify({ chain: name, ...found }) : `${name}: ${summaryOf(found)}`);
+      if (known && found.head && known.sequence < found.head.start.sequence) {
+        out.note(`record ${known.sequence} was removed by retention: what was known can't be compared; keep the new end`);
+      }
     }
   },
 });

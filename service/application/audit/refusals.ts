@@ -1,6 +1,7 @@
 import { AuditResult, type ErrorCode, type Permission } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { entryOf, type Told } from "../../domain/audit/chain.ts";
+import type { Tallies } from "../../domain/tallies.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import type { RequestContext } from "../resources/route-handlers.ts";
 
@@ -23,6 +24,12 @@ const NAMED_MAX = 32;
 const PER_SUBJECT_MAX = 128;
 const KEPT_MAX = 10_000;
 
+export interface RefusalDependencies {
+  readonly transactions: Transactions;
+  readonly clock: () => Date;
+  readonly tallies: Pick<Tallies, "count">;
+}
+
 interface Kept {
   readonly refused: Refused;
   readonly since: number;
@@ -35,15 +42,16 @@ interface Kept {
  * records in that time at each replica. What was counted goes with a replica that is killed; the first record is there.
  */
 export class Refusals {
-  readonly #deps: { readonly transactions: Transactions; readonly clock: () => Date };
+  readonly #deps: RefusalDependencies;
   readonly #kept = new Map<string, Kept>();
   readonly #things = new Map<string, number>();
 
-  constructor(deps: { readonly transactions: Transactions; readonly clock: () => Date }) {
+  constructor(deps: RefusalDependencies) {
     this.#deps = deps;
   }
 
   async note(asked: Refused): Promise<void> {
+    this.#deps.tallies.count("claw_audit_refusals_total", { reason: asked.reason });
     const { subject } = asked.actor;
     const nameless = { ...asked, resource: undefined };
     const known = this.#kept.get(keyOf(asked)) ?? this.#kept.get(keyOf(nameless));

@@ -89,7 +89,7 @@ async function cordon(tx: PlatformTransaction, cluster: Cluster, { actor, now }:
   const shown = presentCluster(cluster);
   const manifest = { ...shown, spec: { ...shown.spec, unschedulable: true } };
   const change = { action: "apply", manifest, tenant: SHARED_TENANT, expect: "present" } as const;
-  assertAllowed(await makeChanges(tx, [change], { now, actor, ids: {} }, deps));
+  assertAllowed(await makeChanges(tx, [change], { now, actor, ids: {} }, deps), deps);
   const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
   const data = { name: cluster.name, uid: cluster.id, actor: actor.subject };
   await shared.publish({ id: newId("evt"), event: "cluster.cordoned", time: now, data });

@@ -68,7 +68,7 @@ async function adopt(tenant: Tenant, instance: Instance, { spec, adopted, manage
   const message = `${adopted.join(", ")} ${adopted.length === 1 ? "is" : "are"} now as somebody made it`;
   const { written } = await deps.transactions.platform(async (tx) => {
     const outcome = await makeChanges(tx, [change], { now, actor, ids: {} }, deps);
-    assertAllowed(outcome);
+    assertAllowed(outcome, deps);
     const scope = await tx.enter(tenant.id);
     // No drift any more: an operation that did not read it first applies it again, which makes it ours.
     await scope.instances.updateStatus(instance.id, ({ status }) => {

@@ -1,4 +1,5 @@
 import { EventReason, EventType, newId, type TenantId, type Verdict } from "../../../sdk/contract/index.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
 import { isSame, type Judgement, judgePolicies, verdictOf } from "../../domain/policies/judge.ts";
 import { isAboutNetwork } from "../../domain/policies/rules.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
@@ -62,7 +63,11 @@ function wasSo({ before }: Affected, judgement: Judgement): boolean {
 }
 
 /** Tells of what violates policies that are not enforced, once: when it begins to. */
-export async function recordViolations(scope: TenantTransaction, affected: readonly Affected[], { now, actor }: Stamp): Promise<void> {
+export async function recordViolations(
+  scope: TenantTransaction,
+  affected: readonly Affected[],
+  { now, actor, plan }: Stamp,
+): Promise<void> {
   const told = affected.flatMap((item) => {
     const { tenant, name, after } = item;
     const fresh = (after?.judgements ?? []).filter(({ fault, policy }) => fault !== undefined && policy.mode !== "enforce");
@@ -86,6 +91,9 @@ export async function recordViolations(scope: TenantTransaction, affected: reado
   for (const { tenant, uid, name, policy, message } of told) {
     const data = { uid, name, policy: policy.name, mode: policy.mode, message, tenant, actor: actor.subject };
     await scope.publish({ id: newId("evt"), event: "instance.violated", time: now, data });
+    const resource = { kind: "ClawInstance", name, uid, tenant };
+    const details = { policy: policy.name, mode: policy.mode, message };
+    scope.audit.append(entryOf({ time: plan?.appliedAt ?? now, by: actor, action: "instance.violate", resource, details }));
   }
 }
 

@@ -1,18 +1,21 @@
-import { type BusEventName, ClawError, factsOf, newId } from "../../../sdk/contract/index.ts";
+import { type BusEventName, ClawError, factsOf, newId, type Verdict } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { changedResource, inWriteOrder, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
+import type { Tallies } from "../../domain/tallies.ts";
 import type { DomainEvent } from "../ports/events/outbox.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Consequences, Effects, Purpose } from "./consequences.ts";
 import type { AnyKind, Stamp, Written } from "./kind.ts";
 import { assertAllowsSomewhere, permissionOf } from "./permitted.ts";
 import { putOnRecord } from "./put-on-record.ts";
+import type { RequestContext } from "./route-handlers.ts";
 
 /** What changes are made with. */
 export interface ChangeDependencies {
   readonly kinds: readonly AnyKind[];
   readonly consequences: Consequences;
+  readonly tallies: Pick<Tallies, "count">;
 }
 
 /** What making changes comes to: computed the same way when they are previewed and when they are made. */
@@ -131,10 +134,11 @@ export async function foundOut<T>(make: (look: (outcome: Outcome) => void) => Pr
  * @param allowUnchecked whether what nobody could check may be committed
  * @throws {ClawError} `tenant.quota_exceeded`, `policy.denied`, `config.invalid`, `config.unchecked` when an outcome may not be committed.
  */
-export function assertAllowed({ effects }: Outcome, allowUnchecked = false): void {
+export function assertAllowed({ effects }: Outcome, { tallies }: Pick<ChangeDependencies, "tallies">, allowUnchecked = false): void {
   const denied = effects.verdicts.filter((verdict) => !verdict.allowed);
   const first = denied[0];
   if (first) {
+    countViolations(denied, tallies);
     const issues = denied.map((verdict) => ({
       path: verdict.kind === "quota" ? `quota.${verdict.name}` : `policies.${verdict.name}`,
       message: verdict.message.replace(`; ${verdict.fix}`, ""),
@@ -151,6 +155,29 @@ export function assertAllowed({ effects }: Outcome, allowUnchecked = false): voi
     throw new ClawError("config.unchecked", `the configuration of '${unchecked.name}' is not checked: ${unchecked.why}`, {
       issues: effects.unchecked.map(({ name, why }) => ({ path: name, message: `not checked: ${why}`, fix: ALLOW_UNCHECKED })),
     });
+  }
+}
+
+/** What policies say against what is written, for whoever writes to be told and for all to be counted. Once it is committed. */
+export function tellViolations(
+  { effects }: Pick<Outcome, "effects">,
+  { warn }: Pick<RequestContext, "warn">,
+  { tallies }: Pick<ChangeDependencies, "tallies">,
+) {
+  const violated = effects.verdicts.filter(({ violated: mode }) => mode !== undefined && mode !== "enforce");
+  countViolations(violated, tallies);
+  for (const { violated: mode, message } of violated) {
+    if (mode === "warn") {
+      warn?.(message);
+    }
+  }
+}
+
+function countViolations(verdicts: readonly Verdict[], tallies: Pick<Tallies, "count">): void {
+  for (const { kind, name, violated } of verdicts) {
+    if (kind === "policy" && violated !== undefined) {
+      tallies.count("claw_policy_violations_total", { policy: name, mode: violated });
+    }
   }
 }
 

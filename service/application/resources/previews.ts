@@ -8,7 +8,7 @@ import type { StoredResource } from "../../domain/resource.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
-import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges } from "./changes.ts";
+import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges, tellViolations } from "./changes.ts";
 import type { Shown, Trace } from "./consequences.ts";
 import { inTurns } from "./in-turns.ts";
 import type { Written } from "./kind.ts";
@@ -28,6 +28,7 @@ export interface PlanOwner {
   readonly ifMatch?: IfMatch | undefined;
   /** As in a request's context. */
   readonly assertAnswerable?: ((answer: unknown) => void) | undefined;
+  readonly warn?: RequestContext["warn"];
 }
 
 /**
@@ -108,11 +109,11 @@ export async function applyPlan(
   id: PlanId,
   deps: PreviewDependencies,
 ): Promise<{ readonly preview: Preview; readonly written: readonly Written[] }> {
-  return foundOut((look) =>
+  const { outcome: made, ...applied } = await foundOut((look) =>
     deps.transactions.platform(async (tx) => {
       const { plan, plans } = await findPlan(tx, owner, id);
       if (plan.appliedAt !== undefined) {
-        return { preview: plan.preview, written: [] };
+        return { preview: plan.preview, written: [], outcome: undefined };
       }
       const now = deps.clock().toISOString();
       if (plan.expiresAt <= now) {
@@ -129,12 +130,16 @@ export async function applyPlan(
         throw stale(`what preview '${id}' was computed from has changed`, moved);
       }
       // Whoever applies it has seen that it says so.
-      assertAllowed(outcome, plan.preview.summary.unchecked > 0);
+      assertAllowed(outcome, deps, plan.preview.summary.unchecked > 0);
       await plans.markApplied(id, now);
       owner.assertAnswerable?.(plan.preview);
-      return { preview: plan.preview, written: outcome.written };
+      return { preview: plan.preview, written: outcome.written, outcome };
     }),
   );
+  if (made) {
+    tellViolations(made, owner, deps);
+  }
+  return applied;
 }
 
 function stale(detail: string, moved: readonly string[]): ClawError {

@@ -1,7 +1,7 @@
 import { ClawError, type Manifest, type Preview } from "../../../sdk/contract/index.ts";
 import { type PlannedChange, tenantOf } from "../../domain/change.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { assertAllowed, foundOut, makeChanges, type Outcome } from "./changes.ts";
+import { assertAllowed, foundOut, makeChanges, type Outcome, tellViolations } from "./changes.ts";
 import type { Written } from "./kind.ts";
 import { type PreviewDependencies, previewChanges } from "./previews.ts";
 import type { RequestContext } from "./route-handlers.ts";
@@ -80,21 +80,22 @@ export async function writeOne<T>(
   present: Presenter<T>,
   allowUnchecked = false,
 ): Promise<T> {
-  const { written, answer } = await foundOut((look) =>
+  const { outcome, answer } = await foundOut((look) =>
     deps.transactions.platform(async (tx) => {
-      const outcome = await makeOne(tx, ctx, change, deps);
-      look(outcome);
-      assertAllowed(outcome, allowUnchecked);
-      const [first] = outcome.written;
+      const made = await makeOne(tx, ctx, change, deps);
+      look(made);
+      assertAllowed(made, deps, allowUnchecked);
+      const [first] = made.written;
       if (!first) {
         throw new Error("a change was made without a result");
       }
       const presented = await present(first, tx);
       ctx.assertAnswerable?.(presented);
-      return { written: outcome.written, answer: presented };
+      return { outcome: made, answer: presented };
     }),
   );
-  await carryOut(written, deps);
+  tellViolations(outcome, ctx, deps);
+  await carryOut(outcome.written, deps);
   return answer;
 }
 
@@ -104,7 +105,7 @@ export async function tryOne(ctx: RequestContext, change: PlannedChange, deps: R
     deps.transactions.dryRun(async (tx) => {
       const outcome = await makeOne(tx, ctx, change, deps);
       look(outcome);
-      assertAllowed(outcome, allowUnchecked);
+      assertAllowed(outcome, deps, allowUnchecked);
     }),
   );
 }

@@ -11,6 +11,8 @@ export interface RequestContext {
   readonly permission?: Permission | undefined;
   readonly requestId: string;
   readonly ifMatch: IfMatch | undefined;
+  /** Tells whoever asks of something that is done all the same. Absent where nobody is answered. */
+  readonly warn?: ((text: string) => void) | undefined;
   /** Throws when an answer can't be given: asked before what it tells of is committed. Absent where nobody is answered. */
   readonly assertAnswerable?: (answer: unknown) => void;
 }

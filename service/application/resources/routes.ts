@@ -8,7 +8,7 @@ import { homeIn } from "./tenant-in.ts";
 type PreviewRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `previews.${string}`>>;
 
 export function previewRoutes(deps: RequestDependencies): PreviewRoutes {
-  const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenant: ctx.tenant, assertAnswerable: ctx.assertAnswerable });
+  const owner = (ctx: RequestContext) => ({ actor: ctx.actor, tenant: ctx.tenant, assertAnswerable: ctx.assertAnswerable, warn: ctx.warn });
   return {
     "previews.create": (ctx, { body }) => {
       const at = (place: string, manifest: Manifest): PlannedChange => ({ ...applied(ctx, manifest), place });

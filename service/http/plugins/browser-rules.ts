@@ -37,7 +37,7 @@ export const browserRules = fp<BrowserRuleOptions>(
         origin: [...origins],
         methods: ["GET", "POST", "PUT", "DELETE"],
         allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Claw-Tenant"],
-        exposedHeaders: ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+        exposedHeaders: ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Warning", "X-Request-Id"],
         maxAge: PREFLIGHT_SECONDS,
       });
     }

@@ -1,23 +1,25 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
+import { TALLIES, type Tallies, type TallyName } from "../../domain/tallies.ts";
 
 export interface MetricsOptions {
   readonly vitals: () => Vitals;
+  readonly tallies: Pick<Tallies, "read">;
 }
 
 /** Prometheus' text form. */
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What a monitoring system scrapes of this replica, with a platform token: how the process does, and what it depends on. */
-export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals }) => {
+export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals, tallies }) => {
   app.get(
     "/metrics",
     { config: { scope: "platform", permission: "service.read" }, serializerCompiler: () => String },
-    async (_request, reply) => reply.type(TYPE).send(textOf(vitals())),
+    async (_request, reply) => reply.type(TYPE).send([...vitalsOf(vitals()), ...talliesOf(tallies), ""].join("\n")),
   );
 };
 
-function textOf({ uptimeSeconds, residentBytes, eventLoopDelayMs, circuits }: Vitals): string {
+function vitalsOf({ uptimeSeconds, residentBytes, eventLoopDelayMs, circuits }: Vitals): string[] {
   return [
     ...gauge("process_uptime_seconds", "Since the process started.", [["", uptimeSeconds]]),
     ...gauge("process_resident_memory_bytes", "What the process holds of memory.", [["", residentBytes]]),
@@ -28,21 +30,36 @@ function textOf({ uptimeSeconds, residentBytes, eventLoopDelayMs, circuits }: Vi
     ...gauge(
       "claw_circuit_open",
       "1: the dependency has failed three times in a row, and is not asked but now and then.",
-      circuits.map(({ dependency, state }) => [labelOf(dependency), state === "closed" ? 0 : 1]),
+      circuits.map(({ dependency, state }) => [labelsOf({ dependency }), state === "closed" ? 0 : 1]),
     ),
     ...gauge(
       "claw_circuit_failures",
       "Failures of the dependency in a row.",
-      circuits.map(({ dependency, failures }) => [labelOf(dependency), failures]),
+      circuits.map(({ dependency, failures }) => [labelsOf({ dependency }), failures]),
     ),
-    "",
-  ].join("\n");
+  ];
 }
 
-function gauge(name: string, help: string, values: readonly (readonly [labels: string, value: number])[]): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...values.map(([labels, value]) => `${name}${labels} ${value}`)];
+function talliesOf(tallies: Pick<Tallies, "read">): string[] {
+  return (Object.keys(TALLIES) as TallyName[]).flatMap((name) => {
+    const values = tallies.read(name).map(({ labels, count }) => [labelsOf(labels), count] as const);
+    return metric("counter", name, TALLIES[name].help, values);
+  });
 }
 
-function labelOf(dependency: string): string {
-  return `{dependency="${dependency.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"}`;
+type Values = readonly (readonly [labels: string, value: number])[];
+
+function gauge(name: string, help: string, values: Values): string[] {
+  return metric("gauge", name, help, values);
+}
+
+function metric(type: "gauge" | "counter", name: string, help: string, values: Values): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...values.map(([labels, value]) => `${name}${labels} ${value}`)];
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>): string {
+  const told = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`,
+  );
+  return told.length === 0 ? "" : `{${told.join(",")}}`;
 }

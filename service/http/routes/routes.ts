@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isStateWrite, PreviewSchema, type Route, type RouteId, routes } from "../../../sdk/contract/index.ts";
 import type { RequestContext, RouteHandlers } from "../../application/resources/route-handlers.ts";
 import { answerByFile, leaveUnparsed, withReceived } from "../files.ts";
-import { etagOf, ifMatchOf } from "../headers.ts";
+import { etagOf, ifMatchOf, warningOf } from "../headers.ts";
 import type { Answer } from "../plugins/idempotency.ts";
 import { serializing } from "../validation.ts";
 
@@ -44,11 +44,13 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
     ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
     handler: async (request, reply) => {
       const { actor, tenant, id: requestId } = request;
+      const warnings: string[] = [];
       const ctx: RequestContext = {
         actor,
         tenant,
         requestId,
         ifMatch: ifMatchOf(request, route),
+        warn: (text) => void warnings.push(text),
         ...(serialize && { assertAnswerable: (answer: unknown) => void serialize(answer) }),
       };
       const serve = async (body: unknown): Promise<Answer> => {
@@ -70,8 +72,11 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
             : route.takesFile
               ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
               : await serveOnce(request.body);
-      const etag = etagOf(body);
-      return (etag === undefined ? reply : reply.header("etag", etag)).code(status).send(body ?? undefined);
+      const headers = Object.entries({ etag: etagOf(body), warning: warningOf(warnings) });
+      return reply
+        .headers(Object.fromEntries(headers.filter(([, value]) => value !== undefined)))
+        .code(status)
+        .send(body ?? undefined);
     },
   });
 }

@@ -33,6 +33,7 @@ import { createRuntimes } from "../../application/runtimes/runtimes.ts";
 import { resealStored } from "../../application/secrets/reseal.ts";
 import type { Environment } from "../../config/environment.ts";
 import { signInOf } from "../../config/issuers.ts";
+import { Tallies } from "../../domain/tallies.ts";
 import { createAgentHub } from "../../http/agents/agent-hub.ts";
 import { agentUrlOf } from "../../http/agents/agent-socket.ts";
 import { buildApp } from "../../http/app.ts";
@@ -89,7 +90,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const ownerUrl = await findDatabase(env, log, closers);
   const listener = await bindPort({ ...env, onTlsFailure: (err) => log.error({ err }, "the certificate in use stays") });
   closers.push(listener.close);
-  const stores = await openStores(env, ownerUrl, { name: `${hostname()}/${process.pid}`, version }, closers);
+  const tallies = new Tallies();
+  const stores = await openStores(env, ownerUrl, { name: `${hostname()}/${process.pid}`, version }, tallies, closers);
   const { transactions, cipher } = stores;
   const administrator = await bootstrap(transactions, cipher, env.adminToken);
 
@@ -166,10 +168,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     sweepSeconds: env.sweepSeconds,
     signIn: signInOf(env.issuers),
     auditSigner: stores.signer,
+    tallies,
     wake,
   });
   const access = createAccess({ transactions, clock, providers });
-  const refusals = new Refusals({ transactions, clock });
+  const refusals = new Refusals({ transactions, clock, tallies });
   const sessions = new Sessions({ transactions, clock });
   closers.push(async () => void (await Promise.all([refusals.tell(true), sessions.tell(true)])));
   const app = await buildApp({
@@ -181,7 +184,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     tenant: { access },
     audit: { refusals },
     idempotency: { transactions },
-    metrics: { vitals },
+    metrics: { vitals, tallies },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
     streams: { access, targetOf, agents: hub, openChannel, sessions, refusals, unconfined },

@@ -11,6 +11,7 @@ import type { Replica } from "../../application/ports/service/replica-repository
 import { openDataKeys } from "../../application/secrets/data-keys.ts";
 import { keepDerivation } from "../../application/secrets/keep-derivation.ts";
 import type { Environment } from "../../config/environment.ts";
+import type { Tallies } from "../../domain/tallies.ts";
 import type { Closers } from "./closers.ts";
 import { openKeyProvider } from "./key-providers.ts";
 
@@ -33,12 +34,13 @@ export async function findDatabase(env: Environment, log: Logger, closers: Close
 }
 
 /** The database as the service uses it, migrated, and what seals the secrets in it. */
-export async function openStores(env: Environment, ownerUrl: string, replica: Replica, closers: Closers) {
+export async function openStores(env: Environment, ownerUrl: string, replica: Replica, tallies: Tallies, closers: Closers) {
   await migrateDatabase(ownerUrl);
   const cipher = await openCipher(env, ownerUrl);
   const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
   const signer = createAuditSigner(cipher);
-  const database = await openDatabase({ url: logins.service, replica, signer });
+  const onRecorded = (count: number) => tallies.count("claw_audit_records_total", {}, count);
+  const database = await openDatabase({ url: logins.service, replica, signer, onRecorded });
   closers.push(database.close);
   return { cipher, signer, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
 }

@@ -3,6 +3,7 @@ import { Client } from "pg";
 import { pino } from "pino";
 import { describe, it, type TestContext } from "vitest";
 import { Claw } from "../../../sdk/client/index.ts";
+import { aToken } from "../../support/access.ts";
 import { aClusterManifest, aKubeconfig } from "../../support/builders/cluster.ts";
 import { anEcho, anInstance, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { aRegistry } from "../../support/npm-registry.ts";
@@ -149,7 +150,35 @@ describe("secrets planted anywhere", () => {
       variables: [{ name: "reply.prefix", type: "number", default: seed("wrong"), secret: true }],
     };
     await claw.configs.create({ ...aTemplate("wrong"), spec: wrong as never }).catch(() => undefined);
+    // Who may not have it, and by whom a policy is violated: both are on record with what they asked for.
+    const viewer = new Claw({
+      url: service.url,
+      token: await aToken(service.claw("acme"), { name: "viewer", role: "viewer" }),
+      tenant: "acme",
+    });
+    await viewer.instances.create(anEcho("denied", { config: declared })).catch(() => undefined);
+    await viewer.instances.stop(`denied?apiKey=${seed("named")}`).catch(() => undefined);
+    const expression = "object.metadata.name == 'nobody'";
+    const policy = {
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Policy",
+      metadata: { name: "nobody" },
+      spec: { mode: "audit", expression },
+    } as const;
+    await claw.policies.create(policy);
+    await claw.instances.create(anEcho("somebody", { config: declared, running: false }));
     await claw.instances.delete("claw-1");
+    const records = (await claw.audit.list({ limit: 500 })).items.map(({ action, result }) => `${action} ${result}`);
+    test
+      .expect(records)
+      .toEqual(
+        test.expect.arrayContaining([
+          "instance.create refused",
+          "instance.stop refused",
+          "instance.violate success",
+          "token.new-place success",
+        ]),
+      );
     await claw.stacks.export("acme", {});
     await claw.stacks.history("acme", {});
     const everything = [...told, ...(await rows())];
@@ -162,6 +191,7 @@ describe("secrets planted anywhere", () => {
       "instances ",
       "config_versions ",
       "instance_events ",
+      "audit_records ",
       "log ",
       "/export",
     ]) {

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../../../../sdk/contract/index.ts";
 import { actionOf, resourceNamed } from "../../../../service/application/audit/action-of.ts";
 import { recordSignIn } from "../../../../service/application/audit/record-sign-in.ts";
 import { Refusals, type Refused } from "../../../../service/application/audit/refusals.ts";
+import { Tallies } from "../../../../service/domain/tallies.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
 import { uniqueName } from "../../../support/builders/tenancy.ts";
@@ -16,7 +17,7 @@ async function refusing() {
   await app.admin().tenants.create(aTenant(name));
   const { id } = await transactions.platform((tx) => tx.tenants.get(name));
   let now = Date.parse("2026-01-31T12:00:00Z");
-  const refusals = new Refusals({ transactions, clock: () => new Date(now) });
+  const refusals = new Refusals({ transactions, clock: () => new Date(now), tallies: new Tallies() });
   const tenant = { id, name };
   const asked = (resource: string, over: Partial<Refused> = {}): Refused => ({
     actor: { subject: "mallory", from: { address: "203.0.113.7" } },

@@ -133,7 +133,7 @@ describe("a policy that is enforced", () => {
 });
 
 describe("a policy that warns or is audited", () => {
-  it("refuses nothing, is shown by previews, and leaves an event where it begins to be violated", async ({ expect }) => {
+  it("refuses nothing, is shown by previews, and leaves an event and a record where it begins to be violated", async ({ expect }) => {
     const { boss, dev } = await aPlace();
     await boss.policies.create(aPolicy("advice", { mode: "warn" }));
     await boss.policies.create(aPolicy("watched", { mode: "audit", rule: { name: "required-labels", value: "team" } }));
@@ -149,6 +149,11 @@ describe("a policy that warns or is audited", () => {
     expect(events.map(({ message, actor }) => [message.replace(/ \(.*/, ""), actor]).sort()).toEqual([
       ["it has no label 'team'", "dev"],
       ["spec.replicas is 3, at most 2 are allowed", "dev"],
+    ]);
+    const records = (await boss.audit.list({ action: "instance.violate" })).items;
+    expect(records.map(({ actor, resource, details }) => [actor, resource?.name, details["policy"], details["mode"]]).sort()).toEqual([
+      ["dev", "big", "advice", "warn"],
+      ["dev", "big", "watched", "audit"],
     ]);
   });
 });

@@ -9,6 +9,7 @@ import { describe, it } from "vitest";
 import { ClawError, routes, STACK_BYTES_MAX } from "../../../../sdk/contract/index.ts";
 import type { RouteHandlers } from "../../../../service/application/resources/route-handlers.ts";
 import { type Actor, ANONYMOUS, administrator } from "../../../../service/domain/access/actor.ts";
+import { Tallies } from "../../../../service/domain/tallies.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
 import { withReceived } from "../../../../service/http/files.ts";
 import { SharedCounters } from "../../../../service/http/limits/shared-counters.ts";
@@ -180,13 +181,24 @@ describe("GET /metrics", () => {
     });
     const failed = { dependency: 'kubernetes "https://10.0.0.1"', state: "open", failures: 4, message: "connect ECONNREFUSED" } as const;
     const vitals = () => ({ uptimeSeconds: 5, residentBytes: 1e8, eventLoopDelayMs: { mean: 1, p99: 20 }, circuits: [failed] });
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, metrics: { vitals } }) });
+    const tallies = new Tallies();
+    tallies.count("claw_audit_refusals_total", { reason: "auth.forbidden" });
+    tallies.count("claw_audit_refusals_total", { reason: "auth.forbidden" }, 2);
+    for (let n = 0; n < 600; n++) {
+      tallies.count("claw_policy_violations_total", { policy: `policy-${n}`, mode: "warn" });
+    }
+    const metrics = { vitals, tallies };
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, metrics }) });
     const ask = (token: string) => app.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
     expect((await ask("alice")).json().code).toBe("auth.forbidden");
     const { headers, body } = await ask("admin");
     expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(body).toContain('\nclaw_event_loop_delay_seconds{quantile="0.99"} 0.02\n');
     expect(body).toContain('\nclaw_circuit_open{dependency="kubernetes \\"https://10.0.0.1\\""} 1\n');
+    expect(body).toContain("\n# TYPE claw_audit_records_total counter\nclaw_audit_records_total 0\n");
+    expect(body).toContain('\nclaw_audit_refusals_total{reason="auth.forbidden"} 3\n');
+    // Tenants name their policies as they like, and can't fill a monitoring system.
+    expect(body).toContain('\nclaw_policy_violations_total{policy="others",mode="warn"} 100\n');
     await app.close();
   });
 });
@@ -224,7 +236,7 @@ describe("what browsers are told", () => {
     const allowed = await ask("https://console.example.com");
     expect(allowed.headers).toMatchObject({
       "access-control-allow-origin": "https://console.example.com",
-      "access-control-expose-headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
+      "access-control-expose-headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, Warning, X-Request-Id",
       vary: expect.stringContaining("Origin"),
     });
     const preflight = await ask("https://other.example.com", "OPTIONS");

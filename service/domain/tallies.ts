@@ -1,0 +1,42 @@
+/** What is counted since the process began, and by what it is told apart. */
+export const TALLIES = {
+  claw_audit_records_total: { help: "Records that were put in the audit log.", labels: [] },
+  claw_audit_refusals_total: { help: "Requests that were refused to somebody who is known, by why.", labels: ["reason"] },
+  claw_policy_violations_total: {
+    help: "Instances that violated a policy as they were written: refused where it is enforced, let through where it warns or is audited.",
+    labels: ["policy", "mode"],
+  },
+} as const satisfies Record<string, { readonly help: string; readonly labels: readonly string[] }>;
+export type TallyName = keyof typeof TALLIES;
+type Labels<N extends TallyName> = Readonly<Record<(typeof TALLIES)[N]["labels"][number], string>>;
+
+/** Tenants name their policies as they like: beyond so many they are counted together. */
+const SERIES_MAX = 500;
+const OTHERS = "others";
+
+/** What was counted of something, by its labels. */
+export interface Tally {
+  readonly labels: Readonly<Record<string, string>>;
+  count: number;
+}
+
+export class Tallies {
+  readonly #tallies = new Map<TallyName, Map<string, Tally>>();
+
+  count<N extends TallyName>(name: N, labels: Labels<N>, by = 1): void {
+    const all = this.#tallies.get(name) ?? new Map<string, Tally>();
+    this.#tallies.set(name, all);
+    const given: Tally["labels"] = labels;
+    const [first = ""] = TALLIES[name].labels;
+    const kept = all.has(JSON.stringify(given)) || all.size < SERIES_MAX ? given : { ...given, [first]: OTHERS };
+    const tally = all.get(JSON.stringify(kept)) ?? { labels: kept, count: 0 };
+    tally.count += by;
+    all.set(JSON.stringify(kept), tally);
+  }
+
+  /** What has no labels is told from the first look on. */
+  read(name: TallyName): readonly Tally[] {
+    const all = [...(this.#tallies.get(name)?.values() ?? [])];
+    return all.length === 0 && TALLIES[name].labels.length === 0 ? [{ labels: {}, count: 0 }] : all;
+  }
+}
