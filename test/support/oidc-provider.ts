@@ -9,6 +9,8 @@ import { freePort } from "./free-port.ts";
 export interface ProviderUser {
   readonly name: string;
   readonly email: string;
+  /** @default true */
+  readonly emailVerified?: boolean;
   readonly groups: readonly string[];
 }
 
@@ -85,7 +87,11 @@ export async function startOidcProvider({ users, webRedirectUri }: ProviderOptio
     interactions: { url: (_ctx, { uid }) => `/sign-in/${uid}` },
     findAccount: async (_ctx, id) => {
       const user = users.find(({ name }) => name === id);
-      return user && { accountId: id, claims: async () => ({ sub: id, ...user, groups: [...user.groups], email_verified: true }) };
+      if (!user) {
+        return undefined;
+      }
+      const { name, email, emailVerified = true, groups } = user;
+      return { accountId: id, claims: async () => ({ sub: id, name, email, email_verified: emailVerified, groups: [...groups] }) };
     },
     // Whoever has signed in has agreed: nothing is asked twice.
     async loadExistingGrant({ oidc: { client, session, params } }) {

@@ -1,11 +1,11 @@
 import { text as readAll } from "node:stream/consumers";
-import { Claw } from "../../client/index.ts";
+import { AuthError, Claw } from "../../client/index.ts";
 import type { SignInProvider } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { type Context, DEFAULT_URL } from "../context.ts";
-import { usageError } from "../failure.ts";
+import { CliError, ExitCode, usageError } from "../failure.ts";
 import { isInteractive } from "../io.ts";
-import { type Profile, pickProfile, readProfiles, updateProfiles } from "../profiles.ts";
+import { type Profile, pickProfile, readProfiles, type Session, updateProfiles } from "../profiles.ts";
 import { askSecret, askText } from "../prompt.ts";
 
 export const loginCommand = defineCommand({
@@ -41,7 +41,10 @@ export const loginCommand = defineCommand({
     }
     const held = given === undefined ? await signIn(context, url, { provider, device }) : await takeToken(context, url, given);
     const tenant = globals.tenant ?? io.env["CLAW_TENANT"] ?? before.tenant;
-    const { subject: who } = await new Claw({ url, token: held.session?.idToken ?? held.token, tenant }).access.me({ signal });
+    const claw = new Claw({ url, token: held.session?.idToken ?? held.token, tenant });
+    const { subject: who } = await claw.access.me({ signal }).catch((error: unknown) => {
+      throw held.session && error instanceof AuthError ? notLetIn(url, held.session, error) : error;
+    });
     const path = await updateProfiles(io, ({ profiles }) => ({
       current: name,
       profiles: { ...profiles, [name]: { url, ...held, ...(tenant === undefined ? {} : { tenant }) } },
@@ -49,6 +52,16 @@ export const loginCommand = defineCommand({
     out.note(`logged in to ${url} as ${who}${tenant === undefined ? "" : `, tenant ${tenant}`}; profile '${name}' in ${path}`);
   },
 });
+
+/** To sign in again would come to the same. */
+function notLetIn(url: string, { issuer }: Session, cause: AuthError): CliError {
+  return new CliError(`you are signed in at ${issuer}, and ${url} does not take that`, {
+    why: cause.message,
+    fix: "ask its administrator whether the claim that names people is in your ID token, and an e-mail address verified: usernameClaim in CLAW_ISSUERS",
+    exitCode: ExitCode.Auth,
+    cause,
+  });
+}
 
 /** What is kept: one of both. */
 type Held = Pick<Profile, "session" | "token">;

@@ -13,12 +13,13 @@ import { shellEnvironment } from "../../support/shell-environment.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const alice = { name: "alice", email: "alice@example.com", groups: ["web-team"] };
+const mallory = { name: "mallory", email: "alice@example.com", emailVerified: false, groups: ["web-team"] };
 let provider: Awaited<ReturnType<typeof startOidcProvider>>;
 let service: TestService;
 let browser: Browser;
 
 beforeAll(async () => {
-  provider = await startOidcProvider({ users: [alice] });
+  provider = await startOidcProvider({ users: [alice, mallory] });
   const signIn = { name: "corp", scopes: ["openid", "email", "groups", "offline_access"], cli: { clientId: NATIVE_CLIENT } };
   const issuer = { issuer: provider.url, audiences: [NATIVE_CLIENT], usernameClaim: "email", prefix: "corp:", signIn };
   const issuers = join(await tempDir(), "issuers.yaml");
@@ -136,6 +137,18 @@ describe("claw login at an identity provider", () => {
     await page.waitForSelector("text=the terminal says why");
     const { code, stderr } = await done;
     expect([code, stderr]).toEqual([4, expect.stringContaining("access_denied: they said no")]);
+    await expect(readFile(profilesOf(homeDir))).rejects.toThrow();
+  });
+
+  it("says so when the control plane takes not what the provider gave, and keeps nothing", async ({ expect }) => {
+    const homeDir = await tempDir();
+    const { address, done } = await begin([], { homeDir });
+    await signInOn(await newPage(), address.href, mallory.name);
+    const { code, stderr } = await done;
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringContaining(`you are signed in at ${provider.url}, and ${service.url} does not take that`),
+    ]);
     await expect(readFile(profilesOf(homeDir))).rejects.toThrow();
   });
 
