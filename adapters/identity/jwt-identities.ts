@@ -96,14 +96,18 @@ class Provider {
   }
 
   #identityOf(payload: JWTPayload): Identity | undefined {
-    const { usernameClaim, groupsClaim, prefix } = this.#trusted;
+    const { issuer, usernameClaim, groupsClaim, prefix } = this.#trusted;
     const name = claimAt(payload, usernameClaim);
     if (typeof name !== "string" || (usernameClaim === "email" && payload["email_verified"] !== true)) {
       return undefined;
     }
     const listed = claimAt(payload, groupsClaim);
     const groups = (Array.isArray(listed) ? listed : [listed]).filter((group) => isName(group)).slice(0, GROUPS_MAX);
-    return isName(`${prefix}${name}`) ? { name: `${prefix}${name}`, groups: groups.map((group) => `${prefix}${group}`) } : undefined;
+    if (!isName(`${prefix}${name}`)) {
+      return undefined;
+    }
+    const until = new Date((payload.exp ?? 0) * 1000).toISOString();
+    return { name: `${prefix}${name}`, groups: groups.map((group) => `${prefix}${group}`), issuer, until };
   }
 }
 

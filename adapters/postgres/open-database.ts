@@ -20,6 +20,7 @@ import { PlanEntity } from "./entities/plan.ts";
 import { PlanPageEntity } from "./entities/plan-page.ts";
 import { PolicyEntity } from "./entities/policy.ts";
 import { ProjectEntity } from "./entities/project.ts";
+import { SessionEntity } from "./entities/session.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
 import { CreateTenancy1700000000001 } from "./migrations/0001-create-tenancy.ts";
@@ -47,6 +48,7 @@ import { SetPolicies1700000000029 } from "./migrations/0029-set-policies.ts";
 import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
 import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
+import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -80,6 +82,7 @@ const entities = [
   RoleBindingEntity,
   RoleEntity,
   ServiceAccountEntity,
+  SessionEntity,
   TenantEntity,
 ];
 export const migrations = [
@@ -108,6 +111,7 @@ export const migrations = [
   SignIn1700000000030,
   WrapKeys1700000000032,
   KeepPlaces1700000000033,
+  OpenSessions1700000000035,
 ];
 
 export interface Database {

@@ -31,6 +31,7 @@ import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresPolicyRepository } from "./repositories/policies.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
+import { PostgresSessionRepository } from "./repositories/sessions.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
 import { PostgresWorkRepository } from "./repositories/work.ts";
 import { Session, type Unit } from "./session.ts";
@@ -117,6 +118,7 @@ function platformTransaction(session: Unit): PlatformTransaction {
     claws: new PostgresClawKnowledgeRepository(session.platform),
     claims: new PostgresClaimRepository(session.platform),
     access: new PostgresAccessRepository(session.platform),
+    sessions: new PostgresSessionRepository(session.platform),
     audit: new PostgresAuditLog(session.platform, PLATFORM_CHAIN, session),
     auditChains: new PostgresAuditChains(session.platform, session),
     keyring: new PostgresKeyringRepository(session.platform),

@@ -56,6 +56,7 @@ export class Claw {
   readonly roleBindings: Api["roleBindings"];
   readonly serviceAccounts: Api["serviceAccounts"];
   readonly tokens: Api["tokens"];
+  readonly sessions: Api["sessions"];
   readonly policies: Api["policies"];
   readonly access: Api["access"];
   readonly audit: Api["audit"];
@@ -88,6 +89,7 @@ export class Claw {
     this.roleBindings = this.#methodsOf("roleBindings");
     this.serviceAccounts = this.#methodsOf("serviceAccounts");
     this.tokens = this.#methodsOf("tokens");
+    this.sessions = this.#methodsOf("sessions");
     this.policies = this.#methodsOf("policies");
     this.access = this.#methodsOf("access");
     this.audit = this.#methodsOf("audit");

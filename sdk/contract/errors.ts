@@ -74,6 +74,7 @@ export const errorCatalogue = {
   "token.name_taken": { status: 409, title: "The token's name is taken", retryable: false, fault: "caller" },
   "token.too_many": { status: 409, title: "The service account has too many tokens", retryable: false, fault: "caller" },
   "token.still_needed": { status: 409, title: "The administrator's token is still needed", retryable: false, fault: "caller" },
+  "session.not_found": { status: 404, title: "Session not found", retryable: false, fault: "caller" },
   "cluster.not_found": { status: 404, title: "Cluster not found", retryable: false, fault: "caller" },
   "cluster.name_taken": { status: 409, title: "The cluster's name is taken", retryable: false, fault: "caller" },
   "cluster.in_use": { status: 409, title: "The cluster is in use", retryable: false, fault: "caller" },

@@ -11,6 +11,7 @@ export type PolicyId = Id<"pol">;
 export type RoleBindingId = Id<"rbd">;
 export type ServiceAccountId = Id<"sva">;
 export type TokenId = Id<"tok">;
+export type SessionId = Id<"ses">;
 export type EventId = Id<"evt">;
 
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";

@@ -36,6 +36,7 @@ export * from "./routes.ts";
 export * from "./run-dir.ts";
 export * from "./runtime.ts";
 export * from "./service.ts";
+export * from "./session.ts";
 export * from "./stack.ts";
 export * from "./streams.ts";
 export * from "./tenant.ts";

@@ -1,3 +1,4 @@
+import cookie from "@fastify/cookie";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import fp from "fastify-plugin";
 import { BODY_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
@@ -16,6 +17,7 @@ import { docs } from "./routes/docs.ts";
 import { type MetricsOptions, metrics } from "./routes/metrics.ts";
 import { type ProbeOptions, probes } from "./routes/probes.ts";
 import { type ContractRouteOptions, contractRoutes } from "./routes/routes.ts";
+import { type SignInOptions, signIn } from "./routes/sign-in.ts";
 import { type StreamOptions, streams } from "./streams/streams.ts";
 
 /** What each part of the API is given. */
@@ -28,22 +30,21 @@ export interface ApiOptions {
   readonly audit: AuditOptions;
   readonly idempotency: IdempotencyOptions;
   readonly probes: ProbeOptions;
+  readonly signIn: SignInOptions;
   readonly metrics: MetricsOptions;
   readonly routes: ContractRouteOptions;
   readonly streams: StreamOptions;
   readonly agents: AgentSocketOptions;
 }
 
-/**
- * All that is served, in the order in which a request meets it. What comes belongs here: sessions with identity, which they are another way
- * to prove.
- */
+/** All that is served, in the order in which a request meets it. */
 export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(problem);
   await app.register(schemas);
   await app.register(webSockets);
   await app.register(browserRules, options.browserRules ?? {});
   await app.register(loadShedding, options.loadShedding ?? {});
+  await app.register(cookie);
   await app.register(rateLimit, options.rateLimit);
   await app.register(identity, options.identity);
   await app.register(tenant, options.tenant);
@@ -51,6 +52,7 @@ export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(idempotency, options.idempotency);
   await app.register(probes, options.probes);
   await app.register(docs);
+  await app.register(signIn, options.signIn);
   await app.register(metrics, options.metrics);
   await app.register(contractRoutes, options.routes);
   await app.register(streams, options.streams);

@@ -9,6 +9,7 @@ export function withoutUseCases(over: Partial<ApiOptions> = {}): ApiOptions {
     audit: {},
     idempotency: {},
     probes: {},
+    signIn: {},
     metrics: {},
     routes: { handlers: {} },
     streams: {},

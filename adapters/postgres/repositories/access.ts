@@ -262,6 +262,7 @@ export class PostgresAccessRepository implements AccessRepository {
       scopes: row.scopes ?? undefined,
       lastUsedAt: row.last_used_at?.toISOString(),
       places: row.places,
+      expiresAt: row.expires_at?.toISOString(),
     };
   }
 

@@ -22,6 +22,7 @@ import {
   TokenSchema,
 } from "../access.ts";
 import { idParams as id, type Route } from "../route.ts";
+import { SessionListSchema, SessionQuerySchema, SessionRefreshSchema, SessionTokensSchema } from "../session.ts";
 import { plainRoutes } from "./plain-routes.ts";
 
 export const accessRoutes = {
@@ -81,6 +82,46 @@ export const accessRoutes = {
     params: id,
     success: 204,
     errors: ["token.not_found"],
+  },
+  "sessions.list": {
+    method: "GET",
+    path: "/sessions",
+    summary: "List one's own sessions, those used last first",
+    scope: "authenticated",
+    query: SessionQuerySchema,
+    success: 200,
+    response: SessionListSchema,
+    errors: ["auth.forbidden"],
+  },
+  "sessions.create": {
+    method: "POST",
+    path: "/sessions",
+    summary: "Open a session with short tokens, for programs that are not to keep the credential that they ask with",
+    scope: "authenticated",
+    success: 201,
+    response: SessionTokensSchema,
+    answersSecret: true,
+    errors: ["auth.forbidden"],
+  },
+  "sessions.refresh": {
+    method: "POST",
+    path: "/sessions/refresh",
+    summary: "Renew the tokens of a session; a refresh token that was used before ends it",
+    scope: "public",
+    body: SessionRefreshSchema,
+    success: 200,
+    response: SessionTokensSchema,
+    answersSecret: true,
+    errors: ["auth.unauthenticated"],
+  },
+  "sessions.end": {
+    method: "DELETE",
+    path: "/sessions/:id",
+    summary: "End a session: what it was opened for is refused from now on",
+    scope: "authenticated",
+    params: id,
+    success: 204,
+    errors: ["session.not_found"],
   },
   "access.retireAdministrator": {
     method: "DELETE",

@@ -1,7 +1,8 @@
 import { type AuditOrigin, ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import { type Actor, adminEntry, administrator, adminKey, isReserved, subjectKey } from "../../domain/access/actor.ts";
+import { type Actor, adminEntry, administrator, adminKey, type Credential, isReserved, subjectKey } from "../../domain/access/actor.ts";
 import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
 import { senderOf } from "../../domain/access/sender-of.ts";
+import { isLive, isSessionKey, keyEndOf, type SessionRow } from "../../domain/access/session.ts";
 import { digestToken, isSigned, isWellFormed, PLACES_MAX } from "../../domain/access/tokens.ts";
 import { entryOf } from "../../domain/audit/chain.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -25,6 +26,8 @@ export interface Access {
    * or where its holder has nothing to do, is not answered @param from where it is used: a service account's from a new place is put on record
    */
   authenticate(token: string, named: string | undefined, from?: AuditOrigin): Promise<Admitted | undefined>;
+  /** Whether whoever was let in by that credential would be now; a session's tokens may have been renewed meanwhile. @param token what they showed */
+  again(credential: Credential | undefined, token: string, named: string | undefined): Promise<Admitted | undefined>;
   /** The actor in the tenant that is named, or in its own; without a tenant for actors of the platform that name none. @throws {ClawError} `tenant.not_found` */
   enter(actor: Actor, named: string | undefined): Promise<Admitted>;
 }
@@ -37,24 +40,55 @@ interface AccessDependencies {
 }
 
 export function createAccess({ transactions, clock, providers }: AccessDependencies): Access {
+  /** Who holds one of our own tokens, by its digest. */
+  const holderOf = async (reading: PlatformTransaction, digest: string, from?: AuditOrigin): Promise<Actor | Anybody | undefined> => {
+    const now = clock();
+    const bearer = await reading.access.bearer(digest, now.toISOString());
+    if (bearer && "id" in bearer) {
+      await noteUse(bearer, from, now, transactions);
+    }
+    return bearer && actorOf(bearer, digest);
+  };
+  /** Whose a session is, as long as what it was opened with holds. */
+  const guestOf = async (reading: PlatformTransaction, session: SessionRow | undefined, from?: AuditOrigin) => {
+    const now = clock();
+    if (!session || !isLive(session, now)) {
+      return undefined;
+    }
+    const { holder, id } = session;
+    const somebody = "name" in holder ? userOf(holder) : await holderOf(reading, holder.tokenDigest, from);
+    if (somebody && isOld(session.lastUsedAt, now)) {
+      await transactions.platform((tx) => tx.sessions.used(id, now.toISOString()));
+    }
+    return somebody && { ...somebody, credential: { kind: "session" as const, id } };
+  };
+  const authenticate: Access["authenticate"] = async (token, named, from) => {
+    if (!isWellFormed(token)) {
+      return undefined;
+    }
+    const identity = isSigned(token) ? await providers?.verify(token) : undefined;
+    return transactions.reads.platform(async (reading) => {
+      const somebody = identity ? nobodyReserved(identity) : await bearerOf(reading, token, from);
+      return somebody && admit(reading, somebody, named);
+    });
+  };
+  const bearerOf = async (reading: PlatformTransaction, token: string, from: AuditOrigin | undefined) => {
+    const digest = digestToken(token);
+    if (!isSessionKey(token)) {
+      return holderOf(reading, digest, from);
+    }
+    const session = await reading.sessions.byKey(digest);
+    return session && clock().toISOString() < keyEndOf(session) ? guestOf(reading, session, from) : undefined;
+  };
   return {
-    async authenticate(token, named, from) {
-      if (!isWellFormed(token)) {
-        return undefined;
-      }
-      const identity = isSigned(token) ? await providers?.verify(token) : undefined;
-      if (identity) {
-        return isReserved(identity.name) ? undefined : transactions.reads.platform((tx) => admit(tx, userOf(identity), named));
-      }
-      return transactions.reads.platform(async (reading) => {
-        const now = clock();
-        const bearer = await reading.access.bearer(digestToken(token), now.toISOString());
-        if (bearer && "id" in bearer) {
-          await noteUse(bearer, from, now, transactions);
-        }
-        return bearer && admit(reading, actorOf(bearer), named);
-      });
-    },
+    authenticate,
+    again: async (credential, token, named) =>
+      credential?.kind !== "session"
+        ? authenticate(token, named)
+        : transactions.reads.platform(async (reading) => {
+            const somebody = await guestOf(reading, await reading.sessions.find(credential.id));
+            return somebody && admit(reading, somebody, named);
+          }),
     enter: (actor, named) =>
       transactions.reads.platform(async (tx) => {
         const admitted = await admit(tx, actor, named);
@@ -71,7 +105,7 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
 /** Writes down that a token was used, from time to time; and where, at once when it is a new place, which is put on record. */
 async function noteUse(bearer: TokenBearer, from: AuditOrigin | undefined, now: Date, transactions: Transactions): Promise<void> {
   const place = from?.address === undefined ? undefined : senderOf(from.address);
-  const isDue = now.getTime() - Date.parse(bearer.lastUsedAt ?? "1970-01-01") > USED_EVERY_MS;
+  const isDue = isOld(bearer.lastUsedAt, now);
   // One that is used from everywhere makes a record a minute at most.
   const isNew = place !== undefined && !bearer.places.includes(place) && bearer.places.length < PLACES_MAX;
   if (!isDue && !isNew) {
@@ -91,20 +125,31 @@ async function noteUse(bearer: TokenBearer, from: AuditOrigin | undefined, now: 
 
 type Anybody = Omit<Actor, "grants" | "platform">;
 
-function actorOf(bearer: Bearer): Actor | Anybody {
-  if ("administrator" in bearer) {
-    return administrator(bearer.administrator);
-  }
-  const { tenant, tenantId, serviceAccount, scopes } = bearer;
-  const key = subjectKey({ kind: "ServiceAccount", name: serviceAccount }, tenant);
-  return { subject: serviceAccountSubject(bearer), groups: [], keys: [key], tenantId, scopes };
-}
-
 function serviceAccountSubject({ tenant, serviceAccount }: TokenBearer): string {
   return `serviceaccount:${tenant}/${serviceAccount}`;
 }
 
-function userOf({ name, groups }: Identity): Anybody {
+/** That something was used is written down now and then only. */
+function isOld(lastUsedAt: string | undefined, now: Date): boolean {
+  return now.getTime() - Date.parse(lastUsedAt ?? "1970-01-01") > USED_EVERY_MS;
+}
+
+function nobodyReserved(identity: Identity): Anybody | undefined {
+  const { issuer, until } = identity;
+  return isReserved(identity.name) ? undefined : { ...userOf(identity), credential: { kind: "identity", issuer, until } };
+}
+
+function actorOf(bearer: Bearer, digest: string): Actor | Anybody {
+  if ("administrator" in bearer) {
+    return { ...administrator(bearer.administrator), credential: { kind: "token", digest, until: undefined } };
+  }
+  const { tenant, tenantId, serviceAccount, scopes, expiresAt } = bearer;
+  const key = subjectKey({ kind: "ServiceAccount", name: serviceAccount }, tenant);
+  const credential = { kind: "token" as const, digest, until: expiresAt };
+  return { subject: serviceAccountSubject(bearer), groups: [], keys: [key], tenantId, scopes, credential };
+}
+
+function userOf({ name, groups }: Pick<Identity, "name" | "groups">): Anybody {
   const keys = [{ kind: "User" as const, name }, ...groups.map((group) => ({ kind: "Group" as const, name: group }))];
   return { subject: name, groups, keys: keys.map((subject) => subjectKey(subject, "")), tenantId: undefined };
 }

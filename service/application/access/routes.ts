@@ -11,9 +11,10 @@ import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { retireAdministrator } from "./administrator.ts";
+import { type SessionDependencies, sessionRoutes } from "./sessions.ts";
 import { tokenRoutes } from "./tokens.ts";
 
-type AccessArea = "roles" | "roleBindings" | "serviceAccounts" | "tokens" | "access";
+type AccessArea = "roles" | "roleBindings" | "serviceAccounts" | "tokens" | "sessions" | "access";
 type AccessRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `${AccessArea}.${string}`>>;
 
 interface AccessKinds {
@@ -22,7 +23,7 @@ interface AccessKinds {
   readonly serviceAccount: ResourceKind<"ServiceAccount", ServiceAccount>;
 }
 
-interface AccessDependencies extends RequestDependencies {
+interface AccessDependencies extends RequestDependencies, SessionDependencies {
   readonly signIn: readonly SignInProvider[];
 }
 
@@ -49,6 +50,7 @@ export function accessRoutes(kinds: AccessKinds, deps: AccessDependencies): Acce
     "serviceAccounts.replace": accounts.replace,
     "serviceAccounts.delete": accounts.delete,
     ...tokenRoutes(deps),
+    ...sessionRoutes(deps),
     "access.retireAdministrator": (ctx) => retireAdministrator(ctx, deps.transactions),
     "access.signIn": async () => ({ providers: [...deps.signIn] }),
     "access.me": (ctx) => whoIs(ctx, deps.transactions),

@@ -6,6 +6,7 @@ import type {
   ServiceAccountRepository,
   TokenRepository,
 } from "./access/repositories.ts";
+import type { SessionRepository } from "./access/sessions.ts";
 import type { AuditChains, AuditLog } from "./audit/audit-log.ts";
 import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
@@ -53,6 +54,7 @@ export interface PlatformTransaction {
   readonly claws: ClawKnowledgeRepository;
   readonly claims: ClaimRepository;
   readonly access: AccessRepository;
+  readonly sessions: SessionRepository;
   /** The platform's own. */
   readonly audit: AuditLog;
   readonly auditChains: AuditChains;

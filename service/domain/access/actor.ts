@@ -1,4 +1,11 @@
-import { type AuditOrigin, PERMISSIONS, type Permission, type Subject, type TenantId } from "../../../sdk/contract/index.ts";
+import {
+  type AuditOrigin,
+  PERMISSIONS,
+  type Permission,
+  type SessionId,
+  type Subject,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
 import { allows, type Grants, NO_GRANTS } from "./grants.ts";
 
 /** Who makes a request. */
@@ -18,9 +25,17 @@ export interface Actor {
   readonly scopes?: readonly Permission[] | undefined;
   /** It passes on what somebody else wrote elsewhere, who may be anybody: in a cluster's custom resource, in a file of a claw. */
   readonly relays?: true;
+  /** By what it is let in; of what acts without a request nothing is known. */
+  readonly credential?: Credential | undefined;
   /** From where it asks; of what the control plane does by itself nothing is. */
   readonly from?: AuditOrigin;
 }
+
+/** What somebody shows for who they are. */
+export type Credential =
+  | { readonly kind: "token"; readonly digest: string; readonly until: string | undefined }
+  | { readonly kind: "identity"; readonly issuer: string; readonly until: string | undefined }
+  | { readonly kind: "session"; readonly id: SessionId };
 
 export const ANONYMOUS: Actor = { subject: "anonymous", groups: [], keys: [], grants: NO_GRANTS, platform: false, tenantId: undefined };
 

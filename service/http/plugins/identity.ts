@@ -5,6 +5,7 @@ import type { Access, Admitted } from "../../application/access/authenticate.ts"
 import { assertAdmitted } from "../../application/resources/permitted.ts";
 import { type Actor, ANONYMOUS } from "../../domain/access/actor.ts";
 import { namedTenant } from "../headers.ts";
+import { sessionKeyOf } from "../session-cookie.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -22,7 +23,7 @@ declare module "fastify" {
 }
 
 export interface IdentityOptions {
-  readonly access: Access;
+  readonly access: Pick<Access, "authenticate">;
 }
 
 /** Finds out who asks, before a body is read. A route that does not say who may is refused when it is registered. */
@@ -40,7 +41,8 @@ export const identity = fp<IdentityOptions>(
     });
     app.addHook("onRequest", async (request) => {
       const { actor, tenant } = await admittedBy(request, access);
-      request.actor = { ...actor, from: originOf(request) };
+      const session = actor.credential?.kind === "session" ? { session: actor.credential.id } : {};
+      request.actor = { ...actor, from: { ...originOf(request), ...session } };
       request.known = tenant;
       // Before a body is read, where that can be said by now.
       const { scope, permission } = request.routeOptions.config;
@@ -49,19 +51,19 @@ export const identity = fp<IdentityOptions>(
       }
     });
   },
-  { name: "identity", dependencies: ["problem"] },
+  { name: "identity", dependencies: ["problem", "@fastify/cookie"] },
 );
 
-/** @throws {ClawError} `auth.unauthenticated` */
-async function admittedBy(request: FastifyRequest, access: Access): Promise<Admitted> {
+/** @throws {ClawError} `auth.unauthenticated`, `auth.forbidden` */
+async function admittedBy(request: FastifyRequest, access: IdentityOptions["access"]): Promise<Admitted> {
   const { scope = "public" } = request.routeOptions.config;
   if (scope === "public") {
     return { actor: ANONYMOUS, tenant: undefined };
   }
-  const token = bearerOf(request);
+  const token = credentialOf(request);
   const admitted = token === undefined ? undefined : await access.authenticate(token, namedTenant(request), originOf(request));
   if (!admitted) {
-    throw new ClawError("auth.unauthenticated", "give a valid token: Authorization: Bearer <token>");
+    throw new ClawError("auth.unauthenticated", "give a valid token, Authorization: Bearer <token>, or sign in: /auth/sign-in");
   }
   return admitted;
 }
@@ -73,6 +75,29 @@ const AGENT_MAX = 200;
 export function originOf({ ip, headers, id }: FastifyRequest): AuditOrigin {
   const agent = headers["user-agent"]?.slice(0, AGENT_MAX);
   return { address: ip, ...(agent !== undefined && { agent }), requestId: id };
+}
+
+/** What a request brings for who asks. @throws {ClawError} `auth.forbidden` for a browser's session that another service's page makes use of */
+export function credentialOf(request: FastifyRequest): string | undefined {
+  const bearer = bearerOf(request);
+  if (bearer !== undefined) {
+    return bearer;
+  }
+  const key = sessionKeyOf(request);
+  if (key !== undefined && (request.ws || !isSafe(request)) && !isOwnPage(request)) {
+    throw new ClawError("auth.forbidden", "a browser's session is taken of pages of this service alone");
+  }
+  return key;
+}
+
+function isSafe({ method }: FastifyRequest): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Browsers send cookies along with what pages of others ask, and say whose page it is. */
+function isOwnPage({ headers, protocol, host }: FastifyRequest): boolean {
+  const { origin, "sec-fetch-site": site } = headers;
+  return origin === undefined ? site === "same-origin" : origin === `${protocol}://${host}` && (site ?? "same-origin") === "same-origin";
 }
 
 /** The token that a request brings; a browser's WebSocket can name it as a protocol only. */

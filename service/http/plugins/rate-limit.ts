@@ -5,6 +5,7 @@ import { ClawError, type Route } from "../../../sdk/contract/index.ts";
 import { senderOf } from "../../domain/access/sender-of.ts";
 import { type RateLimits, rateClassOf, WINDOW_SECONDS } from "../limits/rate-limits.ts";
 import type { SharedCounters } from "../limits/shared-counters.ts";
+import { sessionKeyOf } from "../session-cookie.ts";
 import { bearerOf } from "./identity.ts";
 
 declare module "fastify" {
@@ -105,7 +106,7 @@ function failuresOf({ ip }: FastifyRequest): string {
 }
 
 function digestOf(request: FastifyRequest): string | undefined {
-  const token = bearerOf(request);
+  const token = bearerOf(request) ?? sessionKeyOf(request);
   return token === undefined ? undefined : createHash("sha256").update(token).digest("base64");
 }
 

@@ -16,7 +16,7 @@ declare module "fastify" {
 }
 
 export interface TenantOptions {
-  readonly access: Access;
+  readonly access: Pick<Access, "enter">;
 }
 
 /** Finds out which tenant a request is about, once it is let in and valid. */
@@ -30,7 +30,7 @@ export const tenant = fp<TenantOptions>(
   { name: "tenant", dependencies: ["identity"] },
 );
 
-async function tenantOf(request: FastifyRequest, access: Access): Promise<RequestContext["tenant"]> {
+async function tenantOf(request: FastifyRequest, access: TenantOptions["access"]): Promise<RequestContext["tenant"]> {
   const { known } = request;
   /** What the actor may do is known anew with the tenant. */
   const enter = async (named: string | undefined) => {

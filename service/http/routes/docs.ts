@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from "fastify";
+import { escaped } from "../html.ts";
 import { openApiDocument } from "../openapi.ts";
 import { NOTHING } from "../plugins/browser-rules.ts";
 
@@ -113,10 +114,6 @@ function schemaOf(schema: object = {}): string {
 
 function lastOf(ref: string): string {
   return ref.slice(ref.lastIndexOf("/") + 1);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
 const STYLE = `:root { color-scheme: light dark; }

@@ -44,7 +44,7 @@ declare module "fastify" {
 const RECHECK_MS = 5_000;
 
 export interface StreamOptions {
-  readonly access: Access;
+  readonly access: Pick<Access, "again">;
   readonly targetOf: Application["targetOf"];
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
@@ -252,7 +252,7 @@ async function lookAt(
   { access, targetOf }: StreamOptions,
 ): Promise<Target> {
   const { tenant, id: requestId, address } = request;
-  const admitted = await access.authenticate(bearerOf(request) ?? "", address.tenantId);
+  const admitted = await access.again(request.actor.credential, bearerOf(request) ?? "", address.tenantId);
   if (!admitted) {
     throw new ClawError("auth.unauthenticated", "the token is not valid any more");
   }

@@ -20,6 +20,7 @@ import { createStoredLogs } from "../../agent/stored-logs.ts";
 import type { StartToken } from "../../application/access/administrator.ts";
 import { createAccess } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
+import { endSession, openSession } from "../../application/access/sessions.ts";
 import { verifyAgent } from "../../application/access/verify-agent.ts";
 import { createApplication } from "../../application/application.ts";
 import { Refusals } from "../../application/audit/refusals.ts";
@@ -171,6 +172,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     tallies,
     wake,
   });
+  const signIns = { transactions, cipher, clock };
   const access = createAccess({ transactions, clock, providers });
   const refusals = new Refusals({ transactions, clock, tallies });
   const sessions = new Sessions({ transactions, clock });
@@ -184,6 +186,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     tenant: { access },
     audit: { refusals },
     idempotency: { transactions },
+    signIn: {
+      access,
+      browser: undefined,
+      open: (newcomer) => openSession(newcomer, "cookie", signIns),
+      end: (actor, id) => endSession(actor, id, signIns),
+      cipher,
+    },
     metrics: { vitals, tallies },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },

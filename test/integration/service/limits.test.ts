@@ -33,7 +33,7 @@ const aClock = () => {
 
 /** A replica of the service, with use cases that answer at once. Tokens are `<subject>@<tenant>`. */
 async function aReplica(limits: Partial<RateLimits>, clock: () => number): Promise<FastifyInstance> {
-  const access: Access = {
+  const access: Pick<Access, "authenticate" | "enter"> = {
     authenticate: async (token) => {
       const [subject = "", name = ""] = token.split("@");
       const tenant = { id: `ten_${name}` as const, name };

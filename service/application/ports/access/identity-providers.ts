@@ -3,6 +3,10 @@ export interface Identity {
   /** As bindings name them: with their provider's prefix. */
   readonly name: string;
   readonly groups: readonly string[];
+  /** Who vouches for them, by address. */
+  readonly issuer: string;
+  /** How long what they showed holds. */
+  readonly until: string;
 }
 
 /** The identity providers of the company. */

@@ -56,17 +56,18 @@ export interface TokenBearer {
   readonly serviceAccount: string;
   readonly scopes: Token["scopes"];
   readonly lastUsedAt: string | undefined;
+  readonly expiresAt: string | undefined;
   /** Where it was used: see `senderOf`. */
   readonly places: readonly string[];
 }
 
-/** What the platform asks before anything else: who somebody is, and what they may do. */
 /** Where somebody stands. */
 export interface Standing {
   readonly tenant: Tenant | undefined;
   readonly roles: readonly BoundRole[];
 }
 
+/** What the platform asks before anything else: who somebody is, and what they may do. */
 export interface AccessRepository {
   /** By SHA-256 of the token, hex. One that is revoked or has expired belongs to nobody. */
   bearer(digest: string, now: string): Promise<Bearer | undefined>;

@@ -16,12 +16,11 @@ import { SharedCounters } from "../../../../service/http/limits/shared-counters.
 import { withoutUseCases } from "../../../support/api-options.ts";
 
 const log = pino({ level: "silent" });
-const enter = async (actor: Actor) => ({ actor, tenant: undefined });
 
 describe("whoever sends much", () => {
   it("is refused by the size of what the route takes", async ({ expect }) => {
     const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } } }) });
     const send = async (path: string, bytes: number) => {
       const headers = { authorization: "Bearer x", "content-type": "application/json", "content-length": String(bytes) };
       const { statusCode, json } = await app.inject({ method: "POST", url: `/api/v1${path}`, headers, payload: "{" });
@@ -38,7 +37,7 @@ describe("a request that says it is JSON and has no body", () => {
   it("is what it is without saying so", async ({ expect }) => {
     const authenticate = async () => ({ actor: administrator("admin"), tenant: undefined });
     const handlers = { "previews.apply": async () => ({}) } as unknown as RouteHandlers;
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, routes: { handlers } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } }, routes: { handlers } }) });
     const send = async (path: string, headers: object) => {
       const answer = await app.inject({ method: "POST", url: `/api/v1${path}`, headers: { authorization: "Bearer x", ...headers } });
       return [answer.statusCode, answer.json().code ?? answer.json().errors];
@@ -69,7 +68,7 @@ describe("a file", () => {
         return { resources: 7 };
       },
     } as unknown as RouteHandlers;
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, routes: { handlers } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } }, routes: { handlers } }) });
     const { statusCode, body } = await app.inject({ method: "POST", url, headers, payload });
     expect([statusCode, body]).toEqual([200, '{"resources":7}']);
     expect(seen).toEqual([{ path: expect.any(String), mode: 0o600, isSame: true }]);
@@ -78,7 +77,7 @@ describe("a file", () => {
   });
 
   it("is refused when it is larger than it says it may be, or is of another type", async ({ expect }) => {
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } } }) });
     const send = async (over: object) => (await app.inject({ method: "POST", url, headers: { ...headers, ...over }, payload: "{" })).json();
     expect(await send({ "content-length": String(STACK_BYTES_MAX + 1) })).toMatchObject({ code: "request.too_large" });
     expect(await send({ "content-type": "text/plain" })).toMatchObject({ code: "request.unsupported_media_type" });
@@ -101,7 +100,7 @@ describe("an answer that is a file", () => {
     };
     const app = await buildApp({
       log,
-      ...withoutUseCases({ identity: { access: { authenticate, enter } }, routes: { handlers: handlers as RouteHandlers } }),
+      ...withoutUseCases({ identity: { access: { authenticate } }, routes: { handlers: handlers as RouteHandlers } }),
     });
     const answer = await app.inject({ method: "GET", url: "/api/v1/stacks/acme/export", headers: { authorization: "Bearer x" } });
     await app.close();
@@ -128,7 +127,7 @@ describe("an answer that is a file", () => {
 
 describe("whoever is nobody", () => {
   it("is refused before anything of the request is read, by every route that is not everybody's", async ({ expect }) => {
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate: async () => undefined, enter } } }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate: async () => undefined } } }) });
     for (const { method, path, scope } of Object.values(routes)) {
       // A body that could not be read, and an id that no schema takes.
       const headers = { authorization: "Bearer wrong", "content-type": "application/json" };
@@ -155,7 +154,7 @@ describe("a process that is behind with its work", () => {
     const probes = { assertReady: async () => {} };
     const app = await buildApp({
       log,
-      ...withoutUseCases({ identity: { access: { authenticate, enter } }, probes, loadShedding: { delayMsMax: 40, sampleMs: 500 } }),
+      ...withoutUseCases({ identity: { access: { authenticate } }, probes, loadShedding: { delayMsMax: 40, sampleMs: 500 } }),
     });
     const document = () => app.inject("/api/v1/openapi.json");
     expect((await document()).statusCode).toBe(200);
@@ -188,7 +187,7 @@ describe("GET /metrics", () => {
       tallies.count("claw_policy_violations_total", { policy: `policy-${n}`, mode: "warn" });
     }
     const metrics = { vitals, tallies };
-    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate, enter } }, metrics }) });
+    const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } }, metrics }) });
     const ask = (token: string) => app.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
     expect((await ask("alice")).json().code).toBe("auth.forbidden");
     const { headers, body } = await ask("admin");

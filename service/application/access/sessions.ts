@@ -1,0 +1,197 @@
+import {
+  ClawError,
+  newId,
+  SESSIONS_MAX,
+  type Session,
+  type SessionForm,
+  type SessionId,
+  type SessionTokens,
+} from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
+import { allows } from "../../domain/access/grants.ts";
+import {
+  endOf,
+  isLive,
+  keyEndOf,
+  keyOf,
+  keyPurpose,
+  parseRefreshToken,
+  refreshPurpose,
+  refreshTokenOf,
+  renewal,
+  type SessionHolder,
+  type SessionRow,
+} from "../../domain/access/session.ts";
+import { digestToken, isSameToken } from "../../domain/access/tokens.ts";
+import { type AuditEntry, entryOf } from "../../domain/audit/chain.ts";
+import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
+import type { Transactions } from "../ports/transactions.ts";
+import { refusal } from "../resources/permitted.ts";
+import type { RouteHandlers } from "../resources/route-handlers.ts";
+
+type SessionRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `sessions.${string}`>>;
+
+export interface SessionDependencies {
+  readonly transactions: Transactions;
+  readonly cipher: SecretCipher;
+  readonly clock: () => Date;
+}
+
+/** A session that was opened just now, and what goes with its requests. */
+export interface OpenedSession {
+  readonly session: SessionRow;
+  readonly key: string;
+}
+
+/** Somebody who shows who they are, by a credential that is no session itself. */
+export type Newcomer = Pick<Actor, "subject" | "groups" | "credential" | "from">;
+
+/** Sessions are no resources: nobody declares that somebody is signed in. */
+export function sessionRoutes(deps: SessionDependencies): SessionRoutes {
+  const { transactions, clock } = deps;
+  return {
+    "sessions.list": async ({ actor }, { query: { subject = actor.subject } }) => {
+      if (subject !== actor.subject && !allows(actor.grants, "access.read", {})) {
+        const { message, fix } = refusal(actor, "access.read");
+        throw new ClawError("auth.forbidden", `${message}; ${fix}`);
+      }
+      const now = clock();
+      const all = await transactions.reads.platform((tx) => tx.sessions.of(subject, SESSIONS_MAX));
+      return { items: all.filter((session) => isLive(session, now)).map((session) => shown(session, isOf(actor, session))) };
+    },
+    "sessions.create": async ({ actor }) => tokensOf(await openSession(actor, "tokens", deps), deps),
+    "sessions.refresh": async (_ctx, { body: { refreshToken } }) => tokensOf(await renewSession(refreshToken, deps), deps),
+    "sessions.end": ({ actor }, { params }) => endSession(actor, params.id, deps),
+  };
+}
+
+/** Opens a session for somebody who shows who they are. @throws {ClawError} `auth.forbidden` where a session asks for another */
+export async function openSession(newcomer: Newcomer, form: SessionForm, deps: SessionDependencies): Promise<OpenedSession> {
+  const { credential, subject, from } = newcomer;
+  if (credential === undefined || credential.kind === "session") {
+    throw new ClawError("auth.forbidden", "a session can't open another one; sign in with a token, or at an identity provider");
+  }
+  const now = deps.clock();
+  const at = now.toISOString();
+  const holder: SessionHolder =
+    credential.kind === "token"
+      ? { tokenDigest: credential.digest }
+      : { issuer: credential.issuer, name: subject, groups: newcomer.groups };
+  const session: SessionRow = {
+    id: newId("ses", now.getTime()),
+    subject,
+    holder,
+    form,
+    rotation: 0,
+    rotatedAt: at,
+    createdAt: at,
+    expiresAt: endOf(form, now, credential.until),
+    lastUsedAt: at,
+    address: from?.address,
+    agent: from?.agent,
+  };
+  const key = keyFor(session, deps);
+  await deps.transactions.platform(async (tx) => {
+    await tx.sessions.trim(subject, SESSIONS_MAX - 1, at);
+    await tx.sessions.insert(session, digestToken(key));
+    tx.audit.append(recordOf("session.open", session, newcomer, at));
+  });
+  return { session, key };
+}
+
+/** Ends a session: one's own, or anybody's who may change access on the platform. @throws {ClawError} `session.not_found` */
+export function endSession(actor: Actor, id: string, { transactions, clock }: SessionDependencies): Promise<undefined> {
+  return transactions.platform(async (tx) => {
+    const session = await tx.sessions.lock(id as SessionId);
+    if (!session || (session.subject !== actor.subject && !allows(actor.grants, "access.write", {}))) {
+      throw new ClawError("session.not_found", `there is no session '${id}'; claw auth sessions lists yours`);
+    }
+    await tx.sessions.end(session.id);
+    tx.audit.append(recordOf("session.end", session, actor, clock().toISOString()));
+    return undefined;
+  });
+}
+
+/** The session of a refresh token, with its next tokens. @throws {ClawError} `auth.unauthenticated` */
+async function renewSession(refreshToken: string, deps: SessionDependencies): Promise<OpenedSession> {
+  const parsed = parseRefreshToken(refreshToken);
+  // By its own signature first: nobody ends a session by making tokens up.
+  const isOurs = parsed && isSameToken(parsed.derived, deps.cipher.derive(refreshPurpose(parsed.id, parsed.rotation)));
+  const session = isOurs && (await deps.transactions.platform((tx) => renewIn(tx, parsed, deps)));
+  if (!session) {
+    throw new ClawError("auth.unauthenticated", "the refresh token belongs to no session that goes on: sign in again");
+  }
+  return { session, key: keyFor(session, deps) };
+}
+
+async function renewIn(
+  tx: Parameters<Parameters<Transactions["platform"]>[0]>[0],
+  { id, rotation }: { readonly id: SessionId; readonly rotation: number },
+  deps: SessionDependencies,
+): Promise<SessionRow | undefined> {
+  const now = deps.clock();
+  const at = now.toISOString();
+  const session = await tx.sessions.lock(id);
+  if (session?.form !== "tokens" || !isLive(session, now)) {
+    return undefined;
+  }
+  switch (renewal(session, rotation, now)) {
+    case "repeat":
+      return session;
+    case "stolen":
+      await tx.sessions.end(id);
+      tx.audit.append(recordOf("session.reuse", session, { subject: session.subject }, at));
+      return undefined;
+    case "renew": {
+      const renewed = { ...session, rotation: rotation + 1, rotatedAt: at, lastUsedAt: at };
+      await tx.sessions.renewed(id, { rotation: renewed.rotation, at, keyDigest: digestToken(keyFor(renewed, deps)) });
+      return renewed;
+    }
+  }
+}
+
+function keyFor({ id, rotation }: SessionRow, { cipher }: SessionDependencies): string {
+  return keyOf(cipher.derive(keyPurpose(id, rotation)));
+}
+
+function tokensOf({ session, key }: OpenedSession, { cipher }: SessionDependencies): SessionTokens {
+  const { id, rotation } = session;
+  return {
+    session: shown(session, true),
+    accessToken: key,
+    accessExpiresAt: keyEndOf(session),
+    refreshToken: refreshTokenOf(id, rotation, cipher.derive(refreshPurpose(id, rotation))),
+  };
+}
+
+function isOf({ credential }: Actor, { id }: SessionRow): boolean {
+  return credential?.kind === "session" && credential.id === id;
+}
+
+function shown({ id, subject, form, holder, createdAt, expiresAt, lastUsedAt, address, agent }: SessionRow, current: boolean): Session {
+  return {
+    ...{ id, subject, form, by: signedInBy(holder), createdAt, expiresAt, lastUsedAt },
+    ...(address !== undefined && { address }),
+    ...(agent !== undefined && { agent }),
+    current,
+  };
+}
+
+function signedInBy(holder: SessionHolder): string {
+  return "issuer" in holder ? holder.issuer : "token";
+}
+
+function recordOf(
+  action: string,
+  { id, subject, form, holder }: SessionRow,
+  by: Pick<Actor, "subject" | "from">,
+  time: string,
+): AuditEntry {
+  return entryOf({
+    time,
+    by,
+    action,
+    resource: { kind: "Session", name: id, uid: id },
+    details: { form, by: signedInBy(holder), ...(subject !== by.subject && { subject }) },
+  });
+}

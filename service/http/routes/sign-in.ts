@@ -1,0 +1,163 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { ClawError } from "../../../sdk/contract/index.ts";
+import type { Access } from "../../application/access/authenticate.ts";
+import type { Newcomer, OpenedSession } from "../../application/access/sessions.ts";
+import type { BrowserSignIn, PendingSignIn } from "../../application/ports/access/browser-sign-in.ts";
+import type { SecretCipher } from "../../application/ports/secrets/secret-cipher.ts";
+import { type Actor, isReserved } from "../../domain/access/actor.ts";
+import { escaped } from "../html.ts";
+import { NOTHING } from "../plugins/browser-rules.ts";
+import { originOf } from "../plugins/identity.ts";
+import { assertConfidential, forgetSession, keepSession, sessionKeyOf } from "../session-cookie.ts";
+
+export interface SignInOptions {
+  readonly access: Pick<Access, "authenticate">;
+  /** Undefined: nobody signs in at a provider. */
+  readonly browser: BrowserSignIn | undefined;
+  /** Opens a browser's session. */
+  readonly open: (newcomer: Newcomer) => Promise<OpenedSession>;
+  readonly end: (actor: Actor, id: string) => Promise<undefined>;
+  readonly cipher: SecretCipher;
+}
+
+const PAGE = "/auth/sign-in";
+const CALLBACK = "/auth/callback";
+/** Kept by the browser while it is at the provider. Lax: it comes back by a link of another site's. */
+const PENDING = "claw-sign-in";
+const PENDING_SECONDS = 600;
+/** A path of this service: what another host could be read from is none. */
+const PathSchema = z
+  .string()
+  .max(2048)
+  .regex(/^\/(?![/\\])[^\\\s]*$/, "not a path of this service, such as '/docs'");
+const BeginSchema = z.strictObject({ provider: z.string().max(64).optional(), return: PathSchema.optional() });
+const PendingSchema = z.object({
+  place: z.string(),
+  redirectUri: z.string(),
+  state: z.string(),
+  nonce: z.string(),
+  verifier: z.string(),
+  to: PathSchema,
+  until: z.number(),
+});
+
+/** How people sign in with a browser, and out: pages without scripts, and a cookie that no script can read. */
+export const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) => {
+  const html = { config: { scope: "public" }, serializerCompiler: () => String, helmet: styled } as const;
+  // A form without fields is sent as one all the same.
+  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string", bodyLimit: 1024 }, (_request, _body, done) => {
+    done(null, undefined);
+  });
+
+  app.get(PAGE, { ...html, schema: { querystring: BeginSchema } }, async (request, reply) => {
+    const { provider, return: to = PAGE } = request.query as z.output<typeof BeginSchema>;
+    if (provider === undefined) {
+      const known = await options.access.authenticate(sessionKeyOf(request) ?? "", undefined);
+      return sendPage(reply, known ? signedInPage(known.actor) : choicePage(options.browser, to));
+    }
+    assertConfidential(request);
+    const begun = await options.browser?.begin(provider, `${baseOf(request)}${CALLBACK}`);
+    if (!begun) {
+      throw new ClawError("route.not_found", `nobody signs in at '${provider}' here; ${PAGE} lists where one can`);
+    }
+    const kept = { ...begun.pending, to, until: Date.now() + PENDING_SECONDS * 1000 };
+    reply.setCookie(PENDING, options.cipher.encrypt(JSON.stringify(kept)), { ...pendingCookie(request), maxAge: PENDING_SECONDS });
+    return reply.redirect(begun.url, 303);
+  });
+
+  app.get(CALLBACK, html, async (request, reply) => {
+    const pending = pendingOf(request, options.cipher);
+    // Good for one attempt, whatever comes of it.
+    reply.clearCookie(PENDING, pendingCookie(request));
+    if (!pending) {
+      return sendPage(reply.code(400), failurePage("This sign-in was not begun in this browser, or longer ago than ten minutes."));
+    }
+    assertConfidential(request);
+    const identity = await options.browser?.complete(pending, new URL(request.url, pending.redirectUri));
+    if (!identity || isReserved(identity.name)) {
+      request.log.warn({ place: pending.place }, "a sign-in at an identity provider failed");
+      return sendPage(reply.code(403), failurePage("The identity provider did not let you in, or says not who you are."));
+    }
+    const { issuer, name, groups } = identity;
+    // The provider's own word is for an hour or less; the session is as long as a working day.
+    const credential = { kind: "identity" as const, issuer, until: undefined };
+    const { key, session } = await options.open({ subject: name, groups, credential, from: originOf(request) });
+    keepSession(request, reply, key, session.expiresAt);
+    return reply.redirect(pending.to, 303);
+  });
+
+  app.post("/auth/session", { config: { scope: "authenticated" } }, async (request, reply) => {
+    assertConfidential(request);
+    const { key, session } = await options.open(request.actor);
+    keepSession(request, reply, key, session.expiresAt);
+    return reply.code(204).send();
+  });
+
+  app.post("/auth/sign-out", { config: { scope: "authenticated" } }, async (request, reply) => {
+    const { credential } = request.actor;
+    if (credential?.kind === "session") {
+      await options.end(request.actor, credential.id);
+    }
+    forgetSession(request, reply);
+    return reply.redirect(PAGE, 303);
+  });
+};
+
+function baseOf({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${host}`;
+}
+
+function pendingCookie({ protocol }: FastifyRequest) {
+  return { httpOnly: true, path: "/auth", sameSite: "lax", secure: protocol === "https" } as const;
+}
+
+function pendingOf(request: FastifyRequest, cipher: SecretCipher): (PendingSignIn & { readonly to: string }) | undefined {
+  try {
+    const kept = PendingSchema.parse(JSON.parse(cipher.decrypt(request.cookies[PENDING] ?? "")));
+    return kept.until > Date.now() ? kept : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const styled = {
+  contentSecurityPolicy: { useDefaults: false, directives: { ...NOTHING, styleSrc: ["'self'"], formAction: ["'self'"] } },
+};
+
+function sendPage(reply: FastifyReply, content: string): FastifyReply {
+  const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Open Cluster Claw: sign in</title>
+<link rel="stylesheet" href="/docs/style.css">
+</head>
+<body>
+<h1>Open Cluster Claw</h1>
+${content}
+</body>
+</html>
+`;
+  return reply.header("cache-control", "no-store").type("text/html; charset=utf-8").send(page);
+}
+
+function choicePage(browser: BrowserSignIn | undefined, to: string): string {
+  const links = (browser?.places ?? []).map(({ name, label }) => {
+    const query = new URLSearchParams({ provider: name, ...(to !== PAGE && { return: to }) });
+    return `<li><a href="${PAGE}?${escaped(query.toString())}">Sign in with ${escaped(label)}</a></li>`;
+  });
+  return links.length > 0
+    ? `<ul>${links.join("")}</ul>`
+    : "<p>No identity provider is set here: <code>claw login --token</code> takes a token.</p>";
+}
+
+function signedInPage({ subject }: Actor): string {
+  return `<p>You are signed in as <b>${escaped(subject)}</b>.</p>
+<form method="post" action="/auth/sign-out"><button>Sign out</button></form>`;
+}
+
+function failurePage(message: string): string {
+  return `<p>${escaped(message)}</p><p><a href="${PAGE}">Sign in again</a></p>`;
+}

@@ -1,0 +1,135 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { WebSocket } from "ws";
+import { aToken } from "../../support/access.ts";
+import { aTenant } from "../../support/builders/manifests.ts";
+import { startTestService, type TestService } from "../../support/service.ts";
+
+let service: TestService;
+let token: string;
+
+beforeAll(async () => {
+  service = await startTestService();
+  await service.claw().tenants.create(aTenant("acme"));
+  token = await aToken(service.claw("acme"), { name: "alice" });
+});
+afterAll(() => service.stop());
+
+interface Answer {
+  readonly status: number;
+  readonly cookies: readonly string[];
+  readonly text: string;
+  readonly location: string | undefined;
+}
+
+/** As a browser asks: `fetch` would not send what only browsers do. */
+function ask(method: string, path: string, headers: Readonly<Record<string, string>> = {}, body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${service.url}${path}`, { method, headers }, (response) => {
+      let text = "";
+      response.on("data", (part) => (text += String(part)));
+      response.on("end", () => {
+        const { location, "set-cookie": cookies = [] } = response.headers;
+        resolve({ status: response.statusCode ?? 0, cookies, text, location });
+      });
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  });
+}
+
+/** Signs in by a token: what goes with every request from then on. */
+async function aCookie(): Promise<string> {
+  const { status, cookies } = await ask("POST", "/auth/session", { authorization: `Bearer ${token}` });
+  const [pair = "", ...attributes] = (cookies[0] ?? "").split("; ");
+  if (status !== 204 || attributes.length === 0) {
+    throw new Error(`signing in was answered with ${status}`);
+  }
+  return pair;
+}
+
+const project = (name: string) => JSON.stringify({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name } });
+const JSON_TYPE = { "content-type": "application/json" };
+
+describe("a browser's session", () => {
+  it("is a cookie that no script reads and no other site's form sends", async ({ expect }) => {
+    const { cookies } = await ask("POST", "/auth/session", { authorization: `Bearer ${token}` });
+    expect(cookies).toHaveLength(1);
+    expect(cookies[0]).toMatch(/^claw-session=claws_[\w-]{43}; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Lax$/);
+  });
+
+  it("reads, and writes what this service's own pages ask", async ({ expect }) => {
+    const cookie = await aCookie();
+    expect(JSON.parse((await ask("GET", "/api/v1/me", { cookie })).text)).toMatchObject({ subject: "serviceaccount:acme/alice" });
+    const own = { cookie, origin: service.url, "sec-fetch-site": "same-origin", ...JSON_TYPE };
+    expect(await ask("POST", "/api/v1/projects", own, project("own"))).toMatchObject({ status: 201 });
+  });
+
+  it("writes nothing that a page of another origin asks, nor one that does not say whose it is", async ({ expect }) => {
+    const cookie = await aCookie();
+    const others = {
+      "another site": { origin: "https://evil.example", "sec-fetch-site": "cross-site" },
+      "another port of this host": { origin: service.url.replace(/\d+$/, "1"), "sec-fetch-site": "same-site" },
+      "a sandboxed frame": { origin: "null", "sec-fetch-site": "cross-site" },
+      "an origin that is ours, and a browser that knows better": { origin: service.url, "sec-fetch-site": "same-site" },
+      "no page": {},
+      "an address that was typed": { "sec-fetch-site": "none" },
+    };
+    for (const [whose, headers] of Object.entries(others)) {
+      const answer = await ask("POST", "/api/v1/projects", { cookie, ...headers, ...JSON_TYPE }, project("forged"));
+      expect([whose, answer.status, JSON.parse(answer.text).code]).toEqual([whose, 403, "auth.forbidden"]);
+    }
+    const names = (await service.claw("acme").projects.list()).items.map(({ metadata }) => metadata.name);
+    expect(names).not.toContain("forged");
+  });
+
+  it("opens streams for this service's own pages alone", async ({ expect }) => {
+    const cookie = await aCookie();
+    const url = `${service.url.replace("http", "ws")}/api/v1/instances/none/logs/stream`;
+    const statusOf = (headers: Readonly<Record<string, string>>) =>
+      new Promise<number>((resolve) => {
+        const socket = new WebSocket(url, { headers: { cookie, ...headers } });
+        socket.on("unexpected-response", (_request, response) => resolve(response.statusCode ?? 0));
+        socket.on("error", () => {});
+      });
+    // There is no such instance: whoever is let in is told that.
+    expect(await statusOf({ origin: service.url })).toBe(404);
+    expect(await statusOf({})).toBe(403);
+    expect(await statusOf({ origin: service.url.replace(/\d+$/, "1") })).toBe(403);
+  });
+
+  it("ends with signing out, and with a revoked token, from the next request on", async ({ expect }) => {
+    const [left, other] = [await aCookie(), await aCookie()];
+    const own = { origin: service.url, "sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded" };
+    const out = await ask("POST", "/auth/sign-out", { cookie: left, ...own });
+    expect(out).toMatchObject({ status: 303, location: "/auth/sign-in" });
+    expect(out.cookies[0]).toMatch(/^claw-session=; .*Expires=Thu, 01 Jan 1970/);
+    const statusOf = async (cookie: string) => (await ask("GET", "/api/v1/me", { cookie })).status;
+    expect([await statusOf(left), await statusOf(other)]).toEqual([401, 200]);
+    const claw = service.claw("acme");
+    const { items } = await claw.tokens.list({ serviceAccount: "alice" });
+    await claw.tokens.revoke(items[0]?.id ?? "");
+    expect(await statusOf(other)).toBe(401);
+    token = (await claw.tokens.create({ name: "again", serviceAccount: "alice" })).token;
+  });
+
+  it("outlasts a restart of the service, and is on record", async ({ expect }) => {
+    const cookie = await aCookie();
+    await service.restart();
+    expect((await ask("GET", "/api/v1/me", { cookie })).status).toBe(200);
+    const { items } = await service.claw().audit.platform({ action: "session.open", limit: 1 });
+    expect(items[0]).toMatchObject({ actor: "serviceaccount:acme/alice", details: { form: "cookie", by: "token" } });
+    expect(JSON.stringify(items)).not.toContain(cookie.split("=")[1]);
+  });
+
+  it("is told on the page of signing in, and not opened over a network in clear", async ({ expect }) => {
+    const page = await ask("GET", "/auth/sign-in", { cookie: await aCookie() });
+    expect(page.text).toContain("serviceaccount:acme/alice");
+    expect((await ask("GET", "/auth/sign-in")).text).toMatch(/No identity provider is set/);
+    const remote = await ask("POST", "/auth/session", { authorization: `Bearer ${token}`, host: "claw.example.com" });
+    expect([remote.status, remote.cookies]).toEqual([403, []]);
+    const away = await ask("GET", "/auth/sign-in?return=//evil.example");
+    expect(away.status).toBe(422);
+    expect((await ask("GET", "/auth/callback?code=x&state=y")).status).toBe(400);
+  });
+});
