@@ -71,7 +71,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   },
   auth: async () => {
     const module = await import("./commands/auth.ts");
-    return [module.authCanI, module.authWhoami, module.authRoles, module.authRetireAdmin];
+    return [module.authCanI, module.authWhoami, module.authRoles, module.authSessions, module.authEndSession, module.authRetireAdmin];
   },
   login: () => import("./commands/login.ts").then(({ loginCommand }) => [loginCommand]),
   logout: () => import("./commands/logout.ts").then(({ logoutCommand }) => [logoutCommand]),

@@ -7,6 +7,8 @@ const RULES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b(Bearer|Basic)\s+(?!\$\{)[\w.~+/=-]{8,}/gi, `$1 ${SECRET_MASK}`],
   [/-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g, SECRET_MASK],
   [/\b(sk|rk)-[\w-]{16,}|\bgh[opsur]_\w{16,}|\bgithub_pat_\w{16,}|\bnpm_\w{20,}|\bxox[abeprs]-[\w-]{10,}/g, SECRET_MASK],
+  // Our own: API tokens, and the keys and refresh tokens of sessions.
+  [/\bclaw[rs]?_[\w-]{32,}/g, SECRET_MASK],
   // Of Telegram's bots, which are a part of its URLs.
   [/\b(bot)?\d{5,12}:[\w-]{30,}/g, `$1${SECRET_MASK}`],
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, SECRET_MASK],

@@ -4,6 +4,7 @@ import { type Permission, permissions, roles } from "../../contract/permissions.
 import { defineCommand } from "../command.ts";
 import { ExitCode, usageError } from "../failure.ts";
 import { outputOption } from "../options.ts";
+import { formatAge, formatDuration } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
 import { findKind, resourceKinds } from "../resources.ts";
 
@@ -151,6 +152,46 @@ export const authRoles = defineCommand({
       roleView,
       output,
     ),
+});
+
+type Session = Awaited<ReturnType<Claw["sessions"]["list"]>>["items"][number];
+
+const sessionView: View<Session> = {
+  name: ({ id }) => `session/${id}`,
+  columns: [
+    { header: "ID", value: ({ id }) => id },
+    { header: "FORM", value: ({ form }) => form },
+    { header: "SIGNED IN BY", value: ({ by }) => by },
+    { header: "LAST USED", value: ({ lastUsedAt }) => `${formatAge(lastUsedAt)} ago` },
+    { header: "ENDS IN", value: ({ expiresAt }) => formatDuration(Math.max(0, Date.parse(expiresAt) - Date.now())) },
+    { header: "FROM", value: ({ address }) => address ?? "-" },
+    { header: "PROGRAM", wide: true, value: ({ agent }) => agent ?? "-" },
+  ],
+};
+
+export const authSessions = defineCommand({
+  path: "auth sessions",
+  group: "Access",
+  summary: "List one's sessions: the browsers and phones where one is signed in",
+  examples: ["claw auth sessions", "claw auth sessions --subject corp:alice@example.com -o wide"],
+  syntax: (command) =>
+    command.addOption(new Option("--subject <name>", "somebody else's: takes access.read on the platform")).addOption(outputOption),
+  async run({ claw, out, signal }, { subject, output }) {
+    const { items } = await claw.sessions.list(subject === undefined ? {} : { subject }, { signal });
+    await out.items(items, sessionView, output);
+  },
+});
+
+export const authEndSession = defineCommand({
+  path: "auth end-session",
+  group: "Access",
+  summary: "End a session: whoever has it is signed out from now on",
+  examples: ["claw auth end-session ses_1CtX9u2PZvmMQxvHs3hZ7W"],
+  syntax: (command) => command.argument("<id>", "its id: see claw auth sessions"),
+  async run({ claw, out, signal }, _options, id) {
+    await claw.sessions.end(id, { signal });
+    await out.line(`session/${id} ended`);
+  },
 });
 
 export const authRetireAdmin = defineCommand({

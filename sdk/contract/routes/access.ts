@@ -112,7 +112,7 @@ export const accessRoutes = {
     success: 200,
     response: SessionTokensSchema,
     answersSecret: true,
-    errors: ["auth.unauthenticated"],
+    errors: ["session.not_found"],
   },
   "sessions.end": {
     method: "DELETE",

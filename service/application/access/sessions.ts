@@ -112,14 +112,14 @@ export function endSession(actor: Actor, id: string, { transactions, clock }: Se
   });
 }
 
-/** The session of a refresh token, with its next tokens. @throws {ClawError} `auth.unauthenticated` */
+/** The session of a refresh token, with its next tokens. @throws {ClawError} `session.not_found` */
 async function renewSession(refreshToken: string, deps: SessionDependencies): Promise<OpenedSession> {
   const parsed = parseRefreshToken(refreshToken);
   // By its own signature first: nobody ends a session by making tokens up.
   const isOurs = parsed && isSameToken(parsed.derived, deps.cipher.derive(refreshPurpose(parsed.id, parsed.rotation)));
   const session = isOurs && (await deps.transactions.platform((tx) => renewIn(tx, parsed, deps)));
   if (!session) {
-    throw new ClawError("auth.unauthenticated", "the refresh token belongs to no session that goes on: sign in again");
+    throw new ClawError("session.not_found", "the refresh token belongs to no session that goes on: sign in again");
   }
   return { session, key: keyFor(session, deps) };
 }

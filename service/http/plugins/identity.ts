@@ -97,7 +97,8 @@ function isSafe({ method }: FastifyRequest): boolean {
 /** Browsers send cookies along with what pages of others ask, and say whose page it is. */
 function isOwnPage({ headers, protocol, host }: FastifyRequest): boolean {
   const { origin, "sec-fetch-site": site } = headers;
-  return origin === undefined ? site === "same-origin" : origin === `${protocol}://${host}` && (site ?? "same-origin") === "same-origin";
+  // A form of a page that tells nobody where it is has `null` for its origin.
+  return site === undefined ? origin === `${protocol}://${host}` : site === "same-origin";
 }
 
 /** The token that a request brings; a browser's WebSocket can name it as a protocol only. */

@@ -13,8 +13,7 @@ import { assertConfidential, forgetSession, keepSession, sessionKeyOf } from "..
 
 export interface SignInOptions {
   readonly access: Pick<Access, "authenticate">;
-  /** Undefined: nobody signs in at a provider. */
-  readonly browser: BrowserSignIn | undefined;
+  readonly browser: BrowserSignIn;
   /** Opens a browser's session. */
   readonly open: (newcomer: Newcomer) => Promise<OpenedSession>;
   readonly end: (actor: Actor, id: string) => Promise<undefined>;
@@ -57,7 +56,7 @@ export const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) =>
       return sendPage(reply, known ? signedInPage(known.actor) : choicePage(options.browser, to));
     }
     assertConfidential(request);
-    const begun = await options.browser?.begin(provider, `${baseOf(request)}${CALLBACK}`);
+    const begun = await options.browser.begin(provider, `${baseOf(request)}${CALLBACK}`);
     if (!begun) {
       throw new ClawError("route.not_found", `nobody signs in at '${provider}' here; ${PAGE} lists where one can`);
     }
@@ -74,7 +73,7 @@ export const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) =>
       return sendPage(reply.code(400), failurePage("This sign-in was not begun in this browser, or longer ago than ten minutes."));
     }
     assertConfidential(request);
-    const identity = await options.browser?.complete(pending, new URL(request.url, pending.redirectUri));
+    const identity = await options.browser.complete(pending, new URL(request.url, pending.redirectUri));
     if (!identity || isReserved(identity.name)) {
       request.log.warn({ place: pending.place }, "a sign-in at an identity provider failed");
       return sendPage(reply.code(403), failurePage("The identity provider did not let you in, or says not who you are."));
@@ -143,8 +142,8 @@ ${content}
   return reply.header("cache-control", "no-store").type("text/html; charset=utf-8").send(page);
 }
 
-function choicePage(browser: BrowserSignIn | undefined, to: string): string {
-  const links = (browser?.places ?? []).map(({ name, label }) => {
+function choicePage(browser: BrowserSignIn, to: string): string {
+  const links = browser.places.map(({ name, label }) => {
     const query = new URLSearchParams({ provider: name, ...(to !== PAGE && { return: to }) });
     return `<li><a href="${PAGE}?${escaped(query.toString())}">Sign in with ${escaped(label)}</a></li>`;
   });

@@ -8,6 +8,7 @@ import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
 import { openJwtIdentities } from "../../../adapters/identity/jwt-identities.ts";
+import { openOidcSignIn } from "../../../adapters/identity/oidc-sign-in.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
@@ -144,9 +145,10 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const watched = watchVitals();
   closers.push(async () => watched.stop());
   const providers = openJwtIdentities(env.issuers);
+  const places = openOidcSignIn(env.issuers, providers);
   const vitals = (): Vitals => ({
     ...watched.read(),
-    circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits(), ...providers.circuits()],
+    circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits(), ...providers.circuits(), ...places.circuits()],
   });
   const { wake, onWake } = createWakeUp();
   const { routes, targetOf, dependencies } = createApplication({
@@ -188,7 +190,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     idempotency: { transactions },
     signIn: {
       access,
-      browser: undefined,
+      browser: places,
       open: (newcomer) => openSession(newcomer, "cookie", signIns),
       end: (actor, id) => endSession(actor, id, signIns),
       cipher,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { WebSocket } from "ws";
 import { aToken } from "../../support/access.ts";
 import { aTenant } from "../../support/builders/manifests.ts";
+import { runCli } from "../../support/cli.ts";
 import { startTestService, type TestService } from "../../support/service.ts";
 
 let service: TestService;
@@ -111,6 +112,16 @@ describe("a browser's session", () => {
     await claw.tokens.revoke(items[0]?.id ?? "");
     expect(await statusOf(other)).toBe(401);
     token = (await claw.tokens.create({ name: "again", serviceAccount: "alice" })).token;
+  });
+
+  it("is listed and ended by the command line", async ({ expect }) => {
+    const cookie = await aCookie();
+    const claw = async (...argv: readonly string[]) => (await runCli(argv, { url: service.url, env: { CLAW_TOKEN: token } })).stdout;
+    const listed = await claw("auth", "sessions");
+    expect(listed).toMatch(/ID +FORM +SIGNED IN BY +LAST USED +ENDS IN +FROM\nses_\w+ +cookie +token +\S+ ago +1[12]h\S* +127\.0\.0\.1/);
+    const id = /ses_\w+/.exec(listed)?.[0] ?? "";
+    expect(await claw("auth", "end-session", id)).toBe(`session/${id} ended\n`);
+    expect((await ask("GET", "/api/v1/me", { cookie })).status).toBe(401);
   });
 
   it("outlasts a restart of the service, and is on record", async ({ expect }) => {

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as client from "openid-client";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
 import { Claw } from "../../../sdk/client/index.ts";
 import { startChromium } from "../../support/chromium.ts";
 import { tempDir } from "../../support/cli.ts";
@@ -9,13 +9,15 @@ import { freePort } from "../../support/free-port.ts";
 import { NATIVE_CLIENT, signInOn, startOidcProvider, WEB_CLIENT } from "../../support/oidc-provider.ts";
 import { startTestService, type TestService } from "../../support/service.ts";
 
-const redirectUri = `http://127.0.0.1:${await freePort()}/callback`;
+const port = await freePort();
 const alice = { name: "alice", email: "alice@example.com", groups: ["web-team"] };
 let provider: Awaited<ReturnType<typeof startOidcProvider>>;
 let service: TestService;
+let browser: Browser;
 
 beforeAll(async () => {
-  provider = await startOidcProvider({ users: [alice], webRedirectUri: redirectUri });
+  provider = await startOidcProvider({ users: [alice], webRedirectUri: `http://127.0.0.1:${port}/auth/callback` });
+  browser = await startChromium();
   const dir = await tempDir();
   const secretFile = join(dir, "secret");
   await writeFile(secretFile, WEB_CLIENT.secret);
@@ -29,9 +31,10 @@ beforeAll(async () => {
   const issuer = { issuer: provider.url, audiences: [NATIVE_CLIENT, WEB_CLIENT.id], usernameClaim: "email", prefix: "corp:", signIn };
   const path = join(dir, "issuers.yaml");
   await writeFile(path, JSON.stringify({ issuers: [issuer] }));
-  service = await startTestService({ CLAW_ISSUERS: path });
+  service = await startTestService({ CLAW_ISSUERS: path, CLAW_PORT: String(port) });
 });
 afterAll(async () => {
+  await browser.close();
   await service.stop();
   await provider.stop();
 });
@@ -45,31 +48,78 @@ describe("GET /api/v1/sign-in", () => {
   });
 });
 
-describe("an ID token that a provider gave for a client of the settings", () => {
-  it("says who somebody is, and in which groups", async ({ expect }) => {
-    const { id, secret } = WEB_CLIENT;
-    const config = await client.discovery(new URL(provider.url), id, secret, undefined, { execute: [client.allowInsecureRequests] });
-    const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];
-    const url = client.buildAuthorizationUrl(config, {
-      redirect_uri: redirectUri,
-      scope: "openid email groups",
-      state,
-      nonce,
-      code_challenge: await client.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: "S256",
-    });
-    const browser = await startChromium();
-    const page = await browser.newPage();
-    // Nobody listens there: where the browser is sent is all that matters.
-    const returned = page.waitForRequest((request) => request.url().startsWith(redirectUri));
-    await signInOn(page, url.href, alice.name);
-    const callback = (await returned).url();
-    await browser.close();
-    const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce };
-    const { id_token: token } = await client.authorizationCodeGrant(config, new URL(callback), checks);
-    expect(await new Claw({ url: service.url, token }).access.me()).toMatchObject({
-      subject: "corp:alice@example.com",
-      groups: ["corp:web-team"],
-    });
+/** Each has cookies of their own. */
+async function aVisitor() {
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  // The provider is on the same host, and cookies know no ports.
+  const cookies = async () => (await context.cookies(service.url)).flatMap(({ name }) => (name.startsWith("claw-") ? [name] : []));
+  return { context, page, cookies };
+}
+const signInPage = () => `${service.url}/auth/sign-in`;
+
+describe("somebody with a browser", () => {
+  it("signs in at the provider, is who it says, and signs out", async ({ expect }) => {
+    const { context, page, cookies } = await aVisitor();
+    await page.goto(signInPage());
+    await page.click("text=Sign in with Example Corp");
+    await page.fill("input[name=login]", alice.name);
+    await page.click("text=Sign in");
+    await page.waitForURL(signInPage());
+    expect(await page.textContent("p")).toBe("You are signed in as corp:alice@example.com.");
+    expect(await cookies()).toEqual(["claw-session"]);
+    const me = await context.request.get(`${service.url}/api/v1/me`);
+    expect(await me.json()).toMatchObject({ subject: "corp:alice@example.com", groups: ["corp:web-team"] });
+    expect(await page.evaluate("document.cookie")).toBe("");
+    const { items } = await service.claw().audit.platform({ action: "session.open", limit: 1 });
+    expect(items[0]).toMatchObject({ actor: "corp:alice@example.com", details: { form: "cookie", by: provider.url } });
+    await page.goto(signInPage());
+    await page.click("text=Sign out");
+    await page.waitForURL(signInPage());
+    expect(await page.textContent("li")).toBe("Sign in with Example Corp");
+    expect(await cookies()).toEqual([]);
+  });
+
+  it("comes back to the page of this service that they wanted", async ({ expect }) => {
+    const { page } = await aVisitor();
+    await signInOn(page, `${signInPage()}?provider=corp&return=/docs`, alice.name);
+    await page.waitForURL(`${service.url}/docs`);
+    expect(await page.title()).toMatch(/API/);
+  });
+
+  it("is not let in whom the provider refuses", async ({ expect }) => {
+    const { page, cookies } = await aVisitor();
+    await page.goto(`${signInPage()}?provider=corp`);
+    await page.fill("input[name=login]", alice.name);
+    await page.click("text=Refuse");
+    await page.waitForURL(/\/auth\/callback/);
+    expect(await page.textContent("p")).toMatch(/did not let you in/);
+    expect(await cookies()).toEqual([]);
+  });
+
+  it("is not signed in as whoever sent them a link", async ({ expect }) => {
+    const attacker = await aVisitor();
+    const returned = attacker.page.waitForRequest(/\/auth\/callback\?code=/);
+    await signInOn(attacker.page, `${signInPage()}?provider=corp`, alice.name);
+    const link = (await returned).url();
+    const stranger = await aVisitor();
+    await stranger.page.goto(link);
+    expect(await stranger.page.textContent("p")).toMatch(/not begun in this browser/);
+    // One who has begun a sign-in of their own is not either.
+    await stranger.page.goto(`${signInPage()}?provider=corp`);
+    await stranger.page.goto(link);
+    expect(await stranger.page.textContent("p")).toMatch(/did not let you in/);
+    expect(await stranger.cookies()).toEqual([]);
+  });
+
+  it("is told when the provider is away, and what is not a place to sign in at", async ({ expect }) => {
+    const { page } = await aVisitor();
+    provider.setDown(true);
+    const answer = await fetch(`${signInPage()}?provider=corp`, { redirect: "manual" });
+    // What is known of it was fetched before: the browser is sent there.
+    expect(answer.status).toBe(303);
+    provider.setDown(false);
+    expect((await page.goto(`${signInPage()}?provider=none`))?.status()).toBe(404);
   });
 });

@@ -15,6 +15,7 @@ describe("what others say, as it is passed on", () => {
     { from: "an engine that logs JSON in JSON", text: `{"msg":"{\\"client_secret\\":\\"${SECRET}\\"}"}` },
     { from: "a server", text: `GET /v1?api_key=${SECRET}&page=1 failed` },
     { from: "a proxy", text: `> Authorization: Bearer ${SECRET}` },
+    { from: "this service", text: `the session clawr_ses_1CtX9u2PZvmMQxvHs3hZ7W_0_${SECRET}-and-much-more is over` },
     { from: "Telegram's client", text: `https://api.telegram.org/bot100200300:A${SECRET}-and-more/getMe failed` },
     { from: "a parser", text: `bad indentation of a mapping at line 3:\n    token: ${SECRET}\n    ^` },
   ])("says nothing of a secret: $from", ({ text }, { expect }) => {

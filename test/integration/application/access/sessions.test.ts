@@ -32,7 +32,11 @@ async function aMachine(name: string, wish: object = {}) {
   return { token, actor, subject: `serviceaccount:acme/${name}`, open: () => routes["sessions.create"](as(actor), {} as never) };
 }
 /** Somebody whom an identity provider has vouched for. */
-const alice = { subject: "alice", groups: ["web"], credential: { kind: "identity", issuer: "https://login.example", until: undefined } } as const;
+const alice = {
+  subject: "alice",
+  groups: ["web"],
+  credential: { kind: "identity", issuer: "https://login.example", until: undefined },
+} as const;
 
 describe("a session with tokens", () => {
   it("lets in by its access token for a quarter of an hour, and renews it", async ({ expect }) => {
@@ -58,9 +62,9 @@ describe("a session with tokens", () => {
     const first = await open();
     const second = await refresh(first.refreshToken);
     await app.pass(MINUTE);
-    await expect(refresh(first.refreshToken)).rejects.toMatchObject({ code: "auth.unauthenticated" });
+    await expect(refresh(first.refreshToken)).rejects.toMatchObject({ code: "session.not_found" });
     expect(await holderOf(second.accessToken)).toBeUndefined();
-    await expect(refresh(second.refreshToken)).rejects.toMatchObject({ code: "auth.unauthenticated" });
+    await expect(refresh(second.refreshToken)).rejects.toMatchObject({ code: "session.not_found" });
     const { items } = await app.admin().audit.platform({ action: "session.reuse" });
     expect(items).toMatchObject([{ actor: subject, resource: { kind: "Session", uid: first.session.id } }]);
   });
@@ -69,7 +73,7 @@ describe("a session with tokens", () => {
     const { accessToken, refreshToken } = await (await aMachine("guessed")).open();
     const forged = refreshToken.replace(/_0_(.)/, (_all, first: string) => `_0_${first === "A" ? "B" : "A"}`);
     for (const token of [forged, forged.replace("_0_", "_7_"), refreshToken.slice(0, -1), accessToken, "", "ses_1"]) {
-      await expect(refresh(token)).rejects.toMatchObject({ code: "auth.unauthenticated" });
+      await expect(refresh(token)).rejects.toMatchObject({ code: "session.not_found" });
     }
     expect(await holderOf(accessToken)).toBeDefined();
   });
@@ -121,7 +125,9 @@ describe("who is signed in", () => {
     const [own, others] = [await aMachine("own"), await aMachine("others")];
     const { session, accessToken } = await own.open();
     const current = await actorOf(accessToken);
-    expect((await list(current)).items).toMatchObject([{ id: session.id, subject: own.subject, form: "tokens", by: "token", current: true }]);
+    expect((await list(current)).items).toMatchObject([
+      { id: session.id, subject: own.subject, form: "tokens", by: "token", current: true },
+    ]);
     expect((await list(own.actor)).items).toMatchObject([{ id: session.id, current: false }]);
     await expect(list(others.actor, own.subject)).rejects.toMatchObject({ code: "auth.forbidden" });
     await expect(end(others.actor, session.id)).rejects.toMatchObject({ code: "session.not_found" });

@@ -1,7 +1,6 @@
 import { describe, it } from "vitest";
 import type { ErrorCode } from "../../../../sdk/contract/index.ts";
 import { actionOf, resourceNamed } from "../../../../service/application/audit/action-of.ts";
-import { recordSignIn } from "../../../../service/application/audit/record-sign-in.ts";
 import { Refusals, type Refused } from "../../../../service/application/audit/refusals.ts";
 import { Tallies } from "../../../../service/domain/tallies.ts";
 import { anApplication } from "../../../support/application.ts";
@@ -88,22 +87,6 @@ describe("what somebody is refused", () => {
     await refusals.note(asked("web"));
     await refusals.tell(true);
     expect((await records()).map(({ count }) => count)).toEqual([undefined, 1]);
-  });
-});
-
-describe("a sign-in", () => {
-  it("is in the platform's log, and in that of each tenant of whoever signs in", async ({ expect }) => {
-    const { tenant } = await refusing();
-    const by = { subject: uniqueName("alice"), from: { address: "203.0.113.7", session: "ses_1" } };
-    const signIn = { by, time: new Date().toISOString(), action: "sign-in", details: { by: "browser" }, tenants: [tenant.id] } as const;
-    await transactions.platform((tx) => recordSignIn(tx, signIn));
-    await transactions.platform((tx) => recordSignIn(tx, { ...signIn, tenants: [], refused: "auth.forbidden" }));
-    const admin = app.admin();
-    expect((await admin.audit.platform({ actor: by.subject })).items).toMatchObject([
-      { action: "auth.sign-in", result: "refused", reason: "auth.forbidden" },
-      { action: "auth.sign-in", result: "success", from: by.from, details: { by: "browser" } },
-    ]);
-    expect((await app.admin(tenant.name).audit.list({ actor: by.subject })).items).toMatchObject([{ action: "auth.sign-in" }]);
   });
 });
 

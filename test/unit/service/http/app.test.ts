@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { describe, it } from "vitest";
 import { ClawError, routes, STACK_BYTES_MAX } from "../../../../sdk/contract/index.ts";
 import type { RouteHandlers } from "../../../../service/application/resources/route-handlers.ts";
-import { type Actor, ANONYMOUS, administrator } from "../../../../service/domain/access/actor.ts";
+import { ANONYMOUS, administrator } from "../../../../service/domain/access/actor.ts";
 import { Tallies } from "../../../../service/domain/tallies.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
 import { withReceived } from "../../../../service/http/files.ts";
