@@ -140,10 +140,11 @@ describe("another tenant's token", () => {
     expect(await open(url.replace(":id", uids["keeper"] ?? ""), TOKENS.other)).toBe(404);
     expect(await open(`${url.replace(":id", "keeper")}?tenant=walled`, TOKENS.other)).toBe(404);
     expect(await open(url.replace(":id", "keeper"), TOKENS.other, { "x-claw-tenant": "walled" })).toBe(404);
-    if (name === "console") {
-      // It is put on record once the terminal is there, after the handshake: a later test would see it as its own doing.
+    const last = { console: "instance.console-end", connect: "instance.connect" }[name];
+    if (last !== undefined) {
+      // It is put on record once the stream is there, after the handshake, and when it has ended: a later test would see it as its own doing.
       await eventually(
-        () => database.query("select from instance_events where reason = 'ConsoleOpened'"),
+        () => database.query("select from audit_records where record ->> 'action' = $1", [last]),
         ({ rowCount }) => rowCount === 1,
       );
     }
