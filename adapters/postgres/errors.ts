@@ -11,6 +11,9 @@ const CONNECTION_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIME
 /** What the pool of connections says when none was free in time: it has no code for it. */
 const NO_CONNECTION = "timeout exceeded when trying to connect";
 
+/** What the driver says of a connection that broke before there was an answer: it has no code for it either. */
+const BROKEN = /^(Connection terminated|Client has encountered a connection error)/;
+
 const CONSTRAINTS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   tenants_name_key: ["tenant.name_taken", "the tenant's name is taken"],
   projects_tenant_id_name_key: ["project.name_taken", "the project's name is taken"],
@@ -42,7 +45,8 @@ export function isSerializationFailure(error: unknown): boolean {
 /** What a database error means to callers. Errors that are ours already, and those that a retry may cure, pass unchanged. */
 export function toClawError(error: unknown): unknown {
   // TypeORM lets go of a connection that breaks in the middle of a transaction, and then only says that it did.
-  if (error instanceof QueryRunnerAlreadyReleasedError || error instanceof QueryRunnerProviderAlreadyReleasedError) {
+  const isReleased = error instanceof QueryRunnerAlreadyReleasedError || error instanceof QueryRunnerProviderAlreadyReleasedError;
+  if (isReleased || (error instanceof Error && BROKEN.test(error.message))) {
     return new ClawError("service.unavailable", "the connection to the database broke; try again", { cause: error });
   }
   if (error instanceof Error && error.message === NO_CONNECTION) {
