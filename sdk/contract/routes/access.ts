@@ -148,7 +148,7 @@ export const accessRoutes = {
     query: AccessQuerySchema,
     success: 200,
     response: AccessAnswerSchema,
-    errors: ["project.not_found"],
+    errors: ["project.not_found", "tenant.required"],
   },
   "access.signIn": {
     method: "GET",

@@ -194,6 +194,10 @@ function upgrade(path: string, headers: Readonly<Record<string, string>>, bytes:
     asked.on("response", (response) => {
       response.resume();
       response.on("close", () => resolve(response.statusCode ?? 0));
+      // An event stream has no end of its own.
+      if (response.headers["content-type"]?.startsWith("text/event-stream")) {
+        response.destroy();
+      }
     });
     asked.on("upgrade", (response, socket) => {
       socket.on("error", () => {});
