@@ -1,4 +1,6 @@
 import { accessFile, readAccess, writeAccess } from "../../adapters/identity/access-file.ts";
+import { createAuditSigner } from "../../adapters/identity/audit-signer.ts";
+import { openDatabase } from "../../adapters/postgres/open-database.ts";
 import { ClawError, redact } from "../../sdk/contract/index.ts";
 import { resetAdministrator } from "../application/access/administrator.ts";
 import { EnvironmentError, readEnvironment } from "../config/environment.ts";
@@ -19,8 +21,10 @@ export async function resetToken(variables: NodeJS.ProcessEnv, { stdout, stderr 
       return false;
     }
     const token = await withDatabase(env, async (ownerUrl) => {
-      const { transactions, cipher, close } = await openAsOwner(env, ownerUrl);
-      return resetAdministrator(transactions, cipher).finally(close);
+      const { cipher, close } = await openAsOwner(env, ownerUrl);
+      await close();
+      const database = await openDatabase({ url: ownerUrl, connections: 1, signer: createAuditSigner(cipher) });
+      return resetAdministrator(database.transactions, cipher).finally(database.close);
     });
     // Where the local tools look for it. A service that starts meanwhile writes the same.
     const known = await readAccess(env.dataDir);

@@ -1,4 +1,5 @@
 import { ClawError, PERMISSIONS } from "../../../sdk/contract/index.ts";
+import { CONTROL_PLANE } from "../../domain/access/actor.ts";
 import { digestToken } from "../../domain/access/tokens.ts";
 import { entryOf } from "../../domain/audit/chain.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -39,6 +40,9 @@ export function resetAdministrator(transactions: Transactions, cipher: SecretCip
     const generation = (await tx.access.lockAdministrator()).generation + 1;
     const token = tokenOf(cipher, generation);
     await tx.access.setAdministrator({ generation, digest: digestToken(token), retired: false }, ADMINISTRATOR);
+    // Whoever has the host and the service's settings: who that is nothing here knows.
+    const details = { by: "claw-server token reset" };
+    tx.audit.append(entryOf({ time: new Date().toISOString(), by: CONTROL_PLANE, action: "administrator.reset", details }));
     return token;
   });
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { Claw } from "../../../sdk/client/index.ts";
 import { resetToken } from "../../../service/server/reset-token.ts";
 import { startTestService, type TestService } from "../../support/service.ts";
 
@@ -29,6 +30,9 @@ describe("claw-server token reset", () => {
     const token = stdout.trim();
     expect([done, await statusOf(service.adminToken), await statusOf(token)]).toEqual([true, 401, 200]);
     expect(JSON.parse(await readFile(join(service.dataDir, "access.json"), "utf8")).token).toBe(token);
+    const { items } = await new Claw({ url: service.url, token }).audit.platform({ action: "administrator.reset" });
+    expect(items).toMatchObject([{ actor: "control-plane", details: { by: "claw-server token reset" } }]);
+    expect(await new Claw({ url: service.url, token }).audit.verifyPlatform({})).toMatchObject({ valid: true });
     await service.restart();
     expect([await statusOf(service.adminToken), await statusOf(token)]).toEqual([401, 200]);
   });
