@@ -20,6 +20,7 @@ import { PlanEntity } from "./entities/plan.ts";
 import { PlanPageEntity } from "./entities/plan-page.ts";
 import { PolicyEntity } from "./entities/policy.ts";
 import { ProjectEntity } from "./entities/project.ts";
+import { RecordingEntity, RecordingPartEntity } from "./entities/recording.ts";
 import { SessionEntity } from "./entities/session.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
@@ -48,6 +49,7 @@ import { SetPolicies1700000000029 } from "./migrations/0029-set-policies.ts";
 import { SignIn1700000000030 } from "./migrations/0030-sign-in.ts";
 import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
+import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
@@ -79,6 +81,8 @@ const entities = [
   PlanPageEntity,
   PolicyEntity,
   ProjectEntity,
+  RecordingEntity,
+  RecordingPartEntity,
   RoleBindingEntity,
   RoleEntity,
   ServiceAccountEntity,
@@ -111,6 +115,7 @@ export const migrations = [
   SignIn1700000000030,
   WrapKeys1700000000032,
   KeepPlaces1700000000033,
+  RecordConsoles1700000000034,
   OpenSessions1700000000035,
 ];
 

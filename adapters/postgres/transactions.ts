@@ -30,6 +30,7 @@ import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresPolicyRepository } from "./repositories/policies.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
+import { PostgresRecordingRepository } from "./repositories/recordings.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresSessionRepository } from "./repositories/sessions.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
@@ -149,6 +150,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     values: new PostgresConfigValueRepository(scope, tenantId),
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
+    recordings: new PostgresRecordingRepository(scope, tenantId),
     idempotency: new PostgresIdempotencyRepository(scope, tenantId),
     audit: new PostgresAuditLog(scope, tenantId, session),
     publish: async (event) => session.publish(tenantId, event),

@@ -69,6 +69,10 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     const module = await import("./commands/audit.ts");
     return [module.auditList, module.auditTail, module.auditVerify, module.auditExport];
   },
+  recordings: async () => {
+    const module = await import("./commands/recordings.ts");
+    return [module.recordingsList, module.recordingsGet, module.recordingsPlay];
+  },
   auth: async () => {
     const module = await import("./commands/auth.ts");
     return [module.authCanI, module.authWhoami, module.authRoles, module.authSessions, module.authEndSession, module.authRetireAdmin];
@@ -96,6 +100,7 @@ export const nouns: Readonly<Record<string, string>> = {
   stack: "The Pulumi stacks behind tenants, for the platform's operators",
   tokens: "Tokens of service accounts",
   audit: "Who did what, and whether that is all of it",
+  recordings: "What terminals inside instances have shown",
   auth: "Who one is, and what one may do",
   "stack engine": "Which engine keeps a stack and runs its operations",
 };

@@ -60,6 +60,7 @@ export class Claw {
   readonly policies: Api["policies"];
   readonly access: Api["access"];
   readonly audit: Api["audit"];
+  readonly recordings: Api["recordings"];
   readonly clusters: Api["clusters"];
   readonly leftovers: Api["leftovers"];
   readonly previews: Api["previews"];
@@ -93,6 +94,7 @@ export class Claw {
     this.policies = this.#methodsOf("policies");
     this.access = this.#methodsOf("access");
     this.audit = this.#methodsOf("audit");
+    this.recordings = this.#methodsOf("recordings");
     this.clusters = this.#methodsOf("clusters");
     this.leftovers = this.#methodsOf("leftovers");
     this.previews = this.#methodsOf("previews");

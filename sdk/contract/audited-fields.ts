@@ -49,6 +49,7 @@ export const auditedFields: { readonly [K in ManifestKind]: Audited<ManifestOf<K
     policies: { name: "track", value: "track" },
     admins: "track",
     allowLocal: "track",
+    consoles: { record: "track", idleMinutes: "track" },
     auditRetentionDays: "track",
     placement: { cluster: "track", selector: "track", tolerations: { key: "track", value: "track" } },
   },

@@ -29,6 +29,7 @@ export * from "./preview.ts";
 export * from "./process.ts";
 export * from "./property-diff.ts";
 export * from "./reasons.ts";
+export * from "./recordings.ts";
 export * from "./redact.ts";
 export * from "./registry-settings.ts";
 export * from "./route.ts";

@@ -31,7 +31,7 @@ export const permissions = {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",
     scope: "tenant",
   },
-  "audit.read": { allows: "read the audit log, and have it verified", scope: "tenant" },
+  "audit.read": { allows: "read the audit log, have it verified, and see what recorded terminals showed", scope: "tenant" },
   "policies.read": { allows: "see policies", scope: "tenant", fromProject: true },
   "policies.write": { allows: "make, change and delete policies; those of the platform with a binding there", scope: "tenant" },
   "tenants.read": { allows: "see the tenant, its quota and its policies", scope: "tenant", fromProject: true },
@@ -89,7 +89,7 @@ export const roles = {
   },
   viewer: { summary: "sees everything, logs included, and changes nothing", permissions: [...reading, "instances.logs"] },
   auditor: {
-    summary: "sees what is declared, who may do what and who did what; nothing that claws say or log",
+    summary: "sees what is declared, who may do what and who did what; of what claws say and log only what recorded terminals showed",
     permissions: [...reading, "access.read", "audit.read"],
   },
 } as const satisfies Record<string, RoleFacts>;

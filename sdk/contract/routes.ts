@@ -5,6 +5,7 @@ import { clusterRoutes } from "./routes/clusters.ts";
 import { configRoutes } from "./routes/configs.ts";
 import { instanceRoutes } from "./routes/instances.ts";
 import { policyRoutes } from "./routes/policies.ts";
+import { recordingRoutes } from "./routes/recordings.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
 import { tenancyRoutes } from "./routes/tenancy.ts";
@@ -16,6 +17,7 @@ export const routes = {
   ...tenancyRoutes,
   ...accessRoutes,
   ...auditRoutes,
+  ...recordingRoutes,
   ...policyRoutes,
   ...clusterRoutes,
   ...stackRoutes,

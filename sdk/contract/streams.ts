@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ChatEventSchema, ChatRequestSchema, LogItemSchema, PassDigestSchema, PositionSchema, TerminalSizeSchema } from "./agent.ts";
+import type { ErrorCode } from "./errors.ts";
 import { InstancePhase } from "./instance.ts";
 import { QuantitySchema } from "./meta.ts";
 import type { Permission } from "./permissions.ts";
@@ -19,6 +20,8 @@ export interface Stream {
   readonly events?: true;
   /** What `receives` describes may be posted instead, without an upgrade: what is sent for it comes as server-sent events. */
   readonly posts?: true;
+  /** Endings of its own, beside those that every stream may have. */
+  readonly errors?: readonly ErrorCode[];
 }
 
 /** The tenant of browsers, which can't set `X-Claw-Tenant` on a WebSocket. */
@@ -92,6 +95,7 @@ export const webSockets = {
     permission: "instances.console",
     query: streamQuery.extend({ cols: side(80), rows: side(24) }),
     receives: TerminalSizeSchema,
+    errors: ["console.idle", "console.not_recorded"],
   },
   connect: {
     path: "/instances/:id/connect",

@@ -5,6 +5,7 @@ import { PlacementSchema } from "./cluster.ts";
 import { ConditionType } from "./conditions.ts";
 import { carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
+import { ConsoleRulesSchema } from "./recordings.ts";
 
 /** Upper bounds; an absent one is unlimited. */
 export const QuotaSchema = z.strictObject({
@@ -42,6 +43,8 @@ export const TenantSpecSchema = z.strictObject({
   allowLocal: z.boolean().optional(),
   /** Records of its audit log that are older are removed; for ever when absent. */
   auditRetentionDays: z.int().min(AUDIT_DAYS_MIN).max(AUDIT_DAYS_MAX).optional(),
+  /** Of terminals inside its instances. */
+  consoles: ConsoleRulesSchema.optional(),
 });
 export type TenantSpec = z.infer<typeof TenantSpecSchema>;
 

@@ -10,6 +10,7 @@ import type { ApplicationDependencies, OuterDependencies } from "./dependencies.
 import { instanceConsequences } from "./instances/consequences.ts";
 import { instanceKind } from "./instances/instance-kind.ts";
 import { instanceRoutes } from "./instances/routes.ts";
+import { recordingRoutes } from "./recordings/routes.ts";
 import type { AnyKind } from "./resources/kind.ts";
 import { assertAdmitted } from "./resources/permitted.ts";
 import type { RequestContext, RouteHandlers } from "./resources/route-handlers.ts";
@@ -60,6 +61,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...serviceRoutes(dependencies),
       ...accessRoutes(own, dependencies),
       ...auditRoutes(dependencies),
+      ...recordingRoutes(dependencies),
     }),
   };
 }

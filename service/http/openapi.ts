@@ -148,7 +148,7 @@ function describeStream(name: string, stream: Stream): Json {
     responses: {
       101: { description: "The stream is open." },
       ...(stream.events && EVENTS),
-      ...problemsOf(STREAM_ERRORS),
+      ...problemsOf([...STREAM_ERRORS, ...(stream.errors ?? [])].sort()),
     },
   };
 }

@@ -302,7 +302,7 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
       try {
         const page = await browser.newPage();
         page.setDefaultTimeout(120_000);
-        await page.goto(await url);
+        await page.goto(`${origin}/ui/${hash}`);
         await page.getByText("Connected").waitFor();
         const input = page.getByPlaceholder("Message Assistant");
         await input.fill("Hello from a browser");

@@ -11,7 +11,7 @@ export interface PopulatedTenant extends Omit<Populated, "plan"> {
 /** Makes a tenant, and a cluster, that have one of everything. */
 export async function populateTenant(service: Pick<TestService, "claw">, tenant: string): Promise<PopulatedTenant> {
   const admin = service.claw();
-  const own = await admin.tenants.create(aTenant(tenant, { allowLocal: true }));
+  const own = await admin.tenants.create(aTenant(tenant, { allowLocal: true, consoles: { record: true } }));
   await admin.clusters.create(aClusterManifest("spare"));
   const claw = service.claw(tenant);
   const project = await claw.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "web" } });
@@ -27,10 +27,22 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
     () => claw.instances.get("keeper"),
     ({ status, metadata }) => status.phase === "Running" && status.observedGeneration === metadata.generation,
   );
+  (await claw.instances.terminal("keeper", { cols: 80, rows: 24 })).close();
+  const recorded = await eventually(
+    async () => claw.recordings.list(),
+    ({ items }) => items.length > 0,
+  );
   return {
     tenant,
     ...{ instance: "keeper", config: "base", project: "web", cluster: "spare" },
-    ...{ policy: "small", role: "reader", roleBinding: "readers", serviceAccount: "robot", token: token.id },
+    ...{
+      policy: "small",
+      role: "reader",
+      roleBinding: "readers",
+      serviceAccount: "robot",
+      token: token.id,
+      recording: recorded.items[0]?.id ?? "",
+    },
     state: await admin.stacks.export(tenant),
     uids: {
       keeper: instance.metadata.uid,

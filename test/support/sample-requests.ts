@@ -15,6 +15,8 @@ export interface Populated {
   readonly serviceAccount: string;
   /** Its id. */
   readonly token: string;
+  /** Its id. */
+  readonly recording: string;
   readonly plan: string;
   /** Of its stack. */
   readonly state: unknown;
@@ -66,6 +68,7 @@ export function sampleRequests({
   roleBinding,
   serviceAccount,
   token,
+  recording,
   plan,
   state,
 }: Populated): Readonly<Record<RouteId, SampleRequest>> {
@@ -109,6 +112,9 @@ export function sampleRequests({
     "audit.platform": {},
     "audit.verifyPlatform": {},
     "audit.chains": {},
+    "recordings.list": {},
+    "recordings.get": { id: recording },
+    "recordings.read": { id: recording },
     "clusters.list": {},
     "clusters.create": { body: aClusterManifest("another") },
     "clusters.get": { id: cluster },

@@ -15,6 +15,7 @@ import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
 import type { ClaimRepository } from "./instances/claim-repository.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
+import type { RecordingRepository } from "./instances/recording-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
 import type { CounterRepository } from "./limits/counter-repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
@@ -84,6 +85,7 @@ export interface TenantTransaction {
   readonly values: ConfigValueRepository;
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
+  readonly recordings: RecordingRepository;
   readonly idempotency: IdempotencyRepository;
   readonly audit: AuditLog;
   /** Appends a domain event to be published after commit. */

@@ -15,6 +15,7 @@ import {
 import type { Access } from "../../application/access/authenticate.ts";
 import type { Application } from "../../application/application.ts";
 import type { Refusals } from "../../application/audit/refusals.ts";
+import { attendConsole, type ConsoleDependencies } from "../../application/instances/console-session.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
 import type { SessionKind, Sessions } from "../../application/instances/sessions.ts";
@@ -50,6 +51,7 @@ export interface StreamOptions {
   readonly openChannel: OpenChannel;
   readonly sessions: Pick<Sessions, "open">;
   readonly refusals: Pick<Refusals, "note">;
+  readonly consoles: Omit<ConsoleDependencies, "log">;
   readonly unconfined: Unconfined | undefined;
 }
 
@@ -123,12 +125,22 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       },
     });
   };
-  const relay = <S extends Stream>(stream: S, session: SessionKind, openOf: (query: QueryOf<S>) => ChannelOpen) =>
+  const relay = <S extends Stream>(
+    stream: S,
+    session: SessionKind,
+    openOf: (query: QueryOf<S>) => ChannelOpen,
+    attend?: (channel: AgentChannel, socket: WebSocket, request: FastifyRequest, query: QueryOf<S>) => Promise<AgentChannel>,
+  ) =>
     socketRoute(stream, session, async (socket, request, query) => {
       let onLeft = () => {};
       const opening = options.openChannel(request.address, openOf(query)).then(async (opened) => {
         onLeft = await recorded(opened, session, request, options);
-        return opened;
+        const attended = attend?.(opened, socket, request, query).catch((error: unknown) => {
+          opened.close();
+          onLeft();
+          throw error;
+        });
+        return attended ?? opened;
       });
       let channel: AgentChannel | undefined;
       const take = (data: Buffer, isBinary: boolean) => {
@@ -201,7 +213,15 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     tell(await lookAt(request, webSockets.metrics, options));
     return tell;
   });
-  relay(webSockets.console, "console", ({ cols, rows }) => ({ channel: "console", cols, rows }));
+  relay(
+    webSockets.console,
+    "console",
+    ({ cols, rows }) => ({ channel: "console", cols, rows }),
+    (channel, socket, { actor, address, log }, size) =>
+      attendConsole(channel, { tenantId: address.tenantId, instance: address, actor, size }, { ...options.consoles, log }, (error) =>
+        refuse(socket, error),
+      ),
+  );
   relay(webSockets.connect, "connect", ({ pass }) => ({ channel: "tcp", ...(pass !== undefined && { pass }) }));
 };
 

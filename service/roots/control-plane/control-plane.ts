@@ -198,7 +198,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     metrics: { vitals, tallies },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
-    streams: { access, targetOf, agents: hub, openChannel, sessions, refusals, unconfined },
+    streams: { access, targetOf, agents: hub, openChannel, sessions, refusals, consoles: { transactions, cipher }, unconfined },
     agents: { hub },
   });
   closers.push(() => app.close().finally(listener.close));

@@ -47,6 +47,7 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   expect(audit).toContain('"path":"spec.running"');
   expect(audit).toMatch(/platform: valid: \d+ records/);
   expect(audit).toContain("tenant/audit-guide updated");
+  expect(audit).toMatch(/"title":"hello, opened by admin"[^\n]*\n\[[\d.]+,"o","This terminal is recorded/);
   const streams = await runGuide("docs/guides/streams.md", service);
   expect(streams).toMatch(/"type":"metrics","phase":"Running"/);
   expect(streams).toMatch(/id: \w{12}\.\d+\ndata: \{"type":"lines"/);

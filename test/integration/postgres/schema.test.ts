@@ -61,6 +61,7 @@ describe("schema", () => {
         "SignIn1700000000030",
         "WrapKeys1700000000032",
         "KeepPlaces1700000000033",
+        "RecordConsoles1700000000034",
         "OpenSessions1700000000035",
       ]);
   });
