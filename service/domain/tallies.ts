@@ -6,6 +6,12 @@ export const TALLIES = {
     help: "Instances that violated a policy as they were written: refused where it is enforced, let through where it warns or is audited.",
     labels: ["policy", "mode"],
   },
+  claw_streams_opened_total: { help: "Streams to instances that were opened, by what they are.", labels: ["kind"] },
+  claw_stream_frames_total: {
+    help: "Items of streams, and pieces of terminals and connections, that were sent to clients.",
+    labels: ["kind"],
+  },
+  claw_stream_gaps_total: { help: "Times that whoever reads a stream was told that something of it is missing.", labels: ["kind"] },
 } as const satisfies Record<string, { readonly help: string; readonly labels: readonly string[] }>;
 export type TallyName = keyof typeof TALLIES;
 type Labels<N extends TallyName> = Readonly<Record<(typeof TALLIES)[N]["labels"][number], string>>;

@@ -1,21 +1,23 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { TALLIES, type Tallies, type TallyName } from "../../domain/tallies.ts";
+import type { OpenStreams } from "../streams/open-streams.ts";
 
 export interface MetricsOptions {
   readonly vitals: () => Vitals;
   readonly tallies: Pick<Tallies, "read">;
+  readonly open: Pick<OpenStreams, "byKind">;
 }
 
 /** Prometheus' text form. */
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What a monitoring system scrapes of this replica, with a platform token: how the process does, and what it depends on. */
-export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals, tallies }) => {
+export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals, tallies, open }) => {
   app.get(
     "/metrics",
     { config: { scope: "platform", permission: "service.read" }, serializerCompiler: () => String },
-    async (_request, reply) => reply.type(TYPE).send([...vitalsOf(vitals()), ...talliesOf(tallies), ""].join("\n")),
+    async (_request, reply) => reply.type(TYPE).send([...vitalsOf(vitals()), ...streamsOf(open), ...talliesOf(tallies), ""].join("\n")),
   );
 };
 
@@ -38,6 +40,11 @@ function vitalsOf({ uptimeSeconds, residentBytes, eventLoopDelayMs, circuits }: 
       circuits.map(({ dependency, failures }) => [labelsOf({ dependency }), failures]),
     ),
   ];
+}
+
+function streamsOf(open: Pick<OpenStreams, "byKind">): string[] {
+  const values = open.byKind().map(([kind, count]) => [labelsOf({ kind }), count] as const);
+  return gauge("claw_streams_open", "Streams to instances that are open here, by what they are.", values);
 }
 
 function talliesOf(tallies: Pick<Tallies, "read">): string[] {

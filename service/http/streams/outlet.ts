@@ -1,6 +1,7 @@
 import type { FastifyReply } from "fastify";
 import type { WebSocket } from "ws";
 import { ClawError, HEARTBEAT_MS } from "../../../sdk/contract/index.ts";
+import type { Tallies } from "../../domain/tallies.ts";
 import { toProblem } from "../plugins/problem.ts";
 import { sendFrame } from "../sockets.ts";
 import { refuse } from "./close-stream.ts";
@@ -37,6 +38,22 @@ const LEFT = 1000;
 /** Ends a stream that can't be made a sequence of items: a terminal, a connection. */
 export function openSocket(socket: WebSocket): OpenStream {
   return { fail: (error) => refuse(socket, error), onClose: (listener) => void socket.once("close", (code) => listener(code === LEFT)) };
+}
+
+/** Counts what is said by it, other than that it is open. */
+export function counted(outlet: Outlet, kind: string, tallies: Pick<Tallies, "count">): Outlet {
+  return {
+    ...outlet,
+    send(item) {
+      if (item.type !== "heartbeat") {
+        tallies.count("claw_stream_frames_total", { kind });
+      }
+      if (item.type === "gap") {
+        tallies.count("claw_stream_gaps_total", { kind });
+      }
+      return outlet.send(item);
+    },
+  };
 }
 
 /** Items as text frames of a WebSocket. */

@@ -29,9 +29,10 @@ function sendBytes(channel: AgentChannel, data: Buffer): Promise<void> | undefin
   return rest.length === 0 ? room : Promise.resolve(room).then(() => sendBytes(channel, rest));
 }
 
-export function pipe(socket: WebSocket, channel: AgentChannel): void {
+export function pipe(socket: WebSocket, channel: AgentChannel, onFrame: () => void): void {
   let sent = Promise.resolve();
   channel.onData((data) => {
+    onFrame();
     sent = sendFrame(socket, Buffer.from(data, "base64"));
     return sent;
   });

@@ -23,6 +23,7 @@ import type { AgentChannel, Agents } from "../../application/ports/instances/age
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
 import { isShared, sessionKey } from "../../domain/instances/chat-session.ts";
+import type { Tallies } from "../../domain/tallies.ts";
 import { bearerOf } from "../plugins/identity.ts";
 import { readFrames, upgradeOnly } from "../sockets.ts";
 import { invalid } from "../validation.ts";
@@ -30,8 +31,8 @@ import { answerOver, type ChatOptions, serveChat } from "./chat.ts";
 import { refuse } from "./close-stream.ts";
 import { serveLog } from "./logs.ts";
 import { metricsTeller } from "./metrics.ts";
-import { OpenStreams } from "./open-streams.ts";
-import { eventOutlet, type OpenStream, type Outlet, openSocket, socketOutlet } from "./outlet.ts";
+import type { OpenStreams } from "./open-streams.ts";
+import { counted, eventOutlet, type OpenStream, type Outlet, openSocket, socketOutlet } from "./outlet.ts";
 import { pipe, takerOf } from "./relay.ts";
 
 declare module "fastify" {
@@ -51,6 +52,8 @@ export interface StreamOptions {
   readonly openChannel: OpenChannel;
   readonly sessions: Pick<Sessions, "open">;
   readonly refusals: Pick<Refusals, "note">;
+  readonly open: Pick<OpenStreams, "take">;
+  readonly tallies: Pick<Tallies, "count">;
   readonly consoles: Omit<ConsoleDependencies, "log">;
   readonly unconfined: Unconfined | undefined;
 }
@@ -59,11 +62,13 @@ type QueryOf<S extends Stream> = ReturnType<S["query"]["parse"]>;
 
 /** The streams of the contract: what passes between a client and an instance. */
 export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) => {
-  const open = new OpenStreams();
+  const { open, tallies } = options;
   app.decorateRequest("address");
   /** Counts a stream, and looks after it, for as long as it is open. */
   const enter = (stream: OpenStream, request: FastifyRequest, facts: Stream, onLook?: Look) => {
-    stream.onClose(open.take(request.address.tenant));
+    const kind = kindOf(facts);
+    stream.onClose(open.take(request.address.tenant, kind));
+    tallies.count("claw_streams_opened_total", { kind });
     keepChecking(stream, request, facts, options, onLook);
   };
   const registered = (stream: Stream, session: SessionKind | undefined) => ({
@@ -113,13 +118,13 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       // The head alone of what has no end.
       exposeHeadRoute: false,
       handler: async (request, reply) => {
-        const outlet = eventOutlet(reply);
+        const outlet = counted(eventOutlet(reply), kindOf(stream), tallies);
         await serveItems(outlet, request);
         await outlet.closed;
         return reply;
       },
       wsHandler: async (socket, request) => {
-        const outlet = socketOutlet(socket);
+        const outlet = counted(socketOutlet(socket), kindOf(stream), tallies);
         void readFrames(socket, takesNothing, (error) => outlet.fail(error));
         await serveItems(outlet, request).catch((error: unknown) => outlet.fail(error));
       },
@@ -149,7 +154,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       };
       const left = readFrames(socket, take, (error) => refuse(socket, error));
       channel = await opening;
-      pipe(socket, channel);
+      pipe(socket, channel, () => tallies.count("claw_stream_frames_total", { kind: kindOf(stream) }));
       await left;
       channel.close();
       onLeft();
@@ -181,7 +186,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     };
   };
   socketRoute(webSockets.stream, "chat", async (socket, request) => {
-    const outlet = socketOutlet(socket);
+    const outlet = counted(socketOutlet(socket), kindOf(webSockets.stream), tallies);
     await serveChat(socket, outlet, chatOf(request, outlet));
   });
   app.route({
@@ -189,7 +194,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     method: "POST",
     schema: { params: idParams, querystring: webSockets.stream.query, body: ChatRequestSchema },
     handler: async (request, reply) => {
-      const outlet = eventOutlet(reply);
+      const outlet = counted(eventOutlet(reply), kindOf(webSockets.stream), tallies);
       enter(outlet, request, webSockets.stream);
       outlet.beat();
       await answerOver(outlet, request.body as ChatRequest, chatOf(request, outlet));
@@ -224,6 +229,11 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
   );
   relay(webSockets.connect, "connect", ({ pass }) => ({ channel: "tcp", ...(pass !== undefined && { pass }) }));
 };
+
+/** What a stream is called where it is counted. */
+function kindOf(stream: Stream): string {
+  return Object.entries<Stream>(webSockets).find(([, facts]) => facts === stream)?.[0] ?? "";
+}
 
 type Target = Awaited<ReturnType<Application["targetOf"]>>;
 /** What is done with the instance whenever it is looked at. */

@@ -41,6 +41,7 @@ import { agentUrlOf } from "../../http/agents/agent-socket.ts";
 import { buildApp } from "../../http/app.ts";
 import { SharedCounters } from "../../http/limits/shared-counters.ts";
 import { bindPort } from "../../http/listener.ts";
+import { OpenStreams } from "../../http/streams/open-streams.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startAuditKeeper } from "../../workers/audit-keeper.ts";
 import { startAuditTeller } from "../../workers/audit-teller.ts";
@@ -179,6 +180,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const refusals = new Refusals({ transactions, clock, tallies });
   const sessions = new Sessions({ transactions, clock });
   closers.push(async () => void (await Promise.all([refusals.tell(true), sessions.tell(true)])));
+  const open = new OpenStreams();
   const app = await buildApp({
     log,
     trustedProxies: env.trustedProxies,
@@ -195,10 +197,21 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       end: (actor, id) => endSession(actor, id, signIns),
       cipher,
     },
-    metrics: { vitals, tallies },
+    metrics: { vitals, tallies, open },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
-    streams: { access, targetOf, agents: hub, openChannel, sessions, refusals, consoles: { transactions, cipher }, unconfined },
+    streams: {
+      access,
+      targetOf,
+      agents: hub,
+      openChannel,
+      sessions,
+      refusals,
+      open,
+      tallies,
+      consoles: { transactions, cipher },
+      unconfined,
+    },
     agents: { hub },
   });
   closers.push(() => app.close().finally(listener.close));

@@ -19,7 +19,7 @@ import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho } from "../../support/builders/manifests.ts";
 import { type CliResult, runCli } from "../../support/cli.ts";
 import { garbageFor } from "../../support/garbage.ts";
-import { startTestService, type TestService } from "../../support/service.ts";
+import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 let service: TestService;
 
@@ -81,6 +81,28 @@ describe("claw logs -f", () => {
     });
     expect(stdout).toContain("listening");
     expect(code).toBe(130);
+  });
+});
+
+describe("GET /metrics", () => {
+  it("tells what streams are open and what was sent over them, by what they are", async ({ expect }) => {
+    const read = async () => {
+      const response = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${service.adminToken}` } });
+      const told = [...(await response.text()).matchAll(/^(claw_stream\w+)\{kind="logs"\} (\d+)$/gm)];
+      return Object.fromEntries(told.map(([, name, count]) => [name, Number(count)])) as Record<string, number>;
+    };
+    // Those of tests before end on their own time.
+    const before = await eventually(read, (now) => (now["claw_streams_open"] ?? 0) === 0);
+    const socket = await dial("/instances/web/logs/stream");
+    await once(socket, "message");
+    await once(socket, "message");
+    const { claw_streams_open: open, claw_streams_opened_total: opened = 0, claw_stream_frames_total: sent = 0 } = await read();
+    expect(open).toBe(1);
+    expect(opened).toBe((before["claw_streams_opened_total"] ?? 0) + 1);
+    expect(sent).toBeGreaterThan(before["claw_stream_frames_total"] ?? 0);
+    socket.close();
+    await once(socket, "close");
+    await eventually(read, (now) => now["claw_streams_open"] === 0);
   });
 });
 

@@ -13,6 +13,7 @@ import { Tallies } from "../../../../service/domain/tallies.ts";
 import { api, buildApp } from "../../../../service/http/app.ts";
 import { withReceived } from "../../../../service/http/files.ts";
 import { SharedCounters } from "../../../../service/http/limits/shared-counters.ts";
+import { OpenStreams } from "../../../../service/http/streams/open-streams.ts";
 import { withoutUseCases } from "../../../support/api-options.ts";
 
 const log = pino({ level: "silent" });
@@ -186,7 +187,10 @@ describe("GET /metrics", () => {
     for (let n = 0; n < 600; n++) {
       tallies.count("claw_policy_violations_total", { policy: `policy-${n}`, mode: "warn" });
     }
-    const metrics = { vitals, tallies };
+    const open = new OpenStreams();
+    open.take("acme", "logs");
+    open.take("acme", "console")();
+    const metrics = { vitals, tallies, open };
     const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } }, metrics }) });
     const ask = (token: string) => app.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
     expect((await ask("alice")).json().code).toBe("auth.forbidden");
@@ -195,6 +199,7 @@ describe("GET /metrics", () => {
     expect(body).toContain('\nclaw_event_loop_delay_seconds{quantile="0.99"} 0.02\n');
     expect(body).toContain('\nclaw_circuit_open{dependency="kubernetes \\"https://10.0.0.1\\""} 1\n');
     expect(body).toContain("\n# TYPE claw_audit_records_total counter\nclaw_audit_records_total 0\n");
+    expect(body).toContain('\nclaw_streams_open{kind="logs"} 1\nclaw_streams_open{kind="console"} 0\n');
     expect(body).toContain('\nclaw_audit_refusals_total{reason="auth.forbidden"} 3\n');
     // Tenants name their policies as they like, and can't fill a monitoring system.
     expect(body).toContain('\nclaw_policy_violations_total{policy="others",mode="warn"} 100\n');
