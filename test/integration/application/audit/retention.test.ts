@@ -97,6 +97,13 @@ describe("retention", () => {
     expect(await remove(id, 30, later)).toEqual({ removed: 0, more: false });
   });
 
+  it("by several replicas at once happens once", async ({ expect }) => {
+    const { id, claw } = await aChain();
+    const removals = await Promise.all([remove(id), remove(id), append(id, 5, () => new Date()), remove(id)]);
+    expect(removals.reduce((sum, removal) => sum + (removal?.removed ?? 0), 0)).toBe(50);
+    expect(await claw.audit.verify()).toMatchObject({ valid: true, checked: 9, head: { start: { sequence: 50 } } });
+  });
+
   it("is as long as a tenant says, and for ever where it says nothing", async ({ expect }) => {
     const kept = await aChain();
     const short = await aChain({ retentionDays: 60 });
