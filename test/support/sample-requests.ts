@@ -31,7 +31,7 @@ export interface SampleRequest {
 const API_VERSION = "clusterclaw.io/v1" as const;
 
 /** Takes what was made for one person's sign-in, or who has signed in in a certain way: a sample of it is refused. */
-export const OF_ONE_SIGN_IN: ReadonlySet<RouteId> = new Set<RouteId>(["access.retireAdministrator"]);
+export const OF_ONE_SIGN_IN: ReadonlySet<RouteId> = new Set<RouteId>(["access.retireAdministrator", "sessions.refresh", "sessions.end"]);
 
 export function aRole(name: string, permissions: Permission[] = ["instances.read"]) {
   return { apiVersion: API_VERSION, kind: "Role" as const, metadata: { name }, spec: { permissions } };

@@ -90,7 +90,7 @@ async function ask(
 
 /** The ways in which someone may try to reach what is another tenant's. */
 function variantsOf({ id, body }: SampleRequest): Variant[] {
-  const uid = id && uids[id];
+  const uid = id && (uids[id] ?? id);
   const within = (namespace: string) =>
     body && "manifests" in (body as object)
       ? {
