@@ -42,6 +42,7 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   expect(access).toContain("yes: 'serviceaccount:access-guide/deployer' may create, change and destroy instances in this project");
   expect(access).toContain("no: 'serviceaccount:access-guide/deployer' may not see clusters");
   expect(access).toMatch(/token\/tok_\w+ revoked/);
+  expect(access).toMatch(/ses_\w+ +tokens +token[\s\S]*session\/ses_\w+ ended/);
   const audit = await runGuide("docs/guides/audit.md", service);
   expect(audit).toMatch(/instance\.stop +ClawInstance\/hello +success +127\.0\.0\.1/);
   expect(audit).toContain('"path":"spec.running"');
