@@ -62,6 +62,9 @@ async function aFullTenant(): Promise<TenantId> {
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
+    const recording = { id: newId("rec"), instance: { name: "a", uid: id }, actor: "a", startedAt: now, bytes: 0 };
+    await tx.recordings.insert(recording);
+    await tx.recordings.append(recording.id, 1, "sealed", 6);
     tx.audit.append(entryOf({ time: now, by: { subject: "a" }, action: "test.write" }));
     await tx.publish({ id: newId("evt"), event: "cluster.reachable", time: now, data: { uid: "cls_1", name: "east" } });
   });
