@@ -36,13 +36,15 @@ it("the README shows a manifest, the tree of its start and the diff of its chang
   await writeFile(join(cwd, "hello.yaml"), manifest);
   const drawn: string[] = [];
   // The claw starts in a fraction of a second, and is looked at three times in one: about every third start is seen.
-  for (let start = 0; start < 20 && !drawn.includes(alike(tree)); start++) {
+  // Whether the operation is over by then is not said by its agent.
+  const wanted = [alike(tree), alike(tree.replace("├─ ✔ Provisioned\n", ""))];
+  for (let start = 0; start < 20 && !wanted.some((frame) => drawn.includes(frame)); start++) {
     await claw("delete", "-f", "hello.yaml", "--yes", "--wait");
     const applied = await claw("apply", "-f", "hello.yaml", "--yes", "--wait");
     expect(applied.stdout).toBe("instance/hello created\n");
     drawn.push(...treesOf(applied.stderr));
   }
-  expect(drawn).toContain(alike(tree));
+  expect(drawn.filter((frame) => wanted.includes(frame))).not.toEqual([]);
 
   await writeFile(join(cwd, "hello.yaml"), manifest.replace("You said", "I heard"));
   const { stdout } = await claw("diff", "-f", "hello.yaml");
