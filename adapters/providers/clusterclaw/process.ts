@@ -85,8 +85,9 @@ export async function endProcess(
     await writeSpec(runDir, { ...spec, running: false });
     await endAgent(runDir, hostDir, launcher, { timeoutMs: graceSeconds * 1000 + STOP_SLACK_MS, signal });
   }
-  await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
+  // The folder goes last: whoever is killed on the way leaves it, and is not taken for done.
   await releasePorts(hostDir, instanceUid);
+  await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** Writes the specification down, which is what holds whoever dies from here on, and sees to it that an agent has it where one is needed. */
