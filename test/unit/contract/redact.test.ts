@@ -34,6 +34,31 @@ describe("what others say, as it is passed on", () => {
   });
 });
 
+describe("a text of whoever wants to keep the service busy", () => {
+  // Where the time goes with the square of the length this takes minutes.
+  it.for([
+    "a",
+    "token",
+    "secret=",
+    "-eyJaaaaaaaa",
+    "eyJaaaaaaaa.",
+    "a://",
+    "a://b@",
+    "Bearer ",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN A",
+    "token: ",
+    "12345:",
+    "claw_",
+  ])("takes no longer than it is: %s", (piece, { expect }) => {
+    const text = piece.repeat(Math.ceil(400_000 / piece.length));
+    const began = performance.now();
+    redact(text);
+    redact(`${text} `);
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+});
+
 describe("a kubeconfig that is none", () => {
   it.for([
     `users:\n- name: a\n  user: {token: "${SECRET}`,
