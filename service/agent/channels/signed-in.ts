@@ -21,7 +21,8 @@ const FAREWELL_MS = 5_000;
 
 /**
  * A connection to the claw's port, of HTTP and WebSockets alone: whoever presents the pass where the claw wants its token has the token put in its place. All else is
- * as the client has sent it, and the claw decides on it. So what the claw takes is known here alone, and nothing is done with what a browser sends by itself.
+ * as the client has sent it, and the claw decides on it. So what the claw takes is known here alone, and nothing is done with what a browser sends by itself,
+ * but that cookies of a control plane stay here.
  */
 export function openSignedIn(ctx: Pick<ChannelContext, "send" | "end">, port: number, signIn: SignIn): ChannelHandler {
   let readOn: (() => void) | undefined;
@@ -87,7 +88,16 @@ function ofOneHop(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.includes(name) && !named.includes(name)));
 }
 
-function signedHeaders(headers: IncomingHttpHeaders, { pass, token }: SignIn): IncomingHttpHeaders {
+/** Cookies know no ports: a browser sends along here what signs it in to a control plane that is on its own host. */
+const CONTROL_PLANE_COOKIE = /^(?:__Host-)?claw-/;
+
+function withoutOurs({ cookie = "", ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
+  const others = cookie.split(/;\s*/).filter((pair) => pair !== "" && !CONTROL_PLANE_COOKIE.test(pair));
+  return others.length > 0 ? { ...headers, cookie: others.join("; ") } : headers;
+}
+
+function signedHeaders(given: IncomingHttpHeaders, { pass, token }: SignIn): IncomingHttpHeaders {
+  const headers = withoutOurs(given);
   const presented = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
   return isPass(presented, pass) ? { ...headers, authorization: `Bearer ${token}` } : headers;
 }

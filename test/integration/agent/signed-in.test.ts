@@ -26,7 +26,8 @@ async function signedIn(): Promise<string> {
   });
   const sockets = new WebSocketServer({ server: claw, perMessageDeflate: true });
   sockets.on("connection", (socket, { headers }) => {
-    socket.send(JSON.stringify({ event: "connect.challenge", extensions: headers["sec-websocket-extensions"] ?? "none" }));
+    const { cookie = "none", "sec-websocket-extensions": extensions = "none" } = headers;
+    socket.send(JSON.stringify({ event: "connect.challenge", extensions, cookie }));
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
   });
   const clawPort = await portOf(claw);
@@ -64,6 +65,21 @@ describe("a connection that is signed in, over HTTP", () => {
     expect(told).toMatchObject({ method: "POST", url: "/some?path=1", body: "a body", headers: { host, "x-other": "kept" } });
     expect(told.headers.authorization).toBe(given);
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+
+  it("keeps from the claw what signs a browser in to a control plane on its own host: cookies know no ports", async ({ expect }) => {
+    const host = await signedIn();
+    const ours = ["claw-session=claws_1", "claw-sign-in=claw1.x", "__Host-claw-session=claws_2"];
+    const cookieTold = async (...pairs: readonly string[]) => {
+      const response = await fetch(`http://${host}/`, { headers: { cookie: pairs.join("; ") } });
+      return ((await response.json()) as { readonly headers: { readonly cookie?: string } }).headers.cookie;
+    };
+    expect(await cookieTold("theme=dark", ...ours, "claws=own")).toBe("theme=dark; claws=own");
+    expect(await cookieTold(...ours)).toBeUndefined();
+    const socket = new WebSocket(`ws://${host}/`, { headers: { cookie: ["theme=dark", ...ours].join(";") } });
+    onTestFinished(() => socket.terminate());
+    const [challenge] = await once(socket, "message");
+    expect(JSON.parse(String(challenge)).cookie).toBe("theme=dark");
   });
 
   it("does so for each request of a connection, and keeps to itself what is of one hop", async ({ expect }) => {
