@@ -24,6 +24,8 @@ const PAGE = "/auth/sign-in";
 const CALLBACK = "/auth/callback";
 /** Kept by the browser while it is at the provider. Lax: it comes back by a link of another site's. */
 const PENDING = "claw-sign-in";
+/** Over TLS by a name that no other host can set: a page of a subdomain would sign people in as somebody else. */
+const SECURE_PENDING = `__Host-${PENDING}`;
 const PENDING_SECONDS = 600;
 /** A path of this service: what another host could be read from is none. */
 const PathSchema = z
@@ -61,14 +63,17 @@ export const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) =>
       throw new ClawError("route.not_found", `nobody signs in at '${provider}' here; ${PAGE} lists where one can`);
     }
     const kept = { ...begun.pending, to, until: Date.now() + PENDING_SECONDS * 1000 };
-    reply.setCookie(PENDING, options.cipher.encrypt(JSON.stringify(kept)), { ...pendingCookie(request), maxAge: PENDING_SECONDS });
+    reply.setCookie(pendingName(request), options.cipher.encrypt(JSON.stringify(kept)), {
+      ...pendingCookie(request),
+      maxAge: PENDING_SECONDS,
+    });
     return reply.redirect(begun.url, 303);
   });
 
   app.get(CALLBACK, html, async (request, reply) => {
     const pending = pendingOf(request, options.cipher);
     // Good for one attempt, whatever comes of it.
-    reply.clearCookie(PENDING, pendingCookie(request));
+    reply.clearCookie(pendingName(request), pendingCookie(request));
     if (!pending) {
       return sendPage(reply.code(400), failurePage("This sign-in was not begun in this browser, or longer ago than ten minutes."));
     }
@@ -107,13 +112,17 @@ function baseOf({ protocol, host }: FastifyRequest): string {
   return `${protocol}://${host}`;
 }
 
+function pendingName({ protocol }: FastifyRequest): string {
+  return protocol === "https" ? SECURE_PENDING : PENDING;
+}
+
 function pendingCookie({ protocol }: FastifyRequest) {
-  return { httpOnly: true, path: "/auth", sameSite: "lax", secure: protocol === "https" } as const;
+  return { httpOnly: true, path: "/", sameSite: "lax", secure: protocol === "https" } as const;
 }
 
 function pendingOf(request: FastifyRequest, cipher: SecretCipher): (PendingSignIn & { readonly to: string }) | undefined {
   try {
-    const kept = PendingSchema.parse(JSON.parse(cipher.decrypt(request.cookies[PENDING] ?? "")));
+    const kept = PendingSchema.parse(JSON.parse(cipher.decrypt(request.cookies[pendingName(request)] ?? "")));
     return kept.until > Date.now() ? kept : undefined;
   } catch {
     return undefined;

@@ -31,7 +31,8 @@ beforeAll(async () => {
   const issuer = { issuer: provider.url, audiences: [NATIVE_CLIENT, WEB_CLIENT.id], usernameClaim: "email", prefix: "corp:", signIn };
   const path = join(dir, "issuers.yaml");
   await writeFile(path, JSON.stringify({ issuers: [issuer] }));
-  service = await startTestService({ CLAW_ISSUERS: path, CLAW_PORT: String(port) });
+  // A proxy with a certificate is played by whoever says that it was https.
+  service = await startTestService({ CLAW_ISSUERS: path, CLAW_PORT: String(port), CLAW_TRUSTED_PROXIES: "127.0.0.1" });
 });
 afterAll(async () => {
   await browser.close();
@@ -111,6 +112,21 @@ describe("somebody with a browser", () => {
     await stranger.page.goto(link);
     expect(await stranger.page.textContent("p")).toMatch(/did not let you in/);
     expect(await stranger.cookies()).toEqual([]);
+  });
+
+  it("goes on over https with a sign-in that no other host's page has put in their browser", async ({ expect }) => {
+    const https = { "x-forwarded-proto": "https" };
+    const begun = await fetch(`${signInPage()}?provider=corp`, { redirect: "manual", headers: https });
+    const [cookie = "", ...attributes] = begun.headers.getSetCookie()[0]?.split("; ") ?? [];
+    expect(cookie).toMatch(/^__Host-claw-sign-in=claw1\./);
+    expect(attributes).toEqual(expect.arrayContaining(["Path=/", "HttpOnly", "Secure", "SameSite=Lax"]));
+    const back = async (pair: string) => {
+      const answer = await fetch(`${service.url}/auth/callback?error=access_denied&state=x`, { headers: { ...https, cookie: pair } });
+      return answer.text();
+    };
+    expect(await back(cookie)).toMatch(/did not let you in/);
+    // A subdomain sets cookies for the whole domain, and none by this prefix.
+    expect(await back(cookie.replace("__Host-", ""))).toMatch(/not begun in this browser/);
   });
 
   it("is told when the provider is away, and what is not a place to sign in at", async ({ expect }) => {
