@@ -27,11 +27,11 @@ const PENDING = "claw-sign-in";
 /** Over TLS by a name that no other host can set: a page of a subdomain would sign people in as somebody else. */
 const SECURE_PENDING = `__Host-${PENDING}`;
 const PENDING_SECONDS = 600;
-/** A path of this service: what another host could be read from is none. */
+/** A path of this service, as a header can hold it: what another host could be read from is none. */
 const PathSchema = z
   .string()
   .max(2048)
-  .regex(/^\/(?![/\\])[^\\\s]*$/, "not a path of this service, such as '/docs'");
+  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, "not a path of this service, such as '/docs'");
 const BeginSchema = z.strictObject({ provider: z.string().max(64).optional(), return: PathSchema.optional() });
 const PendingSchema = z.object({
   place: z.string(),

@@ -139,8 +139,9 @@ describe("a browser's session", () => {
     expect((await ask("GET", "/auth/sign-in")).text).toMatch(/No identity provider is set/);
     const remote = await ask("POST", "/auth/session", { authorization: `Bearer ${token}`, host: "claw.example.com" });
     expect([remote.status, remote.cookies]).toEqual([403, []]);
-    const away = await ask("GET", "/auth/sign-in?return=//evil.example");
-    expect(away.status).toBe(422);
+    for (const away of ["//evil.example", "/%5Cevil.example", "/%09/evil.example", "https://evil.example", "/%E2%82%AC"]) {
+      expect([away, (await ask("GET", `/auth/sign-in?return=${away}`)).status]).toEqual([away, 422]);
+    }
     expect((await ask("GET", "/auth/callback?code=x&state=y")).status).toBe(400);
   });
 });
