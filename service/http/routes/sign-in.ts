@@ -81,6 +81,8 @@ export const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) =>
     const identity = await options.browser.complete(pending, new URL(request.url, pending.redirectUri));
     if (!identity || isReserved(identity.name)) {
       request.log.warn({ place: pending.place }, "a sign-in at an identity provider failed");
+      // The provider is asked for each code that is made up: whoever does that is held up as those who try tokens are.
+      request.counted = false;
       return sendPage(reply.code(403), failurePage("The identity provider did not let you in, or says not who you are."));
     }
     const { issuer, name, groups } = identity;

@@ -129,6 +129,20 @@ describe("somebody with a browser", () => {
     expect(await back(cookie.replace("__Host-", ""))).toMatch(/not begun in this browser/);
   });
 
+  it("has the provider asked for made-up codes no oftener than for tokens, by address", async ({ expect }) => {
+    const begun = await fetch(`${signInPage()}?provider=corp`, { redirect: "manual" });
+    const [cookie = ""] = begun.headers.getSetCookie()[0]?.split("; ") ?? [];
+    const state = new URL(begun.headers.get("location") ?? "").searchParams.get("state") ?? "";
+    const query = new URLSearchParams({ code: "made-up", state, iss: provider.url });
+    const asked = provider.grants.length;
+    const guess = (from: string) =>
+      fetch(`${service.url}/auth/callback?${query}`, { headers: { cookie, "x-forwarded-for": from } }).then(({ status }) => status);
+    expect(await guess("203.0.113.7")).toBe(403);
+    await expect.poll(() => guess("203.0.113.7"), { timeout: 20_000, interval: 0 }).toBe(429);
+    expect(await guess("203.0.113.8")).toBe(403);
+    expect(new Set(provider.grants.slice(asked))).toEqual(new Set(["authorization_code invalid_grant"]));
+  });
+
   it("is told when the provider is away, and what is not a place to sign in at", async ({ expect }) => {
     const { page } = await aVisitor();
     provider.setDown(true);
