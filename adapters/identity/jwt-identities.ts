@@ -30,6 +30,7 @@ export function openJwtIdentities(issuers: readonly TrustedIssuer[]): IdentityPr
   const providers = new Map(issuers.map((issuer) => [issuer.issuer, new Provider(issuer)]));
   return {
     circuits: () => [...providers.values()].map(({ breaker }) => breaker.circuit),
+    trusts: (issuer) => providers.has(issuer),
     async verify(token) {
       const provider = providers.get(issuerOf(token) ?? "");
       return provider?.verify(token);

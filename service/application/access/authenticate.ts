@@ -49,6 +49,8 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
     }
     return bearer && actorOf(bearer, digest);
   };
+  const visitorOf = (holder: Pick<Identity, "issuer" | "name" | "groups">) =>
+    providers?.trusts(holder.issuer) ? userOf(holder) : undefined;
   /** Whose a session is, as long as what it was opened with holds. */
   const guestOf = async (reading: PlatformTransaction, session: SessionRow | undefined, from?: AuditOrigin) => {
     const now = clock();
@@ -56,7 +58,7 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
       return undefined;
     }
     const { holder, id } = session;
-    const somebody = "name" in holder ? userOf(holder) : await holderOf(reading, holder.tokenDigest, from);
+    const somebody = "name" in holder ? visitorOf(holder) : await holderOf(reading, holder.tokenDigest, from);
     if (somebody && isOld(session.lastUsedAt, now)) {
       await transactions.platform((tx) => tx.sessions.used(id, now.toISOString()));
     }

@@ -16,4 +16,6 @@ export interface IdentityProviders {
    * @throws {ClawError} `service.unavailable` while a provider's keys can't be had
    */
   verify(token: string): Promise<Identity | undefined>;
+  /** Whether that one is among them still: who was signed in by one that was taken out is signed in no more. */
+  trusts(issuer: string): boolean;
 }

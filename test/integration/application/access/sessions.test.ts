@@ -1,4 +1,5 @@
 import { describe, it } from "vitest";
+import { openJwtIdentities } from "../../../../adapters/identity/jwt-identities.ts";
 import { SESSIONS_MAX } from "../../../../sdk/contract/index.ts";
 import { createAccess } from "../../../../service/application/access/authenticate.ts";
 import { openSession, sessionRoutes } from "../../../../service/application/access/sessions.ts";
@@ -9,7 +10,9 @@ import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
 
 const app = await anApplication();
-const access = createAccess(app.dependencies);
+const ISSUER = "https://login.example";
+const settings = { issuer: ISSUER, audiences: ["claw"], usernameClaim: "sub", groupsClaim: "groups", prefix: "", algorithms: ["ES256"] };
+const access = createAccess({ ...app.dependencies, providers: openJwtIdentities([settings]) });
 const routes = sessionRoutes(app.dependencies);
 await app.admin().tenants.create(aTenant("acme"));
 
@@ -35,7 +38,7 @@ async function aMachine(name: string, wish: object = {}) {
 const alice = {
   subject: "alice",
   groups: ["web"],
-  credential: { kind: "identity", issuer: "https://login.example", until: undefined },
+  credential: { kind: "identity", issuer: ISSUER, until: undefined },
 } as const;
 
 describe("a session with tokens", () => {
@@ -117,6 +120,17 @@ describe("a browser's session", () => {
     expect(await grants()).toContain("instances.logs");
     await app.admin("acme").roleBindings.delete("web");
     expect(await grants()).toEqual([]);
+  });
+});
+
+describe("a session of an identity provider", () => {
+  it("ends when the provider is taken out of the settings", async ({ expect }) => {
+    const { key } = await openSession(alice, "cookie", app.dependencies);
+    const others = [createAccess(app.dependencies), createAccess({ ...app.dependencies, providers: openJwtIdentities([]) })];
+    expect(await holderOf(key)).toBe("alice");
+    for (const { authenticate } of others) {
+      expect(await authenticate(key, undefined)).toBeUndefined();
+    }
   });
 });
 
