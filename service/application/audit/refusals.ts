@@ -7,7 +7,7 @@ import type { RequestContext } from "../resources/route-handlers.ts";
 
 /** What somebody asked for, and may not have. */
 export interface Refused {
-  readonly actor: Pick<Actor, "subject" | "from">;
+  readonly actor: Pick<Actor, "subject" | "from"> & Partial<Pick<Actor, "tenantId">>;
   /** Where: on the platform when absent. */
   readonly tenant: RequestContext["tenant"];
   readonly action: string;
@@ -20,8 +20,9 @@ export interface Refused {
 const TOGETHER_MS = 5 * 60_000;
 /** Things that one subject is refused meanwhile whose names are told; beyond them the action alone is. */
 const NAMED_MAX = 32;
-/** Things of one subject, and of all, that are told apart at all. */
+/** Things of one subject, of all service accounts of a tenant, and of all, that are told apart at all: who makes accounts takes no room from other tenants. */
 const PER_SUBJECT_MAX = 128;
+const PER_TENANT_MAX = 512;
 const KEPT_MAX = 10_000;
 
 export interface RefusalDependencies {
@@ -52,15 +53,14 @@ export class Refusals {
 
   async note(asked: Refused): Promise<void> {
     this.#deps.tallies.count("claw_audit_refusals_total", { reason: asked.reason });
-    const { subject } = asked.actor;
+    const [things = 0, ofTenant = 0] = ownersOf(asked).map((owner) => this.#things.get(owner));
     const nameless = { ...asked, resource: undefined };
     const known = this.#kept.get(keyOf(asked)) ?? this.#kept.get(keyOf(nameless));
     if (known) {
       known.more += 1;
       return;
     }
-    const things = this.#things.get(subject) ?? 0;
-    if (things >= PER_SUBJECT_MAX || this.#kept.size >= KEPT_MAX) {
+    if (things >= PER_SUBJECT_MAX || ofTenant >= PER_TENANT_MAX || this.#kept.size >= KEPT_MAX) {
       return;
     }
     const refused = things < NAMED_MAX ? asked : nameless;
@@ -95,23 +95,26 @@ export class Refusals {
   }
 
   #keep(kept: Kept): void {
-    const { subject } = kept.refused.actor;
     const key = keyOf(kept.refused);
     const meanwhile = this.#kept.get(key);
     if (!meanwhile) {
-      this.#things.set(subject, (this.#things.get(subject) ?? 0) + 1);
+      for (const owner of ownersOf(kept.refused)) {
+        this.#things.set(owner, (this.#things.get(owner) ?? 0) + 1);
+      }
     }
     this.#kept.set(key, { ...kept, more: kept.more + (meanwhile?.more ?? 0) });
   }
 
   #forget({ refused }: Kept): void {
-    const { subject } = refused.actor;
-    if (this.#kept.delete(keyOf(refused))) {
-      const left = (this.#things.get(subject) ?? 0) - 1;
+    if (!this.#kept.delete(keyOf(refused))) {
+      return;
+    }
+    for (const owner of ownersOf(refused)) {
+      const left = (this.#things.get(owner) ?? 0) - 1;
       if (left > 0) {
-        this.#things.set(subject, left);
+        this.#things.set(owner, left);
       } else {
-        this.#things.delete(subject);
+        this.#things.delete(owner);
       }
     }
   }
@@ -137,6 +140,11 @@ export class Refusals {
       }
     });
   }
+}
+
+/** Whose things are counted: the subject's, and those of the tenant that it is of. */
+function ownersOf({ actor: { subject, tenantId } }: Refused): string[] {
+  return [`subject ${subject}`, ...(tenantId === undefined ? [] : [`tenant ${tenantId}`])];
 }
 
 function keyOf({ actor, tenant, action, permission, reason, resource }: Refused): string {

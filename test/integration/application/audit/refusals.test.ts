@@ -81,6 +81,21 @@ describe("what somebody is refused", () => {
     expect(all.filter(({ actor }) => actor === "bob")).toHaveLength(1);
   });
 
+  it("leaves room for others, however many accounts one tenant makes", async ({ expect }) => {
+    const { tenant, refusals, asked, records } = await refusing();
+    for (let account = 0; account < 10; account++) {
+      const actor = { subject: `serviceaccount:${tenant.name}/${account}`, tenantId: tenant.id };
+      for (let action = 0; action < 128; action++) {
+        await refusals.note(asked("web", { actor, action: `instance.action-${action}` }));
+      }
+    }
+    const kept = async (actor: string) => (await app.admin(tenant.name).audit.list({ actor, limit: 500 })).items.length;
+    expect([await kept(`serviceaccount:${tenant.name}/3`), await kept(`serviceaccount:${tenant.name}/4`)]).toEqual([128, 0]);
+    await refusals.note(asked("web", { actor: { subject: "serviceaccount:other/a", tenantId: "ten_other" } }));
+    await refusals.note(asked("web"));
+    expect((await records()).slice(-2).map(({ actor }) => actor)).toEqual(["serviceaccount:other/a", "mallory"]);
+  });
+
   it("is told at the end by a replica that stops", async ({ expect }) => {
     const { refusals, asked, records } = await refusing();
     await refusals.note(asked("web"));
