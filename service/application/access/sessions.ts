@@ -60,7 +60,7 @@ export function sessionRoutes(deps: SessionDependencies): SessionRoutes {
       return { items: all.filter((session) => isLive(session, now)).map((session) => shown(session, isOf(actor, session))) };
     },
     "sessions.create": async ({ actor }) => tokensOf(await openSession(actor, "tokens", deps), deps),
-    "sessions.refresh": async (_ctx, { body: { refreshToken } }) => tokensOf(await renewSession(refreshToken, deps), deps),
+    "sessions.refresh": async ({ actor }, { body: { refreshToken } }) => tokensOf(await renewSession(refreshToken, actor.from, deps), deps),
     "sessions.end": ({ actor }, { params }) => endSession(actor, params.id, deps),
   };
 }
@@ -113,11 +113,11 @@ export function endSession(actor: Actor, id: string, { transactions, clock }: Se
 }
 
 /** The session of a refresh token, with its next tokens. @throws {ClawError} `session.not_found` */
-async function renewSession(refreshToken: string, deps: SessionDependencies): Promise<OpenedSession> {
+async function renewSession(refreshToken: string, from: Actor["from"], deps: SessionDependencies): Promise<OpenedSession> {
   const parsed = parseRefreshToken(refreshToken);
   // By its own signature first: nobody ends a session by making tokens up.
   const isOurs = parsed && isSameToken(parsed.derived, deps.cipher.derive(refreshPurpose(parsed.id, parsed.rotation)));
-  const session = isOurs && (await deps.transactions.platform((tx) => renewIn(tx, parsed, deps)));
+  const session = isOurs && (await deps.transactions.platform((tx) => renewIn(tx, { ...parsed, from }, deps)));
   if (!session) {
     throw new ClawError("session.not_found", "the refresh token belongs to no session that goes on: sign in again");
   }
@@ -126,7 +126,7 @@ async function renewSession(refreshToken: string, deps: SessionDependencies): Pr
 
 async function renewIn(
   tx: Parameters<Parameters<Transactions["platform"]>[0]>[0],
-  { id, rotation }: { readonly id: SessionId; readonly rotation: number },
+  { id, rotation, from }: { readonly id: SessionId; readonly rotation: number; readonly from: Actor["from"] },
   deps: SessionDependencies,
 ): Promise<SessionRow | undefined> {
   const now = deps.clock();
@@ -140,7 +140,7 @@ async function renewIn(
       return session;
     case "stolen":
       await tx.sessions.end(id);
-      tx.audit.append(recordOf("session.reuse", session, { subject: session.subject }, at));
+      tx.audit.append(recordOf("session.reuse", session, { subject: session.subject, ...(from && { from }) }, at));
       return undefined;
     case "renew": {
       const renewed = { ...session, rotation: rotation + 1, rotatedAt: at, lastUsedAt: at };

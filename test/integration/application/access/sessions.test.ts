@@ -4,7 +4,7 @@ import { SESSIONS_MAX } from "../../../../sdk/contract/index.ts";
 import { createAccess } from "../../../../service/application/access/authenticate.ts";
 import { openSession, sessionRoutes } from "../../../../service/application/access/sessions.ts";
 import type { RequestContext } from "../../../../service/application/resources/route-handlers.ts";
-import type { Actor } from "../../../../service/domain/access/actor.ts";
+import { type Actor, ANONYMOUS } from "../../../../service/domain/access/actor.ts";
 import { aToken } from "../../../support/access.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
@@ -23,7 +23,8 @@ const HOURS_OF_A_DAY = [...Array(12).keys()];
 const actorOf = async (token: string) => (await access.authenticate(token, undefined))?.actor;
 const holderOf = async (token: string) => (await actorOf(token))?.subject;
 const as = (actor: Actor | undefined) => ({ actor }) as RequestContext;
-const refresh = (refreshToken: string) => routes["sessions.refresh"](as(undefined), { body: { refreshToken } } as never);
+const FROM = { address: "203.0.113.7" };
+const refresh = (refreshToken: string) => routes["sessions.refresh"](as({ ...ANONYMOUS, from: FROM }), { body: { refreshToken } } as never);
 const list = (actor: Actor | undefined, subject?: string) =>
   routes["sessions.list"](as(actor), { query: subject === undefined ? {} : { subject } } as never);
 const end = (actor: Actor | undefined, id: string) => routes["sessions.end"](as(actor), { params: { id } } as never);
@@ -69,7 +70,7 @@ describe("a session with tokens", () => {
     expect(await holderOf(second.accessToken)).toBeUndefined();
     await expect(refresh(second.refreshToken)).rejects.toMatchObject({ code: "session.not_found" });
     const { items } = await app.admin().audit.platform({ action: "session.reuse" });
-    expect(items).toMatchObject([{ actor: subject, resource: { kind: "Session", uid: first.session.id } }]);
+    expect(items).toMatchObject([{ actor: subject, from: FROM, resource: { kind: "Session", uid: first.session.id } }]);
   });
 
   it("is ended by nobody who makes refresh tokens up", async ({ expect }) => {
