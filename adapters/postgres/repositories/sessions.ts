@@ -71,13 +71,16 @@ export class PostgresSessionRepository implements SessionRepository {
     await this.#query(`delete from sessions where id = $1`, [id]);
   }
 
-  async trim(subject: string, keep: number, now: string): Promise<void> {
-    await this.#query(
-      `with expired as (select id from sessions where expires_at < $3 order by expires_at limit ${REMOVED_MAX} for update skip locked)
-       delete from sessions where id in (select id from expired)
-         or id in (select id from sessions where subject = $1 order by last_used_at desc, id desc offset $2)`,
+  async trim(subject: string, keep: number, now: string): Promise<readonly SessionRow[]> {
+    const rows = await this.#query<SessionEntityRow>(
+      `with expired as (select id from sessions where expires_at < $3 order by expires_at limit ${REMOVED_MAX} for update skip locked),
+       ended as (
+         delete from sessions where id in (select id from expired)
+           or id in (select id from sessions where subject = $1 order by last_used_at desc, id desc offset $2) returning *)
+       select * from ended where expires_at >= $3`,
       [subject, keep, now],
     );
+    return rows.map(toSession);
   }
 
   async #one(where: string, value: string): Promise<SessionRow | undefined> {

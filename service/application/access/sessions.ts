@@ -92,7 +92,9 @@ export async function openSession(newcomer: Newcomer, form: SessionForm, deps: S
   };
   const key = keyFor(session, deps);
   await deps.transactions.platform(async (tx) => {
-    await tx.sessions.trim(subject, SESSIONS_MAX - 1, at);
+    for (const ended of await tx.sessions.trim(subject, SESSIONS_MAX - 1, at)) {
+      tx.audit.append(recordOf("session.end", ended, newcomer, at));
+    }
     await tx.sessions.insert(session, digestToken(key));
     tx.audit.append(recordOf("session.open", session, newcomer, at));
   });

@@ -14,6 +14,6 @@ export interface SessionRepository {
   used(id: SessionId, at: string): Promise<void>;
   renewed(id: SessionId, renewed: { readonly rotation: number; readonly at: string; readonly keyDigest: string }): Promise<void>;
   end(id: SessionId): Promise<void>;
-  /** Ends all but the newest of a subject's, and a bounded number of anybody's that expired. */
-  trim(subject: string, keep: number, now: string): Promise<void>;
+  /** Ends all but the newest of a subject's, and a bounded number of anybody's that expired. @returns those that had not expired */
+  trim(subject: string, keep: number, now: string): Promise<readonly SessionRow[]>;
 }

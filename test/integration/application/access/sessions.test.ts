@@ -165,6 +165,8 @@ describe("who is signed in", () => {
     await open();
     expect(await holderOf(first.accessToken)).toBeUndefined();
     expect((await list(actor)).items).toHaveLength(SESSIONS_MAX);
+    const { items } = await app.admin().audit.platform({ action: "session.end", actor: actor.subject });
+    expect(items).toMatchObject([{ resource: { kind: "Session", uid: first.session.id } }]);
   });
 
   it("leaves no key, and no refresh token, in the database", async ({ expect }) => {
