@@ -51,7 +51,7 @@ function parseLabelTerm(term: string): LabelTerm {
 /** Parses `status.phase=Running,spec.type!=OpenClaw`. @throws {ClawError} `request.invalid` */
 export function parseFieldSelector(selector: string): FieldTerm[] {
   return selector.split(",").map((part) => {
-    const match = /^\s*([A-Za-z.]+)\s*(==|=|!=)\s*(.*?)\s*$/.exec(part);
+    const match = /^([A-Za-z.]+)\s*(==|=|!=)\s*(\S.*|)$/.exec(part.trim());
     if (!match) {
       throw invalidQuery(
         "fieldSelector",
