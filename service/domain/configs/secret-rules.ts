@@ -91,7 +91,13 @@ const CREDENTIAL =
 
 /** Whether a value is a credential by its form, whatever it goes by: a provider's key, a private key, a URL with a password. */
 function looksSecret(value: unknown): boolean {
-  return typeof value === "string" && (CREDENTIAL.test(value) || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:(?!\$\{)[^/?#\s]+@/i.test(value));
+  return typeof value === "string" && (CREDENTIAL.test(value) || hasPassword(value));
+}
+
+/** Whether it is a URL with a password that is no reference. In two steps: a value may be long, and all of it colons. */
+function hasPassword(value: string): boolean {
+  const [, user] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#\s]*)@/i.exec(value) ?? [];
+  return user !== undefined && /:(?!\$\{)./.test(user);
 }
 
 /** Keys, in which `*` stands for one segment. Looking one up costs its length, however many there are. */
