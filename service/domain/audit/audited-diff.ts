@@ -65,6 +65,9 @@ function shortened({ path, kind, before, after }: PropertyDiff): PropertyDiff {
   };
 }
 
+/** What a terminal would obey, and not show: names that are refused are whoever's who asked. Lines and tabs are text. */
+const CONTROL = /(?!\r\n)[^\P{Cc}\n\t]/gu;
+
 /** A text as a record may hold it: without what looks like a credential, and no longer than there is room. */
 export function shortText(text: string, max = TEXT_MAX): string {
   if (text === SECRET_MASK) {
@@ -72,5 +75,5 @@ export function shortText(text: string, max = TEXT_MAX): string {
   }
   const clean = redact(text.length > 4 * max ? text.slice(0, 4 * max) : text);
   const short = clean.length > max ? `${clean.slice(0, max - 1)}…` : clean;
-  return short.replaceAll("\0", "\uFFFD").toWellFormed();
+  return short.replaceAll(CONTROL, "\uFFFD").toWellFormed();
 }

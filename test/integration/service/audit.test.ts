@@ -67,9 +67,15 @@ describe("who is refused", () => {
     expect(platform.items).toMatchObject([{ action: "stack.export", resource: { kind: "Stack", name: "acme" } }]);
   });
 
+  it("what a terminal would obey is in no record, whoever asked for something of that name", async ({ expect }) => {
+    expect(await ask(tokens.ci, "DELETE", `/tenants/${encodeURIComponent("a\u001b]52;c;Y3VybA==\u0007\u009b2J")}`)).toBe(403);
+    const { items } = await service.claw().audit.platform({ result: "refused", actor: CI, limit: 1 });
+    expect(items[0]?.resource?.name).toBe("a\uFFFD]52;c;Y3VybA==\uFFFD\uFFFD2J");
+  });
+
   it("something of the platform is in the platform's log", async ({ expect }) => {
     expect(await ask(tokens.ci, "DELETE", "/tenants/acme")).toBe(403);
-    const { items } = await service.claw().audit.platform({ result: "refused", actor: CI });
+    const { items } = await service.claw().audit.platform({ result: "refused", actor: CI, limit: 1 });
     expect(items).toMatchObject([{ action: "tenant.delete", resource: { kind: "Tenant", name: "acme" } }]);
   });
 
