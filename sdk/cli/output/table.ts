@@ -30,12 +30,17 @@ export class Table<T> {
 
   rows(items: readonly T[]): string[] {
     this.#fit(items);
-    return items.map((item) => this.#line(this.#columns.map((column) => column.value(item))));
+    return items.map((item) => this.#line(this.#columns.map((column) => this.#cell(column, item))));
+  }
+
+  /** What others have written is shown, and not obeyed by a terminal. */
+  #cell({ value }: Column<T>, item: T): string {
+    return value(item).replaceAll(/\p{Cc}+/gu, " ");
   }
 
   #fit(items: readonly T[]): void {
     this.#widths = this.#columns.map((column, index) =>
-      Math.max(this.#widths[index] ?? 0, ...items.map((item) => widthOf(column.value(item)))),
+      Math.max(this.#widths[index] ?? 0, ...items.map((item) => widthOf(this.#cell(column, item)))),
     );
   }
 

@@ -10,18 +10,18 @@ import { aPreview, aPreviewItem } from "../../support/builders/resources.ts";
 const plain = (_style: unknown, text: string) => text;
 
 describe("Table", () => {
-  it("aligns columns by what is seen, not by colour codes, and hides wide ones", ({ expect }) => {
+  it("aligns columns, shows no more of a terminal's commands than their text, and hides wide ones", ({ expect }) => {
     const columns = [
       { header: "NAME", value: (row: string[]) => row[0] ?? "" },
       { header: "B", value: (row: string[]) => row[1] ?? "" },
       { header: "UID", value: () => "uid", wide: true },
     ];
     const rows = [
-      ["\x1b[31mred\x1b[39m", "1"],
-      ["long-name", "2"],
+      ["\x1b]0;red\x07", "1"],
+      ["long\nname", "2"],
     ];
     const table = new Table(columns);
-    expect([table.header(rows), ...table.rows(rows)]).toEqual(["NAME       B", "\x1b[31mred\x1b[39m        1", "long-name  2"]);
+    expect([table.header(rows), ...table.rows(rows)]).toEqual(["NAME       B", " ]0;red    1", "long name  2"]);
     expect(new Table(columns, true).header(rows)).toBe("NAME       B  UID");
   });
 });
