@@ -149,7 +149,8 @@ describe("a port with a certificate", () => {
     expect(await ask(listener.url, kept)).toEqual({ name: "one.example", status: 200 });
     // Half of a change is none.
     await writeFile(tls.certFile, certificates.two.cert);
-    await expect.poll(() => failures).toHaveLength(1);
+    // It may have been looked at while it was being written, too.
+    await expect.poll(() => failures.length).toBeGreaterThan(0);
     expect(String(failures[0])).toContain(tls.keyFile);
     expect(await ask(listener.url, new Agent())).toEqual({ name: "one.example", status: 200 });
     await put(certificates.two);
