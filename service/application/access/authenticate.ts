@@ -54,7 +54,8 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
   /** Whose a session is, as long as what it was opened with holds. */
   const guestOf = async (reading: PlatformTransaction, session: SessionRow | undefined, from?: AuditOrigin) => {
     const now = clock();
-    if (!session || !isLive(session, now)) {
+    // Whoever renews its tokens no more has lost it, or somebody else has them.
+    if (!session || !isLive(session, now) || now.toISOString() >= keyEndOf(session)) {
       return undefined;
     }
     const { holder, id } = session;
@@ -79,8 +80,7 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
     if (!isSessionKey(token)) {
       return holderOf(reading, digest, from);
     }
-    const session = await reading.sessions.byKey(digest);
-    return session && clock().toISOString() < keyEndOf(session) ? guestOf(reading, session, from) : undefined;
+    return guestOf(reading, await reading.sessions.byKey(digest), from);
   };
   return {
     authenticate,

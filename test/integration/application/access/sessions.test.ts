@@ -73,6 +73,18 @@ describe("a session with tokens", () => {
     expect(items).toMatchObject([{ actor: subject, from: FROM, resource: { kind: "Session", uid: first.session.id } }]);
   });
 
+  it("keeps a stream for as long as its tokens are renewed", async ({ expect }) => {
+    const { accessToken, refreshToken } = await (await aMachine("stream")).open();
+    const credential = (await actorOf(accessToken))?.credential;
+    const goesOn = async () => (await access.again(credential, accessToken, undefined)) !== undefined;
+    await app.pass(14 * MINUTE);
+    await refresh(refreshToken);
+    await app.pass(14 * MINUTE);
+    expect(await goesOn()).toBe(true);
+    await app.pass(2 * MINUTE);
+    expect(await goesOn()).toBe(false);
+  });
+
   it("is ended by nobody who makes refresh tokens up", async ({ expect }) => {
     const { accessToken, refreshToken } = await (await aMachine("guessed")).open();
     const forged = refreshToken.replace(/_0_(.)/, (_all, first: string) => `_0_${first === "A" ? "B" : "A"}`);
