@@ -1,3 +1,4 @@
+// One file, though a long one: all that a terminal is joined to an instance by, on one service with one claw.
 import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
