@@ -49,6 +49,7 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
     }
     return bearer && actorOf(bearer, digest);
   };
+  /** Who was signed in by a provider, as long as that is one of ours. */
   const visitorOf = (holder: Pick<Identity, "issuer" | "name" | "groups">) =>
     providers?.trusts(holder.issuer) ? userOf(holder) : undefined;
   /** Whose a session is, as long as what it was opened with holds. */

@@ -78,14 +78,17 @@ export function originOf({ ip, headers, id }: FastifyRequest): AuditOrigin {
 }
 
 /** What a request brings for who asks. @throws {ClawError} `auth.forbidden` for a browser's session that another service's page makes use of */
-export function credentialOf(request: FastifyRequest): string | undefined {
+function credentialOf(request: FastifyRequest): string | undefined {
   const bearer = bearerOf(request);
   if (bearer !== undefined) {
     return bearer;
   }
   const key = sessionKeyOf(request);
   if (key !== undefined && (request.ws || !isSafe(request)) && !isOwnPage(request)) {
-    throw new ClawError("auth.forbidden", "a browser's session is taken of pages of this service alone");
+    throw new ClawError(
+      "auth.forbidden",
+      "a browser's session is taken from this service's own pages alone: call with a token from elsewhere",
+    );
   }
   return key;
 }
