@@ -193,6 +193,7 @@ export default {
     ...vendor("pino", "pino", ["^adapters/telemetry/", "^service/main\\.ts$"], ["^service/"]),
     ...vendor("commander", "commander|@commander-js/[^/]+", ["^sdk/cli/", "^service/server/"]),
     ...vendor("cel", "@marcbachmann/cel-js", ["^service/domain/policies/"]),
+    ...vendor("re2js", "re2js", ["^service/domain/configs/"]),
     ...vendor("openid-client", "openid-client", ["^sdk/cli/sign-in/", "^adapters/identity/"]),
     ...vendor("mcp", "@modelcontextprotocol/[^/]+", ["^sdk/cli/mcp/"]),
     {

@@ -10,7 +10,7 @@ import { AuditChainEntity, AuditRecordEntity } from "./entities/audit.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
 import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
 import { ConfigTemplateEntity } from "./entities/config-template.ts";
-import { ConfigValueEntity } from "./entities/config-value.ts";
+import { ConfigValuesEntity } from "./entities/config-values.ts";
 import { ConfigVersionEntity } from "./entities/config-version.ts";
 import { IdempotencyKeyEntity } from "./entities/idempotency-key.ts";
 import { InstanceEntity } from "./entities/instance.ts";
@@ -51,6 +51,7 @@ import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
+import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -71,7 +72,7 @@ const entities = [
   ClusterEntity,
   ConfigRolloutEntity,
   ConfigTemplateEntity,
-  ConfigValueEntity,
+  ConfigValuesEntity,
   ConfigVersionEntity,
   IdempotencyKeyEntity,
   InstanceEntity,
@@ -117,6 +118,7 @@ export const migrations = [
   KeepPlaces1700000000033,
   RecordConsoles1700000000034,
   OpenSessions1700000000035,
+  SetValues1700000000047,
 ];
 
 export interface Database {

@@ -18,7 +18,7 @@ import { PostgresClaimRepository } from "./repositories/claims.ts";
 import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.ts";
 import { PostgresClusterRepository } from "./repositories/clusters.ts";
 import { PostgresConfigTemplateRepository } from "./repositories/config-templates.ts";
-import { PostgresConfigValueRepository } from "./repositories/config-values.ts";
+import { PostgresConfigValuesRepository } from "./repositories/config-values.ts";
 import { PostgresCounterRepository } from "./repositories/counters.ts";
 import { PostgresDataKeyRepository } from "./repositories/data-keys.ts";
 import { PLATFORM_KEYS, PostgresIdempotencyRepository } from "./repositories/idempotency.ts";
@@ -147,7 +147,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     tokens: new PostgresTokenRepository(scope),
     instances: new PostgresInstanceRepository(scope),
     templates: new PostgresConfigTemplateRepository(scope, session.platform),
-    values: new PostgresConfigValueRepository(scope, tenantId),
+    values: new PostgresConfigValuesRepository(scope),
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
     recordings: new PostgresRecordingRepository(scope, tenantId),

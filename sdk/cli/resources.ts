@@ -3,6 +3,7 @@ import { usageError } from "./failure.ts";
 import { roleBindingKind, roleKind, serviceAccountKind } from "./kinds/access.ts";
 import { clusterKind } from "./kinds/cluster.ts";
 import { configKind } from "./kinds/config-template.ts";
+import { valuesKind } from "./kinds/config-values.ts";
 import { instanceKind } from "./kinds/instance.ts";
 import type { ResourceKind } from "./kinds/kind.ts";
 import { policyKind } from "./kinds/policy.ts";
@@ -20,6 +21,7 @@ export const resourceKinds: readonly ResourceKind[] = [
   policyKind,
   configKind,
   instanceKind,
+  valuesKind,
 ];
 
 const byKind = new Map(resourceKinds.map((kind) => [kind.kind, kind]));

@@ -50,6 +50,7 @@ const LOOK_INTERVAL_MS = 25;
 export class Claw {
   readonly instances: Api["instances"] & InstanceStreams;
   readonly configs: Api["configs"];
+  readonly values: Api["values"];
   readonly tenants: Api["tenants"];
   readonly projects: Api["projects"];
   readonly roles: Api["roles"];
@@ -84,6 +85,7 @@ export class Claw {
     const instances = this.#methodsOf("instances");
     this.instances = { ...instances, ...instanceStreams(this.#config, instances, new Turnstile(LOOK_INTERVAL_MS)) };
     this.configs = this.#methodsOf("configs");
+    this.values = this.#methodsOf("values");
     this.tenants = this.#methodsOf("tenants");
     this.projects = this.#methodsOf("projects");
     this.roles = this.#methodsOf("roles");

@@ -1,11 +1,42 @@
 import { z } from "zod";
-import { boundedRecord, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
+import { boundedRecord, DisplayNameSchema, issueOf, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { ConditionType } from "./conditions.ts";
 import { checkConfigKey } from "./config-key.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
-import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
+import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 import { SECRET_MASK } from "./redact.ts";
+
+const ConfigTypeSchema = z.enum(["string", "number", "boolean", "object", "array"]);
+type ConfigType = z.infer<typeof ConfigTypeSchema>;
+
+/** What a value has to be like beside being of its type: the words are JSON Schema's. */
+const constraints = {
+  enum: z.array(JsonValueSchema).min(1).max(100).optional(),
+  /** Of a text: an expression of RE2 that some part of it matches; `^` and `$` hold it to the whole. */
+  pattern: z.string().min(1).max(512).optional(),
+  minLength: z.int().min(0).optional(),
+  maxLength: z.int().min(0).optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  /** Of a list: what each of it is. */
+  items: ConfigTypeSchema.optional(),
+  minItems: z.int().min(0).optional(),
+  maxItems: z.int().min(0).optional(),
+};
+type Constraint = keyof typeof constraints;
+
+/** The types that a constraint is of; those of any are not in it. */
+const CONSTRAINED: Readonly<Partial<Record<Constraint, ConfigType>>> = {
+  pattern: "string",
+  minLength: "string",
+  maxLength: "string",
+  minimum: "number",
+  maximum: "number",
+  items: "array",
+  minItems: "array",
+  maxItems: "array",
+};
 
 /** A variable of a template. Its name is a key of the unified config: `model.name`, `models.providers["z.ai"].apiKey`. */
 export const ConfigVariableSchema = z
@@ -18,11 +49,32 @@ export const ConfigVariableSchema = z
         `not a key such as 'model.name'; a name with dots is quoted: models.providers["z.ai"].apiKey`,
       )
       .check(checkConfigKey),
-    type: z.enum(["string", "number", "boolean", "object", "array"]),
+    type: ConfigTypeSchema,
     default: JsonValueSchema.optional(),
     required: z.boolean().default(false),
     secret: z.boolean().default(false),
     description: TextSchema.default(""),
+    ...constraints,
+    /** What to say where a value is not as the constraints have it; each says so itself when absent. */
+    message: z.string().min(1).max(512).optional(),
+    /** Of a list: whether a stronger level takes its place, or comes behind it. @default "replace" */
+    merge: z.enum(["replace", "append"]).optional(),
+    /** The name of one of the template's `groups`: where a form has it. */
+    group: NameSchema.optional(),
+  })
+  .check(({ value, issues }) => {
+    for (const [constraint, type] of Object.entries({ ...CONSTRAINED, ...(value.merge === "append" && { merge: "array" }) })) {
+      if (value[constraint as Constraint] !== undefined && value.type !== type) {
+        const message = `is of variables of the type ${type}, and this one is of the type ${value.type}`;
+        issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, [constraint]));
+      }
+    }
+    for (const [index, item] of (value.enum ?? []).entries()) {
+      if (!matchesVariableType(value.type, item)) {
+        const message = `is not of the variable's type, ${value.type}`;
+        issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, ["enum", index]));
+      }
+    }
   })
   .refine((v) => v.default === undefined || v.default === SECRET_MASK || matchesVariableType(v.type, v.default), {
     message: "the default does not have the variable's type",
@@ -31,7 +83,7 @@ export const ConfigVariableSchema = z
 export type ConfigVariable = z.infer<typeof ConfigVariableSchema>;
 
 /** Whether a JSON value is of a variable's type. */
-export function matchesVariableType(type: "string" | "number" | "boolean" | "object" | "array", value: unknown): boolean {
+export function matchesVariableType(type: ConfigType, value: unknown): boolean {
   switch (type) {
     case "array":
       return Array.isArray(value);
@@ -42,8 +94,21 @@ export function matchesVariableType(type: "string" | "number" | "boolean" | "obj
   }
 }
 
+/** Variables that belong together, for forms. */
+const ConfigGroupSchema = z.strictObject({
+  name: NameSchema,
+  title: DisplayNameSchema.optional(),
+  description: TextSchema.optional(),
+});
+
 export const ConfigTemplateSpecSchema = z.strictObject({
   description: TextSchema.default(""),
+  /**
+   * A template of the same adapter that this one adds to: its variables, unless one of the same name is here, its groups, and its base beneath this
+   * one's. The version that is the newest when this one is published is put into it.
+   */
+  extends: NameSchema.optional(),
+  groups: z.array(ConfigGroupSchema).max(100).optional(),
   variables: z.array(ConfigVariableSchema).max(1000).default([]),
   /** Name of the adapter that turns it into a claw's files: `OpenClawAdapter`. */
   adapter: TypeNameSchema,
@@ -104,7 +169,12 @@ export const ConfigVersionSchema = z.object({
   createdAt: z.iso.datetime(),
   message: z.string(),
   digest: z.string(),
+  /** With all that it had from the template which it extends. */
   spec: ConfigTemplateSpecSchema,
+  /** The version of that template. */
+  extended: z.object({ name: z.string(), version: z.int() }).optional(),
+  /** The version that it repeats: it was rolled back to. */
+  restores: z.int().optional(),
 });
 export type ConfigVersion = z.infer<typeof ConfigVersionSchema>;
 export const ConfigVersionPageSchema = pageOf(ConfigVersionSchema);

@@ -61,6 +61,8 @@ export const errorCatalogue = {
   "tenant.quota_exceeded": { status: 403, title: "Quota exceeded", retryable: false, fault: "tenant" },
   "tenant.too_many_streams": { status: 429, title: "The tenant has too many streams open", retryable: true, fault: "tenant" },
   "policy.denied": { status: 403, title: "A policy forbids this", retryable: false, fault: "tenant" },
+  "values.not_found": { status: 404, title: "Config values not found", retryable: false, fault: "caller" },
+  "values.name_taken": { status: 409, title: "The name of the config values is taken", retryable: false, fault: "caller" },
   "policy.not_found": { status: 404, title: "Policy not found", retryable: false, fault: "caller" },
   "policy.name_taken": { status: 409, title: "The policy's name is taken", retryable: false, fault: "caller" },
   "project.not_found": { status: 404, title: "Project not found", retryable: false, fault: "caller" },

@@ -4,6 +4,7 @@ export type TenantId = Id<"ten">;
 export type ProjectId = Id<"prj">;
 export type InstanceId = Id<"ins">;
 export type ConfigTemplateId = Id<"cfg">;
+export type ConfigValuesId = Id<"val">;
 export type ClusterId = Id<"cls">;
 export type PlanId = Id<"pln">;
 export type RoleId = Id<"rol">;

@@ -9,6 +9,7 @@ export * from "./cluster.ts";
 export * from "./conditions.ts";
 export * from "./config-key.ts";
 export * from "./config-template.ts";
+export * from "./config-values.ts";
 export * from "./crds.ts";
 export * from "./errors.ts";
 export * from "./flow.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { roleBindingFacts, roleFacts, serviceAccountFacts } from "./access.ts";
 import { clusterFacts } from "./cluster.ts";
 import { configTemplateFacts } from "./config-template.ts";
+import { configValuesFacts } from "./config-values.ts";
 import { instanceFacts } from "./instance.ts";
 import type { CustomResourceFacts, KindFacts } from "./kind.ts";
 import { policyFacts } from "./policy.ts";
@@ -18,6 +19,7 @@ export const resourceKinds = [
   policyFacts,
   configTemplateFacts,
   instanceFacts,
+  configValuesFacts,
 ] as const satisfies readonly KindFacts[];
 
 type AnyFacts = (typeof resourceKinds)[number];

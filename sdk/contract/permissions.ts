@@ -26,6 +26,11 @@ export const permissions = {
   "projects.write": { allows: "create, change and delete projects, and set their quotas", scope: "tenant" },
   "configs.read": { allows: "see config templates and their versions", scope: "tenant", fromProject: true },
   "configs.write": { allows: "change and publish config templates", scope: "tenant" },
+  "values.read": { allows: "see config values of the tenant and of projects, secrets masked", scope: "project", fromProject: true },
+  "values.write": {
+    allows: "set config values: of projects and their instances, and with a binding there of the tenant or of all",
+    scope: "project",
+  },
   "access.read": { allows: "see roles, role bindings, service accounts and what tokens there are", scope: "tenant" },
   "access.write": {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",
@@ -85,7 +90,7 @@ export const roles = {
   operator: { summary: "runs what is there: starts, stops, looks into it; changes no declaration", permissions: [...reading, ...running] },
   developer: {
     summary: "makes and changes instances, of the projects where it is bound",
-    permissions: [...reading, "instances.write", ...running],
+    permissions: [...reading, "instances.write", "values.write", ...running],
   },
   viewer: { summary: "sees everything, logs included, and changes nothing", permissions: [...reading, "instances.logs"] },
   auditor: {

@@ -9,11 +9,13 @@ import { recordingRoutes } from "./routes/recordings.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
 import { tenancyRoutes } from "./routes/tenancy.ts";
+import { valuesRoutes } from "./routes/values.ts";
 
 /** Every route by its id: OpenAPI's `operationId`. */
 export const routes = {
   ...instanceRoutes,
   ...configRoutes,
+  ...valuesRoutes,
   ...tenancyRoutes,
   ...accessRoutes,
   ...auditRoutes,

@@ -5,7 +5,8 @@ import { auditRoutes } from "./audit/routes.ts";
 import { clusterKind } from "./clusters/cluster-kind.ts";
 import { clusterRoutes } from "./clusters/routes.ts";
 import { configTemplateKind } from "./configs/config-template-kind.ts";
-import { configRoutes } from "./configs/routes.ts";
+import { configValuesKind } from "./configs/config-values-kind.ts";
+import { configRoutes, valuesRoutes } from "./configs/routes.ts";
 import type { ApplicationDependencies, OuterDependencies } from "./dependencies.ts";
 import { instanceConsequences } from "./instances/consequences.ts";
 import { instanceKind } from "./instances/instance-kind.ts";
@@ -43,6 +44,7 @@ export function createApplication(outer: OuterDependencies): Application {
     policy: policyKind,
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
+    configValues: configValuesKind(outer),
   };
   const kinds: readonly AnyKind[] = Object.values(own);
   const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }) };
@@ -54,6 +56,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...tenantRoutes(own.tenant, dependencies),
       ...projectRoutes(own.project, dependencies),
       ...configRoutes(own.configTemplate, dependencies),
+      ...valuesRoutes(own.configValues, dependencies),
       ...instanceRoutes(own.instance, dependencies),
       ...policyRoutes(own.policy, dependencies),
       ...previewRoutes(dependencies),

@@ -1,4 +1,4 @@
-import type { Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
+import type { ConfigValuesInput, JsonValue, Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -10,6 +10,7 @@ export interface Populated {
   readonly project: string;
   readonly cluster: string;
   readonly policy: string;
+  readonly values: string;
   readonly role: string;
   readonly roleBinding: string;
   readonly serviceAccount: string;
@@ -52,6 +53,15 @@ export function aPolicy(name: string, spec: Partial<PolicyInput["spec"]> = {}) {
   };
 }
 
+/** Of the tenant as a whole, unless it is said where. */
+export function aSetOfValues(
+  name: string,
+  values: readonly { key: string; value: JsonValue; secret?: boolean; locked?: boolean }[],
+  at: ConfigValuesInput["spec"]["at"] = "tenant",
+) {
+  return { apiVersion: API_VERSION, kind: "ConfigValues" as const, metadata: { name }, spec: { at, values: [...values] } };
+}
+
 export function aServiceAccount(name: string, description = "a machine") {
   return { apiVersion: API_VERSION, kind: "ServiceAccount" as const, metadata: { name }, spec: { description } };
 }
@@ -64,6 +74,7 @@ export function sampleRequests({
   project,
   cluster,
   policy,
+  values,
   role,
   roleBinding,
   serviceAccount,
@@ -86,6 +97,7 @@ export function sampleRequests({
     "instances.kill": { id: instance },
     "instances.logs": { id: instance },
     "instances.events": { id: instance },
+    "instances.config": { id: instance },
     "instances.console": { id: instance, body: { cols: 80, rows: 24 } },
     "configs.list": {},
     "configs.create": { body: aTemplate("another") },
@@ -137,6 +149,11 @@ export function sampleRequests({
     "service.version": {},
     "service.status": {},
     "policies.test": { body: {} },
+    "values.list": {},
+    "values.create": { body: aSetOfValues("more", [{ key: "greeting", value: "more" }]) },
+    "values.get": { id: values },
+    "values.replace": { id: values, body: aSetOfValues(values, [{ key: "greeting", value: "other" }]) },
+    "values.delete": { id: values },
     "policies.list": {},
     "policies.create": { body: aPolicy("another") },
     "policies.get": { id: policy },

@@ -1,5 +1,6 @@
 import { EntitySchema } from "typeorm";
 import type { ConfigTemplateId, ConfigTemplateSpec, TenantId } from "../../../sdk/contract/index.ts";
+import type { ConfigVersion } from "../../../service/domain/configs/config-template.ts";
 import { timestamp } from "./columns.ts";
 import { ConfigTemplateEntity } from "./config-template.ts";
 
@@ -12,6 +13,9 @@ export interface ConfigVersionRow {
   author: string;
   message: string;
   created_at: Date;
+  extended: ConfigVersion["extended"] | null;
+  written: ConfigTemplateSpec | null;
+  restores: number | null;
 }
 
 export const ConfigVersionEntity = new EntitySchema<ConfigVersionRow>({
@@ -25,6 +29,9 @@ export const ConfigVersionEntity = new EntitySchema<ConfigVersionRow>({
     author: { type: "text" },
     message: { type: "text" },
     created_at: timestamp,
+    extended: { type: "json", nullable: true },
+    written: { type: "json", nullable: true },
+    restores: { type: "integer", nullable: true },
   },
   indices: [{ name: "config_versions_tenant_id_template_id_idx", columns: ["tenant_id", "template_id"] }],
   checks: [{ name: "config_versions_version_check", expression: "version > 0" }],

@@ -9,6 +9,7 @@ import type {
   ProjectId,
   TenantId,
 } from "../../../sdk/contract/index.ts";
+import type { Settings } from "../../../service/domain/configs/config-values.ts";
 import type { PodReport } from "../../../service/domain/instances/pod.ts";
 import { type MetadataRow, metadataColumns, NAME_CHECK, timestamp } from "./columns.ts";
 import { ProjectEntity } from "./project.ts";
@@ -18,6 +19,8 @@ export interface InstanceRow extends MetadataRow {
   tenant_id: TenantId;
   project_id: ProjectId;
   spec: InstanceSpec;
+  /** Of the overrides. */
+  settings: Settings;
   type: string;
   template: string | null;
   replicas: number;
@@ -54,6 +57,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     project_id: { type: "text" },
     ...metadataColumns,
     spec: { type: "json" },
+    settings: { type: "json", default: {} },
     type: { type: "text" },
     template: { type: "text", nullable: true },
     replicas: { type: "integer" },

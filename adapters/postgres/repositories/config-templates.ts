@@ -120,13 +120,14 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
     }
   }
 
-  async rewriteVersion({ templateId, version, spec, digest }: ConfigVersion): Promise<void> {
+  async rewriteVersion({ templateId, version, spec, digest, written }: ConfigVersion): Promise<void> {
     await this.#scope.run((manager) =>
-      manager.query(`update config_versions set spec = $3, digest = $4 where template_id = $1 and version = $2`, [
+      manager.query(`update config_versions set spec = $3, digest = $4, written = $5 where template_id = $1 and version = $2`, [
         templateId,
         version,
         JSON.stringify(spec),
         digest,
+        written === undefined ? null : JSON.stringify(written),
       ]),
     );
   }
@@ -184,6 +185,9 @@ function toVersion(row: ConfigVersionRow): ConfigVersion {
     author: row.author,
     message: row.message,
     createdAt: row.created_at.toISOString(),
+    extended: row.extended ?? undefined,
+    written: row.written ?? undefined,
+    restores: row.restores ?? undefined,
   };
 }
 
@@ -196,5 +200,8 @@ function toVersionRow(version: ConfigVersion): Omit<ConfigVersionRow, "tenant_id
     author: version.author,
     message: version.message,
     created_at: new Date(version.createdAt),
+    extended: version.extended ?? null,
+    written: version.written ?? null,
+    restores: version.restores ?? null,
   };
 }

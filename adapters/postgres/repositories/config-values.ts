@@ -1,52 +1,72 @@
-import { ClawError, type InstanceId, type ProjectId, type TenantId } from "../../../sdk/contract/index.ts";
-import type { ConfigValueRepository } from "../../../service/application/ports/configs/repositories.ts";
-import type { ConfigValue } from "../../../service/domain/configs/config-template.ts";
-import { SHARED_TENANT } from "../../../service/domain/tenancy/tenant.ts";
-import type { ConfigValueRow } from "../entities/config-value.ts";
+import type { InstanceId, ListQuery, ProjectId } from "../../../sdk/contract/index.ts";
+import type { ConfigValuesRepository } from "../../../service/application/ports/configs/repositories.ts";
+import type { Page, Ref } from "../../../service/application/ports/resources/page.ts";
+import { levelOf, type StoredConfigValues } from "../../../service/domain/configs/config-values.ts";
+import { fromMetadata, toMetadata } from "../entities/columns.ts";
+import { ConfigValuesEntity, type ConfigValuesRow } from "../entities/config-values.ts";
 import type { Scope } from "../session.ts";
+import { PlainRows } from "./plain-rows.ts";
+import { columnOf } from "./rows.ts";
 
-export class PostgresConfigValueRepository implements ConfigValueRepository {
-  readonly #scope: Scope;
-  readonly #tenantId: TenantId;
+const toValues = (row: ConfigValuesRow): StoredConfigValues => ({
+  id: row.id,
+  tenantId: row.tenant_id,
+  ...toMetadata(row),
+  spec: row.spec,
+  projectId: row.project_id ?? undefined,
+  instanceId: row.instance_id ?? undefined,
+  settings: row.settings,
+});
 
-  constructor(scope: Scope, tenantId: TenantId) {
-    this.#scope = scope;
-    this.#tenantId = tenantId;
+/** What is the tenant's as a whole is in each of its projects. */
+const OF_ALL = "" as ProjectId;
+const OWN_TENANT = "current_setting('claw.tenant_id', true)";
+
+export class PostgresConfigValuesRepository extends PlainRows<ConfigValuesRow, StoredConfigValues> implements ConfigValuesRepository {
+  constructor(scope: Scope) {
+    super(scope, {
+      kind: "ConfigValues",
+      table: "config_values",
+      entity: ConfigValuesEntity,
+      project: `coalesce(r.project_id, '${OF_ALL}')`,
+      toDomain: toValues,
+      toRow: (values) => ({
+        id: values.id,
+        tenant_id: values.tenantId,
+        ...fromMetadata(values),
+        spec: values.spec,
+        level: levelOf(values.spec.at),
+        project_id: values.projectId ?? null,
+        instance_id: values.instanceId ?? null,
+        settings: values.settings,
+      }),
+    });
   }
 
-  async listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly ConfigValue[]> {
-    const rows = await this.#scope.run((manager) =>
-      manager.query<ConfigValueRow[]>(
-        `select level, owner_id, key, value, secret from config_values
-         where level = 'global'
-            or tenant_id = $1 and (level = 'tenant' and owner_id = $1 or level = 'project' and owner_id = any($2)
-              or level = 'instance' and owner_id = any($3))
-         order by array_position('{global,tenant,project,instance}', level), key`,
-        [this.#tenantId, projectIds, instanceIds],
+  override list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<StoredConfigValues>> {
+    return super.list(query, projects && [...projects, OF_ALL]);
+  }
+
+  override async find(ref: Ref): Promise<StoredConfigValues | undefined> {
+    const [row] = await this.scope.run((manager) =>
+      manager.query<ConfigValuesRow[]>(
+        `select * from config_values where ${columnOf("ConfigValues", ref)} = $1 order by tenant_id = ${OWN_TENANT} desc limit 1`,
+        [ref],
       ),
     );
-    return rows.map((row) => ({
-      level: row.level,
-      ownerId: row.owner_id === "" ? undefined : row.owner_id,
-      key: row.key,
-      value: row.value,
-      secret: row.secret,
-    }));
+    return row && toValues(row);
   }
 
-  async put(value: ConfigValue): Promise<void> {
-    await this.#scope.run(async (manager) => {
-      if (value.level === "global") {
-        const [tenant] = await manager.query<{ name: string }[]>(`select name from tenants where id = $1`, [this.#tenantId]);
-        if (tenant?.name !== SHARED_TENANT) {
-          throw new ClawError("auth.forbidden", `global values are set in tenant '${SHARED_TENANT}'; set '${value.key}' for the tenant`);
-        }
-      }
-      await manager.query(
-        `insert into config_values (tenant_id, level, owner_id, key, value, secret) values ($1, $2, $3, $4, $5, $6)
-         on conflict (tenant_id, level, owner_id, key) do update set value = excluded.value, secret = excluded.secret`,
-        [this.#tenantId, value.level, value.ownerId ?? "", value.key, JSON.stringify(value.value), value.secret],
-      );
-    });
+  async listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly StoredConfigValues[]> {
+    const rows = await this.scope.run((manager) =>
+      manager.query<ConfigValuesRow[]>(
+        `select * from config_values
+         where level = 'global' or tenant_id = ${OWN_TENANT} and (level = 'tenant'
+            or level = 'project' and project_id = any($1) or level = 'instance' and instance_id = any($2))
+         order by name, id`,
+        [projectIds, instanceIds],
+      ),
+    );
+    return rows.map(toValues);
   }
 }

@@ -11,7 +11,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { InstanceRepository, InstanceUse, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
 import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
-import type { Instance, InstanceMark, InstanceState } from "../../../service/domain/instances/instance.ts";
+import type { ConfiguredMark, Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage, readPage } from "../list-page.ts";
@@ -22,7 +22,7 @@ type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null;
 
 type MarkRow = Pick<
   JoinedRow,
-  "id" | "name" | "project_name" | "generation" | "deleted_at" | "cluster" | "moved_from" | "observed_generation"
+  "id" | "name" | "type" | "template" | "project_name" | "generation" | "deleted_at" | "cluster" | "moved_from" | "observed_generation"
 >;
 
 const COLUMNS = "i.*, p.name as project_name, u.cpu as usage_cpu, u.memory_bytes as usage_memory_bytes, u.sampled_at as usage_at";
@@ -150,11 +150,7 @@ export class PostgresInstanceRepository implements InstanceRepository {
   async delete(id: InstanceId, generation: number): Promise<boolean> {
     return this.#scope.run(async (manager) => {
       const [, count] = await manager.query<[unknown, number]>(`delete from instances where id = $1 and generation = $2`, [id, generation]);
-      if (count === 0) {
-        return false;
-      }
-      await manager.query(`delete from config_values where level = 'instance' and owner_id = $1`, [id]);
-      return true;
+      return count > 0;
     });
   }
 
@@ -188,12 +184,14 @@ export class PostgresInstanceRepository implements InstanceRepository {
     return this.#pageOf<JoinedRow, Instance>(select, use, page, toInstance);
   }
 
-  listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<InstanceMark>> {
-    const marks = `select i.id, i.name, p.name as project_name, i.generation, i.deleted_at, i.cluster, i.moved_from, i.observed_generation
+  listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<ConfiguredMark>> {
+    const marks = `select i.id, i.name, i.type, i.template, p.name as project_name, i.generation, i.deleted_at, i.cluster, i.moved_from, i.observed_generation
       from instances i join projects p on p.tenant_id = i.tenant_id and p.id = i.project_id`;
-    return this.#pageOf<MarkRow, InstanceMark>(marks, use, page, (row) => ({
+    return this.#pageOf<MarkRow, ConfiguredMark>(marks, use, page, (row) => ({
       id: row.id,
       name: row.name,
+      type: row.type,
+      template: row.template ?? undefined,
       projectName: row.project_name,
       generation: row.generation,
       deletedAt: row.deleted_at?.toISOString(),
@@ -251,7 +249,13 @@ function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string |
   if (use === "any") {
     return ["$1::text is null", null];
   }
-  return "template" in use ? ["i.template = $1", use.template] : ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
+  if ("template" in use) {
+    return ["i.template = $1", use.template];
+  }
+  if ("cluster" in use) {
+    return ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
+  }
+  return "project" in use ? ["i.project_id = $1", use.project] : ["i.id = $1", use.instance];
 }
 
 const STATE_COLUMNS = {
@@ -276,6 +280,7 @@ function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn> {
     project_id: instance.projectId,
     ...fromMetadata(instance),
     spec,
+    settings: instance.settings,
     type: spec.type,
     template: spec.config.template ?? null,
     replicas: spec.replicas,
@@ -327,6 +332,7 @@ function toInstance(row: JoinedRow): Instance {
     projectName: row.project_name,
     ...toMetadata(row),
     spec: boundedSpec(row.spec),
+    settings: row.settings,
     restartedAt: row.restarted_at?.toISOString(),
     deletedAt: row.deleted_at?.toISOString(),
     purgeData: row.purge_data,

@@ -12,8 +12,8 @@ export interface PlainTable<Row extends MetadataRow & { id: string }, S extends 
   readonly kind: ManifestKind;
   readonly table: string;
   readonly entity: EntitySchema<Row>;
-  /** The column of the project that one is of, for lists of some projects alone. */
-  readonly project?: "id";
+  /** The project that one is of, in SQL on the row `r`, for lists of some projects alone. */
+  readonly project?: string;
   toDomain(row: Row): S;
   toRow(resource: S): Row;
 }
@@ -32,7 +32,7 @@ export class PlainRows<Row extends MetadataRow & { id: string }, S extends Store
       from: `${own.table} r`,
       id: "r.id",
       labels: "r.labels",
-      ...(own.project && { project: `r.${own.project}` }),
+      ...(own.project !== undefined && { project: own.project }),
       fields: { "metadata.name": { sql: "r.name" }, "metadata.uid": { sql: "r.id" } },
       sorts: {
         "metadata.name": { sql: "r.name", type: "text" },

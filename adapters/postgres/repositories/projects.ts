@@ -10,7 +10,7 @@ import { boundedQuantities } from "./rows.ts";
 
 export class PostgresProjectRepository extends PlainRows<ProjectRow, Project> implements ProjectRepository {
   constructor(scope: Scope) {
-    super(scope, { kind: "Project", table: "projects", entity: ProjectEntity, project: "id", toDomain: toProject, toRow });
+    super(scope, { kind: "Project", table: "projects", entity: ProjectEntity, project: "r.id", toDomain: toProject, toRow });
   }
 
   override async delete(id: ProjectId): Promise<void> {
@@ -19,7 +19,6 @@ export class PostgresProjectRepository extends PlainRows<ProjectRow, Project> im
       if (left.length > 0) {
         throw notEmpty(left.map((row) => row.name));
       }
-      await manager.query(`delete from config_values where level = 'project' and owner_id = $1`, [id]);
       // An instance that was created since is caught by its foreign key.
       await manager.query(`delete from projects where id = $1`, [id]).catch((error: unknown) => {
         throw errorCodeOf(error) === "23503" ? notEmpty([], error) : error;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { EffectiveConfigQuerySchema, EffectiveConfigSchema } from "../config-values.ts";
 import {
   ClawInstanceInputSchema,
   ClawInstancePageSchema,
@@ -56,6 +57,18 @@ export const instanceRoutes = {
     body: ClawInstanceInputSchema,
     ...instanceWrite,
     errors: ["instance.not_found", "instance.name_taken", "instance.unknown_type", ...admission, ...placing],
+  },
+  "instances.config": {
+    method: "GET",
+    path: "/instances/:id/config",
+    summary: "Read what an instance is configured with, and where each value comes from",
+    scope: "tenant",
+    permission: "instances.read",
+    params: id,
+    query: EffectiveConfigQuerySchema,
+    success: 200,
+    response: EffectiveConfigSchema,
+    errors: ["instance.not_found"],
   },
   "instances.delete": {
     method: "DELETE",

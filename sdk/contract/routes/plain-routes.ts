@@ -23,7 +23,7 @@ export function plainRoutes<const Area extends string, Code extends string, I ex
     ...reads,
     method: "GET",
     path,
-    summary: `List ${noun.replace(/y$/, "ie")}s`,
+    summary: `List ${pluralOf(noun)}`,
     query: ListQuerySchema,
     success: 200,
     response: page,
@@ -79,4 +79,9 @@ export function plainRoutes<const Area extends string, Code extends string, I ex
     Record<`${Area}.create`, typeof create> &
     Record<`${Area}.replace`, typeof replace> &
     Record<`${Area}.delete`, typeof remove>;
+}
+
+function pluralOf(noun: string): string {
+  const [first = "", ...rest] = noun.split(" of ");
+  return [`${first.replace(/y$/, "ie")}s`, ...rest].join(" of ");
 }

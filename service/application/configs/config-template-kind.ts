@@ -1,6 +1,7 @@
 import {
   API_VERSION,
   ClawError,
+  type ConfigTemplate as ConfigTemplateResource,
   type ConfigTemplateSpec,
   configTemplateFacts,
   EventReason,
@@ -8,7 +9,9 @@ import {
 } from "../../../sdk/contract/index.ts";
 import { mayUseHost } from "../../domain/access/actor.ts";
 import { keySetBy } from "../../domain/configs/config-path.ts";
-import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
+import type { ConfigTemplate, ConfigVersion } from "../../domain/configs/config-template.ts";
+import { patternProblem } from "../../domain/configs/constraints.ts";
+import { extendTemplate, unknownGroups } from "../../domain/configs/extend-template.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
@@ -16,12 +19,12 @@ import type { ConfigChecks } from "../instances/config-checks.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { PlatformTransaction } from "../ports/transactions.ts";
+import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
-import { platformOnly, unknownType } from "../resources/refusals.ts";
+import { invalid, platformOnly, unknownType } from "../resources/refusals.ts";
 import { sealTemplate } from "../secrets/seal-config.ts";
 import { type CheckedOf, unusableKeys } from "./template-issues.ts";
 import { usedVersions, usersOf } from "./template-users.ts";
@@ -48,6 +51,7 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
         const known = types.list().map(({ name }) => name);
         throw unknownType("spec.adapter", manifest.spec.adapter, known);
       }
+      assertSound(manifest.metadata.name, manifest.spec);
       const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, adapter, cipher);
       if (!mayUseHost(stamp.actor)) {
         assertNoPlatformKeys(spec, before?.spec, adapter);
@@ -70,18 +74,19 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
       const after = await publish(before, message, writer, deps);
       return { op: after === before ? "same" : "update", after };
     },
-    present: async (_tx, templates, tenant) =>
-      templates.map((template) => ({
-        apiVersion: API_VERSION,
-        kind: "ConfigTemplate",
-        metadata: { ...presentMetadata(template), namespace: tenant },
-        spec: maskLeaves(template.spec),
-        status: {
-          publishedVersion: template.publishedVersion,
-          dirty: digestOf(template.spec) !== template.publishedDigest,
-          conditions: [],
-        },
-      })),
+    async present(tx, templates, tenant) {
+      const presented: ConfigTemplateResource[] = [];
+      for (const template of templates) {
+        presented.push({
+          apiVersion: API_VERSION,
+          kind: "ConfigTemplate",
+          metadata: { ...presentMetadata(template), namespace: tenant },
+          spec: maskLeaves(template.spec),
+          status: { publishedVersion: template.publishedVersion, dirty: await isDirty(tx, template), conditions: [] },
+        });
+      }
+      return presented;
+    },
     async touches(tx, changes) {
       // A draft is nothing that instances get, before it is published.
       const published = changes.filter(({ action, draft }) => !(action === "apply" && draft));
@@ -113,20 +118,24 @@ async function publish(
   { tx, at: scope, home: tenant, stamp }: TenantWriter,
   deps: TemplateDependencies,
 ): Promise<ConfigTemplate> {
-  const digest = digestOf(template.spec);
+  const { spec, extended } = await whole(scope, template);
+  const digest = digestOf(spec);
   if (digest === template.publishedDigest) {
     return template;
   }
-  await assertUsable(template, tenant.name, tx, deps);
+  await assertUsable({ ...template, spec }, tenant.name, tx, deps);
   const version = template.publishedVersion + 1;
   await scope.templates.insertVersion({
     templateId: template.id,
     version,
-    spec: template.spec,
+    spec,
     digest,
     author: stamp.actor.subject,
     message,
     createdAt: stamp.now,
+    extended,
+    written: extended && template.spec,
+    restores: undefined,
   });
   const next = {
     ...template,
@@ -151,6 +160,70 @@ async function publish(
     }
   }
   return next;
+}
+
+/** What every draft is held to. @throws {ClawError} `request.invalid` */
+function assertSound(name: string, { variables, groups = [], extends: parent }: ConfigTemplateSpec): void {
+  if (parent === name) {
+    throw invalid("spec.extends", `config template '${name}' can't extend itself`, "name another, or leave it out");
+  }
+  const names = groups.map((group) => group.name);
+  const twice = names.findIndex((group, index) => names.indexOf(group) < index);
+  if (twice >= 0) {
+    throw invalid(`spec.groups[${twice}].name`, `the group '${names[twice]}' is there twice`, "keep one of the two");
+  }
+  // What it extends may have more of them.
+  const [lost] = parent === undefined ? unknownGroups({ variables, groups }) : [];
+  if (lost) {
+    throw invalid(`spec.variables[${lost.index}].group`, `there is no group '${lost.group}'`, "declare it: spec.groups");
+  }
+  for (const [index, variable] of variables.entries()) {
+    const problem = variable.pattern === undefined ? undefined : patternProblem(variable.pattern);
+    if (problem) {
+      throw invalid(`spec.variables[${index}].pattern`, `'${variable.name}': the pattern ${problem.message}`, problem.fix);
+    }
+  }
+}
+
+/** A draft with what it has from the template that it extends, as that is published now. @throws {ClawError} `config.invalid` where that can't be had */
+async function whole(scope: TenantTransaction, { name, spec }: ConfigTemplate): Promise<Pick<ConfigVersion, "spec" | "extended">> {
+  if (spec.extends === undefined) {
+    return { spec, extended: undefined };
+  }
+  const parent = await publishedOf(scope, spec.extends);
+  const problem = whyNotExtended(spec, parent);
+  if (!parent || problem) {
+    const { message, fix } = problem ?? { message: "", fix: "" };
+    throw new ClawError("config.invalid", `config template '${name}' ${message}`, { issues: [{ path: "spec.extends", message, fix }] });
+  }
+  const extended = extendTemplate(spec, parent.spec);
+  const [lost] = unknownGroups(extended);
+  if (lost) {
+    const issue = { path: "spec.groups", message: `there is no group '${lost.group}'`, fix: "declare it in one of the two templates" };
+    throw new ClawError("config.invalid", `config template '${name}': ${issue.message}`, { issues: [issue] });
+  }
+  return { spec: extended, extended: { name: spec.extends, version: parent.version } };
+}
+
+async function publishedOf(scope: TenantTransaction, name: string): Promise<ConfigVersion | undefined> {
+  const template = await scope.templates.find(name);
+  return template && scope.templates.findVersion(template.id, template.publishedVersion);
+}
+
+function whyNotExtended(spec: ConfigTemplateSpec, parent: ConfigVersion | undefined) {
+  if (!parent) {
+    const message = `extends '${spec.extends}', of which no version is published`;
+    return { message, fix: `claw configs publish ${spec.extends}` };
+  }
+  return parent.spec.adapter === spec.adapter
+    ? undefined
+    : { message: `extends '${spec.extends}', which is for ${parent.spec.adapter}`, fix: "extend a template of the same adapter" };
+}
+
+/** Whether publishing it would come to something. */
+async function isDirty(scope: TenantTransaction, { spec, publishedDigest }: ConfigTemplate): Promise<boolean> {
+  const parent = spec.extends === undefined ? undefined : await publishedOf(scope, spec.extends);
+  return digestOf(parent ? extendTemplate(spec, parent.spec) : spec) !== publishedDigest;
 }
 
 async function assertUsable(

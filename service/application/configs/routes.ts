@@ -1,16 +1,18 @@
 import { ClawError, type ConfigVersion } from "../../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../../domain/configs/config-template.ts";
+import type { StoredConfigValues } from "../../domain/configs/config-values.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { ResourceKind } from "../resources/kind.ts";
-import { writeOrPreview } from "../resources/requests.ts";
+import { type RequestDependencies, writeOrPreview } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { valueIssues } from "./template-issues.ts";
 import { usedVersionsIn } from "./template-users.ts";
 
+type ValuesRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `values.${string}`>>;
 type ConfigRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `configs.${string}`>>;
 
 export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate>, deps: ApplicationDependencies): ConfigRoutes {
@@ -60,6 +62,21 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
   };
 }
 
-function presentVersion({ version, author, createdAt, message, digest, spec }: StoredVersion): ConfigVersion {
-  return { version, author, createdAt, message, digest, spec: maskLeaves(spec) };
+export function valuesRoutes(kind: ResourceKind<"ConfigValues", StoredConfigValues>, deps: RequestDependencies): ValuesRoutes {
+  const own = resourceRoutes(kind, deps);
+  return {
+    "values.list": own.list,
+    "values.get": own.get,
+    "values.create": own.create,
+    "values.replace": own.replace,
+    "values.delete": own.delete,
+  };
+}
+
+function presentVersion({ version, author, createdAt, message, digest, spec, extended, restores }: StoredVersion): ConfigVersion {
+  return {
+    ...{ version, author, createdAt, message, digest, spec: maskLeaves(spec) },
+    ...(extended && { extended }),
+    ...(restores !== undefined && { restores }),
+  };
 }

@@ -31,12 +31,19 @@ export async function valueIssues(
 /** What in a template keeps any instance from using it, whatever values it had. */
 export async function unusableKeys(spec: ConfigTemplateSpec, of: TemplateOf): Promise<readonly Issue[]> {
   const open = spec.variables.filter((variable) => variable.default === undefined || variable.default === null);
-  const config = resolveTemplate(spec, of, Object.fromEntries(open.map((variable) => [variable.name, SAMPLES[variable.type]])));
+  const samples = Object.fromEntries(open.map((variable) => [variable.name, variable.enum?.[0] ?? SAMPLES[variable.type]]));
+  // What is put in their place is nobody's value.
+  const free = { ...spec, variables: spec.variables.map((variable) => (variable.name in samples ? unconstrained(variable) : variable)) };
+  const config = resolveTemplate(free, of, samples);
   // With every variable set, what is left is between the template and the type.
   return config.issues.length > 0 ? config.issues : (await validate(config, of)).filter(({ isHopeless }) => isHopeless);
 }
 
 const SAMPLES: Readonly<Record<ConfigVariable["type"], unknown>> = { string: "sample", number: 1, boolean: true, object: {}, array: [] };
+
+function unconstrained({ name, type, required, secret, description }: ConfigVariable): ConfigVariable {
+  return { name, type, required, secret, description };
+}
 
 function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: TemplateOf, values: Readonly<Record<string, unknown>>) {
   const sealed = new Set<string>();

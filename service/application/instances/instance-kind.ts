@@ -3,17 +3,23 @@ import {
   DEFAULT_PLACEMENT,
   EventReason,
   EventType,
+  type InstanceId,
   type InstanceSpec,
   instanceFacts,
   type ManifestOf,
+  type ProjectId,
 } from "../../../sdk/contract/index.ts";
 import { mayUseHost } from "../../domain/access/actor.ts";
 import { allows, projectsThatAllow } from "../../domain/access/grants.ts";
 import { forgets, type PlannedChange } from "../../domain/change.ts";
 import { reachCondition } from "../../domain/clusters/cluster.ts";
+import { settingsOf } from "../../domain/configs/config-values.ts";
+import { lockOn } from "../../domain/configs/resolve-config.ts";
+import { digestOf } from "../../domain/digest.ts";
 import { withCondition } from "../../domain/instances/conditions.ts";
 import { type Instance, requestReconcile } from "../../domain/instances/instance.ts";
 import { DEFAULT_PROJECT } from "../../domain/tenancy/tenant.ts";
+import { lockedBy, locksOf } from "../configs/locks.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -206,9 +212,39 @@ async function wantedInstance(
   if (!mayUseHost(stamp.actor)) {
     assertNoPlatformKeys(spec.config.overrides, before?.spec.config.overrides ?? [], adapter);
   }
+  const former = { values: before?.spec.config.overrides ?? [], settings: before?.settings ?? {} };
+  const setting = { by: stamp.actor.subject, at: stamp.plan?.appliedAt ?? stamp.now };
+  const settings = settingsOf(spec.config.overrides, setting, former);
+  await assertUnlocked(at, { projectId: project.id, id: before?.id }, changedOverrides(spec.config.overrides, former.values));
   return before
-    ? { ...before, ...base, spec }
-    : { ...newInstance(stamp.now), ...base, tenantId: home.id, projectId: project.id, projectName, spec };
+    ? { ...before, ...base, spec, settings }
+    : { ...newInstance(stamp.now), ...base, tenantId: home.id, projectId: project.id, projectName, spec, settings };
+}
+
+type Overrides = InstanceSpec["config"]["overrides"];
+
+/** With where each stands. */
+function changedOverrides(overrides: Overrides, former: Overrides): { key: string; index: number }[] {
+  const known = new Map(former.map((override) => [override.key, digestOf(override)]));
+  return overrides.flatMap((override, index) => (known.get(override.key) === digestOf(override) ? [] : [{ key: override.key, index }]));
+}
+
+/** What was there before it was locked may stay, and comes to nothing. @throws {ClawError} `config.invalid` */
+async function assertUnlocked(
+  scope: TenantTransaction,
+  { projectId, id }: { readonly projectId: ProjectId; readonly id: InstanceId | undefined },
+  changed: readonly { readonly key: string; readonly index: number }[],
+): Promise<void> {
+  if (changed.length === 0) {
+    return;
+  }
+  const locks = locksOf(await scope.values.listFor([projectId], id === undefined ? [] : [id]));
+  for (const { key, index } of changed) {
+    const lock = lockOn(key, locks);
+    if (lock) {
+      throw lockedBy(`spec.config.overrides[${index}].key`, key, lock);
+    }
+  }
 }
 
 function newInstance(
@@ -257,5 +293,7 @@ async function variablesOf({ config: { template: name } }: InstanceSpec, scope: 
       nearestOf(name, items) ?? "create it, or name another: claw configs list",
     );
   }
-  return template.spec.variables;
+  const published = await scope.templates.findVersion(template.id, template.publishedVersion);
+  // What a version has from another template is not in the draft.
+  return [...(published?.spec.variables ?? []), ...template.spec.variables];
 }

@@ -1,9 +1,10 @@
-import { type ClusterSpec, formatConfigKey, type ResolvedInstance } from "../../../sdk/contract/index.ts";
+import { type ClusterSpec, formatConfigKey, type InstanceId, type ProjectId, type ResolvedInstance } from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../domain/access/tokens.ts";
 import { isTree, valueAt } from "../../domain/configs/config-path.ts";
-import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../domain/configs/config-template.ts";
+import type { ConfigTemplate, ConfigVersion } from "../../domain/configs/config-template.ts";
+import { type ConfigValue, levelOf, type StoredConfigValues } from "../../domain/configs/config-values.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
-import { type ConfigIssue, resolveConfig } from "../../domain/configs/resolve-config.ts";
+import { type ConfigIssue, type ResolvedConfig, resolveConfig } from "../../domain/configs/resolve-config.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
 import { isAbout, type Policy, policiesOf } from "../../domain/policies/policy.ts";
@@ -54,11 +55,18 @@ export interface Resolution {
 
 const NO_DEMANDS: Demands = { accounts: [], docker: undefined };
 
+/** Values of one set, their secrets opened once for all instances that see them. */
+interface OpenValues {
+  readonly values: readonly ConfigValue[];
+  /** Keys that held a secret. */
+  readonly sealed: readonly string[];
+}
+
 /** What instances of one tenant resolve from, loaded once for all of them. */
 interface Sources {
   /** By name; undefined for one that is not there. */
   readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
-  valuesOf(instance: Instance): readonly ConfigValue[];
+  valuesOf(instance: Instance): readonly OpenValues[];
   /** Where an instance runs, as that is declared; undefined for the control plane's own host. */
   clusterOf(name: string): Promise<Pick<ClusterSpec, "networkPolicy"> | undefined>;
   /** What instances of the tenant have to comply with. */
@@ -79,7 +87,7 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(tx, scope, instances);
+  const sources = await sourcesOf(tx, scope, instances, deps.cipher);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
@@ -87,6 +95,7 @@ async function sourcesOf(
   tx: Pick<PlatformTransaction, "clusters">,
   scope: TenantTransaction,
   instances: readonly Instance[],
+  cipher: SecretCipher,
 ): Promise<Sources> {
   const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
   for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
@@ -98,8 +107,9 @@ async function sourcesOf(
     projects,
     instances.map(({ id }) => id),
   );
-  const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
-  const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
+  const byOwner = Map.groupBy(values, ({ instanceId, projectId }) => instanceId ?? projectId);
+  const opened = new Map([...byOwner].map(([owner, sets]) => [owner, sets.map((set) => openValues(set, cipher))]));
+  const of = (owner: string | undefined) => opened.get(owner as ProjectId | InstanceId | undefined) ?? [];
   return {
     templates,
     policies: policiesOf(await scope.tenants.get(scope.tenantId), await scope.policies.inForce()),
@@ -166,19 +176,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     );
   }
 
-  const values = sources.valuesOf(instance);
-  const { cipher } = deps;
-  const sealed = new Set<string>();
-  const note = (key: string) => sealed.add(key);
-  const config = resolveConfig({
-    template: published && openTemplate(published.spec, cipher, note),
-    defaults: adapter.defaults,
-    secretKeys: adapter.secretKeys,
-    plainKeys: adapter.plainKeys,
-    values: values.map((value) => ({ ...value, value: openAt(value.key, value.value, cipher, note) })),
-    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: openAt(key, value, cipher, note) })),
-    sealed,
-  });
+  const config = configOf(sources, instance, { adapter, published, cipher: deps.cipher });
   if (config.issues.length > 0) {
     return failed(config.issues, configVersion);
   }
@@ -236,6 +234,57 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
       agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
     },
   };
+}
+
+function openValues({ name, spec, settings }: StoredConfigValues, cipher: SecretCipher): OpenValues {
+  const sealed: string[] = [];
+  const level = levelOf(spec.at);
+  const values = spec.values.map(({ key, value, secret, locked }) => {
+    const open = openAt(key, value, cipher, (at) => sealed.push(at));
+    return { level, key, value: open, secret, locked, of: name, setting: settings[key] };
+  });
+  return { values, sealed };
+}
+
+/** Template, levels and overrides of an instance, merged. */
+function configOf(
+  sources: Sources,
+  instance: Instance,
+  { adapter, published, cipher }: { adapter: ClawAdapter; published: ConfigVersion | undefined; cipher: SecretCipher },
+): ResolvedConfig {
+  const sets = sources.valuesOf(instance);
+  const sealed = new Set(sets.flatMap((set) => set.sealed));
+  const note = (key: string) => sealed.add(key);
+  return resolveConfig({
+    template: published && openTemplate(published.spec, cipher, note),
+    defaults: adapter.defaults,
+    secretKeys: adapter.secretKeys,
+    plainKeys: adapter.plainKeys,
+    values: sets.flatMap(({ values }) => values),
+    overrides: instance.spec.config.overrides.map(({ key, value }) => ({
+      key,
+      value: openAt(key, value, cipher, note),
+      setting: instance.settings[key],
+    })),
+    sealed,
+  });
+}
+
+/** What an instance is configured with, and from where; undefined for a type that is not known any more. */
+export async function explainInstance(
+  tx: Pick<PlatformTransaction, "clusters">,
+  scope: TenantTransaction,
+  instance: Instance,
+  { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
+): Promise<{ readonly config: ResolvedConfig; readonly published: ConfigVersion | undefined } | undefined> {
+  const adapter = types.find(instance.spec.type);
+  if (!adapter) {
+    return undefined;
+  }
+  const sources = await sourcesOf(tx, scope, [instance], cipher);
+  const { template: name } = instance.spec.config;
+  const published = name === undefined ? undefined : sources.templates.get(name)?.published;
+  return { published, config: configOf(sources, instance, { adapter, published, cipher }) };
 }
 
 /** A claw is told what may be chosen while it runs. */

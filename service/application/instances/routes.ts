@@ -1,13 +1,16 @@
 import { type ActionOf, ClawError, LogItemSchema, parseJson } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { AgentChannel } from "../ports/instances/agents.ts";
+import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
+import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { ResourceKind } from "../resources/kind.ts";
 import type { RequestDependencies } from "../resources/requests.ts";
 import { type Asked, type Named, resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { notRunning } from "../runtimes/down.ts";
+import { effectiveConfig } from "./effective-config.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
 
@@ -17,6 +20,8 @@ const LOGS_TIMEOUT_MS = 5000;
 const LOGS_LENGTH_MAX = 1024 * 1024;
 
 interface InstanceRouteDependencies extends RequestDependencies {
+  readonly types: ClawTypes;
+  readonly cipher: SecretCipher;
   readonly runtimes: Runtimes;
   readonly openChannel: OpenChannel;
   readonly unconfined?: Unconfined | undefined;
@@ -58,6 +63,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
       const page = await deps.transactions.tenant(instance.tenantId, (tx) => tx.events.list(instance.id, query.limit, query.cursor));
       return { ...page, items: [...page.items] };
     },
+    "instances.config": async (ctx, { params, query }) => effectiveConfig(await find(ctx, params.id), query, deps),
     "instances.console": async (ctx, { params, body }) => {
       const instance = await find(ctx, params.id);
       assertConfined(ctx.actor, instance.cluster, deps.unconfined);

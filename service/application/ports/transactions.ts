@@ -10,7 +10,7 @@ import type { SessionRepository } from "./access/sessions.ts";
 import type { AuditChains, AuditLog } from "./audit/audit-log.ts";
 import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
-import type { ConfigTemplateRepository, ConfigValueRepository } from "./configs/repositories.ts";
+import type { ConfigTemplateRepository, ConfigValuesRepository } from "./configs/repositories.ts";
 import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
 import type { ClaimRepository } from "./instances/claim-repository.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
@@ -82,7 +82,7 @@ export interface TenantTransaction {
   readonly tokens: TokenRepository;
   readonly instances: InstanceRepository;
   readonly templates: ConfigTemplateRepository;
-  readonly values: ConfigValueRepository;
+  readonly values: ConfigValuesRepository;
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
   readonly recordings: RecordingRepository;

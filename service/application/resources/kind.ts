@@ -109,7 +109,7 @@ export interface Touches {
 export interface KindSpec<K extends ManifestKind, S extends StoredResource, At, Home extends Tenant | undefined> {
   rows(at: At): Rows<S>;
   /** The project that one is in, of a kind that is in projects. */
-  project?(stored: S): ProjectId;
+  project?(stored: S): ProjectId | undefined;
   /** The one that a change is about; by its name unless given. */
   find?(at: At, name: string, home: Home): Promise<S | undefined>;
   /** The resource as a manifest wants it. Whatever forbids it throws. */

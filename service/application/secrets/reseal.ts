@@ -8,7 +8,7 @@ import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { RotatingCipher } from "../ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import { everyOf } from "../resources/pages.ts";
-import { sealOverrides, sealTemplate } from "./seal-config.ts";
+import { sealOverrides, sealTemplate, sealValues } from "./seal-config.ts";
 
 export interface ResealDependencies {
   readonly transactions: Transactions;
@@ -41,13 +41,20 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
       templates.add(template);
     }
   }
+  const places = new Set<string>();
+  for await (const { id } of tenantsOf(deps)) {
+    for (const place of await resealValues(id, deps)) {
+      places.add(place);
+    }
+  }
   // Before the templates are sealed, which show no more then what stood in them: whoever is killed in between asks them again.
   const exposed: string[] = [];
   for await (const { id, name } of tenantsOf(deps)) {
-    exposed.push(...(await resealInstances(id, templates, deps)).map((instance) => `${name}/${instance}`));
+    exposed.push(...(await resealInstances(id, { templates, places }, deps)).map((instance) => `${name}/${instance}`));
   }
+  const sameAgain = remembering(deps.cipher);
   for await (const { id } of tenantsOf(deps)) {
-    await resealTemplates(id, deps);
+    await resealTemplates(id, { ...deps, cipher: sameAgain });
     // What a plan would write is under a former key.
     await transactions.tenant(id, (tx) => tx.plans.discardPending());
   }
@@ -96,6 +103,44 @@ async function exposedTemplates(tenantId: TenantId, { transactions, types, ciphe
   return exposed;
 }
 
+/** The same secret keeps one ciphertext through all versions and whatever extends them: else a draft would differ from what was published of it. */
+function remembering(cipher: RotatingCipher): RotatingCipher {
+  const known = new Map<string, string>();
+  return {
+    keyId: cipher.keyId,
+    derive: (purpose) => cipher.derive(purpose),
+    isCurrent: (text: string) => cipher.isCurrent(text),
+    decrypt: (text: string) => cipher.decrypt(text),
+    encrypt: (text: string) => known.get(text) ?? known.set(text, cipher.encrypt(text)).get(text) ?? "",
+  };
+}
+
+/** Every tenant's. */
+const GLOBAL = "global";
+
+/** @returns where values stood in clear that are sealed now: ids of tenants, projects and instances, or {@link GLOBAL} */
+async function resealValues(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<string[]> {
+  const exposed: string[] = [];
+  for await (const { id } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.values.list(page)))) {
+    await patiently(() =>
+      transactions.tenant(tenantId, async (tx) => {
+        const values = await tx.values.find(id);
+        if (values?.tenantId !== tenantId) {
+          return;
+        }
+        const spec = sealValues(rewrapLeaves(values.spec, cipher), undefined, { types, variables: [], cipher });
+        if (wasExposed(values.spec, spec)) {
+          exposed.push(values.spec.at === GLOBAL ? GLOBAL : (values.instanceId ?? values.projectId ?? tenantId));
+        }
+        if (digestOf(spec) !== digestOf(values.spec)) {
+          await tx.values.update({ ...values, spec }, values.resourceVersion);
+        }
+      }),
+    );
+  }
+  return exposed;
+}
+
 async function resealTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {
   for await (const { id } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.templates.list(page)))) {
     await patiently(() =>
@@ -105,18 +150,9 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
         if (!template || !adapter) {
           return;
         }
-        // The same secret keeps one ciphertext through all versions: else a draft would differ from what was published of it.
-        const known = new Map<string, string>();
-        const sameAgain: RotatingCipher = {
-          keyId: cipher.keyId,
-          derive: (purpose) => cipher.derive(purpose),
-          isCurrent: (text: string) => cipher.isCurrent(text),
-          decrypt: (text: string) => cipher.decrypt(text),
-          encrypt: (text: string) => known.get(text) ?? known.set(text, cipher.encrypt(text)).get(text) ?? "",
-        };
         let former: ConfigTemplateSpec | undefined;
         const reseal = (spec: ConfigTemplateSpec) => {
-          former = sealTemplate(rewrapLeaves(spec, sameAgain), former, adapter, sameAgain);
+          former = sealTemplate(rewrapLeaves(spec, cipher), former, adapter, cipher);
           return former;
         };
         let publishedDigest = template.publishedDigest;
@@ -126,9 +162,10 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
             continue;
           }
           const spec = reseal(version.spec);
+          const written = version.written && reseal(version.written);
           const digest = digestOf(spec);
           if (digest !== digestOf(version.spec)) {
-            await tx.templates.rewriteVersion({ ...version, spec, digest });
+            await tx.templates.rewriteVersion({ ...version, spec, digest, written });
           }
           publishedDigest = version.version === template.publishedVersion ? digest : publishedDigest;
         }
@@ -144,7 +181,7 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
 /** @returns names of running ones whose secrets stood in clear */
 async function resealInstances(
   tenantId: TenantId,
-  templates: ReadonlySet<string>,
+  { templates, places }: { readonly templates: ReadonlySet<string>; readonly places: ReadonlySet<string> },
   { transactions, types, cipher }: ResealDependencies,
 ): Promise<string[]> {
   const exposed: string[] = [];
@@ -158,9 +195,13 @@ async function resealInstances(
         }
         const { config, running } = instance.spec;
         const template = config.template === undefined ? undefined : await tx.templates.find(config.template);
-        const variables = template?.spec.variables ?? [];
+        const published = template && (await tx.templates.findVersion(template.id, template.publishedVersion));
+        const variables = [...(published?.spec.variables ?? []), ...(template?.spec.variables ?? [])];
         const spec = sealOverrides(rewrapLeaves(instance.spec, cipher), undefined, { adapter, variables, cipher });
-        const isExposed = wasExposed(instance.spec, spec) || (template !== undefined && templates.has(template.id));
+        const isExposed =
+          wasExposed(instance.spec, spec) ||
+          (template !== undefined && templates.has(template.id)) ||
+          [GLOBAL, tenantId, instance.projectId, instance.id].some((place) => places.has(place));
         const isToApply = isExposed && !running;
         if (isToApply || digestOf(spec) !== digestOf(instance.spec)) {
           const sealed = { ...instance, spec };

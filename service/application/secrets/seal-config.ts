@@ -1,7 +1,13 @@
-import { type ConfigTemplateSpec, formatConfigKey, type InstanceSpec, parseConfigKey } from "../../../sdk/contract/index.ts";
+import {
+  type ConfigTemplateSpec,
+  type ConfigValuesSpec,
+  formatConfigKey,
+  type InstanceSpec,
+  parseConfigKey,
+} from "../../../sdk/contract/index.ts";
 import { SecretRules } from "../../domain/configs/secret-rules.ts";
 import { openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
-import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { invalid } from "../resources/refusals.ts";
 
@@ -49,6 +55,32 @@ export function sealOverrides(
     value: sealGiven(value, sealing, parseConfigKey(key), `spec.config.overrides[${key}].value`),
   }));
   return { ...spec, config: { ...spec.config, overrides } };
+}
+
+/** Values of a level at rest: every secret sealed. They may be of any type. @throws {ClawError} `request.invalid` for a mask of nothing */
+export function sealValues(
+  spec: ConfigValuesSpec,
+  former: ConfigValuesSpec | undefined,
+  { types, variables, cipher }: { readonly types: ClawTypes; readonly variables: Variables; readonly cipher: SecretCipher },
+): ConfigValuesSpec {
+  const places = new Map<string, Sealed>();
+  for (const { key, value } of former?.values ?? []) {
+    sealedPlaces(value, parseConfigKey(key), places);
+  }
+  const adapters = types.list();
+  const rules = new SecretRules({
+    secretKeys: adapters.flatMap(({ secretKeys }) => secretKeys),
+    plainKeys: adapters.flatMap(({ plainKeys = [] }) => plainKeys),
+    declared: [...variables, ...spec.values.map(({ key, secret }) => ({ name: key, secret }))].flatMap(({ name, secret }) =>
+      secret ? [name] : [],
+    ),
+  });
+  const sealing = { isSecret: (path: readonly string[], value: unknown) => rules.isSecret(path, value), former: places, cipher };
+  const values = spec.values.map((entry, index) => ({
+    ...entry,
+    value: sealGiven(entry.value, sealing, parseConfigKey(entry.key), `spec.values[${index}].value`),
+  }));
+  return { ...spec, values };
 }
 
 /** A template with its secrets in plain. @param note told of each key that held one */

@@ -21,18 +21,10 @@ export interface ConfigVersion {
   readonly author: string;
   readonly message: string;
   readonly createdAt: string;
-}
-
-/** Where a value comes from, weakest first (C2). */
-export const ConfigLevel = { Global: "global", Tenant: "tenant", Project: "project", Instance: "instance" } as const;
-export type ConfigLevel = (typeof ConfigLevel)[keyof typeof ConfigLevel];
-
-/** One value set at one level. Secret values are stored encrypted and only ever decrypted to be resolved. */
-export interface ConfigValue {
-  readonly level: ConfigLevel;
-  /** Id of the tenant, project or instance; undefined at the global level. */
-  readonly ownerId: string | undefined;
-  readonly key: string;
-  readonly value: unknown;
-  readonly secret: boolean;
+  /** The template that it extends, with the version that is in it. */
+  readonly extended?: { readonly name: string; readonly version: number } | undefined;
+  /** The draft that it was made of, where that extends another. */
+  readonly written?: ConfigTemplateSpec | undefined;
+  /** The version that it repeats. */
+  readonly restores?: number | undefined;
 }

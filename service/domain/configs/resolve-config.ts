@@ -1,25 +1,36 @@
 import {
+  type ConfigOrigin,
   type ConfigTemplateSpec,
   type ConfigVariable,
   formatConfigKey,
   type Issue,
+  isKeyWithin,
   matchesVariableType,
   parseConfigKey,
 } from "../../../sdk/contract/index.ts";
-import { type ConfigTree, dropAt, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
-import { ConfigLevel, type ConfigValue } from "./config-template.ts";
+import { type ConfigTree, dropAt, isTree, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
+import { ConfigLevel, type ConfigValue } from "./config-values.ts";
+import { constraintProblem } from "./constraints.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { isReference, secretProblem } from "./references.ts";
 import { KeyPatterns, SecretRules } from "./secret-rules.ts";
 
-/** Where an effective value comes from, weakest first: the claw type's defaults, the template, a level. */
-export type ConfigOrigin = "type" | "template" | ConfigLevel;
+/** Something that gives a key a value. */
+export interface Contribution {
+  readonly key: string;
+  /** Undefined for a leaf of a template's base: it stands in the unified config. */
+  readonly value: unknown;
+  readonly origin: ConfigOrigin;
+  /** What of a level gives it; undefined for type and template. */
+  readonly from: ConfigValue | undefined;
+}
 
 /** One key's effective value. */
 export interface EffectiveValue {
   readonly value: unknown;
   readonly origin: ConfigOrigin;
   readonly secret: boolean;
+  readonly from: ConfigValue | undefined;
 }
 
 export interface ConfigIssue extends Issue {
@@ -41,7 +52,13 @@ export interface ResolveConfigInput {
   /** Values of the levels, their secrets opened, in any order. */
   readonly values: readonly ConfigValue[];
   /** The instance's own, strongest of all; null takes a value away. */
-  readonly overrides: readonly { readonly key: string; readonly value: unknown }[];
+  readonly overrides: readonly Override[];
+}
+
+export interface Override {
+  readonly key: string;
+  readonly value: unknown;
+  readonly setting?: ConfigValue["setting"];
 }
 
 export interface ResolvedConfig {
@@ -51,6 +68,10 @@ export interface ResolvedConfig {
   /** Keys of single values that are secret; indexes of lists are segments too. */
   readonly secrets: ReadonlySet<string>;
   readonly issues: readonly ConfigIssue[];
+  /** Everything that was given, whether it came to anything or not, weakest first. */
+  readonly contributions: readonly Contribution[];
+  /** Whether a value is secret where it stands, of whatever was given. */
+  isSecret(path: readonly string[], value: unknown): boolean;
 }
 
 const STRENGTH: readonly ConfigLevel[] = [ConfigLevel.Global, ConfigLevel.Tenant, ConfigLevel.Project, ConfigLevel.Instance];
@@ -59,6 +80,8 @@ const STRENGTH: readonly ConfigLevel[] = [ConfigLevel.Global, ConfigLevel.Tenant
  * Merges a config from its sources: type defaults < template (base under `native`, variable defaults) < global < tenant < project <
  * instance < overrides. Values that are shared by many instances apply where the template or the type declares their key and are
  * passed over elsewhere; what an instance sets itself always applies, and the adapter's validation refuses what it does not know.
+ * Within a level a key goes before those beneath it, so that the order in which values are written says nothing. Null takes a key away, a
+ * list takes another's place unless its variable says `merge: append`, and what a weaker level locks, stronger ones leave as it is.
  */
 export function resolveConfig(input: ResolveConfigInput): ResolvedConfig {
   const merge = new Merge(input);
@@ -72,26 +95,53 @@ export function resolveConfig(input: ResolveConfigInput): ResolvedConfig {
   }
   for (const level of STRENGTH) {
     const own = input.values.filter((value) => value.level === level && (level === ConfigLevel.Instance || merge.isDeclared(value.key)));
-    for (const { key, value } of own.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
-      merge.set(key, value, level);
+    for (const value of own.toSorted(byKey)) {
+      merge.set(value.key, value.value, level, value);
     }
+    merge.lock(own);
   }
-  const seen = new Set<string>();
-  for (const { key, value } of input.overrides) {
-    if (seen.has(key)) {
+  const overrides = input.overrides.toSorted(byKey);
+  for (const [index, { key, value, setting }] of overrides.entries()) {
+    if (overrides[index - 1]?.key === key) {
       merge.issues.push({ path: key, message: `'${key}' is overridden twice`, fix: "keep one of the overrides" });
     }
-    seen.add(key);
-    merge.set(key, value, ConfigLevel.Instance);
+    const from = { level: ConfigLevel.Instance, key, value, secret: false, locked: false, of: undefined, setting };
+    merge.set(key, value, ConfigLevel.Instance, from);
   }
   return merge.finish();
 }
 
+/** The value that is locked, or holds what is locked, at a key. */
+export function lockOn<T>(key: string, locked: ReadonlyMap<string, T>): T | undefined {
+  if (locked.size === 0) {
+    return undefined;
+  }
+  const path = parseConfigKey(key);
+  return path.map((_, index) => locked.get(formatConfigKey(path.slice(0, index + 1)))).find((value) => value !== undefined);
+}
+
+/** A key before all that are beneath it. */
+function byKey(a: { readonly key: string }, b: { readonly key: string }): number {
+  return a.key < b.key ? -1 : a.key === b.key ? 0 : 1;
+}
+
+/** The keys that a template and a type have: where values of the levels apply. */
+export function declaredKeys(
+  template: Pick<ConfigTemplateSpec, "variables"> | undefined,
+  { defaults, secretKeys }: Pick<ResolveConfigInput, "defaults" | "secretKeys">,
+): KeyPatterns {
+  const variables = template?.variables.map(({ name }) => name) ?? [];
+  return new KeyPatterns([...variables, ...Object.keys(defaults), ...secretKeys, ENVIRONMENT]);
+}
+
 class Merge {
   readonly issues: ConfigIssue[] = [];
+  readonly #contributions: Contribution[] = [];
+  /** Keys that nothing stronger changes. */
+  readonly #locked = new Map<string, ConfigValue>();
   readonly #variables: ReadonlyMap<string, ConfigVariable>;
   readonly #unified: ConfigTree;
-  readonly #origins = new KeyMap<{ value: unknown; origin: ConfigOrigin }>();
+  readonly #origins = new KeyMap<Contribution>();
   readonly #rules: SecretRules;
   readonly #declared: KeyPatterns;
   /** Trees that a value was taken from: those that are empty in the end go too. */
@@ -106,10 +156,12 @@ class Merge {
       ...values.filter((value) => value.secret).map((value) => value.key),
     ];
     this.#rules = new SecretRules({ secretKeys, plainKeys, declared });
-    this.#declared = new KeyPatterns([...this.#variables.keys(), ...Object.keys(defaults), ...secretKeys, ENVIRONMENT]);
+    this.#declared = declaredKeys(template, { defaults, secretKeys });
     this.#unified = template && Object.keys(template.base).length > 0 ? { native: structuredClone(template.base) } : {};
     for (const key of leafKeys(this.#unified)) {
-      this.#origins.set(key, { value: undefined, origin: "template" });
+      const leaf = { key, value: undefined, origin: "template", from: undefined } as const;
+      this.#origins.set(key, leaf);
+      this.#contributions.push(leaf);
     }
     const names = new Set<string>();
     for (const variable of variables) {
@@ -128,12 +180,50 @@ class Merge {
     return this.#declared.covers(parseConfigKey(key));
   }
 
-  set(key: string, value: unknown, origin: ConfigOrigin): void {
-    const problem = keyProblem(key) ?? this.#typeProblem(key, value);
+  /** From now on these are as they are. */
+  lock(values: readonly ConfigValue[]): void {
+    for (const value of values.filter(({ locked }) => locked)) {
+      this.#locked.set(value.key, value);
+    }
+  }
+
+  set(key: string, given: unknown, origin: ConfigOrigin, from?: ConfigValue): void {
+    const contribution = { key, value: given, origin, from };
+    this.#contributions.push(contribution);
+    if (lockOn(key, this.#locked)) {
+      return;
+    }
+    // What it would take with it stays.
+    const kept = [...this.#locked.values()]
+      .filter((locked) => isKeyWithin(locked.key, key))
+      .map((locked) => ({ locked, value: valueAt(this.#unified, locked.key) }));
+    const problem = keyProblem(key) ?? this.#typeProblem(key, given);
     if (problem !== undefined) {
       this.issues.push(typeof problem === "string" ? { path: key, message: problem } : problem);
       return;
     }
+    this.#put({ ...contribution, value: this.#appended(key, given, origin) });
+    for (const { locked, value } of kept) {
+      this.#makeRoom(locked.key);
+      this.#put({ key: locked.key, value, origin: locked.level, from: locked });
+    }
+  }
+
+  /** Takes away a plain value that stands where a tree has to be. */
+  #makeRoom(key: string): void {
+    const path = parseConfigKey(key);
+    for (let length = 1; length < path.length; length++) {
+      const above = formatConfigKey(path.slice(0, length));
+      const value = valueAt(this.#unified, above);
+      if (value !== undefined && !isTree(value)) {
+        dropAt(this.#unified, above);
+        this.#origins.forget(above);
+      }
+    }
+  }
+
+  #put(contribution: Contribution): void {
+    const { key, value } = contribution;
     this.#origins.forget(key);
     if (value === null || value === undefined) {
       const parent = dropAt(this.#unified, key);
@@ -144,7 +234,7 @@ class Merge {
     }
     const obstacle = setAt(this.#unified, key, structuredClone(value));
     if (obstacle !== undefined) {
-      const { origin: other } = this.#origins.get(obstacle) ?? { origin: "template" };
+      const { origin: other } = this.#origins.get(obstacle) ?? { origin: "template" as const };
       this.issues.push({
         path: key,
         message: `can't be set beneath '${obstacle}', which is a plain value (set by: ${other})`,
@@ -152,7 +242,14 @@ class Merge {
       });
       return;
     }
-    this.#origins.set(key, { value, origin });
+    this.#origins.set(key, contribution);
+  }
+
+  /** A list behind what weaker levels put there, where its variable says so. */
+  #appended(key: string, value: unknown, origin: ConfigOrigin): unknown {
+    const former = valueAt(this.#unified, key);
+    const isAppended = this.#variables.get(key)?.merge === "append" && origin !== "type" && origin !== "template";
+    return isAppended && Array.isArray(value) && Array.isArray(former) ? [...former, ...value] : value;
   }
 
   finish(): ResolvedConfig {
@@ -186,15 +283,17 @@ class Merge {
     }
     const set = [...this.#origins.entries()];
     // A template's base is native config: one entry for each of its leaves, without a variable's name.
-    const origins = set.map(([key, { value, origin }]): [string, EffectiveValue] => [
+    const origins = set.map(([key, { value, origin, from }]): [string, EffectiveValue] => [
       key,
-      { value: value ?? valueAt(this.#unified, key), origin, secret: holders.has(key) },
+      { value: value ?? valueAt(this.#unified, key), origin, secret: holders.has(key), from },
     ]);
     return {
       unified: this.#unified,
       origins: Object.fromEntries(origins.toSorted(([a], [b]) => (a < b ? -1 : 1))),
       secrets,
       issues: this.issues,
+      contributions: this.#contributions,
+      isSecret: (path, value) => this.#rules.isSecret(path, value),
     };
   }
 
@@ -203,9 +302,14 @@ class Merge {
   }
 
   #typeProblem(key: string, value: unknown): ConfigIssue | undefined {
-    const type = this.#variables.get(key)?.type;
-    if (type === undefined || value === null || value === undefined || matchesVariableType(type, value)) {
+    const variable = this.#variables.get(key);
+    if (variable === undefined || value === null || value === undefined) {
       return undefined;
+    }
+    const { type } = variable;
+    if (matchesVariableType(type, value)) {
+      const problem = isReference(value) ? undefined : constraintProblem(variable, value);
+      return problem && { path: key, ...problem };
     }
     return {
       path: key,

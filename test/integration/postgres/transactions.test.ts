@@ -3,7 +3,7 @@ import { PostgresStackStore } from "../../../adapters/postgres/stack-store.ts";
 import { ClawError, type InstanceId, newId, type TenantId } from "../../../sdk/contract/index.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { anInstance } from "../../support/builders/instance.ts";
-import { aConfigTemplate, aProject, aTenant, storeTenant, uniqueName } from "../../support/builders/tenancy.ts";
+import { aConfigTemplate, aProject, aTenant, someConfigValues, storeTenant, uniqueName } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
 let database: TestDatabase;
@@ -241,7 +241,8 @@ describe("deletions", () => {
     await stored.run(async (tx: TenantTransaction) => {
       await tx.templates.insert(template);
       await tx.instances.insert(anInstance({ id, tenantId: tenant.id, projectId: project.id, name: "web", spec }));
-      await tx.values.put({ level: "instance", ownerId: id, key: "k", value: 1, secret: false });
+      const ofInstance = { at: { instance: "web" }, values: [] };
+      await tx.values.insert(someConfigValues({ tenantId: tenant.id, projectId: project.id, instanceId: id, spec: ofInstance }));
     });
     return { ...stored, id, template };
   };

@@ -14,6 +14,7 @@ export function anInstance(over: Partial<Omit<Instance, "status">> & { status?: 
     labels: {},
     annotations: {},
     spec: InstanceSpecSchema.parse({ type: "Echo" }),
+    settings: {},
     generation: 1,
     resourceVersion: 1,
     restartedAt: undefined,

@@ -1,6 +1,15 @@
-import { type ConfigTemplateId, ConfigTemplateSpecSchema, newId, type ProjectId, type TenantId } from "../../../sdk/contract/index.ts";
+import {
+  type ConfigTemplateId,
+  ConfigTemplateSpecSchema,
+  type ConfigValuesId,
+  ConfigValuesSpecSchema,
+  newId,
+  type ProjectId,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
 import type { TenantTransaction, Transactions } from "../../../service/application/ports/transactions.ts";
 import type { ConfigTemplate } from "../../../service/domain/configs/config-template.ts";
+import type { StoredConfigValues } from "../../../service/domain/configs/config-values.ts";
 import type { Project, Tenant } from "../../../service/domain/tenancy/tenant.ts";
 
 const CREATED = "2026-01-01T00:00:00.000Z";
@@ -20,6 +29,13 @@ export function aConfigTemplate(over: Partial<ConfigTemplate> & Pick<ConfigTempl
   const id: ConfigTemplateId = newId("cfg");
   const spec = ConfigTemplateSpecSchema.parse({ adapter: "EchoAdapter" });
   return { id, name: uniqueName("template"), ...stored, spec, publishedVersion: 0, publishedDigest: undefined, ...over };
+}
+
+/** Of the tenant as a whole, unless it is said where. */
+export function someConfigValues(over: Partial<StoredConfigValues> & Pick<StoredConfigValues, "tenantId">): StoredConfigValues {
+  const id: ConfigValuesId = newId("val");
+  const spec = ConfigValuesSpecSchema.parse({ values: [{ key: "k", value: 1 }] });
+  return { id, name: uniqueName("values"), ...stored, spec, projectId: undefined, instanceId: undefined, settings: {}, ...over };
 }
 
 /** Stores a tenant with its default project. */

@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 import { ConfigTemplateSpecSchema } from "../../../sdk/contract/index.ts";
-import { ConfigLevel, type ConfigValue } from "../../../service/domain/configs/config-template.ts";
+import { ConfigLevel, type ConfigValue } from "../../../service/domain/configs/config-values.ts";
 import { type ResolveConfigInput, resolveConfig } from "../../../service/domain/configs/resolve-config.ts";
 
 const template = (spec: object) => ConfigTemplateSpecSchema.parse({ adapter: "OpenClawAdapter", ...spec });
@@ -13,12 +13,15 @@ const founding = template({
   ],
 });
 
-const value = (level: ConfigLevel, key: string, of: unknown, secret = false): ConfigValue => ({
+const value = (level: ConfigLevel, key: string, of: unknown, more: Partial<ConfigValue> = {}): ConfigValue => ({
   level,
-  ownerId: undefined,
   key,
   value: of,
-  secret,
+  secret: false,
+  locked: false,
+  of: `${level}-values`,
+  setting: undefined,
+  ...more,
 });
 
 const resolve = (input: Partial<ResolveConfigInput>) =>
@@ -84,7 +87,7 @@ describe("resolveConfig", () => {
       memory: { limit: 3 },
       agent: { timezone: "UTC" },
     });
-    expect(result.origins).toEqual({
+    expect(result.origins).toMatchObject({
       "agent.timezone": { value: "UTC", origin: "type", secret: false },
       "memory.limit": { value: 3, origin: "project", secret: false },
       "model.apiKey": { value: "key-tenant", origin: "tenant", secret: true },
@@ -142,7 +145,7 @@ describe("resolveConfig", () => {
       overrides: [{ key: "native.logging.level", value: "warn" }],
     });
     expect(unified).toEqual({ native: { logging: { level: "warn" }, tools: { profile: "full" } } });
-    expect(origins).toEqual({
+    expect(origins).toMatchObject({
       "native.logging.level": { value: "warn", origin: "instance", secret: false },
       "native.tools.profile": { value: "full", origin: "template", secret: false },
     });
@@ -176,8 +179,8 @@ describe("resolveConfig", () => {
       { key: "model", value: "z" },
     ];
     expect(resolve({ overrides }).issues.map((issue) => issue.message)).toEqual([
-      "can't be set beneath 'model', which is a plain value (set by: instance)",
       "'model' is overridden twice",
+      "can't be set beneath 'model', which is a plain value (set by: instance)",
     ]);
   });
 

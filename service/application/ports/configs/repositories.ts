@@ -1,5 +1,6 @@
-import type { ConfigTemplateId, InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
-import type { ConfigTemplate, ConfigValue, ConfigVersion } from "../../../domain/configs/config-template.ts";
+import type { ConfigTemplateId, ConfigValuesId, InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
+import type { ConfigTemplate, ConfigVersion } from "../../../domain/configs/config-template.ts";
+import type { StoredConfigValues } from "../../../domain/configs/config-values.ts";
 import type { Page, Ref } from "../resources/page.ts";
 
 export interface ConfigTemplateRepository {
@@ -18,8 +19,17 @@ export interface ConfigTemplateRepository {
   listVersions(id: ConfigTemplateId, limit: number, cursor?: string): Promise<Page<ConfigVersion>>;
   findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined>;
 }
-export interface ConfigValueRepository {
-  /** All values that instances of these projects see, every level; in the order in which a later one wins. */
-  listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly ConfigValue[]>;
-  put(value: ConfigValue): Promise<void>;
+
+/** A tenant's config values, and those of all tenants, which it only reads. */
+export interface ConfigValuesRepository {
+  /** @param projects only those of these, and of the tenant as a whole */
+  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<StoredConfigValues>>;
+  /** The tenant's own of two that have one name. @throws {ClawError} `values.not_found` */
+  get(ref: Ref): Promise<StoredConfigValues>;
+  find(ref: Ref): Promise<StoredConfigValues | undefined>;
+  /** All that these instances of these projects see, of every level. */
+  listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly StoredConfigValues[]>;
+  insert(values: StoredConfigValues): Promise<void>;
+  update(values: StoredConfigValues, expected: number): Promise<void>;
+  delete(id: ConfigValuesId): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
-import type { Instance, InstanceMark, InstanceState } from "../../../domain/instances/instance.ts";
+import type { ConfiguredMark, Instance, InstanceState } from "../../../domain/instances/instance.ts";
 import type { Page, PageQuery, Ref } from "../resources/page.ts";
 
 /** What instances that are not being deleted add up to. CPU in cores, memory and storage in bytes; replicas counted. */
@@ -10,8 +10,12 @@ export interface ResourceUsage {
   readonly storageBytes: number;
 }
 
-/** What instances have in common: the name of their template, or a cluster that they are on or have not left yet. */
-export type InstanceUse = { readonly template: string } | { readonly cluster: string };
+/** What instances have in common: the name of their template, a cluster that they are on or have not left yet, a project; or the one that is meant. */
+export type InstanceUse =
+  | { readonly template: string }
+  | { readonly cluster: string }
+  | { readonly project: ProjectId }
+  | { readonly instance: InstanceId };
 
 export interface InstanceRepository {
   /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
@@ -38,7 +42,7 @@ export interface InstanceRepository {
   /** By name. */
   listUsing(use: InstanceUse, page: PageQuery): Promise<Page<Instance>>;
   /** The same, without all that makes instances large; `any`: all of the tenant's. */
-  listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<InstanceMark>>;
+  listMarks(use: InstanceUse | "any", page: PageQuery): Promise<Page<ConfiguredMark>>;
   /** The versions that a template's instances ask for, undefined for none, each with one of them; as many as a template is judged by. */
   versionsUsing(template: string): Promise<readonly { readonly version: string | undefined; readonly instance: string }[]>;
   /** Instances of one cluster whose generation is ahead of what was observed and whose next attempt is due, oldest first. Those that move count as of the cluster they leave. */
