@@ -7,6 +7,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   stop: () => import("./commands/stop.ts").then(({ stopCommand }) => [stopCommand]),
   restart: () => import("./commands/restart.ts").then(({ restartCommand }) => [restartCommand]),
   destroy: () => import("./commands/destroy.ts").then(({ destroyCommand }) => [destroyCommand]),
+  pin: () => import("./commands/pin.ts").then(({ pinCommand }) => [pinCommand]),
   kill: () => import("./commands/kill.ts").then(({ killCommand }) => [killCommand]),
   logs: () => import("./commands/logs.ts").then(({ logsCommand }) => [logsCommand]),
   events: () => import("./commands/events.ts").then(({ eventsCommand }) => [eventsCommand]),
@@ -36,8 +37,16 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
       module.configsVersions,
       module.configsPublish,
       module.configsValidate,
+      module.configsDiff,
+      module.configsRollback,
+      module.configsSchema,
       module.configsDelete,
     ];
+  },
+  config: () => import("./commands/config.ts").then(({ configExplain }) => [configExplain]),
+  values: async () => {
+    const module = await import("./commands/values.ts");
+    return [module.valuesList, module.valuesGet, module.valuesSet, module.valuesUnset, module.valuesDelete];
   },
   clusters: async () => {
     const module = await import("./commands/clusters.ts");
@@ -95,6 +104,8 @@ export const nouns: Readonly<Record<string, string>> = {
   tenants: "Tenants and their quotas",
   projects: "Projects of a tenant",
   configs: "Config templates: drafts, versions, publishing",
+  config: "What an instance is configured with",
+  values: "Config values that many instances share",
   policies: "What instances have to comply with",
   clusters: "Kubernetes clusters that instances run on",
   stack: "The Pulumi stacks behind tenants, for the platform's operators",

@@ -10,7 +10,7 @@ export const writeOutputOption = new Option("-o, --output <format>", "print the 
   "name",
 ]);
 /** `-o` of previews. */
-export const documentOutputOption = new Option("-o, --output <format>", "print the preview as a document").choices(["json", "yaml"]);
+export const documentOutputOption = new Option("-o, --output <format>", "print it as a document").choices(["json", "yaml"]);
 /** `-f`. */
 export const filesOption = new Option(
   "-f, --filename <path...>",

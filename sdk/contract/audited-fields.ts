@@ -108,7 +108,7 @@ export const auditedFields: { readonly [K in ManifestKind]: Audited<ManifestOf<K
     replicas: "track",
     running: "track",
     resources: { cpu: "track", memory: "track" },
-    config: { template: "track", overrides: { key: "track", value: "track" } },
+    config: { template: "track", version: "track", overrides: { key: "track", value: "track" } },
     storage: { configDir: "track", dataDir: "track", size: "track" },
     network: { expose: "track", port: "track" },
     placement: { cluster: "track", selector: "track", tolerations: { key: "track", value: "track" } },

@@ -5,7 +5,14 @@ import { checkConfigKey } from "./config-key.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
+import { FileDiffSchema, PropertyDiffSchema } from "./property-diff.ts";
 import { SECRET_MASK } from "./redact.ts";
+
+/** Versions are numbered from one. */
+const VersionNumberSchema = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
 
 const ConfigTypeSchema = z.enum(["string", "number", "boolean", "object", "array"]);
 type ConfigType = z.infer<typeof ConfigTypeSchema>;
@@ -142,9 +149,12 @@ export const configTemplateFacts = {
   area: "config",
   idPrefix: "cfg",
   scope: "tenant",
-  /** Publishes the template's current specification. */
-  access: { read: "configs.read", write: "configs.write", actions: { publish: "configs.write" } },
-  actions: [actionOf("publish", { message: TextSchema.optional() })],
+  /** Publishes the template's current specification; publishes what a former version says once more. */
+  access: { read: "configs.read", write: "configs.write", actions: { publish: "configs.write", rollback: "configs.write" } },
+  actions: [
+    actionOf("publish", { message: TextSchema.optional() }),
+    actionOf("rollback", { to: VersionNumberSchema, message: TextSchema.optional() }),
+  ],
   input: ConfigTemplateInputSchema,
   schema: ConfigTemplateSchema,
   customResource: {
@@ -178,6 +188,33 @@ export const ConfigVersionSchema = z.object({
 });
 export type ConfigVersion = z.infer<typeof ConfigVersionSchema>;
 export const ConfigVersionPageSchema = pageOf(ConfigVersionSchema);
+
+/** A version is said again, for all, or for those instances alone that a selector chooses: these are held to it. */
+export const RollbackRequestSchema = z.strictObject({
+  to: VersionNumberSchema,
+  message: TextSchema.default(""),
+  /** Labels of instances: `ring=canary`. */
+  labelSelector: z.string().min(1).max(4096).optional(),
+});
+
+export const ConfigDiffQuerySchema = z.strictObject({
+  from: z.coerce.number().pipe(VersionNumberSchema),
+  /** The draft when absent. */
+  to: z.coerce.number().pipe(VersionNumberSchema).optional(),
+  /** An instance whose files are to be compared, as it would have them by the one version and by the other. */
+  instance: z.string().max(128).optional(),
+});
+export const ConfigDiffSchema = z.object({
+  /** Of variables, base and the rest, secrets masked. */
+  diffs: z.array(PropertyDiffSchema),
+  /** Of the instance: its files, or what keeps it from having some. */
+  files: z.array(FileDiffSchema).optional(),
+  issues: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional() })).optional(),
+});
+export type ConfigDiff = z.infer<typeof ConfigDiffSchema>;
+
+/** Of values by the variables' names, in the words of JSON Schema 2020-12; a form has what begins with `x-`. */
+export const JsonSchemaSchema = z.record(z.string(), z.unknown());
 
 export const PublishRequestSchema = z.strictObject({ message: TextSchema.default("") });
 /** Values for the template's variables. */

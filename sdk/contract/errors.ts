@@ -53,6 +53,7 @@ export const errorCatalogue = {
   "config.name_taken": { status: 409, title: "The config template's name is taken", retryable: false, fault: "caller" },
   "config.invalid": { status: 422, title: "The configuration is invalid", retryable: false, fault: "caller" },
   "config.unchecked": { status: 409, title: "The configuration is not checked", retryable: true, fault: "platform" },
+  "config.version_not_found": { status: 404, title: "Config version not found", retryable: false, fault: "caller" },
   "config.in_use": { status: 409, title: "The config template is in use", retryable: false, fault: "caller" },
   "tenant.not_found": { status: 404, title: "Tenant not found", retryable: false, fault: "caller" },
   "tenant.name_taken": { status: 409, title: "The tenant's name is taken", retryable: false, fault: "caller" },

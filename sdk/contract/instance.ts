@@ -32,6 +32,8 @@ export const InstanceSpecSchema = z.strictObject({
     .strictObject({
       /** The ConfigTemplate; the type's own defaults when absent. */
       template: NameSchema.optional(),
+      /** The version of the template that it is held to; the newest when absent. */
+      version: z.int().min(1).optional(),
       /**
        * The instance's own values, strongest of all; null takes one away. In a text `${NAME}` stands for an environment variable of the claw, which
        * `environment.NAME` sets; `$${NAME}` is that text itself.
@@ -110,6 +112,10 @@ export const ClawInstanceSchema = resourceOf("ClawInstance", InstanceSpecSchema,
 export type ClawInstance = z.infer<typeof ClawInstanceSchema>;
 export const ClawInstancePageSchema = pageOf(ClawInstanceSchema);
 
+/** The version of its template that an instance is held to; null for the newest, whichever that is. */
+const pinned = { version: z.int().min(1).nullable() };
+export const PinRequestSchema = z.strictObject(pinned);
+
 export const instanceFacts = {
   kind: "ClawInstance",
   noun: "instance",
@@ -119,9 +125,15 @@ export const instanceFacts = {
   access: {
     read: "instances.read",
     write: "instances.write",
-    actions: { start: "instances.operate", stop: "instances.operate", restart: "instances.operate", kill: "instances.operate" },
+    actions: {
+      start: "instances.operate",
+      stop: "instances.operate",
+      restart: "instances.operate",
+      kill: "instances.operate",
+      pin: "instances.write",
+    },
   },
-  actions: [actionOf("start"), actionOf("stop"), actionOf("restart"), actionOf("kill")],
+  actions: [actionOf("start"), actionOf("stop"), actionOf("restart"), actionOf("kill"), actionOf("pin", pinned)],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,
   schema: ClawInstanceSchema,

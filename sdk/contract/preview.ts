@@ -2,7 +2,7 @@ import { z } from "zod";
 import { actionSchemas, ManifestKindSchema, ManifestSchema } from "./kinds.ts";
 import { NameSchema, pageOf } from "./meta.ts";
 import { PolicyModeSchema } from "./policy.ts";
-import { PropertyDiffSchema } from "./property-diff.ts";
+import { FileDiffSchema, PropertyDiffSchema } from "./property-diff.ts";
 
 /** A write that names a resource and needs no manifest. */
 export const ActionSchema = z.discriminatedUnion("action", [
@@ -44,13 +44,6 @@ export const ResourceChangeSchema = z.object({
   diffs: z.array(PropertyDiffSchema),
 });
 export type ResourceChange = z.infer<typeof ResourceChangeSchema>;
-
-export const FileDiffSchema = z.object({
-  path: z.string(),
-  /** Unified diff text, secrets masked; empty when the file is unchanged. */
-  diff: z.string(),
-});
-export type FileDiff = z.infer<typeof FileDiffSchema>;
 
 /** What a change does to a running claw. */
 export const ChangeEffect = {

@@ -11,3 +11,10 @@ export const PropertyDiffSchema = z.object({
   replaces: z.boolean().optional(),
 });
 export type PropertyDiff = z.infer<typeof PropertyDiffSchema>;
+
+export const FileDiffSchema = z.object({
+  path: z.string(),
+  /** Unified diff text, secrets masked; empty when the file is unchanged. */
+  diff: z.string(),
+});
+export type FileDiff = z.infer<typeof FileDiffSchema>;

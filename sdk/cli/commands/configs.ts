@@ -7,18 +7,22 @@ import { readManifests } from "../manifests.ts";
 import { defineGet, defineList } from "../nouns.ts";
 import {
   allowUncheckedOption,
+  documentOutputOption,
   filesOption,
   outputOption,
   parsePair,
   parseValue,
   previewOption,
+  selectorOption,
   writeOutputOption,
   yesOption,
 } from "../options.ts";
 import { formatAge } from "../output/age.ts";
+import { renderFileDiff, renderPropertyDiff } from "../output/preview.ts";
 import type { View } from "../output/printer.ts";
 import { showPlan } from "../preview.ts";
 import { remove } from "../removal.ts";
+import { parseVersion } from "./pin.ts";
 
 export const configsList = defineList("configs", configKind);
 export const configsGet = defineGet("configs", configKind);
@@ -96,6 +100,89 @@ export const configsPublish = defineCommand({
     const version = await claw.configs.publish(name, { message }, { allowUnchecked: allowUnchecked === true, signal });
     return output ? out.item(version, versionView, output) : out.line(`config/${name} published as version ${version.version}`);
   },
+});
+
+const toOption = new Option("--to <version>", "a number of 'claw configs versions'").argParser(parseVersion);
+
+export const configsDiff = defineCommand({
+  path: "configs diff",
+  group: "Resources",
+  summary: "Compare two versions of a config template, or one with the draft",
+  details: "With '--instance': also the files that it would have by each of the two versions.",
+  examples: ["claw configs diff base --from 3", "claw configs diff base --from 3 --to 5 --instance web"],
+  syntax: (command) =>
+    command
+      .argument("<config>", "its name")
+      .addOption(new Option("--from <version>", "a number of 'claw configs versions'").argParser(parseVersion).makeOptionMandatory())
+      .addOption(new Option("--to <version>", "the other; the draft when absent").argParser(parseVersion))
+      .addOption(new Option("--instance <name>", "an instance whose files are to be compared"))
+      .addOption(documentOutputOption),
+  async run({ claw, out, signal }, { from, to, instance, output }, name) {
+    const query = { from, ...(to !== undefined && { to }), ...(instance !== undefined && { instance }) };
+    const { diffs, files = [], issues = [] } = await claw.configs.diff(name, query, { signal });
+    if (output) {
+      return out.item({ diffs, files, issues }, { columns: [], name: () => name }, output);
+    }
+    for (const diff of diffs) {
+      await out.line(renderPropertyDiff(diff, out.paint));
+    }
+    for (const { diff } of files) {
+      await out.line(renderFileDiff(diff, out.paint).join("\n"));
+    }
+    for (const { path, message } of issues) {
+      out.note(`${path}: ${message}`);
+    }
+    if (diffs.length + files.length === 0) {
+      out.note("nothing differs");
+    }
+  },
+});
+
+export const configsRollback = defineCommand({
+  path: "configs rollback",
+  group: "Resources",
+  summary: "Publish what a former version of a config template says once more",
+  details:
+    "For every instance that uses it, by a new version that is equal to the old one; what is not published of the draft stays. With '-l': for those instances alone, which are held to the old version until 'claw pin --newest'.",
+  examples: [
+    "claw configs rollback base --to 12 --preview",
+    "claw configs rollback base --to 12 -m 'the new model is too slow'",
+    "claw configs rollback base --to 12 -l ring=canary",
+  ],
+  syntax: (command) =>
+    command
+      .argument("<config>", "its name")
+      .addOption(toOption.makeOptionMandatory())
+      .addOption(new Option("-m, --message <text>", "why").default(""))
+      .addOption(selectorOption)
+      .addOption(previewOption)
+      .addOption(allowUncheckedOption)
+      .addOption(writeOutputOption),
+  async run(context, { to, message, selector, preview, allowUnchecked, output }, name) {
+    const { claw, out, signal } = context;
+    const request = { to, message, ...(selector !== undefined && { labelSelector: selector }) };
+    if (preview) {
+      return showPlan(context, await claw.configs.rollback(name, request, { preview: true, signal }), output);
+    }
+    const version = await claw.configs.rollback(name, request, { allowUnchecked: allowUnchecked === true, signal });
+    if (output) {
+      return out.item(version, versionView, output);
+    }
+    return out.line(
+      selector === undefined
+        ? `config/${name} says in version ${version.version} what it said in version ${to}`
+        : `instances with ${selector} are held to version ${to} of config/${name}`,
+    );
+  },
+});
+
+export const configsSchema = defineCommand({
+  path: "configs schema",
+  group: "Resources",
+  summary: "Print the JSON Schema of values for a config template's variables",
+  examples: ["claw configs schema base"],
+  syntax: (command) => command.argument("<config>", "its name"),
+  run: async ({ claw, out, signal }, _options, name) => out.line(JSON.stringify(await claw.configs.schema(name, { signal }), null, 2)),
 });
 
 const issueView: Pick<View<Issue>, "columns"> = {

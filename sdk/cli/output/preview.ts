@@ -115,7 +115,7 @@ function renderItem(item: Item, paint: Paint): string[] {
   }
   // That something new has no labels says nothing.
   for (const diff of item.diffs.filter(({ kind, after }) => !(kind === "add" && (after === "{}" || after === "[]")))) {
-    lines.push(`    ${renderDiff(diff, paint)}`);
+    lines.push(`    ${renderPropertyDiff(diff, paint)}`);
   }
   for (const file of item.files) {
     if (file.diff !== "") {
@@ -140,11 +140,12 @@ function renderResources(resources: readonly ResourceChange[], paint: Paint, tol
     const { mark, style } = MARKS[op];
     // The properties of a resource that appears or goes are those of its item, said again.
     const shown = op === "update" || op === "replace" ? diffs.filter(({ path }) => !told.includes(path)) : [];
-    return [`    ${paint(style, `${mark} ${type} ${name}`)}`, ...shown.map((diff) => `        ${renderDiff(diff, paint)}`)];
+    return [`    ${paint(style, `${mark} ${type} ${name}`)}`, ...shown.map((diff) => `        ${renderPropertyDiff(diff, paint)}`)];
   });
 }
 
-function renderDiff({ path, kind, before = "", after = "", replaces }: PropertyDiff, paint: Paint): string {
+/** One property, before and after. */
+export function renderPropertyDiff({ path, kind, before = "", after = "", replaces }: PropertyDiff, paint: Paint): string {
   const suffix = replaces ? paint("magenta", " (forces replacement)") : "";
   switch (kind) {
     case "add":
@@ -160,7 +161,8 @@ function short(value: string): string {
   return value.length <= VALUE_CHARS ? value : `${value.slice(0, VALUE_CHARS)}… (${value.length} characters; -o json shows all)`;
 }
 
-function renderFileDiff(diff: string, paint: Paint): string[] {
+/** The lines of a unified diff, coloured. */
+export function renderFileDiff(diff: string, paint: Paint): string[] {
   const lines = diff.replace(/\n$/, "").split("\n");
   // The two lines that name the file say nothing new; a removed line may look like one, so only the first two can be them.
   const body = lines.filter((line, index) => index > 1 || !/^(--- |\+\+\+ )/.test(line));

@@ -8,6 +8,7 @@ import {
   ConsoleRequestSchema,
   InstanceEventPageSchema,
   InstanceLogsSchema,
+  PinRequestSchema,
 } from "../instance.ts";
 import { ListQuerySchema } from "../meta.ts";
 import { admission, idParams as id, placing, type Route, writeQuery } from "../route.ts";
@@ -117,6 +118,15 @@ export const instanceRoutes = {
     body: actionBody,
     ...instanceAction,
     errors: ["instance.not_found", "instance.name_taken", "instance.unreachable", ...admission],
+  },
+  "instances.pin": {
+    method: "POST",
+    path: "/instances/:id/pin",
+    summary: "Hold an instance to one version of its template, or let it have the newest again",
+    params: id,
+    body: PinRequestSchema,
+    ...instanceWrite,
+    errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.logs": {
     method: "GET",

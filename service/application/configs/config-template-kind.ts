@@ -70,8 +70,12 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
       await at.templates.delete(before.id);
       return REMOVED;
     },
-    async act(writer, { message = "" }, before) {
-      const after = await publish(before, message, writer, deps);
+    async act(writer, action, before) {
+      const { message = "" } = action;
+      const after =
+        action.action === "publish"
+          ? await publish(before, message, writer, deps)
+          : await restore(before, { number: action.to, message }, writer, deps);
       return { op: after === before ? "same" : "update", after };
     },
     async present(tx, templates, tenant) {
@@ -115,32 +119,58 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
 async function publish(
   template: ConfigTemplate,
   message: string,
-  { tx, at: scope, home: tenant, stamp }: TenantWriter,
+  writer: TenantWriter,
   deps: TemplateDependencies,
 ): Promise<ConfigTemplate> {
-  const { spec, extended } = await whole(scope, template);
+  const { spec, extended } = await whole(writer.at, template);
   const digest = digestOf(spec);
   if (digest === template.publishedDigest) {
     return template;
   }
-  await assertUsable({ ...template, spec }, tenant.name, tx, deps);
+  return release(template, { spec, digest, message, extended, written: extended && template.spec }, writer, deps);
+}
+
+/** Publishes what a former version says as the next. A draft that was changed since the newest was published stays, whoever wrote it. */
+async function restore(
+  template: ConfigTemplate,
+  { number, message }: { readonly number: number; readonly message: string },
+  writer: TenantWriter,
+  deps: TemplateDependencies,
+): Promise<ConfigTemplate> {
+  const former = await versionOf(writer.at, template, number);
+  if (former.digest === template.publishedDigest) {
+    return template;
+  }
+  const { spec, digest, extended, written } = former;
+  const draft = (await isDirty(writer.at, template)) ? template.spec : (written ?? spec);
+  return release({ ...template, spec: draft }, { spec, digest, message, extended, written, restores: number }, writer, deps);
+}
+
+/** @throws {ClawError} `config.version_not_found` */
+export async function versionOf(scope: TenantTransaction, { id, name }: ConfigTemplate, number: number): Promise<ConfigVersion> {
+  const version = await scope.templates.findVersion(id, number);
+  if (!version) {
+    const fix = `claw configs versions ${name}`;
+    const message = `config template '${name}' has no version ${number}`;
+    throw new ClawError("config.version_not_found", message, { issues: [{ path: "to", message, fix }] });
+  }
+  return version;
+}
+
+async function release(
+  template: ConfigTemplate,
+  published: Pick<ConfigVersion, "spec" | "digest" | "message" | "extended" | "written" | "restores">,
+  { tx, at: scope, home: tenant, stamp }: TenantWriter,
+  deps: TemplateDependencies,
+): Promise<ConfigTemplate> {
+  await assertUsable({ ...template, spec: published.spec }, tenant.name, tx, deps);
   const version = template.publishedVersion + 1;
-  await scope.templates.insertVersion({
-    templateId: template.id,
-    version,
-    spec,
-    digest,
-    author: stamp.actor.subject,
-    message,
-    createdAt: stamp.now,
-    extended,
-    written: extended && template.spec,
-    restores: undefined,
-  });
+  const by = { author: stamp.actor.subject, createdAt: stamp.now };
+  await scope.templates.insertVersion({ ...published, ...by, templateId: template.id, version });
   const next = {
     ...template,
     publishedVersion: version,
-    publishedDigest: digest,
+    publishedDigest: published.digest,
     resourceVersion: template.resourceVersion + 1,
     updatedAt: stamp.now,
   };

@@ -1,14 +1,19 @@
-import { ClawError, type ConfigVersion } from "../../../sdk/contract/index.ts";
+import { ClawError, type ConfigVersion, type TenantId } from "../../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../../domain/configs/config-template.ts";
 import type { StoredConfigValues } from "../../domain/configs/config-values.ts";
+import { templateSchema } from "../../domain/configs/template-schema.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
-import type { ResourceKind } from "../resources/kind.ts";
+import type { PlatformTransaction } from "../ports/transactions.ts";
+import type { ResourceKind, Written } from "../resources/kind.ts";
 import { type RequestDependencies, writeOrPreview } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
+import { compareVersions } from "./compare-versions.ts";
+import { versionOf } from "./config-template-kind.ts";
+import { pinsOf } from "./pins.ts";
 import { valueIssues } from "./template-issues.ts";
 import { usedVersionsIn } from "./template-users.ts";
 
@@ -18,6 +23,15 @@ type ConfigRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `configs.${
 export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate>, deps: ApplicationDependencies): ConfigRoutes {
   const own = resourceRoutes(kind, deps, { draft: true });
   const find = (ctx: RequestContext, id: string) => kind.get(ctx, deps.transactions, id);
+
+  const newestOf = (tenantId: TenantId) => async (written: Written, tx: PlatformTransaction) => {
+    const { after, name } = kind.own(written);
+    const version = after && (await (await tx.enter(tenantId)).templates.findVersion(after.id, after.publishedVersion));
+    if (!version) {
+      throw new ClawError("service.internal", `version ${after?.publishedVersion} of '${name}' is missing`);
+    }
+    return presentVersion(version);
+  };
 
   return {
     "configs.list": own.list,
@@ -36,14 +50,25 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
       const { name } = await find(ctx, params.id);
       const tenant = tenantIn(ctx);
       const change = { action: "publish", name, message: body.message, tenant: tenant.name } as const;
-      return writeOrPreview(ctx, query, change, deps, async (written, tx) => {
-        const { after } = kind.own(written);
-        const version = after && (await (await tx.enter(tenant.id)).templates.findVersion(after.id, after.publishedVersion));
-        if (!version) {
-          throw new ClawError("service.internal", `version ${after?.publishedVersion} of '${name}' is missing`);
-        }
-        return presentVersion(version);
-      });
+      return writeOrPreview(ctx, query, change, deps, newestOf(tenant.id));
+    },
+    "configs.rollback": async (ctx, { params, body, query }) => {
+      const template = await find(ctx, params.id);
+      const { name } = template;
+      const tenant = tenantIn(ctx);
+      if (body.labelSelector !== undefined) {
+        const changes = await pinsOf(ctx, template, { to: body.to, labelSelector: body.labelSelector }, deps);
+        return writeOrPreview(ctx, query, changes, deps, async (_first, tx) =>
+          presentVersion(await versionOf(await tx.enter(tenant.id), template, body.to)),
+        );
+      }
+      const change = { action: "rollback", name, to: body.to, message: body.message, tenant: tenant.name } as const;
+      return writeOrPreview(ctx, query, change, deps, newestOf(tenant.id));
+    },
+    "configs.diff": async (ctx, { params, query }) => compareVersions(ctx, await find(ctx, params.id), query, deps),
+    "configs.schema": async (ctx, { params }) => {
+      const { name, spec } = await find(ctx, params.id);
+      return templateSchema(name, spec);
     },
     "configs.validate": async (ctx, { params, body }) => {
       const template = await find(ctx, params.id);

@@ -153,6 +153,13 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
         ? before
         : { ...before, spec: { ...before.spec, running }, ...(running && before.spec.running && { restartedAt: now }) };
     }
+    case "pin": {
+      const { version: former, ...config } = before.spec.config;
+      const version = change.version ?? undefined;
+      return former === version
+        ? before
+        : { ...before, spec: { ...before.spec, config: { ...config, ...(version !== undefined && { version }) } } };
+    }
     case "restart":
       return { ...before, spec: { ...before.spec, running: true }, restartedAt: now };
     default:
@@ -280,7 +287,7 @@ function nearestOf(name: string, known: readonly { readonly name: string }[]): s
 }
 
 /** The variables of its template. */
-async function variablesOf({ config: { template: name } }: InstanceSpec, scope: TenantTransaction) {
+async function variablesOf({ config: { template: name, version: pinned } }: InstanceSpec, scope: TenantTransaction) {
   if (name === undefined) {
     return [];
   }
@@ -293,7 +300,7 @@ async function variablesOf({ config: { template: name } }: InstanceSpec, scope: 
       nearestOf(name, items) ?? "create it, or name another: claw configs list",
     );
   }
-  const published = await scope.templates.findVersion(template.id, template.publishedVersion);
+  const published = await scope.templates.findVersion(template.id, pinned ?? template.publishedVersion);
   // What a version has from another template is not in the draft.
   return [...(published?.spec.variables ?? []), ...template.spec.variables];
 }

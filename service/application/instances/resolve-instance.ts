@@ -55,6 +55,12 @@ export interface Resolution {
 
 const NO_DEMANDS: Demands = { accounts: [], docker: undefined };
 
+interface KnownTemplate {
+  readonly template: ConfigTemplate;
+  /** The newest, and those that instances are held to. */
+  readonly versions: ReadonlyMap<number, ConfigVersion>;
+}
+
 /** Values of one set, their secrets opened once for all instances that see them. */
 interface OpenValues {
   readonly values: readonly ConfigValue[];
@@ -65,7 +71,7 @@ interface OpenValues {
 /** What instances of one tenant resolve from, loaded once for all of them. */
 interface Sources {
   /** By name; undefined for one that is not there. */
-  readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
+  readonly templates: ReadonlyMap<string, KnownTemplate | undefined>;
   valuesOf(instance: Instance): readonly OpenValues[];
   /** Where an instance runs, as that is declared; undefined for the control plane's own host. */
   clusterOf(name: string): Promise<Pick<ClusterSpec, "networkPolicy"> | undefined>;
@@ -97,10 +103,20 @@ async function sourcesOf(
   instances: readonly Instance[],
   cipher: SecretCipher,
 ): Promise<Sources> {
-  const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
-  for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
-    const template = await scope.templates.find(name);
-    templates.set(name, template && { template, published: await scope.templates.findVersion(template.id, template.publishedVersion) });
+  const templates = new Map<string, KnownTemplate | undefined>();
+  for (const [name, users] of Map.groupBy(instances, ({ spec }) => spec.config.template)) {
+    const template = name === undefined ? undefined : await scope.templates.find(name);
+    if (!template) {
+      continue;
+    }
+    const versions = new Map<number, ConfigVersion>();
+    for (const number of new Set(users.map(({ spec }) => spec.config.version ?? template.publishedVersion))) {
+      const version = await scope.templates.findVersion(template.id, number);
+      if (version) {
+        versions.set(number, version);
+      }
+    }
+    templates.set(template.name, { template, versions });
   }
   const projects = [...new Set(instances.map(({ projectId }) => projectId))];
   const values = await scope.values.listFor(
@@ -143,7 +159,8 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   }
 
   const source = spec.config.template === undefined ? undefined : sources.templates.get(spec.config.template);
-  const { template, published } = source ?? {};
+  const { template } = source ?? {};
+  const published = source?.versions.get(spec.config.version ?? source.template.publishedVersion);
   if (spec.config.template !== undefined && !template) {
     return failed([
       {
@@ -152,6 +169,10 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
         fix: "create it, or name another: claw configs list",
       },
     ]);
+  }
+  if (template && !published && spec.config.version !== undefined) {
+    const message = `config template '${template.name}' has no version ${spec.config.version}`;
+    return failed([{ path: "spec.config.version", message, fix: `claw configs versions ${template.name}` }]);
   }
   if (template && !published) {
     return failed([
@@ -282,8 +303,9 @@ export async function explainInstance(
     return undefined;
   }
   const sources = await sourcesOf(tx, scope, [instance], cipher);
-  const { template: name } = instance.spec.config;
-  const published = name === undefined ? undefined : sources.templates.get(name)?.published;
+  const { template: name, version } = instance.spec.config;
+  const known = name === undefined ? undefined : sources.templates.get(name);
+  const published = known?.versions.get(version ?? known.template.publishedVersion);
   return { published, config: configOf(sources, instance, { adapter, published, cipher }) };
 }
 

@@ -32,7 +32,7 @@ type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instance
 export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: InstanceRouteDependencies): InstanceRoutes {
   const own = resourceRoutes(kind, deps);
   const find = (ctx: RequestContext, id: string): Promise<Instance> => kind.get(ctx, deps.transactions, id);
-  const act = (action: ActionOf<"ClawInstance">["action"]) => async (ctx: RequestContext, input: Named & Asked) =>
+  const act = (action: Exclude<ActionOf<"ClawInstance">["action"], "pin">) => async (ctx: RequestContext, input: Named & Asked) =>
     own.write(ctx, input.query, { action, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name });
 
   return {
@@ -53,6 +53,10 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.stop": act("stop"),
     "instances.restart": act("restart"),
     "instances.kill": act("kill"),
+    "instances.pin": async (ctx, input) => {
+      const change = { action: "pin", name: await own.nameOf(ctx, input), version: input.body.version } as const;
+      return own.write(ctx, input.query, { ...change, tenant: tenantIn(ctx).name });
+    },
     "instances.logs": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
       const open = { channel: "logs", tailLines: query.tailLines, follow: false } as const;

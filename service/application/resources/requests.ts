@@ -55,18 +55,20 @@ export interface WriteQuery {
 
 /** What becomes of a write in its answer, inside its transaction. */
 type Presenter<T> = (written: Written, tx: PlatformTransaction) => T | Promise<T>;
+/** Several are made together or not at all; the first of them is what is answered. */
+type Changes = PlannedChange | readonly PlannedChange[];
 
 /** What a use case answers for a change: the preview when the request asks for it (`?preview=true`), else what `present` makes of the write. */
 export async function writeOrPreview<T>(
   ctx: RequestContext,
   query: WriteQuery,
-  change: PlannedChange,
+  changes: Changes,
   deps: RequestDependencies,
   present: Presenter<T>,
 ): Promise<T | Preview> {
   return query.preview
-    ? previewChanges({ actor: ctx.actor, tenant: ctx.tenant, ifMatch: ctx.ifMatch }, [change], deps)
-    : writeOne(ctx, change, deps, present, query.allowUnchecked);
+    ? previewChanges({ actor: ctx.actor, tenant: ctx.tenant, ifMatch: ctx.ifMatch }, listed(changes), deps)
+    : writeOne(ctx, changes, deps, present, query.allowUnchecked);
 }
 
 /**
@@ -75,14 +77,14 @@ export async function writeOrPreview<T>(
  */
 export async function writeOne<T>(
   ctx: RequestContext,
-  change: PlannedChange,
+  changes: Changes,
   deps: RequestDependencies,
   present: Presenter<T>,
   allowUnchecked = false,
 ): Promise<T> {
   const { outcome, answer } = await foundOut((look) =>
     deps.transactions.platform(async (tx) => {
-      const made = await makeOne(tx, ctx, change, deps);
+      const made = await makeAll(tx, ctx, changes, deps);
       look(made);
       assertAllowed(made, deps, allowUnchecked);
       const [first] = made.written;
@@ -103,20 +105,24 @@ export async function writeOne<T>(
 export async function tryOne(ctx: RequestContext, change: PlannedChange, deps: RequestDependencies, allowUnchecked = false): Promise<void> {
   await foundOut((look) =>
     deps.transactions.dryRun(async (tx) => {
-      const outcome = await makeOne(tx, ctx, change, deps);
+      const outcome = await makeAll(tx, ctx, change, deps);
       look(outcome);
       assertAllowed(outcome, deps, allowUnchecked);
     }),
   );
 }
 
-function makeOne(
+function listed(changes: Changes): readonly PlannedChange[] {
+  return "action" in changes ? [changes] : changes;
+}
+
+function makeAll(
   tx: PlatformTransaction,
   { actor, ifMatch }: RequestContext,
-  change: PlannedChange,
+  changes: Changes,
   deps: RequestDependencies,
 ): Promise<Outcome> {
-  return makeChanges(tx, [change], { now: deps.clock().toISOString(), actor, ids: {}, ifMatch }, deps);
+  return makeChanges(tx, listed(changes), { now: deps.clock().toISOString(), actor, ids: {}, ifMatch }, deps);
 }
 
 /** What follows once changes are committed: the reconciler is woken, and what kinds do without waiting for it. */

@@ -63,6 +63,19 @@ it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFi
   expect(said).toMatch(/policy-guide +fit +owned +warn +instance 'fit': it has no label 'team'/);
 });
 
+it("runs the guide of configuration", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const said = await runGuide("docs/guides/configuration.md", service);
+  expect(said).toMatch(/reply\.prefix +"hey " +instance +values\/mine +admin[^\n]*\n +hides reply\.prefix +"hi " +tenant +values\/tone/);
+  expect(said).toMatch(/reply\.prefix +"hi " +tenant, locked/);
+  expect(said).toContain("'reply.prefix' is locked at the level 'tenant' by the config values 'tone'");
+  expect(said).toContain("one word in small letters");
+  expect(said).toContain("config/base says in version 3 what it said in version 1");
+  expect(said).toContain("instances with ring=canary are held to version 2 of config/base");
+  expect(said).not.toContain("k-12345678");
+});
+
 /** In a folder of its own, with the files that the guide shows. */
 async function runGuide(document: string, service: TestService): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");

@@ -158,7 +158,9 @@ describe("values of the levels", () => {
       code: "project.not_found",
     });
     await expect(dev.values.replace("of-tenant", aSetOfValues("of-tenant", prefix("x")))).rejects.toMatchObject({ code: "auth.forbidden" });
-    await expect(dev.values.create(aSetOfValues("all", [{ key: "environment.TZ", value: "UTC" }]))).rejects.toMatchObject({ code: "auth.forbidden" });
+    await expect(dev.values.create(aSetOfValues("all", [{ key: "environment.TZ", value: "UTC" }]))).rejects.toMatchObject({
+      code: "auth.forbidden",
+    });
     await dev.values.create(aSetOfValues("of-web", [{ key: "environment.TZ", value: "UTC" }], { instance: "web" }));
   });
 

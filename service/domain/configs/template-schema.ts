@@ -1,0 +1,32 @@
+import type { ConfigTemplateSpec, ConfigVariable } from "../../../sdk/contract/index.ts";
+import { maskLeaves } from "../sealed.ts";
+
+/** The JSON Schema of values for a template's variables, by their names. What forms want beside it begins with `x-`. */
+export function templateSchema(name: string, spec: ConfigTemplateSpec): Record<string, unknown> {
+  const { description, variables, groups } = spec;
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: name,
+    ...(description !== "" && { description }),
+    type: "object",
+    properties: Object.fromEntries(variables.map((variable) => [variable.name, schemaOf(variable)])),
+    // What has a default need not be given.
+    required: variables.filter((variable) => variable.required && variable.default === undefined).map((variable) => variable.name),
+    additionalProperties: false,
+    ...(groups && { "x-groups": groups }),
+  };
+}
+
+function schemaOf(variable: ConfigVariable): Record<string, unknown> {
+  const { name: _, required: _required, secret, items, merge, message, group, description, default: value, ...rest } = variable;
+  return {
+    ...rest,
+    ...(description !== "" && { description }),
+    ...(value !== undefined && !secret && { default: maskLeaves(value) }),
+    ...(items && { items: { type: items } }),
+    ...(secret && { writeOnly: true }),
+    ...(merge && { "x-merge": merge }),
+    ...(message !== undefined && { "x-message": message }),
+    ...(group !== undefined && { "x-group": group }),
+  };
+}
