@@ -15,6 +15,7 @@ import { lockOn } from "../../domain/configs/resolve-config.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
+import { lockedBy, locksAbove, unsettable } from "../instances/locks.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -25,7 +26,6 @@ import { everyOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { invalid, platformOnly } from "../resources/refusals.ts";
 import { sealValues } from "../secrets/seal-config.ts";
-import { lockedBy, locksAbove, unsettable } from "./locks.ts";
 import { usersOfValues, type ValuesPlace } from "./values-users.ts";
 
 interface ValuesDependencies {

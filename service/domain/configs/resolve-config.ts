@@ -264,6 +264,13 @@ class Merge {
         });
       }
     }
+    for (const variable of this.#variables.values()) {
+      const value = valueAt(this.#unified, variable.name);
+      const problem = value === undefined || isReference(value) ? undefined : this.#constraintProblem(variable, value);
+      if (problem) {
+        this.issues.push(problem);
+      }
+    }
     const secrets = new Set<string>();
     // Keys of the secrets and of what holds them.
     const holders = new Set<string>();
@@ -301,6 +308,14 @@ class Merge {
     return valueAt(this.#unified, key) !== undefined;
   }
 
+  /** Of the value that won: what it hides is nobody's any more. */
+  #constraintProblem(variable: ConfigVariable, value: unknown): ConfigIssue | undefined {
+    const problem = matchesVariableType(variable.type, value) ? constraintProblem(variable, value) : undefined;
+    const from = this.#origins.get(variable.name)?.from;
+    const whose = from?.of === undefined ? "" : ` (given by the config values '${from.of}' of the level '${from.level}')`;
+    return problem && { path: variable.name, message: `${problem.message}${whose}`, fix: problem.fix };
+  }
+
   #typeProblem(key: string, value: unknown): ConfigIssue | undefined {
     const variable = this.#variables.get(key);
     if (variable === undefined || value === null || value === undefined) {
@@ -308,8 +323,7 @@ class Merge {
     }
     const { type } = variable;
     if (matchesVariableType(type, value)) {
-      const problem = isReference(value) ? undefined : constraintProblem(variable, value);
-      return problem && { path: key, ...problem };
+      return undefined;
     }
     return {
       path: key,
