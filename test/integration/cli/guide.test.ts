@@ -63,7 +63,7 @@ it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFi
   expect(said).toMatch(/policy-guide +fit +owned +warn +instance 'fit': it has no label 'team'/);
 });
 
-it("runs the guide of configuration", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+it("runs the guide of configuration", { timeout: 240_000 }, async ({ expect, onTestFinished }) => {
   const service = await startTestService();
   onTestFinished(() => service.stop());
   const said = await runGuide("docs/guides/configuration.md", service);
