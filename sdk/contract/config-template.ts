@@ -71,15 +71,18 @@ export const ConfigTemplateSchema = resourceOf(
 export type ConfigTemplate = z.infer<typeof ConfigTemplateSchema>;
 export const ConfigTemplatePageSchema = pageOf(ConfigTemplateSchema);
 
+export const PublishRequestSchema = z.strictObject({ message: TextSchema.optional() });
+/** Publishes the template's current specification. */
+export const publishAction = actionOf("publish", "configs.write", PublishRequestSchema);
+
 export const configTemplateFacts = {
   kind: "ConfigTemplate",
   noun: "config template",
   area: "config",
   idPrefix: "cfg",
   scope: "tenant",
-  /** Publishes the template's current specification. */
-  access: { read: "configs.read", write: "configs.write", actions: { publish: "configs.write" } },
-  actions: [actionOf("publish", { message: TextSchema.optional() })],
+  access: { read: "configs.read", write: "configs.write" },
+  actions: [publishAction],
   input: ConfigTemplateInputSchema,
   schema: ConfigTemplateSchema,
   customResource: {
@@ -109,7 +112,6 @@ export const ConfigVersionSchema = z.object({
 export type ConfigVersion = z.infer<typeof ConfigVersionSchema>;
 export const ConfigVersionPageSchema = pageOf(ConfigVersionSchema);
 
-export const PublishRequestSchema = z.strictObject({ message: TextSchema.default("") });
 /** Values for the template's variables. */
 export const ValidateRequestSchema = z.strictObject({
   values: boundedRecord(z.string().max(512), JsonValueSchema, 1000, { bytes: SPEC_BYTES_MAX }).default({}),

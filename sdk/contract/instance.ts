@@ -110,18 +110,19 @@ export const ClawInstanceSchema = resourceOf("ClawInstance", InstanceSpecSchema,
 export type ClawInstance = z.infer<typeof ClawInstanceSchema>;
 export const ClawInstancePageSchema = pageOf(ClawInstanceSchema);
 
+export const startAction = actionOf("start", "instances.operate");
+export const stopAction = actionOf("stop", "instances.operate");
+export const restartAction = actionOf("restart", "instances.operate");
+export const killAction = actionOf("kill", "instances.operate");
+
 export const instanceFacts = {
   kind: "ClawInstance",
   noun: "instance",
   area: "instance",
   idPrefix: "ins",
   scope: "tenant",
-  access: {
-    read: "instances.read",
-    write: "instances.write",
-    actions: { start: "instances.operate", stop: "instances.operate", restart: "instances.operate", kill: "instances.operate" },
-  },
-  actions: [actionOf("start"), actionOf("stop"), actionOf("restart"), actionOf("kill")],
+  access: { read: "instances.read", write: "instances.write" },
+  actions: [startAction, stopAction, restartAction, killAction],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,
   schema: ClawInstanceSchema,

@@ -5,7 +5,7 @@ import {
   ConfigValidationSchema,
   ConfigVersionPageSchema,
   ConfigVersionSchema,
-  PublishRequestSchema,
+  publishAction,
   ValidateRequestSchema,
 } from "../config-template.ts";
 import { ListQuerySchema } from "../meta.ts";
@@ -86,10 +86,10 @@ export const configRoutes = {
     path: "/configs/:id/publish",
     summary: "Publish the draft as the next version",
     scope: "tenant",
-    permission: "configs.write",
+    permission: publishAction.permission,
     params: id,
     query: writeQuery,
-    body: PublishRequestSchema.prefault({}),
+    body: publishAction.body.prefault({}),
     success: 202,
     response: ConfigVersionSchema,
     errors: ["config.not_found", ...admission],

@@ -33,7 +33,7 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
     "configs.publish": async (ctx, { params, body, query }) => {
       const { name } = await find(ctx, params.id);
       const tenant = tenantIn(ctx);
-      const change = { action: "publish", name, message: body.message, tenant: tenant.name } as const;
+      const change = { action: "publish", name, ...body, tenant: tenant.name } as const;
       return writeOrPreview(ctx, query, change, deps, async (written, tx) => {
         const { after } = kind.own(written);
         const version = after && (await (await tx.enter(tenant.id)).templates.findVersion(after.id, after.publishedVersion));
