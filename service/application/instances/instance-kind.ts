@@ -3,6 +3,7 @@ import {
   DEFAULT_PLACEMENT,
   EventReason,
   EventType,
+  InstancePhase,
   type InstanceSpec,
   instanceFacts,
   type ManifestOf,
@@ -151,7 +152,7 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
     case "kill": {
       const running = change.action === "start";
       // A start of something that failed is a wish to try again, though the spec says it already.
-      return before.spec.running === running && before.status.phase !== "Failed"
+      return before.spec.running === running && before.status.phase !== InstancePhase.Failed
         ? before
         : { ...before, spec: { ...before.spec, running }, ...(running && before.spec.running && { restartedAt: now }) };
     }
@@ -230,7 +231,7 @@ function newInstance(
     cluster: DEFAULT_PLACEMENT.cluster,
     movedFrom: undefined,
     status: {
-      phase: "Creating",
+      phase: InstancePhase.Creating,
       observedGeneration: 0,
       lastTransitionTime: now,
       conditions: [],
