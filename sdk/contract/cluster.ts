@@ -146,7 +146,7 @@ export const clusterFacts = {
   area: "cluster",
   idPrefix: "cls",
   scope: "platform",
-  access: { read: "clusters.read", write: "clusters.write", actions: {} },
+  access: { read: "clusters.read", write: "clusters.write" },
   actions: [],
   input: ClusterInputSchema,
   schema: ClusterSchema,

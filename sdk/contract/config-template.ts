@@ -143,18 +143,24 @@ export const ConfigTemplateSchema = resourceOf(
 export type ConfigTemplate = z.infer<typeof ConfigTemplateSchema>;
 export const ConfigTemplatePageSchema = pageOf(ConfigTemplateSchema);
 
+export const PublishRequestSchema = z.strictObject({ message: TextSchema.optional() });
+/** Publishes the template's current specification. */
+export const publishAction = actionOf("publish", "configs.write", PublishRequestSchema);
+/** Publishes what a former version says once more. */
+export const rollbackAction = actionOf(
+  "rollback",
+  "configs.write",
+  z.strictObject({ to: VersionNumberSchema, message: TextSchema.optional() }),
+);
+
 export const configTemplateFacts = {
   kind: "ConfigTemplate",
   noun: "config template",
   area: "config",
   idPrefix: "cfg",
   scope: "tenant",
-  /** Publishes the template's current specification; publishes what a former version says once more. */
-  access: { read: "configs.read", write: "configs.write", actions: { publish: "configs.write", rollback: "configs.write" } },
-  actions: [
-    actionOf("publish", { message: TextSchema.optional() }),
-    actionOf("rollback", { to: VersionNumberSchema, message: TextSchema.optional() }),
-  ],
+  access: { read: "configs.read", write: "configs.write" },
+  actions: [publishAction, rollbackAction],
   input: ConfigTemplateInputSchema,
   schema: ConfigTemplateSchema,
   customResource: {
@@ -189,10 +195,8 @@ export const ConfigVersionSchema = z.object({
 export type ConfigVersion = z.infer<typeof ConfigVersionSchema>;
 export const ConfigVersionPageSchema = pageOf(ConfigVersionSchema);
 
-/** A version is said again, for all, or for those instances alone that a selector chooses: these are held to it. */
-export const RollbackRequestSchema = z.strictObject({
-  to: VersionNumberSchema,
-  message: TextSchema.default(""),
+/** For those instances alone that a selector chooses, when there is one: these are held to the version. */
+export const RollbackRequestSchema = rollbackAction.body.extend({
   /** Labels of instances: `ring=canary`. */
   labelSelector: z.string().min(1).max(4096).optional(),
 });
@@ -216,7 +220,6 @@ export type ConfigDiff = z.infer<typeof ConfigDiffSchema>;
 /** Of values by the variables' names, in the words of JSON Schema 2020-12; a form has what begins with `x-`. */
 export const JsonSchemaSchema = z.record(z.string(), z.unknown());
 
-export const PublishRequestSchema = z.strictObject({ message: TextSchema.default("") });
 /** Values for the template's variables. */
 export const ValidateRequestSchema = z.strictObject({
   values: boundedRecord(z.string().max(512), JsonValueSchema, 1000, { bytes: SPEC_BYTES_MAX }).default({}),

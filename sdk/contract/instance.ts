@@ -112,9 +112,12 @@ export const ClawInstanceSchema = resourceOf("ClawInstance", InstanceSpecSchema,
 export type ClawInstance = z.infer<typeof ClawInstanceSchema>;
 export const ClawInstancePageSchema = pageOf(ClawInstanceSchema);
 
-/** The version of its template that an instance is held to; null for the newest, whichever that is. */
-const pinned = { version: z.int().min(1).nullable() };
-export const PinRequestSchema = z.strictObject(pinned);
+export const startAction = actionOf("start", "instances.operate");
+export const stopAction = actionOf("stop", "instances.operate");
+export const restartAction = actionOf("restart", "instances.operate");
+export const killAction = actionOf("kill", "instances.operate");
+/** Holds an instance to one version of its template; null for the newest, whichever that is. */
+export const pinAction = actionOf("pin", "instances.write", z.strictObject({ version: z.int().min(1).nullable() }));
 
 export const instanceFacts = {
   kind: "ClawInstance",
@@ -122,18 +125,8 @@ export const instanceFacts = {
   area: "instance",
   idPrefix: "ins",
   scope: "tenant",
-  access: {
-    read: "instances.read",
-    write: "instances.write",
-    actions: {
-      start: "instances.operate",
-      stop: "instances.operate",
-      restart: "instances.operate",
-      kill: "instances.operate",
-      pin: "instances.write",
-    },
-  },
-  actions: [actionOf("start"), actionOf("stop"), actionOf("restart"), actionOf("kill"), actionOf("pin", pinned)],
+  access: { read: "instances.read", write: "instances.write" },
+  actions: [startAction, stopAction, restartAction, killAction, pinAction],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,
   schema: ClawInstanceSchema,

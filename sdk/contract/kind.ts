@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { ConditionType } from "./conditions.ts";
 import { ConditionSchema, NameSchema } from "./meta.ts";
 import type { Permission } from "./permissions.ts";
+import { EmptyRequestSchema } from "./service.ts";
 
 /** What every part of the product knows of a kind of resource. A kind's value stands beside its schemas, and in the list of `kinds.ts`. */
 export interface KindFacts {
@@ -14,10 +15,10 @@ export interface KindFacts {
   readonly idPrefix: string;
   /** Whose it is: a tenant's, a tenant `itself`, or the platform's, which is kept with the shared tenant and written by platform administrators. */
   readonly scope: "tenant" | "itself" | "platform";
-  /** What it takes to read one, to write or delete one, and to do each of its own actions. */
-  readonly access: { readonly read: Permission; readonly write: Permission; readonly actions: Readonly<Record<string, Permission>> };
+  /** What it takes to read one, and to write or delete one. */
+  readonly access: { readonly read: Permission; readonly write: Permission };
   /** Changes that are this kind's alone, beside `apply` and `delete`, each made by `actionOf`. */
-  readonly actions: readonly Action[];
+  readonly actions: readonly ActionFacts[];
   /** When its `deleted` event is published, where that is not when it is gone. */
   readonly deletedWhen?: string;
   /** A manifest of it, as people write it. */
@@ -46,11 +47,23 @@ export interface CelRule {
   readonly message: string;
 }
 
-type Action = z.ZodObject<{ action: z.ZodLiteral<string>; name: typeof NameSchema }>;
+/** A change that is one kind's alone. */
+export interface ActionFacts {
+  readonly name: string;
+  readonly permission: Permission;
+  /** What its route is told beside the resource's name. */
+  readonly body: z.ZodObject;
+  /** How it is one change of several. */
+  readonly change: z.ZodObject<{ action: z.ZodLiteral<string>; name: typeof NameSchema }>;
+}
 
-/** A change that is one kind's alone, by its name. @param fields what it says beside the resource's name */
-export function actionOf<const A extends string, F extends z.core.$ZodLooseShape = Record<never, never>>(action: A, fields?: F) {
-  return z.strictObject({ action: z.literal(action), name: NameSchema, ...(fields as F) });
+/** An action by its name. @param permission what it takes @param body what it says beside the resource's name */
+export function actionOf<const A extends string, S extends z.core.$ZodLooseShape = Record<never, never>>(
+  name: A,
+  permission: Permission,
+  body: z.ZodObject<S, z.core.$strict> = EmptyRequestSchema as unknown as z.ZodObject<S, z.core.$strict>,
+) {
+  return { name, permission, body, change: z.strictObject({ action: z.literal(name), name: NameSchema, ...body.shape }) };
 }
 
 /** Where a custom resource's column finds a condition. */

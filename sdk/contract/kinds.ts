@@ -29,7 +29,7 @@ export type FactsOf<K extends ManifestKind> = Extract<AnyFacts, { kind: K }>;
 /** The kinds that can be written to a cluster as custom resources. */
 export type CustomKind = Extract<AnyFacts, { customResource: CustomResourceFacts }>["kind"];
 /** A change that is one kind's alone. */
-export type ActionOf<K extends ManifestKind> = z.infer<FactsOf<K>["actions"][number]>;
+export type ActionOf<K extends ManifestKind> = z.infer<FactsOf<K>["actions"][number]["change"]>;
 
 export const ManifestKindSchema = z.enum(resourceKinds.map(({ kind }) => kind) as [ManifestKind, ...ManifestKind[]]);
 
@@ -58,12 +58,12 @@ export function writeRank(kind: ManifestKind): number {
 }
 
 /** The actions of all kinds: what a change may be beside `apply` and `delete`. */
-export const actionSchemas = resourceKinds.flatMap(({ actions }): readonly AnyAction[] => actions);
+export const actionSchemas = resourceKinds.flatMap(({ actions }): readonly AnyAction[] => actions).map(({ change }) => change);
 type AnyAction = AnyFacts["actions"][number];
 
 /** The kind that has an action of its own. */
 export function kindOfAction(action: ActionOf<ManifestKind>["action"]): ManifestKind {
-  const facts = resourceKinds.find(({ actions }) => actions.some(({ shape }) => shape.action.value === action));
+  const facts = resourceKinds.find(({ actions }) => actions.some(({ name }) => name === action));
   if (!facts) {
     throw new TypeError(`no kind has the action '${action}'`);
   }

@@ -95,7 +95,7 @@ export const policyFacts = {
   area: "policy",
   idPrefix: "pol",
   scope: "tenant",
-  access: { read: "policies.read", write: "policies.write", actions: {} },
+  access: { read: "policies.read", write: "policies.write" },
   actions: [],
   input: PolicyInputSchema,
   schema: PolicySchema,

@@ -1,8 +1,19 @@
 import { type Change, factsOf, kindOfAction, type Manifest, type ManifestKind, writeRank } from "../../sdk/contract/index.ts";
 import { SHARED_TENANT } from "./tenancy/tenant.ts";
 
+/** An instance is sent to another cluster, for something that was asked for and permitted elsewhere: nobody can ask for this alone. */
+export interface Move {
+  readonly action: "move";
+  readonly kind: "ClawInstance";
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Why it can't stay, and why it goes there. */
+  readonly reason: string;
+}
+
 /** A change with what the caller meant beyond it. */
-export type PlannedChange = Change & {
+export type PlannedChange = (Change | Move) & {
   /** Name of the tenant it is made in; for a Tenant manifest, the tenant itself. What is of no tenant goes with the shared one. */
   readonly tenant: string;
   /** `POST` wants the resource absent, `PUT` wants it present; a manifest that is applied takes either. */
@@ -19,11 +30,12 @@ export interface ChangedResource {
   readonly name: string;
 }
 
-export function changedResource(change: Change): ChangedResource {
+export function changedResource(change: Change | Move): ChangedResource {
   switch (change.action) {
     case "apply":
       return { kind: change.manifest.kind, name: change.manifest.metadata.name };
     case "delete":
+    case "move":
       return { kind: change.kind, name: change.name };
     default:
       return { kind: kindOfAction(change.action), name: change.name };
@@ -31,7 +43,7 @@ export function changedResource(change: Change): ChangedResource {
 }
 
 /** Whether it lets go of a resource and leaves what that has where it is. */
-export function forgets(change: Change): boolean {
+export function forgets(change: Change | Move): boolean {
   return change.action === "delete" && change.forget === true;
 }
 

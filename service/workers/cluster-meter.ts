@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { type InstanceId, UsageSchema } from "../../sdk/contract/index.ts";
+import { UsageSchema } from "../../sdk/contract/index.ts";
 import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import { type ClusterPart, forEachCluster } from "./cluster-keeper.ts";
 import { startLoop } from "./loop.ts";
@@ -19,19 +19,16 @@ export function createClusterMeter({ runtimes, note, log }: ClusterMeterDependen
   return forEachCluster(
     runtimes,
     ({ state }) => state.reachable === true,
-    ({ name }, connection) =>
+    (cluster) =>
       startLoop(
         "cluster-meter",
         PERIOD_MS,
         async () => {
           try {
-            for (const { uid, ...usage } of await connection.usage()) {
-              if (UsageSchema.safeParse(usage).success) {
-                note(uid as InstanceId, usage);
-              }
-            }
+            const samples = await runtimes.at(cluster.name).usage(cluster);
+            note(samples.filter((sample) => UsageSchema.safeParse(sample).success));
           } catch (err) {
-            log.debug({ err, cluster: name }, "a cluster did not say what its pods take; it is asked again");
+            log.debug({ err, cluster: cluster.name }, "a cluster did not say what its pods take; it is asked again");
           }
           return false;
         },

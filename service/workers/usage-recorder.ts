@@ -1,20 +1,33 @@
 import type { Logger } from "pino";
-import type { InstanceId, Usage } from "../../sdk/contract/index.ts";
+import { type InstanceId, LOCAL_CLUSTER } from "../../sdk/contract/index.ts";
+import type { UsageSample } from "../application/ports/instances/agents.ts";
+import type { Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { Transactions } from "../application/ports/transactions.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
-/** How often samples are written, all that came in one statement. */
+/** How often this host is asked, and samples are written, all that came in one statement. */
 const FLUSH_MS = 5_000;
 
 export interface UsageRecorder extends Loop {
-  /** Takes what was measured of an instance. */
-  note(instance: InstanceId, usage: Usage): void;
+  /** Takes what was measured. */
+  note(samples: readonly UsageSample[]): void;
+}
+
+export interface UsageRecorderDependencies {
+  readonly transactions: Transactions;
+  readonly runtimes: Runtimes;
+  readonly log: Logger;
 }
 
 /** Keeps the newest sample of what each instance takes. A sample is no change: nothing is published, and no version moves. */
-export function startUsageRecorder({ transactions, log }: { readonly transactions: Transactions; readonly log: Logger }): UsageRecorder {
-  const samples = new Map<InstanceId, Usage>();
-  const record = async (batch: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void> => {
+export function startUsageRecorder({ transactions, runtimes, log }: UsageRecorderDependencies): UsageRecorder {
+  const newest = new Map<InstanceId, UsageSample>();
+  const note = (samples: readonly UsageSample[]) => {
+    for (const sample of samples) {
+      newest.set(sample.instance, sample);
+    }
+  };
+  const record = async (batch: readonly UsageSample[]): Promise<void> => {
     try {
       await transactions.platform((tx) => tx.work.recordUsage(batch));
     } catch (err) {
@@ -33,8 +46,9 @@ export function startUsageRecorder({ transactions, log }: { readonly transaction
     "usage-recorder",
     FLUSH_MS,
     async () => {
-      const batch = [...samples].map(([instance, usage]) => ({ instance, ...usage }));
-      samples.clear();
+      note(await runtimes.at(LOCAL_CLUSTER).usage(undefined));
+      const batch = [...newest.values()];
+      newest.clear();
       if (batch.length > 0) {
         await record(batch);
       }
@@ -42,5 +56,5 @@ export function startUsageRecorder({ transactions, log }: { readonly transaction
     },
     log,
   );
-  return { ...loop, note: (instance, usage) => void samples.set(instance, usage) };
+  return { ...loop, note };
 }

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -96,6 +97,13 @@ describe("the architecture's rules", () => {
       expect(await broken({ [file]: `import { a } from "${imports}";\nconsole.log(a);\n` })).toEqual(expected);
     });
   }
+
+  it("know every area of the use cases", ({ expect }) => {
+    const folders = readdirSync(join(import.meta.dirname, "../../service/application"), { withFileTypes: true });
+    const areas = folders.filter((entry) => entry.isDirectory() && !["ports", "resources"].includes(entry.name)).map(({ name }) => name);
+    const known = (forbidden ?? []).flatMap(({ name, from }) => (name?.startsWith("area-") ? [new RegExp(String(from.path))] : []));
+    expect(areas.filter((area) => !known.some((path) => path.test(`service/application/${area}/x.ts`)))).toEqual([]);
+  });
 
   it("refuse a cycle", async ({ expect }) => {
     const files = {

@@ -1,4 +1,5 @@
-import type { CustomKind, InstanceId, TenantId, Usage } from "../../../sdk/contract/index.ts";
+import type { CustomKind, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
+import type { UsageSample } from "../../../service/application/ports/instances/agents.ts";
 import type { WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
@@ -69,7 +70,7 @@ export class PostgresWorkRepository implements WorkRepository {
     });
   }
 
-  async recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void> {
+  async recordUsage(samples: readonly UsageSample[]): Promise<void> {
     const column = (key: keyof (typeof samples)[number]) => samples.map((sample) => sample[key]);
     await this.#scope.run((manager) =>
       manager.query(

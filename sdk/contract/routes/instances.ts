@@ -8,17 +8,20 @@ import {
   ConsoleRequestSchema,
   InstanceEventPageSchema,
   InstanceLogsSchema,
-  PinRequestSchema,
+  killAction,
+  pinAction,
+  restartAction,
+  startAction,
+  stopAction,
 } from "../instance.ts";
 import { ListQuerySchema } from "../meta.ts";
 import { admission, idParams as id, placing, type Route, writeQuery } from "../route.ts";
-import { EmptyRequestSchema } from "../service.ts";
 import { TailLinesSchema } from "../streams.ts";
 
 const accepted = { scope: "tenant", success: 202, response: ClawInstanceSchema, query: writeQuery } as const;
 const instanceWrite = { ...accepted, permission: "instances.write" } as const;
-const instanceAction = { ...accepted, permission: "instances.operate" } as const;
-const actionBody = EmptyRequestSchema.optional();
+const instanceAction = ({ permission, body }: Pick<typeof startAction, "permission" | "body">) =>
+  ({ ...accepted, permission, body: body.optional() }) as const;
 
 export const instanceRoutes = {
   "instances.list": {
@@ -88,8 +91,7 @@ export const instanceRoutes = {
     path: "/instances/:id/start",
     summary: "Start an instance",
     params: id,
-    body: actionBody,
-    ...instanceAction,
+    ...instanceAction(startAction),
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.stop": {
@@ -97,8 +99,7 @@ export const instanceRoutes = {
     path: "/instances/:id/stop",
     summary: "Stop an instance, letting a turn in flight finish",
     params: id,
-    body: actionBody,
-    ...instanceAction,
+    ...instanceAction(stopAction),
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.restart": {
@@ -106,8 +107,7 @@ export const instanceRoutes = {
     path: "/instances/:id/restart",
     summary: "Restart an instance",
     params: id,
-    body: actionBody,
-    ...instanceAction,
+    ...instanceAction(restartAction),
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.kill": {
@@ -115,8 +115,7 @@ export const instanceRoutes = {
     path: "/instances/:id/kill",
     summary: "Kill an instance's processes at once and keep it stopped",
     params: id,
-    body: actionBody,
-    ...instanceAction,
+    ...instanceAction(killAction),
     errors: ["instance.not_found", "instance.name_taken", "instance.unreachable", ...admission],
   },
   "instances.pin": {
@@ -124,8 +123,9 @@ export const instanceRoutes = {
     path: "/instances/:id/pin",
     summary: "Hold an instance to one version of its template, or let it have the newest again",
     params: id,
-    body: PinRequestSchema,
-    ...instanceWrite,
+    ...accepted,
+    permission: pinAction.permission,
+    body: pinAction.body,
     errors: ["instance.not_found", "instance.name_taken", ...admission],
   },
   "instances.logs": {

@@ -1,14 +1,12 @@
-import { ClawError, clusterFacts, type Drain, EventReason, EventType, instanceFacts, newId } from "../../../sdk/contract/index.ts";
+import { ClawError, clusterFacts, type Drain, newId } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { entryOf } from "../../domain/audit/chain.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { FirstOf } from "../../domain/first-of.ts";
-import { requestReconcile } from "../../domain/instances/instance.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
-import { recordEvent } from "../instances/report-status.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { assertAllowed, type ChangeDependencies, makeChanges } from "../resources/changes.ts";
+import { assertAllowed, type ChangeDependencies, makeChanges, writeChanges } from "../resources/changes.ts";
 import { everyOf } from "../resources/pages.ts";
 import { presentCluster } from "./cluster-kind.ts";
 
@@ -47,22 +45,10 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
       stay("its data would be deleted (deletionPolicy: delete); drain with --discard-data to move it without");
     } else {
       try {
-        const { cluster: to, movedFrom, reason } = await moveInstance(tx, instance, placement);
-        const next = { ...requestReconcile(instance), cluster: to, movedFrom, updatedAt: now };
-        await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
-        const message = `drained from '${name}' to '${to}': ${reason}`;
-        await recordEvent(scope, instance.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: actor.subject }, now);
-        const data = { uid: instance.id, name: instanceName, tenant, actor: actor.subject };
-        await scope.publish({ id: newId("evt"), event: "instance.updated", time: now, data });
-        scope.audit.append(
-          entryOf({
-            time: now,
-            by: actor,
-            action: "instance.move",
-            resource: { kind: instanceFacts.kind, name: instanceName, uid: instance.id, tenant },
-            details: { from: name, to, reason: "its cluster is drained" },
-          }),
-        );
+        const { cluster: to, reason } = await moveInstance(tx, instance, placement);
+        const why = `its cluster is drained; ${reason}`;
+        const move = { action: "move", kind: "ClawInstance", name: instanceName, tenant, from: name, to, reason: why } as const;
+        await writeChanges(tx, [move], { now, actor, ids: {} }, deps);
         moved.add({ tenant, instance: instanceName, to });
       } catch (error) {
         if (!(error instanceof ClawError) || !error.code.startsWith("placement.")) {

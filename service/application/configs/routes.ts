@@ -49,20 +49,21 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
     "configs.publish": async (ctx, { params, body, query }) => {
       const { name } = await find(ctx, params.id);
       const tenant = tenantIn(ctx);
-      const change = { action: "publish", name, message: body.message, tenant: tenant.name } as const;
+      const change = { action: "publish", name, ...body, tenant: tenant.name } as const;
       return writeOrPreview(ctx, query, change, deps, newestOf(tenant.id));
     },
     "configs.rollback": async (ctx, { params, body, query }) => {
       const template = await find(ctx, params.id);
       const { name } = template;
       const tenant = tenantIn(ctx);
-      if (body.labelSelector !== undefined) {
-        const changes = await pinsOf(ctx, template, { to: body.to, labelSelector: body.labelSelector }, deps);
+      const { labelSelector, ...rollback } = body;
+      if (labelSelector !== undefined) {
+        const changes = await pinsOf(ctx, template, { to: body.to, labelSelector }, deps);
         return writeOrPreview(ctx, query, changes, deps, async (_first, tx) =>
           presentVersion(await versionOf(await tx.enter(tenant.id), template, body.to)),
         );
       }
-      const change = { action: "rollback", name, to: body.to, message: body.message, tenant: tenant.name } as const;
+      const change = { action: "rollback", name, ...rollback, tenant: tenant.name } as const;
       return writeOrPreview(ctx, query, change, deps, newestOf(tenant.id));
     },
     "configs.diff": async (ctx, { params, query }) => compareVersions(ctx, await find(ctx, params.id), query, deps),

@@ -1,21 +1,15 @@
-import type { AgentStatus, InstanceId, TenantId, Usage } from "../../../sdk/contract/index.ts";
+import type { AgentStatus, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import { createReports } from "./report-status.ts";
 
 /** Takes what agents tell of their instances, whose tenants they don't name. What is of an instance that is gone is dropped. */
 export interface AgentReports {
   status(uid: InstanceId, status: AgentStatus): Promise<void>;
-  /** What its claw takes, as of now. */
-  usage(uid: InstanceId, usage: Usage): void;
   /** Its agent's connection was lost. */
   disconnected(uid: InstanceId): Promise<void>;
 }
 
-export function createAgentReports(deps: {
-  readonly transactions: Transactions;
-  readonly clock: () => Date;
-  readonly noteUsage: (instance: InstanceId, usage: Usage) => void;
-}): AgentReports {
+export function createAgentReports(deps: { readonly transactions: Transactions; readonly clock: () => Date }): AgentReports {
   const reports = createReports(deps);
   const inItsTenant = async (uid: InstanceId, write: (tenantId: TenantId) => Promise<void>) => {
     const tenantId = await deps.transactions.platform((tx) => tx.work.findTenantOf(uid));
@@ -23,8 +17,6 @@ export function createAgentReports(deps: {
   };
   return {
     status: (uid, status) => inItsTenant(uid, (tenantId) => reports.status(tenantId, uid, status)),
-    // By this clock: an agent's own may be anything.
-    usage: (uid, usage) => deps.noteUsage(uid, { ...usage, time: deps.clock().toISOString() }),
     disconnected: (uid) => inItsTenant(uid, (tenantId) => reports.disconnected(tenantId, uid)),
   };
 }

@@ -4,6 +4,7 @@ import {
   EventReason,
   EventType,
   type InstanceId,
+  InstancePhase,
   type InstanceSpec,
   instanceFacts,
   type ManifestOf,
@@ -33,7 +34,7 @@ import { assertConfined, assertLetOntoHost, type Unconfined } from "./host-use.t
 import { lockedBy, locksOf } from "./locks.ts";
 import { assertLost, isLost } from "./lost.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
-import { placeInstance } from "./place-instance.ts";
+import { leaving, placeInstance } from "./place-instance.ts";
 import { assertNoPlatformKeys } from "./platform-keys.ts";
 import { presentInstance } from "./present-instance.ts";
 import { recordEvent } from "./report-status.ts";
@@ -122,14 +123,22 @@ async function assertStays(tx: PlatformTransaction, instance: Instance | undefin
 
 /** Writes what an action wants of an instance. @param op what that is called */
 async function request(writer: TenantWriter, before: Instance, op: "update" | "delete"): Promise<Made<Instance>> {
-  const { at, change, stamp } = writer;
-  const next = requested(before, change, stamp.now);
+  const { tx, at, change, stamp } = writer;
+  const next =
+    change.action === "move"
+      ? { ...before, cluster: change.to, movedFrom: await leaving(tx, before, change.to) }
+      : requested(before, change, stamp.now);
   if (next === before) {
     return { op: "same", after: before };
   }
   const after = { ...requestReconcile(next), resourceVersion: before.resourceVersion + 1, updatedAt: stamp.now };
   await at.instances.update(after, before.resourceVersion);
-  await recordRequest(writer, before, after, change.action === "delete" ? "destroy" : change.action);
+  if (change.action === "move") {
+    const message = `moved from '${change.from}' to '${change.to}': ${change.reason}`;
+    await recordEvent(at, after.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: stamp.actor.subject }, stamp.now);
+  } else {
+    await recordRequest(writer, before, after, change.action === "delete" ? "destroy" : change.action);
+  }
   return { op, after };
 }
 
@@ -149,7 +158,7 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
     case "kill": {
       const running = change.action === "start";
       // A start of something that failed is a wish to try again, though the spec says it already.
-      return before.spec.running === running && before.status.phase !== "Failed"
+      return before.spec.running === running && before.status.phase !== InstancePhase.Failed
         ? before
         : { ...before, spec: { ...before.spec, running }, ...(running && before.spec.running && { restartedAt: now }) };
     }
@@ -265,7 +274,7 @@ function newInstance(
     cluster: DEFAULT_PLACEMENT.cluster,
     movedFrom: undefined,
     status: {
-      phase: "Creating",
+      phase: InstancePhase.Creating,
       observedGeneration: 0,
       lastTransitionTime: now,
       conditions: [],

@@ -55,7 +55,11 @@ export async function moveInstance(tx: PlatformTransaction, instance: Instance, 
  * The cluster that may have resources of an instance that goes to another: an operation that nobody has heard of yet may be under way there, or have
  * died. Only where none was tried and none can be, there is nothing.
  */
-async function leaving(tx: PlatformTransaction, { cluster, movedFrom, status }: Instance, next: string): Promise<string | undefined> {
+export async function leaving(
+  tx: PlatformTransaction,
+  { cluster, movedFrom, status }: Instance,
+  next: string,
+): Promise<string | undefined> {
   const isTried = movedFrom !== undefined || status.observedGeneration > 0 || status.attempts > 0;
   const isThere = isTried || rulesAt(cluster).canBeReached((await tx.clusters.find(cluster))?.state);
   const former = isThere ? (movedFrom ?? cluster) : undefined;

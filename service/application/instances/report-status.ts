@@ -5,7 +5,7 @@ import {
   EventType,
   type InstanceEvent,
   type InstanceId,
-  type InstancePhase,
+  InstancePhase,
   newId,
   redact,
   type TenantId,
@@ -40,11 +40,11 @@ export async function recordStates(
   const events: EventOf[] = [];
   for (const { before, state } of moved) {
     const ready = state.conditions.find((condition) => condition.type === ConditionType.Ready);
-    const request = state.phase === "Failed" ? undefined : requestOf(recent.get(before.id) ?? [], before.status.phase);
+    const request = state.phase === InstancePhase.Failed ? undefined : requestOf(recent.get(before.id) ?? [], before.status.phase);
     const why = ready && ready.status !== "True" ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "by itself";
     events.push({
       instance: before.id,
-      type: state.phase === "Failed" ? EventType.Warning : EventType.Normal,
+      type: state.phase === InstancePhase.Failed ? EventType.Warning : EventType.Normal,
       reason: EventReason.PhaseChanged,
       message: `${before.status.phase} → ${state.phase} (${request ? `${request.message}, by ${request.actor}` : why})`,
       ...(request?.actor !== undefined && { actor: request.actor }),
@@ -83,7 +83,7 @@ const RECENT_EVENTS = 20;
 
 /** What somebody asked for since the instance came to its phase; one that is on its way comes to the next by the same request. */
 function requestOf(recent: readonly InstanceEvent[], phase: InstancePhase): InstanceEvent | undefined {
-  let transitions = phase === "Creating" ? 1 : 0;
+  let transitions = phase === InstancePhase.Creating ? 1 : 0;
   for (const event of recent) {
     if (event.reason !== EventReason.PhaseChanged) {
       if (event.actor !== undefined && !SESSION_REASONS.has(event.reason)) {

@@ -49,11 +49,11 @@ export async function makeChanges(
 }
 
 /** The one way in which desired state is written. Each write, its event and its record are in the same transaction. @throws {ClawError} for the first change that can't be made */
-async function writeChanges(
+export async function writeChanges(
   tx: PlatformTransaction,
   changes: readonly PlannedChange[],
   stamp: Stamp,
-  { kinds }: ChangeDependencies,
+  { kinds }: Pick<ChangeDependencies, "kinds">,
 ): Promise<Written[]> {
   const written: Written[] = [];
   for (const change of inWriteOrder(changes)) {

@@ -1,5 +1,4 @@
 import {
-  type ActionOf,
   ClawError,
   type FactsOf,
   factsOf,
@@ -17,7 +16,7 @@ import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { assertExpected } from "./expectations.ts";
-import type { Base, KindChange, KindSpec, Made, Reach, ResourceKind, Stamp, Touches, Writer, Written } from "./kind.ts";
+import type { Base, KindChange, KindSpec, Made, OwnChangeOf, Reach, ResourceKind, Stamp, Touches, Writer, Written } from "./kind.ts";
 import { absent, assertAllows, hidden, permissionOf } from "./permitted.ts";
 import type { RequestContext } from "./route-handlers.ts";
 import { tenantIn } from "./tenant-in.ts";
@@ -90,7 +89,11 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       });
     return seen(ctx, stored);
   };
+  /** A move follows from what was permitted elsewhere. */
   const assertMayChange = ({ actor }: Stamp, change: PlannedChange, stored: S, tenantId: TenantId | undefined): void => {
+    if (change.action === "move") {
+      return;
+    }
     const place = placeOf(stored, tenantId);
     if (!allows(actor.grants, access.read, place)) {
       throw change.action === "apply" ? hidden(kind, stored.name) : absent(kind, stored.name);
@@ -185,7 +188,10 @@ function isOfKind<K extends ManifestKind>(kind: K, manifest: { readonly kind: Ma
   return manifest.kind === kind;
 }
 
-function isActionOf<K extends ManifestKind>(kind: K, change: PlannedChange): change is PlannedChange & ActionOf<K> {
+function isActionOf<K extends ManifestKind>(kind: K, change: PlannedChange): change is PlannedChange & OwnChangeOf<K> {
+  if (change.action === "move") {
+    return change.kind === kind;
+  }
   return change.action !== "apply" && change.action !== "delete" && kindOfAction(change.action) === kind;
 }
 

@@ -13,7 +13,7 @@ import type {
 } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import type { Place } from "../../domain/access/grants.ts";
-import type { ChangedResource, PlannedChange } from "../../domain/change.ts";
+import type { ChangedResource, Move, PlannedChange } from "../../domain/change.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -85,6 +85,9 @@ export interface Rows<S extends StoredResource> {
 /** What a resource has of its own whatever its kind: of a new one, or of the one before with the manifest's labels and annotations. */
 export type Base<K extends ManifestKind> = Omit<StoredResource, "id" | "spec"> & { readonly id: Id<FactsOf<K>["idPrefix"]> };
 
+/** A change that is one kind's alone, whether it can be asked for or not. */
+export type OwnChangeOf<K extends ManifestKind> = ActionOf<K> | Extract<Move, { readonly kind: K }>;
+
 /** A change as its kind sees it. */
 export interface KindChange<K extends ManifestKind> {
   readonly name: string;
@@ -125,7 +128,7 @@ export interface KindSpec<K extends ManifestKind, S extends StoredResource, At, 
   settle?(writer: Writer<At, Home>, made: Made<S> & { readonly before: S | undefined; readonly after: S }): Promise<Partial<Made<S>>>;
   remove(writer: Writer<At, Home>, before: S): Promise<Made<S>>;
   /** Does one of the kind's own actions. */
-  act?(writer: Writer<At, Home>, action: ActionOf<K>, before: S): Promise<Made<S>>;
+  act?(writer: Writer<At, Home>, action: OwnChangeOf<K>, before: S): Promise<Made<S>>;
   /** As clients see them, secrets masked. @param tenant the tenant's name */
   present(at: At, stored: readonly S[], tenant: string): Promise<readonly ResourceOf<K>[]>;
   /** Which instances changes of it touch, asked before they are made; none unless given. */

@@ -3,6 +3,7 @@ import {
   ClawError,
   type ErrorCode,
   factsOf,
+  type KindFacts,
   type ManifestKind,
   type Permission,
   permissionFacts,
@@ -16,9 +17,8 @@ import type { Tenant } from "../../domain/tenancy/tenant.ts";
 
 /** What a change takes where its resource is. */
 export function permissionOf(change: PlannedChange): Permission {
-  const { access } = factsOf(changedResource(change).kind);
-  const own: Readonly<Record<string, Permission>> = access.actions;
-  return own[change.action] ?? access.write;
+  const { access, actions }: KindFacts = factsOf(changedResource(change).kind);
+  return actions.find(({ name }) => name === change.action)?.permission ?? access.write;
 }
 
 /** @throws {ClawError} `auth.forbidden` */

@@ -9,9 +9,8 @@ import {
   type InstanceId,
   readFrame,
   type ServerFrame,
-  type Usage,
 } from "../../../sdk/contract/index.ts";
-import type { Agents } from "../../application/ports/instances/agents.ts";
+import type { Agents, UsageSample } from "../../application/ports/instances/agents.ts";
 import { Channel, UNREADABLE } from "./agent-channel.ts";
 import { itemsOfText } from "./items-of-text.ts";
 
@@ -25,8 +24,8 @@ export interface AgentHubOptions {
   /** Whether the token is that instance's; takes the same time for any wrong one. */
   readonly verifyAgent: (uid: InstanceId, token: string) => Promise<boolean>;
   readonly onStatus: (uid: InstanceId, status: AgentStatus) => Promise<unknown>;
-  readonly onUsage: (uid: InstanceId, usage: Usage) => void;
   readonly onDisconnect: (uid: InstanceId) => Promise<unknown>;
+  readonly clock: () => Date;
   readonly log: Pick<FastifyBaseLogger, "error" | "warn">;
 }
 
@@ -52,8 +51,14 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
   const connections = new Map<string, Connection>();
   /** Reports of an instance are written one after another, whichever connection they came by: the last one is the one that stays. */
   const writing = new Map<string, Promise<unknown>>();
+  let samples = new Map<InstanceId, UsageSample>();
   let closing = false;
   return {
+    takeUsage() {
+      const taken = [...samples.values()];
+      samples = new Map();
+      return taken;
+    },
     status: (uid) => connections.get(uid)?.status,
     async open(uid, open) {
       const connection = connections.get(uid);
@@ -176,7 +181,8 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
           connection.status = frame.status;
           write(() => options.onStatus(uid, frame.status));
           if (frame.usage) {
-            options.onUsage(uid, frame.usage);
+            // By this clock: an agent's own may be anything.
+            samples.set(uid, { instance: uid, ...frame.usage, time: options.clock().toISOString() });
           }
           return;
         case "data":

@@ -126,14 +126,12 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const { stacks, administration, declared } = await openEngine(env, stores, log, closers);
   const clusters = createClusters();
   closers.push(async () => clusters.close());
-  const recorder = startUsageRecorder({ transactions, log });
-  closers.push(() => recorder.stop());
-  const reports = createAgentReports({ transactions, clock, noteUsage: recorder.note });
+  const reports = createAgentReports({ transactions, clock });
   const hub = createAgentHub({
     verifyAgent: (uid, token) => verifyAgent(stores, uid, token),
     onStatus: reports.status,
-    onUsage: reports.usage,
     onDisconnect: reports.disconnected,
+    clock,
     log,
   });
   const host: Host = {
@@ -142,6 +140,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   };
   const runtimes = createRuntimes({ local, host, agents: hub, clusters, transactions, cipher, declared, components: runtimeComponents });
   const openChannel = createChannelOpener(runtimes);
+  const recorder = startUsageRecorder({ transactions, runtimes, log });
+  closers.push(() => recorder.stop());
 
   const watched = watchVitals();
   closers.push(async () => watched.stop());

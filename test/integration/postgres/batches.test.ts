@@ -9,6 +9,7 @@ import { createApplication } from "../../../service/application/application.ts";
 import type { OuterDependencies } from "../../../service/application/dependencies.ts";
 import { recordStates } from "../../../service/application/instances/report-status.ts";
 import { type ResolveDependencies, resolveInstances } from "../../../service/application/instances/resolve-instance.ts";
+import type { Runtime } from "../../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperations } from "../../../service/application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
 import { applyPlan, previewChanges } from "../../../service/application/resources/previews.ts";
@@ -81,12 +82,15 @@ function counted(tx: TenantTransaction): { readonly tx: TenantTransaction; reado
 describe("a batch of samples", () => {
   it("is kept but for the one that can't be", async ({ expect }) => {
     const { fleet, run } = await aFleet(3);
-    const recorder = startUsageRecorder({ transactions: database.transactions, log: pino({ level: "silent" }) });
     const time = new Date().toISOString();
-    for (const [index, { id }] of fleet.entries()) {
-      // Half a byte is nothing that the column takes.
-      recorder.note(id, { cpu: 0.5, memoryBytes: index === 1 ? 0.5 : 1024, time });
-    }
+    // Half a byte is nothing that the column takes.
+    const samples = fleet.map(({ id: instance }, index) => ({ instance, cpu: 0.5, memoryBytes: index === 1 ? 0.5 : 1024, time }));
+    const host = { usage: async () => samples.splice(0) } as unknown as Runtime;
+    const recorder = startUsageRecorder({
+      transactions: database.transactions,
+      runtimes: { at: () => host },
+      log: pino({ level: "silent" }),
+    });
     recorder.wake();
     const read = () => run(async (tx) => (await tx.instances.list({ limit: 3 })).items.map(({ usage }) => usage?.memoryBytes));
     await eventually(read, (sizes) => sizes.filter((size) => size !== undefined).length === 2).finally(() => recorder.stop());

@@ -20,6 +20,10 @@ export class PlayedAgents implements Agents {
     return this.#statuses.get(instanceId);
   }
 
+  takeUsage(): readonly [] {
+    return [];
+  }
+
   async open(instanceId: string, open: ChannelOpen): Promise<AgentChannel> {
     if (!this.#statuses.has(instanceId)) {
       throw new ClawError("instance.unreachable", `the agent of instance '${instanceId}' is not connected`);

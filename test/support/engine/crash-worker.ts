@@ -21,8 +21,11 @@ export interface Wanted {
   readonly value: number;
   readonly replaceKey: number;
   readonly dbrKey: number;
+  /** `other`, which has nothing to do with them: it alone is operated on then. */
+  readonly other?: number;
 }
 export interface CrashRequest {
+  readonly tenant: string;
   readonly stack: string;
   readonly world: string;
   /** Without any the stack is destroyed. */
@@ -99,8 +102,8 @@ function withMessages<T extends object>(target: T, calls: readonly string[]): T 
   });
 }
 
-async function operate({ stack: stackName, world, wanted, settleOnly, roundTrip, ...dies }: CrashRequest): Promise<CrashReply> {
-  const store = new PostgresStackStore(pool, "ten_crash");
+async function operate({ tenant, stack: stackName, world, wanted, settleOnly, roundTrip, ...dies }: CrashRequest): Promise<CrashReply> {
+  const store = new PostgresStackStore(pool, tenant);
   const provider = new TestProvider(new DirectoryWorld(world), { knowsIds: true });
   const calls = ["check", "diff", "create", "read", "update", "delete"];
   const providers = new WarmProviderHost({ inProcess: { testing: () => withMessages(provider, calls) } });
@@ -113,7 +116,11 @@ async function operate({ stack: stackName, world, wanted, settleOnly, roundTrip,
     if (!wanted) {
       return {};
     }
-    const { value, replaceKey, dbrKey } = wanted;
+    const { value, replaceKey, dbrKey, other } = wanted;
+    if (other !== undefined) {
+      new Thing("other", { label: "other", value: other });
+      return {};
+    }
     const a = new Thing("a", { label: "a", value, replaceKey, dbrKey }, { parent: new Component("c") });
     new Thing("b", { label: "b", replaceFrom: a.id, value });
     return { id: a.id };
@@ -129,7 +136,7 @@ async function operate({ stack: stackName, world, wanted, settleOnly, roundTrip,
     idOf: (type, inputs) => provider.idOf(type, inputs),
     log: (text) => process.stderr.write(`${text}\n`),
   };
-  const tenantStack = { tenantId: "ten_crash", stack: stackName };
+  const tenantStack = { tenantId: tenant, stack: stackName };
   const { stack } = await openStack(tenantStack, program, access);
   messages = 0;
   dieAt = dies.dieAt ?? Number.POSITIVE_INFINITY;
@@ -142,7 +149,8 @@ async function operate({ stack: stackName, world, wanted, settleOnly, roundTrip,
     if (roundTrip) {
       await importInto(stack, await exportSealed(stack));
     }
-    const { summary } = wanted ? await stack.up() : await stack.destroy();
+    const other = wanted?.other !== undefined && { target: [`urn:pulumi:${stackName}::crash::testing:index:Thing::other`] };
+    const { summary } = wanted ? await stack.up({ ...other }) : await stack.destroy();
     return { changes: { ...summary.resourceChanges }, messages };
   } catch (error) {
     return { error: (error as Error).message, changes: {}, messages };

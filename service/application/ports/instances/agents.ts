@@ -1,4 +1,4 @@
-import type { AgentStatus, ChannelOpen } from "../../../../sdk/contract/index.ts";
+import type { AgentStatus, ChannelOpen, InstanceId, Usage } from "../../../../sdk/contract/index.ts";
 
 /** A channel to an agent. `data` is JSON for logs (`LogItem`) and chat, base64 for console and tcp. */
 export interface AgentChannel {
@@ -13,9 +13,14 @@ export interface AgentChannel {
   close(how?: { readonly keep: boolean }): void;
 }
 
+/** What an instance took at a time. */
+export type UsageSample = Usage & { readonly instance: InstanceId };
+
 /** The agents that are connected to this replica. */
 export interface Agents {
   status(instanceId: string): AgentStatus | undefined;
+  /** The newest of what each has measured since this was last asked. */
+  takeUsage(): readonly UsageSample[];
   /** Resolves when the channel is open. @throws {ClawError} `instance.unreachable` when its agent is not connected, or can't open it. */
   open(instanceId: string, channel: ChannelOpen): Promise<AgentChannel>;
 }

@@ -4,7 +4,7 @@ import type { Instance } from "../../../domain/instances/instance.ts";
 import type { RuntimeName } from "../../../domain/runtimes/runtime-rules.ts";
 import type { Tenant } from "../../../domain/tenancy/tenant.ts";
 import type { ClusterConnection } from "../clusters/clusters.ts";
-import type { AgentChannel } from "../instances/agents.ts";
+import type { AgentChannel, UsageSample } from "../instances/agents.ts";
 import type { PlatformTransaction } from "../transactions.ts";
 
 /** What must be known of an instance to talk to it. */
@@ -40,6 +40,11 @@ export interface Runtime<T extends StackTarget = StackTarget> {
   isReachable(instance: Instance): boolean;
   /** @throws {ClawError} `instance.unreachable`, `instance.not_running` */
   open(address: InstanceAddress, open: ChannelOpen): Promise<AgentChannel>;
+  /**
+   * What instances were measured to take: of the cluster, or of the host where nobody registered it. One that agents tell of gives what is new since it was asked.
+   * @throws {ClusterError}
+   */
+  usage(cluster: Cluster | undefined): Promise<readonly UsageSample[]>;
   /** A registered cluster, for the workers that look after it; undefined where agents tell all that there is to know. */
   connect(cluster: Cluster): ClusterConnection | undefined;
 }

@@ -1,5 +1,6 @@
-import type { InstanceId, TenantId, Usage } from "../../../../sdk/contract/index.ts";
+import type { InstanceId, TenantId } from "../../../../sdk/contract/index.ts";
 import type { Tenant } from "../../../domain/tenancy/tenant.ts";
+import type { UsageSample } from "../instances/agents.ts";
 
 export interface WorkRepository {
   /**
@@ -10,7 +11,7 @@ export interface WorkRepository {
   /** Takes one stack whose next refresh is due, and puts that off by about a period. A new stack's first one is somewhere in the first period. */
   claimRefresh(periodSeconds: number): Promise<{ readonly tenant: Tenant; readonly cluster: string } | undefined>;
   /** Keeps the newest sample of each instance. Nothing of the instance itself is written. */
-  recordUsage(samples: readonly (Usage & { readonly instance: InstanceId })[]): Promise<void>;
+  recordUsage(samples: readonly UsageSample[]): Promise<void>;
   /**
    * What differs from before when a tenant, template or instance, or its status, has been written.
    * @param keys of those that are asked about: `kind/tenant/name`, with no tenant for tenants

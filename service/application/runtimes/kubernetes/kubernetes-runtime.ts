@@ -66,6 +66,10 @@ export function createKubernetesRuntime(
         throw error instanceof ClusterError ? unreachable(address, error) : error;
       });
     },
+    async usage(cluster) {
+      const measured = cluster ? await clusters.connect(kubernetesAccess(cluster, cipher)).usage() : [];
+      return measured.map(({ uid, ...usage }) => ({ instance: uid as InstanceId, ...usage }));
+    },
     connect: (cluster) => clusters.connect(kubernetesAccess(cluster, cipher)),
   };
 }

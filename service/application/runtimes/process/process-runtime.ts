@@ -46,6 +46,7 @@ export function createProcessRuntime(
       }
       throw notRunning(address.name);
     },
+    usage: async () => agents.takeUsage(),
     connect: () => undefined,
   };
 }

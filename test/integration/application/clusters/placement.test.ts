@@ -111,6 +111,10 @@ describe("a drain", () => {
     }
     const chosenMoved = expect.objectContaining({ name: "chosen", tenant: "acme", actor: "admin" });
     expect(await app.published("instance.updated")).toContainEqual(expect.objectContaining({ data: chosenMoved }));
+    const [newest] = (await acme.instances.events("chosen")).items;
+    expect(newest).toMatchObject({ reason: "Moved", actor: "admin", message: /^moved from 'old' to 'new': its cluster is drained; / });
+    const [record] = (await acme.audit.list({ action: "instance.move" })).items;
+    expect(record).toMatchObject({ resource: { name: "chosen" }, details: { from: "old", to: "new" } });
     expect(drained.moved).toEqual(dry.moved);
     expect(drained.summary).toEqual({ moved: 1, stays: 1 });
     expect(drained.stays).toMatchObject([{ instance: "pinned", reason: /names this cluster/ }]);

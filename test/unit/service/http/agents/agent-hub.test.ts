@@ -36,8 +36,8 @@ async function aSlowGateway() {
   const gateway = createAgentHub({
     verifyAgent: async () => true,
     onStatus: (_uid, { phase }) => write(phase),
-    onUsage: () => undefined,
     onDisconnect: () => write("disconnected"),
+    clock: () => new Date(),
     log: { error: () => undefined, warn: () => undefined },
   });
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
