@@ -175,11 +175,13 @@ describe("idempotency keys", () => {
           return stored;
         }
         made++;
-        const answer = { status: 202, body: { made } };
+        const answer = { status: 202, body: { made }, warnings: ["careful"] };
         await tx.idempotency.complete("key", answer);
         return answer;
       });
-    expect(await Promise.all([request(), request(), request()])).toEqual(Array(3).fill({ status: 202, body: { made: 1 } }));
+    expect(await Promise.all([request(), request(), request()])).toEqual(
+      Array(3).fill({ status: 202, body: { made: 1 }, warnings: ["careful"] }),
+    );
     await expect(request("other")).rejects.toMatchObject({ code: "request.idempotency_mismatch" });
   });
 
