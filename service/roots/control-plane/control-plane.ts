@@ -237,7 +237,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       log,
       parts: [
         createClusterMonitor(clusterDependencies),
-        createCustomResourceCarrier(clusterDependencies),
+        createCustomResourceCarrier({ ...clusterDependencies, refusals }),
         createClusterMeter({ runtimes, note: recorder.note, log }),
         createClusterSweeper({ ...sweeping, runtimes, administration }),
         createClusterWatcher(clusterDependencies),
