@@ -1,20 +1,8 @@
-import { AuditResult, type ErrorCode, type Permission } from "../../../sdk/contract/index.ts";
-import type { Actor } from "../../domain/access/actor.ts";
-import { entryOf, type Told } from "../../domain/audit/chain.ts";
+import { AuditResult } from "../../../sdk/contract/index.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
+import type { NoteRefusal, Refused } from "../../domain/audit/refused.ts";
 import type { Tallies } from "../../domain/tallies.ts";
 import type { Transactions } from "../ports/transactions.ts";
-import type { RequestContext } from "../resources/route-handlers.ts";
-
-/** What somebody asked for, and may not have. */
-export interface Refused {
-  readonly actor: Pick<Actor, "subject" | "from"> & Partial<Pick<Actor, "tenantId">>;
-  /** Where: on the platform when absent. */
-  readonly tenant: RequestContext["tenant"];
-  readonly action: string;
-  readonly permission: Permission | undefined;
-  readonly reason: ErrorCode;
-  readonly resource: Told["resource"];
-}
 
 /** Refusals of the same thing are told together for so long. */
 const TOGETHER_MS = 5 * 60_000;
@@ -46,7 +34,7 @@ interface Kept {
  * repetitions. So a loop of refusals comes to a handful of records in that time at each replica, and one that is killed loses what it counted since:
  * of more than ten repetitions nine tenths at most, and never the first.
  */
-export class Refusals {
+export class Refusals implements NoteRefusal {
   readonly #deps: RefusalDependencies;
   readonly #kept = new Map<string, Kept>();
   readonly #things = new Map<string, number>();

@@ -13,12 +13,12 @@ import {
   SECRET_MASK,
 } from "../../../sdk/contract/index.ts";
 import { relaying } from "../../domain/access/actor.ts";
+import type { NoteRefusal } from "../../domain/audit/refused.ts";
 import { homeOf } from "../../domain/change.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { type NewCondition, withCondition } from "../../domain/instances/conditions.ts";
 import { DEFAULT_PROJECT, SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
-import type { Refusals } from "../audit/refusals.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { CustomResource, CustomResources } from "../ports/clusters/custom-resources.ts";
 import { kindNamed } from "../resources/changes.ts";
@@ -31,7 +31,7 @@ const KUBECTL = "kubectl.kubernetes.io/";
 const PROJECT = "clusterclaw.io/project";
 
 export interface CarryDependencies extends ApplicationDependencies {
-  readonly refusals: Pick<Refusals, "note">;
+  readonly refusals: NoteRefusal;
 }
 
 /** What either side says, as a custom resource says it. */

@@ -2,8 +2,8 @@ import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ClawError, type RouteId } from "../../../sdk/contract/index.ts";
 import { actionOf, resourceNamed } from "../../application/audit/action-of.ts";
-import type { Refusals, Refused } from "../../application/audit/refusals.ts";
 import { type Actor, ANONYMOUS } from "../../domain/access/actor.ts";
+import type { NoteRefusal, Refused } from "../../domain/audit/refused.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -13,7 +13,7 @@ declare module "fastify" {
 }
 
 export interface AuditOptions {
-  readonly refusals: Pick<Refusals, "note">;
+  readonly refusals: NoteRefusal;
 }
 
 /** Puts on record who was refused what: a change, an action, a stream, or a look. */

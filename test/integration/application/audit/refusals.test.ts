@@ -1,7 +1,8 @@
 import { describe, it } from "vitest";
 import type { ErrorCode } from "../../../../sdk/contract/index.ts";
 import { actionOf, resourceNamed } from "../../../../service/application/audit/action-of.ts";
-import { Refusals, type Refused } from "../../../../service/application/audit/refusals.ts";
+import { Refusals } from "../../../../service/application/audit/refusals.ts";
+import type { Refused } from "../../../../service/domain/audit/refused.ts";
 import { Tallies } from "../../../../service/domain/tallies.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
