@@ -52,6 +52,7 @@ import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
+import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -119,6 +120,7 @@ export const migrations = [
   RecordConsoles1700000000034,
   OpenSessions1700000000035,
   SetValues1700000000047,
+  KeepWarnings1700000000042,
 ];
 
 export interface Database {

@@ -10,6 +10,8 @@ export const ExitCode = {
   Conflict: 5,
   /** `claw diff --exit-code` found changes. */
   Changes: 6,
+  /** `claw audit verify --known` found the chain whole, and the record that was known removed by retention. */
+  Unproven: 7,
   Interrupted: 130,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

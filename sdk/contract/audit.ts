@@ -113,6 +113,8 @@ export const AuditVerificationSchema = z.object({
   checked: z.int(),
   /** What is wrong, and with which record first. */
   fault: z.object({ sequence: SequenceSchema.optional(), message: z.string() }).optional(),
+  /** What was known and can't be compared any more: retention has removed that record, so nothing here says whether it was this one. */
+  unproven: z.object({ sequence: SequenceSchema, message: z.string() }).optional(),
   /** Absent where there is none. */
   head: AuditHeadSchema.optional(),
   /** The key that heads are signed with, SPKI in base64: it is the same while the service keeps what its secrets are derived from. */

@@ -43,6 +43,10 @@ export const busEvents = {
     when: "an instance's phase changed",
     data: subject.extend({ from: z.enum(InstancePhase), to: z.enum(InstancePhase), reason: z.string().optional() }),
   },
+  "instance.channels-changed": {
+    when: "a channel of an instance does not work any more, or all of them do again",
+    data: subject.extend({ working: z.boolean(), message: z.string().describe("which does not, and why; those that work again") }),
+  },
   "instance.drifted": {
     when: "somebody changed what was declared of an instance",
     data: subject.extend(DriftSchema.omit({ detectedAt: true, notAdopted: true }).shape),

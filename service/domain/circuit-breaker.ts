@@ -8,16 +8,35 @@ export interface Circuit {
   readonly message?: string;
 }
 
+/** What a breaker remembers. */
+export interface CircuitState {
+  readonly failures: number;
+  readonly openUntilMs: number;
+  /** The last failure. */
+  readonly error: unknown;
+}
+
+/** Where that is kept: with the breaker itself, or where several processes find it that ask for the same thing. */
+export interface CircuitMemory {
+  read(): CircuitState;
+  write(state: CircuitState): void;
+}
+
 export interface CircuitOptions {
   readonly dependency: () => string;
   /** Whether an error says that the dependency is not there; any other is an answer of it. */
   readonly isFailure: (error: unknown) => boolean;
   /** @default the system's clock */
   readonly clock?: () => number;
+  /** @default the breaker's own */
+  readonly memory?: CircuitMemory;
 }
 
 const FAILURES_MAX = 3;
 const OPEN_MS = 5_000;
+
+/** What is remembered of a dependency that nobody has asked. */
+export const UNASKED: CircuitState = { failures: 0, openUntilMs: 0, error: undefined };
 
 /**
  * Keeps callers from waiting, one after the other, for what has just failed: after three failures in a row each is refused at once with the last
@@ -25,33 +44,34 @@ const OPEN_MS = 5_000;
  */
 export class CircuitBreaker {
   readonly #options: CircuitOptions;
-  #failures = 0;
-  #openUntilMs = 0;
-  #error: unknown;
+  readonly #memory: CircuitMemory;
 
   constructor(options: CircuitOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? inProcess();
   }
 
   get circuit(): Circuit {
-    const state = this.#failures < FAILURES_MAX ? "closed" : this.#now() < this.#openUntilMs ? "open" : "half-open";
+    const { failures, openUntilMs, error } = this.#memory.read();
+    const state = failures < FAILURES_MAX ? "closed" : this.#now() < openUntilMs ? "open" : "half-open";
     return {
       dependency: this.#options.dependency(),
       state,
-      failures: this.#failures,
-      ...(this.#failures > 0 && { message: this.#error instanceof Error ? this.#error.message : String(this.#error) }),
+      failures,
+      ...(failures > 0 && { message: error instanceof Error ? error.message : String(error) }),
     };
   }
 
   /** @throws what `work` throws, or the last failure again while the circuit is open */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const { state } = this.circuit;
+    const known = this.#memory.read();
     if (state === "open") {
-      throw this.#error;
+      throw known.error;
     }
     if (state === "half-open") {
       // This one is the trial; others wait for what it comes to.
-      this.#openUntilMs = this.#now() + OPEN_MS;
+      this.#memory.write({ ...known, openUntilMs: this.#now() + OPEN_MS });
     }
     return this.probe(work);
   }
@@ -60,16 +80,12 @@ export class CircuitBreaker {
   async probe<T>(work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
-      this.#failures = 0;
+      this.#memory.write(UNASKED);
       return result;
     } catch (error) {
-      if (this.#options.isFailure(error)) {
-        this.#failures += 1;
-        this.#error = error;
-        this.#openUntilMs = this.#now() + OPEN_MS;
-      } else {
-        this.#failures = 0;
-      }
+      const isFailure = this.#options.isFailure(error);
+      const { failures } = this.#memory.read();
+      this.#memory.write(isFailure ? { failures: failures + 1, error, openUntilMs: this.#now() + OPEN_MS } : UNASKED);
       throw error;
     }
   }
@@ -77,4 +93,14 @@ export class CircuitBreaker {
   #now(): number {
     return (this.#options.clock ?? Date.now)();
   }
+}
+
+function inProcess(): CircuitMemory {
+  let kept = UNASKED;
+  return {
+    read: () => kept,
+    write: (state) => {
+      kept = state;
+    },
+  };
 }

@@ -21,13 +21,16 @@ async function answer(request: CheckRequest): Promise<CheckReply> {
     ? { type: "schema", schema: await installedSchema(dir) }
     : {
         type: "issues",
-        issues: [...(await judgeOpenClawConfig(request.question, { cacheDir, dir }, runConfined)), ...(await missing(request.question))],
+        issues: [
+          ...(await judgeOpenClawConfig(request.question, { cacheDir, dir }, runConfined)),
+          ...(await missing(cacheDir, request.question)),
+        ],
       };
 }
 
 /** The packages that the registry has not. */
-async function missing({ packages = [] }: ConfigQuestion): Promise<Issue[]> {
-  const found = await Promise.all(packages.map(({ package: name, version }) => isPublished(name, version)));
+async function missing(cacheDir: string, { packages = [] }: ConfigQuestion): Promise<Issue[]> {
+  const found = await Promise.all(packages.map(({ package: name, version }) => isPublished(cacheDir, name, version)));
   return packages
     .filter((_needed, index) => found[index] === false)
     .map(({ package: name, version, path }) => ({

@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import { writeRank } from "../../sdk/contract/index.ts";
-import { createCarrier } from "../application/custom-resources/carry-resource.ts";
-import type { ApplicationDependencies } from "../application/dependencies.ts";
+import { type CarryDependencies, createCarrier } from "../application/custom-resources/carry-resource.ts";
 import type { CustomResource, CustomResources } from "../application/ports/clusters/custom-resources.ts";
 import { batchesOf } from "../domain/batches.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
@@ -22,7 +21,7 @@ interface Left {
   readonly untilMs: number;
 }
 
-type CarrierDependencies = ApplicationDependencies & { readonly log: Logger };
+type CarrierDependencies = CarryDependencies & { readonly log: Logger };
 
 /** Lets `kubectl` be a way in, on the clusters that say so: carries what is written there here, and what becomes of it back. */
 export function createCustomResourceCarrier(deps: CarrierDependencies): ClusterPart {

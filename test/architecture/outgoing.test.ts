@@ -3,12 +3,13 @@ import { describe, it } from "vitest";
 
 /**
  * Who connects to somewhere, and who says where. What a tenant says may lead to whatever the control plane can reach, a cloud's metadata or a
- * neighbour's database: a file that follows it must check the address that it connects to, when it does. None does today.
+ * neighbour's database: a file that follows it must check the address that it connects to, when it does. None does today. The table in
+ * docs/security.md says the same for readers.
  */
 const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/engine/deployment/assets.ts": "a Pulumi program; those that the service runs are its own, and declare no remote asset",
   "adapters/identity/jwt-identities.ts": "CLAW_ISSUERS, and the discovery document of a provider that it names",
-  "adapters/kubernetes/client/api-client.ts": "a platform administrator, by a cluster's kubeconfig",
+  "adapters/kubernetes/client/api-client.ts": "a platform administrator, by a cluster's kubeconfig; see reachable-address.ts",
   "adapters/kubernetes/exec.ts": "the same",
   "adapters/nats/jetstream-bus.ts": "CLAW_NATS_URL",
   "adapters/postgres/embedded-postgres.ts": "nobody: a server of its own, on the loopback",

@@ -12,6 +12,7 @@ export interface RegistryPackage {
   readonly version: string;
   readonly bin?: Record<string, string>;
   readonly engines?: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
   readonly files?: Record<string, string>;
 }
 

@@ -6,6 +6,7 @@ import type { PropertyMap } from "../../engine/contract/values.ts";
 import { ApiError, UnreachableError } from "./api-errors.ts";
 import type { Connection } from "./kubeconfig.ts";
 import type { KubeObject } from "./objects.ts";
+import { assertReachable, lookupReachable } from "./reachable-address.ts";
 
 export interface Call {
   readonly method?: "GET" | "PUT" | "PATCH" | "DELETE";
@@ -43,11 +44,13 @@ export class ApiClient {
   readonly #agent: Agent;
   readonly #uncountedAgent: Agent;
 
+  /** @throws where its server's address is none that is connected to */
   constructor(connection: Connection) {
+    assertReachable(new URL(connection.server).hostname);
     this.#connection = connection;
     const Kind = connection.server.startsWith("http:") ? (HttpAgent as unknown as typeof Agent) : Agent;
-    this.#agent = new Kind({ keepAlive: true, maxSockets: REQUESTS_AT_ONCE });
-    this.#uncountedAgent = new Kind({ keepAlive: false });
+    this.#agent = new Kind({ keepAlive: true, maxSockets: REQUESTS_AT_ONCE, lookup: lookupReachable });
+    this.#uncountedAgent = new Kind({ keepAlive: false, lookup: lookupReachable });
   }
 
   get server(): string {
@@ -76,9 +79,9 @@ export class ApiClient {
     }
   }
 
-  /** Credentials for a connection of another kind, as of now. */
-  options(): Promise<RequestOptions> {
-    return this.#connection.options();
+  /** Credentials for a connection of another kind, as of now, and where it may lead. */
+  async options(): Promise<RequestOptions> {
+    return { ...(await this.#connection.options()), lookup: lookupReachable };
   }
 
   /** The events of one watch, until the server or the signal ends it. */

@@ -10,6 +10,8 @@ export interface IdempotencyKeyRow {
   /** The answer; null until the request has one. */
   status: number | null;
   body: unknown;
+  /** What it warned of; null where there was nothing. */
+  warnings: string[] | null;
   created_at: Date;
 }
 
@@ -21,6 +23,7 @@ export const IdempotencyKeyEntity = new EntitySchema<IdempotencyKeyRow>({
     request_digest: { type: "text" },
     status: { type: "integer", nullable: true },
     body: { type: "json", nullable: true },
+    warnings: { type: "json", nullable: true },
     created_at: { ...timestamp, default: () => "now()" },
   },
   indices: [{ name: "idempotency_keys_tenant_id_created_at_idx", columns: ["tenant_id", "created_at"] }],

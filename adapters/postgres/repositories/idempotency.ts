@@ -1,12 +1,10 @@
 import { ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import type { IdempotencyRepository } from "../../../service/application/ports/resources/idempotency-repository.ts";
+import type { Answer, IdempotencyRepository } from "../../../service/application/ports/resources/idempotency-repository.ts";
 import type { IdempotencyKeyRow } from "../entities/idempotency-key.ts";
 import type { Scope } from "../session.ts";
 
 /** Whose keys those are that are of no tenant. */
 export const PLATFORM_KEYS = "platform";
-
-type Answer = { status: number; body: unknown };
 
 export class PostgresIdempotencyRepository implements IdempotencyRepository {
   readonly #scope: Scope;
@@ -45,11 +43,12 @@ export class PostgresIdempotencyRepository implements IdempotencyRepository {
 
   async complete(key: string, answer: Answer): Promise<void> {
     await this.#scope.run((manager) =>
-      manager.query(`update idempotency_keys set status = $3, body = $4 where tenant_id = $1 and key = $2`, [
+      manager.query(`update idempotency_keys set status = $3, body = $4, warnings = $5 where tenant_id = $1 and key = $2`, [
         this.#owner,
         key,
         answer.status,
         answer.body === undefined ? null : JSON.stringify(answer.body),
+        answer.warnings.length === 0 ? null : JSON.stringify(answer.warnings),
       ]),
     );
   }
@@ -72,7 +71,7 @@ export class PostgresIdempotencyRepository implements IdempotencyRepository {
       );
     }
     if (row.status !== null) {
-      return { status: row.status, body: row.body };
+      return { status: row.status, body: row.body, warnings: row.warnings ?? [] };
     }
     if (!row.abandoned) {
       throw new ClawError("request.in_progress", `the request with the idempotency key '${row.key}' is being served; repeat it in a while`);

@@ -4,6 +4,7 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { ProvisionReason } from "../../../sdk/contract/index.ts";
+import { RegistryUnreachableError, registryBreaker } from "./registry-circuit.ts";
 
 const LOCK_HEARTBEAT_MS = 2_000;
 const LOCK_STALE_MS = 20_000;
@@ -13,6 +14,8 @@ const VIEW_TIMEOUT_MS = 20_000;
 const STDERR_BYTES_MAX = 64 * 1024;
 
 export interface InstallRequest {
+  /** The folder that everything of this host is installed in. */
+  readonly cacheDir: string;
   readonly package: string;
   readonly version: string;
   /** Where the installed tree is to stand. It appears whole or not at all. */
@@ -40,7 +43,7 @@ export async function installPackage(request: InstallRequest, signal: AbortSigna
     try {
       // All of the host's claws read it, each as a user of its own.
       await chmod(draft, 0o755);
-      await npmInstall(request, draft, signal);
+      await registryBreaker(request.cacheDir).run(() => npmInstall(request, draft, signal));
       await request.complete(draft);
       await rename(draft, request.dir);
     } finally {
@@ -79,6 +82,9 @@ async function lock(path: string, signal: AbortSignal | undefined): Promise<() =
 function npmInstall(request: InstallRequest, prefix: string, signal: AbortSignal | undefined): Promise<void> {
   const wanted = `${request.package}@${request.version}`;
   const args = ["install", "--prefix", prefix, "--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"];
+  // A package may name an address for what it depends on, which this host reaches and its author does not. What is in git stays: OpenClaw before
+  // 2026.8 brings WhatsApp's library, which has a part there.
+  args.push("--allow-remote=none", "--allow-file=none", "--allow-directory=none");
   // npm's own waits between attempts, 10 s to 60 s, would hide an unreachable registry for minutes.
   args.push("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000", wanted);
   return new Promise((resolve, reject) => {
@@ -103,7 +109,7 @@ function npmInstall(request: InstallRequest, prefix: string, signal: AbortSignal
       failure = new Error(message, { cause: err });
     });
     // Not before: one that is cancelled may still write where the caller cleans up.
-    npm.on("close", (code) => (code === 0 && !failure ? resolve() : reject(failure ?? new Error(explain(wanted, stderr)))));
+    npm.on("close", (code) => (code === 0 && !failure ? resolve() : reject(failure ?? explain(wanted, stderr))));
   });
 }
 
@@ -123,38 +129,70 @@ function npmEnvironment(): Record<string, string> {
 }
 
 /** What npm's error codes mean, and what to do; a CamelCase reason first. */
-function explain(wanted: string, stderr: string): string {
-  const code = /npm (?:error|ERR!) code (\S+)/.exec(stderr)?.[1] ?? "";
+function explain(wanted: string, stderr: string): Error {
+  const code = codeIn(stderr);
   switch (code) {
     case "E404":
     case "ETARGET":
-      return `${ProvisionReason.VersionNotFound}: ${wanted} is not in the npm registry: choose a version that exists`;
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-    case "ECONNREFUSED":
-    case "ECONNRESET":
-    case "ETIMEDOUT":
-    case "ENETUNREACH":
-    case "ERR_SOCKET_TIMEOUT":
-    case "FETCH_ERROR":
-      return `${ProvisionReason.RegistryUnreachable}: ${wanted} can't be installed: the npm registry can't be reached (${code}); check the network, the proxy and npm's 'registry' setting`;
+      return new Error(`${ProvisionReason.VersionNotFound}: ${wanted} is not in the npm registry: choose a version that exists`);
     case "ENOSPC":
-      return `${ProvisionReason.DiskFull}: ${wanted} can't be installed: no space is left on the disk; free some, or set another data folder`;
+      return new Error(
+        `${ProvisionReason.DiskFull}: ${wanted} can't be installed: no space is left on the disk; free some, or set another data folder`,
+      );
     case "EBADENGINE":
-      return `${ProvisionReason.NodeUnsupported}: ${wanted} does not run on Node.js ${process.version}: ${/Required: (.*)/.exec(stderr)?.[1] ?? "see its 'engines'"}`;
+      return new Error(
+        `${ProvisionReason.NodeUnsupported}: ${wanted} does not run on Node.js ${process.version}: ${/Required: (.*)/.exec(stderr)?.[1] ?? "see its 'engines'"}`,
+      );
     default:
-      return `${ProvisionReason.InstallFailed}: ${wanted} can't be installed: ${stderr.trim().slice(-1_000) || "npm failed without a message"}`;
+      return UNREACHABLE.has(code)
+        ? new RegistryUnreachableError(
+            `${wanted} can't be installed: the npm registry can't be reached (${code}); check the network, the proxy and npm's 'registry' setting`,
+          )
+        : new Error(
+            `${ProvisionReason.InstallFailed}: ${wanted} can't be installed: ${stderr.trim().slice(-1_000) || "npm failed without a message"}`,
+          );
   }
 }
 
+const UNREACHABLE = new Set([
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ETIMEDOUT",
+  "ENETUNREACH",
+  "ERR_SOCKET_TIMEOUT",
+  "FETCH_ERROR",
+]);
+
+function codeIn(stderr: string): string {
+  return /npm (?:error|ERR!) code (\S+)/.exec(stderr)?.[1] ?? "";
+}
+
 /** Whether the registry has that version of a package; undefined when it can't be asked. */
-export async function isPublished(name: string, version: string): Promise<boolean | undefined> {
-  const args = ["view", `${name}@${version}`, "version", "--fetch-retries=1", "--loglevel=error"];
-  return promisify(execFile)("npm", args, { env: npmEnvironment(), timeout: VIEW_TIMEOUT_MS }).then(
-    // A version that it does not have is no failure of npm's.
-    ({ stdout }) => stdout.trim() !== "",
-    ({ stderr }: { stderr?: string }) => (/code (E404|ETARGET)/.test(stderr ?? "") ? false : undefined),
-  );
+export async function isPublished(cacheDir: string, name: string, version: string): Promise<boolean | undefined> {
+  const wanted = `${name}@${version}`;
+  const args = ["view", wanted, "version", "--fetch-retries=1", "--loglevel=error"];
+  const ask = () =>
+    promisify(execFile)("npm", args, { env: npmEnvironment(), timeout: VIEW_TIMEOUT_MS }).then(
+      // A version that it does not have is no failure of npm's.
+      ({ stdout }) => stdout.trim() !== "",
+      ({ stderr = "", killed }: { stderr?: string; killed?: boolean }) => {
+        const code = killed === true ? "ETIMEDOUT" : codeIn(stderr);
+        if (UNREACHABLE.has(code)) {
+          throw new RegistryUnreachableError(`${wanted} can't be looked up: the npm registry can't be reached (${code})`);
+        }
+        return code === "E404" || code === "ETARGET" ? false : undefined;
+      },
+    );
+  return registryBreaker(cacheDir)
+    .run(ask)
+    .catch((error: unknown) => {
+      if (error instanceof RegistryUnreachableError) {
+        return undefined;
+      }
+      throw error;
+    });
 }
 
 async function exists(path: string): Promise<boolean> {

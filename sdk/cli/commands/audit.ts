@@ -186,7 +186,7 @@ export const auditVerify = defineCommand({
   group: "Access",
   summary: "Verify that nothing in the audit log was changed, taken out, moved or cut off",
   details:
-    "Exits with 1 and tells the first record that is not as it was written. Keep what it says of the chain's end in another place and give it with --known the next time: so it is found, too, when the whole database was put back to an earlier state.",
+    "Exits with 1 and tells the first record that is not as it was written. Keep what it says of the chain's end in another place and give it with --known the next time: so it is found, too, when the whole database was put back to an earlier state. Exits with 7 where retention has removed the record that was known: the rest is valid, and whether it goes on from that one can't be told.",
   examples: ["claw audit verify", "claw audit verify --all", "claw audit verify --platform -o json"],
   syntax: (command) =>
     command
@@ -204,12 +204,11 @@ export const auditVerify = defineCommand({
       const found = await verifyWhole(claw, one, known, signal);
       if (!found.valid) {
         context.exitCode = ExitCode.Failure;
+      } else if (found.unproven) {
+        context.exitCode = ExitCode.Unproven;
       }
       const name = one.chain ?? (one.platform ? "platform" : (found.head?.chain ?? "the tenant"));
       await out.line(output === "json" ? JSON.stringify({ chain: name, ...found }) : `${name}: ${summaryOf(found)}`);
-      if (known && found.head && known.sequence < found.head.start.sequence) {
-        out.note(`record ${known.sequence} was removed by retention: what was known can't be compared; keep the new end`);
-      }
     }
   },
 });
@@ -249,9 +248,12 @@ async function verifyWhole(
   }
 }
 
-function summaryOf({ valid, checked, fault, head }: Verification): string {
+function summaryOf({ valid, checked, fault, head, unproven }: Verification): string {
   if (!valid) {
     return `NOT VALID: ${fault?.message}`;
+  }
+  if (unproven && head) {
+    return `NOT PROVEN: ${unproven.message}; the ${checked} records from there are valid: keep their end, ${head.sequence}:${head.hash}`;
   }
   if (!head) {
     return "valid: nothing is on record yet";

@@ -1,5 +1,15 @@
 import { type AuditOrigin, ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import { type Actor, adminEntry, administrator, adminKey, type Credential, isReserved, subjectKey } from "../../domain/access/actor.ts";
+import {
+  type Actor,
+  adminEntry,
+  administrator,
+  adminKey,
+  type Credential,
+  isReserved,
+  serviceAccountSubject,
+  subjectKey,
+  userKeys,
+} from "../../domain/access/actor.ts";
 import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
 import { senderOf } from "../../domain/access/sender-of.ts";
 import { isLive, isSessionKey, keyEndOf, type SessionRow } from "../../domain/access/session.ts";
@@ -118,7 +128,7 @@ async function noteUse(bearer: TokenBearer, from: AuditOrigin | undefined, now: 
     const { id, name, tenant, tenantId, serviceAccount, places } = bearer;
     // Of two requests that come at once one is the first.
     if (await tx.access.used(id, now.toISOString(), place)) {
-      const by = { subject: serviceAccountSubject(bearer), ...(from && { from }) };
+      const by = { subject: serviceAccountSubject(tenant, serviceAccount), ...(from && { from }) };
       const details = { serviceAccount, places: places.length === 0 ? "the first one" : `${places.length} others are known` };
       const resource = { kind: "Token", name, uid: id, tenant };
       (await tx.enter(tenantId)).audit.append(entryOf({ time: now.toISOString(), by, action: "token.new-place", resource, details }));
@@ -127,10 +137,6 @@ async function noteUse(bearer: TokenBearer, from: AuditOrigin | undefined, now: 
 }
 
 type Anybody = Omit<Actor, "grants" | "platform">;
-
-function serviceAccountSubject({ tenant, serviceAccount }: TokenBearer): string {
-  return `serviceaccount:${tenant}/${serviceAccount}`;
-}
 
 /** That something was used is written down now and then only. */
 function isOld(lastUsedAt: string | undefined, now: Date): boolean {
@@ -149,12 +155,11 @@ function actorOf(bearer: Bearer, digest: string): Actor | Anybody {
   const { tenant, tenantId, serviceAccount, scopes, expiresAt } = bearer;
   const key = subjectKey({ kind: "ServiceAccount", name: serviceAccount }, tenant);
   const credential = { kind: "token" as const, digest, until: expiresAt };
-  return { subject: serviceAccountSubject(bearer), groups: [], keys: [key], tenantId, scopes, credential };
+  return { subject: serviceAccountSubject(tenant, serviceAccount), groups: [], keys: [key], tenantId, scopes, credential };
 }
 
 function userOf({ name, groups }: Pick<Identity, "name" | "groups">): Anybody {
-  const keys = [{ kind: "User" as const, name }, ...groups.map((group) => ({ kind: "Group" as const, name: group }))];
-  return { subject: name, groups, keys: keys.map((subject) => subjectKey(subject, "")), tenantId: undefined };
+  return { subject: name, groups, keys: userKeys({ name, groups }), tenantId: undefined };
 }
 
 async function admit(tx: PlatformTransaction, actor: Actor | Anybody, named: string | undefined): Promise<Admitted> {

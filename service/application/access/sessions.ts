@@ -7,7 +7,7 @@ import {
   type SessionId,
   type SessionTokens,
 } from "../../../sdk/contract/index.ts";
-import type { Actor } from "../../domain/access/actor.ts";
+import { type Actor, adminEntry, tenantOfServiceAccount, userKeys } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
 import {
   endOf,
@@ -25,7 +25,7 @@ import {
 import { digestToken, isSameToken } from "../../domain/access/tokens.ts";
 import { type AuditEntry, entryOf } from "../../domain/audit/chain.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { Transactions } from "../ports/transactions.ts";
+import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
 import { refusal } from "../resources/permitted.ts";
 import type { RouteHandlers } from "../resources/route-handlers.ts";
 
@@ -92,11 +92,10 @@ export async function openSession(newcomer: Newcomer, form: SessionForm, deps: S
   };
   const key = keyFor(session, deps);
   await deps.transactions.platform(async (tx) => {
-    for (const ended of await tx.sessions.trim(subject, SESSIONS_MAX - 1, at)) {
-      tx.audit.append(recordOf("session.end", ended, newcomer, at));
-    }
+    const ended = await tx.sessions.trim(subject, SESSIONS_MAX - 1, at);
     await tx.sessions.insert(session, digestToken(key));
-    tx.audit.append(recordOf("session.open", session, newcomer, at));
+    const records = ended.map((each) => recordOf("session.end", each, newcomer, at));
+    await putOnRecord(tx, session, [...records, recordOf("session.open", session, newcomer, at)]);
   });
   return { session, key };
 }
@@ -109,7 +108,7 @@ export function endSession(actor: Actor, id: string, { transactions, clock }: Se
       throw new ClawError("session.not_found", `there is no session '${id}'; claw auth sessions lists yours`);
     }
     await tx.sessions.end(session.id);
-    tx.audit.append(recordOf("session.end", session, actor, clock().toISOString()));
+    await putOnRecord(tx, session, [recordOf("session.end", session, actor, clock().toISOString())]);
     return undefined;
   });
 }
@@ -127,7 +126,7 @@ async function renewSession(refreshToken: string, from: Actor["from"], deps: Ses
 }
 
 async function renewIn(
-  tx: Parameters<Parameters<Transactions["platform"]>[0]>[0],
+  tx: PlatformTransaction,
   { id, rotation, from }: { readonly id: SessionId; readonly rotation: number; readonly from: Actor["from"] },
   deps: SessionDependencies,
 ): Promise<SessionRow | undefined> {
@@ -142,7 +141,7 @@ async function renewIn(
       return session;
     case "stolen":
       await tx.sessions.end(id);
-      tx.audit.append(recordOf("session.reuse", session, { subject: session.subject, ...(from && { from }) }, at));
+      await putOnRecord(tx, session, [recordOf("session.reuse", session, { subject: session.subject, ...(from && { from }) }, at)]);
       return undefined;
     case "renew": {
       const renewed = { ...session, rotation: rotation + 1, rotatedAt: at, lastUsedAt: at };
@@ -181,6 +180,33 @@ function shown({ id, subject, form, holder, createdAt, expiresAt, lastUsedAt, ad
 
 function signedInBy(holder: SessionHolder): string {
   return "issuer" in holder ? holder.issuer : "token";
+}
+
+/** Tenants whose logs one sign-in is in: more than people work for, and few enough to be written with it. */
+const TENANTS_TOLD_MAX = 32;
+
+/** With the platform, and with the tenants where somebody is named: their auditors see who comes in. */
+async function putOnRecord(tx: PlatformTransaction, session: SessionRow, records: readonly AuditEntry[]): Promise<void> {
+  const logs = [tx.audit];
+  for (const name of (await homesOf(tx, session)).slice(0, TENANTS_TOLD_MAX)) {
+    const tenant = await tx.tenants.find(name);
+    logs.push(...(tenant ? [(await tx.enter(tenant.id)).audit] : []));
+  }
+  for (const log of logs) {
+    for (const record of records) {
+      log.append(record);
+    }
+  }
+}
+
+/** Names of tenants that whoever has the session is of, or is named in. */
+async function homesOf(tx: PlatformTransaction, { holder, subject }: SessionRow): Promise<readonly string[]> {
+  if ("name" in holder) {
+    const keys = userKeys(holder);
+    return tx.access.tenantsOf(keys, keys.map(adminEntry));
+  }
+  const tenant = tenantOfServiceAccount(subject);
+  return tenant === undefined ? [] : [tenant];
 }
 
 function recordOf(

@@ -1,23 +1,13 @@
-import { AuditResult, type ErrorCode, type Permission } from "../../../sdk/contract/index.ts";
-import type { Actor } from "../../domain/access/actor.ts";
-import { entryOf, type Told } from "../../domain/audit/chain.ts";
+import { AuditResult } from "../../../sdk/contract/index.ts";
+import { entryOf } from "../../domain/audit/chain.ts";
+import type { NoteRefusal, Refused } from "../../domain/audit/refused.ts";
 import type { Tallies } from "../../domain/tallies.ts";
 import type { Transactions } from "../ports/transactions.ts";
-import type { RequestContext } from "../resources/route-handlers.ts";
-
-/** What somebody asked for, and may not have. */
-export interface Refused {
-  readonly actor: Pick<Actor, "subject" | "from"> & Partial<Pick<Actor, "tenantId">>;
-  /** Where: on the platform when absent. */
-  readonly tenant: RequestContext["tenant"];
-  readonly action: string;
-  readonly permission: Permission | undefined;
-  readonly reason: ErrorCode;
-  readonly resource: Told["resource"];
-}
 
 /** Refusals of the same thing are told together for so long. */
 const TOGETHER_MS = 5 * 60_000;
+/** Repetitions are told sooner where there are so many, ten times as many, and so on: most of a flood is on record whatever becomes of a replica. */
+const FLOOD = 10;
 /** Things that one subject is refused meanwhile whose names are told; beyond them the action alone is. */
 const NAMED_MAX = 32;
 /** Things of one subject, of all service accounts of a tenant, and of all, that are told apart at all: who makes accounts takes no room from other tenants. */
@@ -34,15 +24,17 @@ export interface RefusalDependencies {
 interface Kept {
   readonly refused: Refused;
   readonly since: number;
-  /** How often again. */
+  /** How often again, and how much of that is on record by now. */
   more: number;
+  told: number;
 }
 
 /**
- * Puts on record what people are refused: the first time at once, and how often again when five minutes are over. So a loop of refusals comes to two
- * records in that time at each replica. What was counted goes with a replica that is killed; the first record is there.
+ * Puts on record what people are refused: the first time at once, and how often again when five minutes are over, and at ten, a hundred, a thousand
+ * repetitions. So a loop of refusals comes to a handful of records in that time at each replica, and one that is killed loses what it counted since:
+ * of more than ten repetitions nine tenths at most, and never the first.
  */
-export class Refusals {
+export class Refusals implements NoteRefusal {
   readonly #deps: RefusalDependencies;
   readonly #kept = new Map<string, Kept>();
   readonly #things = new Map<string, number>();
@@ -58,13 +50,14 @@ export class Refusals {
     const known = this.#kept.get(keyOf(asked)) ?? this.#kept.get(keyOf(nameless));
     if (known) {
       known.more += 1;
+      await (isRound(known.more) ? this.#tellSooner(known) : undefined);
       return;
     }
     if (things >= PER_SUBJECT_MAX || ofTenant >= PER_TENANT_MAX || this.#kept.size >= KEPT_MAX) {
       return;
     }
     const refused = things < NAMED_MAX ? asked : nameless;
-    const kept = { refused, since: this.#deps.clock().getTime(), more: 0 };
+    const kept = { refused, since: this.#deps.clock().getTime(), more: 0, told: 0 };
     this.#keep(kept);
     try {
       await this.#write([kept]);
@@ -83,7 +76,7 @@ export class Refusals {
     }
     try {
       await this.#write(
-        over.filter(({ more }) => more > 0),
+        over.filter(({ more, told }) => more > told),
         now,
       );
     } catch (error) {
@@ -102,7 +95,18 @@ export class Refusals {
         this.#things.set(owner, (this.#things.get(owner) ?? 0) + 1);
       }
     }
-    this.#kept.set(key, { ...kept, more: kept.more + (meanwhile?.more ?? 0) });
+    this.#kept.set(key, { ...kept, more: kept.more + (meanwhile?.more ?? 0), told: kept.told + (meanwhile?.told ?? 0) });
+  }
+
+  async #tellSooner(kept: Kept): Promise<void> {
+    const { more, told } = kept;
+    kept.told = more;
+    try {
+      await this.#write([{ ...kept, more, told }], this.#deps.clock().getTime());
+    } catch (error) {
+      kept.told = told;
+      throw error;
+    }
   }
 
   #forget({ refused }: Kept): void {
@@ -124,7 +128,7 @@ export class Refusals {
       return;
     }
     await this.#deps.transactions.platform(async (tx) => {
-      for (const { refused, since, more } of told) {
+      for (const { refused, since, more, told: before } of told) {
         const { actor, tenant, action, permission, reason, resource } = refused;
         const entry = entryOf({
           time: new Date(now ?? since).toISOString(),
@@ -133,13 +137,17 @@ export class Refusals {
           ...(resource && { resource: { ...resource, tenant: tenant?.name } }),
           result: AuditResult.Refused,
           reason,
-          ...(now !== undefined && { count: more }),
+          ...(now !== undefined && { count: more - before }),
           details: { ...(permission && { permission }), ...(now !== undefined && { since: new Date(since).toISOString() }) },
         });
         (tenant ? (await tx.enter(tenant.id)).audit : tx.audit).append(entry);
       }
     });
   }
+}
+
+function isRound(count: number): boolean {
+  return count >= FLOOD && Number.isInteger(Math.log10(count));
 }
 
 /** Whose things are counted: the subject's, and those of the tenant that it is of. */

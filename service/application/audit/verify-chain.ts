@@ -34,7 +34,7 @@ export async function verifyChain(question: VerifyQuestion, deps: VerifyDependen
   const { publicKey } = deps.auditSigner;
   let head: AuditHead | undefined;
   let checked = 0;
-  const told = () => ({ checked, ...(head && { head }), publicKey });
+  const told = () => ({ checked, ...(head && { head, ...unprovenOf(question.known, head) }), publicKey });
   try {
     head = await deps.transactions.platform((tx) => soundHead(tx, question, deps.auditSigner));
     if (!head) {
@@ -105,6 +105,15 @@ function assertKnown(known: Position | undefined, seen: readonly Position[]): vo
   if (known && found && found.hash !== known.hash) {
     throw new Fault(`record ${known.sequence} is another than the one that was known: the chain was written anew`, known.sequence);
   }
+}
+
+/** What was known is of before the chain's start: that it was another chain can't be ruled out, and is no fault either. */
+function unprovenOf(known: Position | undefined, { start }: AuditHead): Pick<AuditVerification, "unproven"> {
+  if (!known || known.sequence >= start.sequence) {
+    return {};
+  }
+  const message = `record ${known.sequence} was removed by retention, as were all up to ${start.sequence}: what was known of it can't be compared`;
+  return { unproven: { sequence: known.sequence, message } };
 }
 
 /** That the last record is the one that the head was signed for, and what was known is not beyond it. @throws {Fault} */

@@ -26,8 +26,8 @@ import { sealCredentials } from "./seal-credentials.ts";
 export function clusterKind({ cipher }: { readonly cipher: SecretCipher }): ResourceKind<"Cluster", Cluster> {
   return defineKind(clusterFacts, ofPlatform, {
     rows: (tx) => tx.clusters,
-    build: async (_writer, { spec }, before: Cluster | undefined, base) => ({
-      next: { ...base, spec: sealCredentials(spec, before?.spec, cipher), state: before?.state ?? unknownState },
+    build: async ({ stamp }, { spec }, before: Cluster | undefined, base) => ({
+      next: { ...base, spec: sealCredentials(stamp.actor, spec, before?.spec, cipher), state: before?.state ?? unknownState },
     }),
     // Its instances are to be reconciled when what they are made of changes; credentials that rotate touch none.
     async settle({ tx }, { op, before, after }) {

@@ -5,6 +5,7 @@ import {
   type Condition,
   ConditionReason,
   ConditionType,
+  factsOf,
   type Issue,
   type Manifest,
   ManifestSchema,
@@ -12,6 +13,7 @@ import {
   SECRET_MASK,
 } from "../../../sdk/contract/index.ts";
 import { relaying } from "../../domain/access/actor.ts";
+import type { NoteRefusal } from "../../domain/audit/refused.ts";
 import { homeOf } from "../../domain/change.ts";
 import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -28,6 +30,10 @@ import type { RequestContext } from "../resources/route-handlers.ts";
 const KUBECTL = "kubectl.kubernetes.io/";
 const PROJECT = "clusterclaw.io/project";
 
+export interface CarryDependencies extends ApplicationDependencies {
+  readonly refusals: NoteRefusal;
+}
+
 /** What either side says, as a custom resource says it. */
 type Content = Pick<CustomResource, "labels" | "annotations" | "spec">;
 
@@ -37,7 +43,7 @@ type Content = Pick<CustomResource, "labels" | "annotations" | "spec">;
  * the other, Kubernetes first when both were. Deleting either deletes both; status goes to Kubernetes.
  * Made of the same use cases as requests are, for a platform actor that is named after the cluster.
  */
-export function createCarrier(deps: ApplicationDependencies) {
+export function createCarrier(deps: CarryDependencies) {
   const kindOf = ({ kind }: CustomResource) => kindNamed(kind, deps.kinds);
 
   /** The control plane's resource of the same name, and whose it is. */
@@ -111,7 +117,7 @@ export function createCarrier(deps: ApplicationDependencies) {
       if (!(error instanceof ClawError)) {
         throw error;
       }
-      await refuse(resource, error, remote);
+      await refuse({ ctx, resource, error, action: current ? "update" : "create" }, remote);
       return true;
     }
   };
@@ -146,7 +152,7 @@ export function createCarrier(deps: ApplicationDependencies) {
         throw error;
       }
       // It is in use: a tenant's instances may be on their way out.
-      await refuse(resource, error, remote);
+      await refuse({ ctx, resource, error, action: "delete" }, remote);
     }
     return true;
   }
@@ -172,33 +178,47 @@ export function createCarrier(deps: ApplicationDependencies) {
         inControlPlane: digestOfContent(content),
       },
     };
-    await write(resource, status, accepted, remote);
+    const next = withAccepted(resource, status, accepted);
+    await (next && remote.writeStatus(resource, next));
     return false;
   }
 
-  async function refuse(resource: CustomResource, error: ClawError, remote: CustomResources): Promise<void> {
+  async function refuse({ ctx, resource, error, action }: CustomRefusal, remote: CustomResources): Promise<void> {
     const issues = error.issues.map(({ path, message, fix }) => `${path}: ${message}${fix === undefined ? "" : ` (${fix})`}`);
     const message = [error.message, ...issues].join("; ");
     const reason = error.code.replaceAll(/(?:^|[._])([a-z])/g, (_all, letter: string) => letter.toUpperCase());
-    await write(resource, resource.status, { type: ConditionType.Accepted, status: "False", reason, message }, remote);
+    const next = withAccepted(resource, resource.status, { type: ConditionType.Accepted, status: "False", reason, message });
+    if (!next) {
+      return;
+    }
+    // Once for what it says: it is tried again all the time, and nobody asks anew.
+    if (error.status === 403) {
+      const { kind, name } = resource;
+      const told = { kind, name };
+      const { area } = factsOf(kind);
+      const { actor, tenant } = ctx;
+      await deps.refusals.note({ actor, tenant, action: `${area}.${action}`, permission: undefined, reason: error.code, resource: told });
+    }
+    await remote.writeStatus(resource, next);
   }
 
-  /** Only what differs is written: a write is a change that comes back. */
-  async function write(
-    resource: CustomResource,
-    status: Readonly<Record<string, unknown>>,
-    accepted: NewCondition,
-    remote: CustomResources,
-  ): Promise<void> {
+  /** A status with what became of the resource; undefined where that is what it says already: a write is a change that comes back. */
+  function withAccepted(resource: CustomResource, status: Readonly<Record<string, unknown>>, accepted: NewCondition) {
     const own = (resource.status["conditions"] ?? []) as Condition[];
     const others = ((status["conditions"] ?? []) as Condition[]).filter(({ type }) => type !== accepted.type);
     const before = own.filter(({ type }) => type === accepted.type);
     const conditions = withCondition([...others, ...before], accepted, deps.clock().toISOString());
     const next = { ...status, conditions };
-    if (digestOf(next) !== digestOf(resource.status)) {
-      await remote.writeStatus(resource, next);
-    }
+    return digestOf(next) === digestOf(resource.status) ? undefined : next;
   }
+}
+
+/** What was refused of a custom resource: in the name of its cluster, since nobody says who wrote it there. */
+interface CustomRefusal {
+  readonly ctx: RequestContext;
+  readonly resource: CustomResource;
+  readonly error: ClawError;
+  readonly action: "create" | "update" | "delete";
 }
 
 function contentOf({ metadata: { labels, annotations, project = DEFAULT_PROJECT }, spec }: Resource): Content {

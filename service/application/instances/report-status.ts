@@ -1,5 +1,6 @@
 import {
   type AgentStatus,
+  ConditionReason,
   ConditionType,
   EventReason,
   EventType,
@@ -33,8 +34,9 @@ export async function recordStates(
     return state ? [{ before, state }] : [];
   });
   const moved = changed.filter(({ before, state }) => before.status.phase !== state.phase);
+  const told = changed.flatMap(({ before, state }) => toldOfChannels(before, state) ?? []);
   const recent = await tx.events.listRecent(
-    moved.map(({ before }) => before.id),
+    [...new Set([...moved.map(({ before }) => before.id), ...told.map(({ instance }) => instance.id)])],
     RECENT_EVENTS,
   );
   const events: EventOf[] = [];
@@ -56,7 +58,29 @@ export async function recordStates(
       data: { uid: before.id, name: before.name, from: before.status.phase, to: state.phase, reason: ready?.reason },
     });
   }
+  for (const { instance, working, reason, message } of told) {
+    // A channel that is tried again and again begins anew each time: that it does not work is told once, and then that it does.
+    const last = recent.get(instance.id)?.find((event) => CHANNEL_REASONS.has(event.reason));
+    if (last?.reason === reason || (working && !last)) {
+      continue;
+    }
+    events.push({ instance: instance.id, type: working ? EventType.Normal : EventType.Warning, reason, message });
+    const data = { uid: instance.id, name: instance.name, working, message: redact(message) };
+    await tx.publish({ id: newId("evt"), event: "instance.channels-changed", time: now, data });
+  }
   await recordEvents(tx, [...changed.flatMap(({ before, state }) => endedEvent(before, state) ?? []), ...events], now);
+}
+
+const CHANNEL_REASONS: ReadonlySet<string> = new Set([ConditionReason.ChannelFailed, ConditionReason.ChannelsConnected]);
+
+/** That a claw's channels came to work, or one of them not to. What lies between is not worth telling. */
+function toldOfChannels(instance: Instance, after: InstanceState) {
+  const of = ({ conditions }: InstanceState) => conditions.find(({ type }) => type === ConditionType.ChannelsReady);
+  const now = of(after);
+  if (!now || now.status === "Unknown" || now.status === of(instance.status)?.status) {
+    return undefined;
+  }
+  return { instance, working: now.status === "True", reason: now.reason, message: now.message };
 }
 
 /** Of a claw that ended and is started again, which is no change of its instance's phase as long as it comes back. */

@@ -72,6 +72,22 @@ export function subjectKey(subject: Subject, home: string): string {
     : `${subject.kind}/${subject.name}`;
 }
 
+/** By which keys somebody is found whom an identity provider vouches for. */
+export function userKeys({ name, groups }: { readonly name: string; readonly groups: readonly string[] }): string[] {
+  const subjects: Subject[] = [{ kind: "User", name }, ...groups.map((group): Subject => ({ kind: "Group", name: group }))];
+  return subjects.map((subject) => subjectKey(subject, ""));
+}
+
+/** As records name a service account. */
+export function serviceAccountSubject(tenant: string, name: string): string {
+  return `serviceaccount:${tenant}/${name}`;
+}
+
+/** The tenant that a service account is of; undefined where a record names somebody else. */
+export function tenantOfServiceAccount(subject: string): string | undefined {
+  return /^serviceaccount:([^/]+)\//.exec(subject)?.[1];
+}
+
 /** The other way round: how a tenant's `admins` name the subject of a key. */
 export function adminEntry(key: string): string {
   const [kind = "", name = ""] = key.split(/\/(.*)/s);

@@ -38,3 +38,32 @@ function parseYaml(text: string): unknown {
     throw new KubeconfigError(`is not YAML: ${reason}${at ? ` at line ${at.line}, column ${at.col}` : ""}`);
   }
 }
+
+interface Entry {
+  readonly cluster?: Readonly<Record<string, unknown>> | null;
+  readonly user?: Readonly<Record<string, unknown>> | null;
+}
+
+/** What of an entry is read, or run, on the host that uses it. */
+const OF_HOST = {
+  clusters: ["certificate-authority"],
+  users: ["exec", "auth-provider", "tokenFile", "client-certificate", "client-key"],
+} as const;
+const LOOPBACK = /^(127\..*|\[::1\]|\[::ffff:7f.*\]|(.*\.)?localhost\.?)$/i;
+
+/** Where a kubeconfig names what is the own of the host that uses it: a command, a file, or a port of its loopback. */
+export function hostUses(config: Kubeconfig): string[] {
+  const listed = (list: unknown) => (list ?? []) as readonly Entry[];
+  return [
+    ...listed(config.clusters).flatMap((entry, index) => {
+      const cluster = entry.cluster ?? {};
+      const server = String(cluster["server"] ?? "");
+      const isOwn = URL.canParse(server) && LOOPBACK.test(new URL(server).hostname);
+      const named = [...OF_HOST.clusters.filter((key) => cluster[key] !== undefined), ...(isOwn ? ["server"] : [])];
+      return named.map((key) => `clusters[${index}].cluster.${key}`);
+    }),
+    ...listed(config.users).flatMap(({ user }, index) =>
+      OF_HOST.users.filter((key) => user?.[key] !== undefined).map((key) => `users[${index}].user.${key}`),
+    ),
+  ];
+}

@@ -1,22 +1,22 @@
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
-import { ClawError, type Route, type RouteId } from "../../../sdk/contract/index.ts";
+import { ClawError, type RouteId } from "../../../sdk/contract/index.ts";
 import { actionOf, resourceNamed } from "../../application/audit/action-of.ts";
-import type { Refusals, Refused } from "../../application/audit/refusals.ts";
 import { type Actor, ANONYMOUS } from "../../domain/access/actor.ts";
+import type { NoteRefusal, Refused } from "../../domain/audit/refused.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** What a stream is, as records call it: `instance.console`. */
+    /** What is none of the contract's routes, as records call it: `instance.console`. */
     action?: string;
   }
 }
 
 export interface AuditOptions {
-  readonly refusals: Pick<Refusals, "note">;
+  readonly refusals: NoteRefusal;
 }
 
-/** Puts on record who was refused what: a change, an action, a stream, or a look at what is nobody's business. */
+/** Puts on record who was refused what: a change, an action, a stream, or a look. */
 export const audit = fp<AuditOptions>(
   async (app, { refusals }) => {
     app.addHook("onError", async (request, _reply, error) => {
@@ -36,13 +36,13 @@ function refusedIn(request: FastifyRequest, error: Error): Refused | undefined {
   if (!(error instanceof ClawError) || error.status !== 403 || !actor || actor.subject === ANONYMOUS.subject) {
     return undefined;
   }
-  const { operationId, action: stream, permission, scope, route } = config;
+  const { operationId, action: named, permission, scope } = config;
   const common = { actor, tenant: scope === "platform" ? undefined : (request.tenant ?? request.known), reason: error.code };
   const ref = (request.params as { readonly id?: string } | undefined)?.id;
-  if (stream !== undefined) {
-    return { ...common, action: stream, permission, resource: resourceNamed("instances.get", ref) };
+  if (named !== undefined) {
+    return { ...common, action: named, permission, resource: resourceNamed("instances.get", ref) };
   }
-  if (operationId === undefined || !route || isLook(route)) {
+  if (operationId === undefined) {
     return undefined;
   }
   return {
@@ -51,11 +51,6 @@ function refusedIn(request: FastifyRequest, error: Error): Refused | undefined {
     permission,
     resource: resourceNamed(operationId, ref ?? givenName(request, operationId)),
   };
-}
-
-/** What is only read, and tells no secret. */
-function isLook({ method, permission }: Route): boolean {
-  return method === "GET" && permission !== "audit.read" && permission?.endsWith(".read") === true;
 }
 
 /** What a manifest that was refused would have made. */

@@ -1,16 +1,10 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
-import type { IdempotencyRepository } from "../../application/ports/resources/idempotency-repository.ts";
+import type { Answer, IdempotencyRepository } from "../../application/ports/resources/idempotency-repository.ts";
 import type { Transactions } from "../../application/ports/transactions.ts";
 import type { RequestContext } from "../../application/resources/route-handlers.ts";
 import { idempotencyKeyOf } from "../headers.ts";
-
-/** What a request is answered with. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
 
 declare module "fastify" {
   interface FastifyInstance {

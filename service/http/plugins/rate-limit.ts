@@ -3,12 +3,19 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ClawError, type Route } from "../../../sdk/contract/index.ts";
 import { senderOf } from "../../domain/access/sender-of.ts";
-import { type RateLimits, rateClassOf, WINDOW_SECONDS } from "../limits/rate-limits.ts";
+import { type RateClass, type RateLimits, rateClassOf, WINDOW_SECONDS } from "../limits/rate-limits.ts";
 import type { SharedCounters } from "../limits/shared-counters.ts";
 import { sessionKeyOf } from "../session-cookie.ts";
 import { bearerOf } from "./identity.ts";
 
 declare module "fastify" {
+  interface FastifyInstance {
+    /**
+     * Counts a request with tenants that nothing but its body names, once that is read. Only those that whoever asks may act in: else anybody could
+     * use up others' limits. @throws {ClawError} `request.rate_limited`
+     */
+    countTenants(request: FastifyRequest, reply: FastifyReply, tenants: readonly string[]): Promise<void>;
+  }
   interface FastifyRequest {
     /** Whether it was counted as somebody's: what was refused before is counted as its sender's failure. */
     counted: boolean;
@@ -39,8 +46,33 @@ const KNOWN_MAX = 10_000;
 export const rateLimit = fp<RateLimitOptions>(
   async (app, { limits, counters }) => {
     if (!limits) {
+      app.decorate("countTenants", async () => undefined);
       return;
     }
+    const count = async (request: FastifyRequest, reply: FastifyReply, counted: readonly Counted[]) => {
+      for (const { policy, key, whose } of counted) {
+        const { allowed, left } = await counters.take(key, limits[policy]);
+        append(reply, "ratelimit", `"${policy}";r=${left};t=${counters.resetSeconds}`);
+        if (!allowed) {
+          const [, name = policy] = /^tenant-(.*)$/.exec(policy) ?? [];
+          request.counted = true;
+          throw refusal(reply, counters, `${whose} made the ${limits[policy]} ${name} requests that are answered in ${WINDOW_SECONDS} s`);
+        }
+      }
+    };
+    app.decorate("countTenants", async (request, reply, tenants) => {
+      const name = classOf(request);
+      const others = [...new Set(tenants)].filter((tenant) => tenant !== request.known?.name);
+      if (isExempt(request) || others.length === 0) {
+        return;
+      }
+      append(reply, "ratelimit-policy", policyText(limits, `tenant-${name}`));
+      await count(
+        request,
+        reply,
+        others.map((tenant) => ofTenant(name, tenant)),
+      );
+    });
     const known = new Set<string>();
     app.decorateRequest("counted", false);
     app.addHook("onRequest", async (request, reply) => {
@@ -58,7 +90,7 @@ export const rateLimit = fp<RateLimitOptions>(
       if (isExempt(request) || request.is404) {
         return;
       }
-      const { route, scope, heavy } = request.routeOptions.config;
+      const { scope } = request.routeOptions.config;
       const isPublic = scope === undefined || scope === "public";
       const digest = isPublic ? undefined : digestOf(request);
       if (digest !== undefined) {
@@ -68,24 +100,12 @@ export const rateLimit = fp<RateLimitOptions>(
         known.add(digest);
       }
       request.counted = true;
-      const name = route ? rateClassOf(route, request.query) : heavy ? "heavy" : "read";
+      const name = classOf(request);
       const { actor, known: tenant } = request;
       const own = isPublic ? senderOf(request.ip) : `${actor.tenantId ?? ""}:${actor.subject}`;
-      const counted = [
-        { policy: name, key: `${name}:${own}` },
-        ...(tenant ? [{ policy: `tenant-${name}` as const, key: `tenant-${name}:${tenant.id}` }] : []),
-      ];
-      const states: string[] = [];
-      for (const { policy, key } of counted) {
-        const { allowed, left } = await counters.take(key, limits[policy]);
-        states.push(`"${policy}";r=${left};t=${counters.resetSeconds}`);
-        reply.header("ratelimit", states.join(", "));
-        reply.header("ratelimit-policy", counted.map((one) => `"${one.policy}";q=${limits[one.policy]};w=${WINDOW_SECONDS}`).join(", "));
-        if (!allowed) {
-          const whose = policy === name ? "you have" : `tenant '${tenant?.name}' has`;
-          throw refusal(reply, counters, `${whose} made the ${limits[policy]} ${name} requests that are answered in ${WINDOW_SECONDS} s`);
-        }
-      }
+      const counted = [{ policy: name, key: `${name}:${own}`, whose: "you have" }, ...(tenant ? [ofTenant(name, tenant.name)] : [])];
+      reply.header("ratelimit-policy", counted.map(({ policy }) => policyText(limits, policy)).join(", "));
+      await count(request, reply, counted);
     });
     app.addHook("onResponse", async (request, reply) => {
       if (!request.counted && !isExempt(request) && reply.statusCode >= 400 && reply.statusCode < 500) {
@@ -96,6 +116,35 @@ export const rateLimit = fp<RateLimitOptions>(
   },
   { name: "rate-limit", dependencies: ["problem"] },
 );
+
+interface Counted {
+  readonly policy: keyof RateLimits;
+  readonly key: string;
+  readonly whose: string;
+}
+
+/** By its name, which a body says as well as a header does: no two tenants have one at a time. */
+function ofTenant(name: RateClass, tenant: string): Counted {
+  return { policy: `tenant-${name}`, key: `tenant-${name}:${tenant}`, whose: `tenant '${tenant}' has` };
+}
+
+function classOf({ routeOptions, query }: FastifyRequest): RateClass {
+  const { route, heavy } = routeOptions.config;
+  return route ? rateClassOf(route, query) : heavy ? "heavy" : "read";
+}
+
+function policyText(limits: RateLimits, policy: keyof RateLimits): string {
+  return `"${policy}";q=${limits[policy]};w=${WINDOW_SECONDS}`;
+}
+
+/** Once for a policy, however many tenants it is counted for. */
+function append(reply: FastifyReply, name: "ratelimit" | "ratelimit-policy", text: string): void {
+  const told = String(reply.getHeader(name) ?? "");
+  const [policy = ""] = text.split(";");
+  if (!told.split(", ").some((item) => item.split(";")[0] === policy)) {
+    reply.header(name, told === "" ? text : `${told}, ${text}`);
+  }
+}
 
 function isExempt({ routeOptions }: FastifyRequest): boolean {
   return routeOptions.config.exempt === true;

@@ -23,11 +23,13 @@ export interface TenantOptions {
 export const tenant = fp<TenantOptions>(
   async (app, { access }) => {
     app.decorateRequest("tenant");
-    app.addHook("preHandler", async (request) => {
+    app.addHook("preHandler", async (request, reply) => {
       request.tenant = await tenantOf(request, access);
+      const { tenant } = request;
+      await app.countTenants(request, reply, [...(tenant ? [tenant.name] : []), ...othersIn(request)]);
     });
   },
-  { name: "tenant", dependencies: ["identity"] },
+  { name: "tenant", dependencies: ["identity", "rate-limit"] },
 );
 
 async function tenantOf(request: FastifyRequest, access: TenantOptions["access"]): Promise<RequestContext["tenant"]> {
@@ -66,6 +68,20 @@ async function tenantOf(request: FastifyRequest, access: TenantOptions["access"]
     throw otherTenant(found, namespace);
   }
   return found;
+}
+
+interface Named {
+  readonly metadata?: { readonly namespace?: string };
+}
+
+/** The tenants that changes are about which are asked for together. They are others than the request's with an actor of the platform alone. */
+function othersIn({ actor, body, routeOptions }: FastifyRequest): string[] {
+  if (!actor.platform || routeOptions.config.operationId !== "previews.create") {
+    return [];
+  }
+  const { manifests = [], changes = [] } = body as { manifests?: readonly Named[]; changes?: readonly { readonly manifest?: Named }[] };
+  const named = [...manifests, ...changes.map(({ manifest }) => manifest)].map((manifest) => manifest?.metadata?.namespace);
+  return named.filter((name) => name !== undefined);
 }
 
 /** A manifest can't be of another tenant than its request. */

@@ -16,7 +16,7 @@ const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals, tallies, open }) => {
   app.get(
     "/metrics",
-    { config: { scope: "platform", permission: "service.read" }, serializerCompiler: () => String },
+    { config: { scope: "platform", permission: "service.read", action: "service.metrics" }, serializerCompiler: () => String },
     async (_request, reply) => reply.type(TYPE).send([...vitalsOf(vitals()), ...streamsOf(open), ...talliesOf(tallies), ""].join("\n")),
   );
 };

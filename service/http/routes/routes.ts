@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { isStateWrite, PreviewSchema, type Route, type RouteId, routes } from "../../../sdk/contract/index.ts";
+import type { Answer } from "../../application/ports/resources/idempotency-repository.ts";
 import type { RequestContext, RouteHandlers } from "../../application/resources/route-handlers.ts";
 import { answerByFile, leaveUnparsed, withReceived } from "../files.ts";
 import { etagOf, ifMatchOf, warningOf } from "../headers.ts";
-import type { Answer } from "../plugins/idempotency.ts";
 import { serializing } from "../validation.ts";
 
 const NoQuerySchema = z.strictObject({});
@@ -56,7 +56,7 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
       const serve = async (body: unknown): Promise<Answer> => {
         const { params, query } = request;
         const isPreview = isStateWrite(route) && (query as { preview?: boolean }).preview === true;
-        return { status: isPreview ? 200 : route.success, body: await handle(ctx, { params, query, body }) };
+        return { status: isPreview ? 200 : route.success, body: await handle(ctx, { params, query, body }), warnings };
       };
       if (route.answersFile) {
         const { params, query } = request;
@@ -64,15 +64,18 @@ function register(app: FastifyInstance, id: RouteId, route: Route, handle: Handl
         return reply.type("application/json; charset=utf-8").header("content-length", length).code(route.success).send(bytes);
       }
       const serveOnce = (given: unknown, digested = given) => app.onceForKey(request, ctx, digested, () => serve(given));
-      const { status, body } =
-        route.method === "GET"
-          ? await serve(undefined)
-          : route.answersSecret
-            ? await serve(request.body)
-            : route.takesFile
-              ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
-              : await serveOnce(request.body);
-      const headers = Object.entries({ etag: etagOf(body), warning: warningOf(warnings) });
+      const {
+        status,
+        body,
+        warnings: told,
+      } = route.method === "GET"
+        ? await serve(undefined)
+        : route.answersSecret
+          ? await serve(request.body)
+          : route.takesFile
+            ? await withReceived(request.body, request.routeOptions.bodyLimit, serveOnce)
+            : await serveOnce(request.body);
+      const headers = Object.entries({ etag: etagOf(body), warning: warningOf(told) });
       return reply
         .headers(Object.fromEntries(headers.filter(([, value]) => value !== undefined)))
         .code(status)

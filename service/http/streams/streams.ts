@@ -14,7 +14,6 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { Access } from "../../application/access/authenticate.ts";
 import type { Application } from "../../application/application.ts";
-import type { Refusals } from "../../application/audit/refusals.ts";
 import { attendConsole, type ConsoleDependencies } from "../../application/instances/console-session.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
@@ -22,6 +21,7 @@ import type { SessionKind, Sessions } from "../../application/instances/sessions
 import type { AgentChannel, Agents } from "../../application/ports/instances/agents.ts";
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
+import type { NoteRefusal } from "../../domain/audit/refused.ts";
 import { isShared, sessionKey } from "../../domain/instances/chat-session.ts";
 import type { Tallies } from "../../domain/tallies.ts";
 import { bearerOf } from "../plugins/identity.ts";
@@ -51,7 +51,7 @@ export interface StreamOptions {
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
   readonly sessions: Pick<Sessions, "open">;
-  readonly refusals: Pick<Refusals, "note">;
+  readonly refusals: NoteRefusal;
   readonly open: Pick<OpenStreams, "take">;
   readonly tallies: Pick<Tallies, "count">;
   readonly consoles: Omit<ConsoleDependencies, "log">;

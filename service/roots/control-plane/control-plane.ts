@@ -15,6 +15,7 @@ import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
 import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
 import { removeClawFolder } from "../../../adapters/providers/clusterclaw/claw-folder.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
+import { registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
 import { adoptionOf, runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { createStoredLogs } from "../../agent/stored-logs.ts";
@@ -114,9 +115,10 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     );
   }
 
+  const softwareDir = join(env.dataDir, "software");
   const programs = createClawChecker({
     entry: new URL(`../claw-checker${extname(import.meta.url)}`, import.meta.url),
-    cacheDir: join(env.dataDir, "software"),
+    cacheDir: softwareDir,
   });
   closers.push(programs.close);
   const checks = createConfigChecks({ transactions, programs, clock });
@@ -149,7 +151,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const places = openOidcSignIn(env.issuers, providers);
   const vitals = (): Vitals => ({
     ...watched.read(),
-    circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits(), ...providers.circuits(), ...places.circuits()],
+    circuits: [
+      ...("circuit" in bus ? [bus.circuit] : []),
+      ...clusters.circuits(),
+      ...providers.circuits(),
+      ...places.circuits(),
+      ...registryCircuits(softwareDir),
+    ],
   });
   const { wake, onWake } = createWakeUp();
   const { routes, targetOf, dependencies } = createApplication({
@@ -229,7 +237,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       log,
       parts: [
         createClusterMonitor(clusterDependencies),
-        createCustomResourceCarrier(clusterDependencies),
+        createCustomResourceCarrier({ ...clusterDependencies, refusals }),
         createClusterMeter({ runtimes, note: recorder.note, log }),
         createClusterSweeper({ ...sweeping, runtimes, administration }),
         createClusterWatcher(clusterDependencies),

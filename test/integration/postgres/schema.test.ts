@@ -64,6 +64,7 @@ describe("schema", () => {
         "RecordConsoles1700000000034",
         "OpenSessions1700000000035",
         "SetValues1700000000047",
+        "KeepWarnings1700000000042",
       ]);
   });
 

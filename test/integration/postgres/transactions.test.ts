@@ -175,11 +175,13 @@ describe("idempotency keys", () => {
           return stored;
         }
         made++;
-        const answer = { status: 202, body: { made } };
+        const answer = { status: 202, body: { made }, warnings: ["careful"] };
         await tx.idempotency.complete("key", answer);
         return answer;
       });
-    expect(await Promise.all([request(), request(), request()])).toEqual(Array(3).fill({ status: 202, body: { made: 1 } }));
+    expect(await Promise.all([request(), request(), request()])).toEqual(
+      Array(3).fill({ status: 202, body: { made: 1 }, warnings: ["careful"] }),
+    );
     await expect(request("other")).rejects.toMatchObject({ code: "request.idempotency_mismatch" });
   });
 
@@ -211,7 +213,7 @@ describe("idempotency keys", () => {
     const { tenant, run } = await storeTenant(database.transactions);
     for (const key of ["key", "other"]) {
       await run((tx) => tx.idempotency.claim(key, "digest"));
-      await run((tx) => tx.idempotency.complete(key, { status: 200, body: 1 }));
+      await run((tx) => tx.idempotency.complete(key, { status: 200, body: 1, warnings: [] }));
     }
     await database.pool.query(`update idempotency_keys set created_at = now() - interval '25 hours' where tenant_id = $1`, [tenant.id]);
     expect(await run((tx) => tx.idempotency.claim("key", "another"))).toBeUndefined();
@@ -221,13 +223,13 @@ describe("idempotency keys", () => {
 
   it("are each tenant's own, and the platform's", async ({ expect }) => {
     const [one, other] = [await storeTenant(database.transactions), await storeTenant(database.transactions)];
-    await one.run((tx) => tx.idempotency.complete("shared", { status: 200, body: 1 }));
+    await one.run((tx) => tx.idempotency.complete("shared", { status: 200, body: 1, warnings: [] }));
     expect(await one.run((tx) => tx.idempotency.claim("shared", "a"))).toBeUndefined();
     expect(await other.run((tx) => tx.idempotency.claim("shared", "b"))).toBeUndefined();
     expect(await database.transactions.platform((tx) => tx.idempotency.claim("shared", "c"))).toBeUndefined();
-    await database.transactions.platform((tx) => tx.idempotency.complete("shared", { status: 201, body: { name: "x" } }));
+    await database.transactions.platform((tx) => tx.idempotency.complete("shared", { status: 201, body: { name: "x" }, warnings: [] }));
     const answer = await database.transactions.platform((tx) => tx.idempotency.claim("shared", "c"));
-    expect(answer).toEqual({ status: 201, body: { name: "x" } });
+    expect(answer).toEqual({ status: 201, body: { name: "x" }, warnings: [] });
   });
 });
 

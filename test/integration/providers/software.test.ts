@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "vitest";
+import { describe, it, onTestFinished } from "vitest";
+import { isPublished } from "../../../adapters/providers/clusterclaw/npm-install.ts";
+import { registryBreaker, registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
 import { until } from "../../support/agent/harness.ts";
 import { aTempDir, TestResource } from "../../support/claw-provider.ts";
 import { aRegistry, useRegistry } from "../../support/npm-registry.ts";
@@ -90,6 +92,40 @@ describe("clusterclaw:process:Software", () => {
     await expect(new TestResource("Software").create(software(cacheDir))).rejects.toThrow(
       "RegistryUnreachable: tinyclaw@1.0.0 can't be installed: the npm registry can't be reached (ECONNREFUSED)",
     );
+  });
+
+  it("asks a registry that does not answer now and then only, and for nothing that is there", async ({ expect }) => {
+    const registry = await aRegistry(...["1.0.0", "2.0.0", "3.0.0"].map((version) => ({ name: "tinyclaw", version, ...program })));
+    process.env["npm_config_fetch_retries"] = "0";
+    onTestFinished(() => void delete process.env["npm_config_fetch_retries"]);
+    const cacheDir = aTempDir();
+    const create = (version: string) => new TestResource("Software").create(software(cacheDir, { version }));
+    expect(registryCircuits(cacheDir)).toEqual([]);
+    await create("1.0.0");
+    registry.mode = "refuse";
+    for (const _ of [1, 2, 3]) {
+      await expect(create("2.0.0")).rejects.toThrow(/^RegistryUnreachable: tinyclaw@2/);
+    }
+    const asked = registry.requests;
+    await expect(create("3.0.0")).rejects.toThrow(/^RegistryUnreachable: tinyclaw@2/);
+    expect(await isPublished(cacheDir, "tinyclaw", "3.0.0")).toBeUndefined();
+    expect(registry.requests).toBe(asked);
+    expect(registryCircuits(cacheDir)).toMatchObject([{ dependency: "npm registry", state: "open", failures: 3 }]);
+    await create("1.0.0");
+    registry.mode = "serve";
+    // Another process finds out whether it is back.
+    expect(await registryBreaker(cacheDir).probe(async () => "there")).toBe("there");
+    await create("3.0.0");
+    expect(await isPublished(cacheDir, "tinyclaw", "9.0.0")).toBe(false);
+    expect(registryCircuits(cacheDir)).toMatchObject([{ state: "closed", failures: 0 }]);
+  });
+
+  it("follows no address that a package names for what it depends on", async ({ expect }) => {
+    const neighbour = await aRegistry({ name: "secrets", version: "1.0.0" });
+    const elsewhere = `${neighbour.url}/secrets/-/secrets-1.0.0.tgz`;
+    await aRegistry({ name: "tinyclaw", version: "1.0.0", ...program, dependencies: { secrets: elsewhere } });
+    await expect(new TestResource("Software").create(software(aTempDir()))).rejects.toThrow(/^InstallFailed: .*remote/is);
+    expect(neighbour.requests).toBe(0);
   });
 
   it("ends an installation that is cancelled", async ({ expect }) => {

@@ -40,7 +40,7 @@ async function ask(token: string, method: string, path: string, { body, from = "
 describe("who is refused", () => {
   const refusals = async (of: string) => (await acme.audit.list({ result: "refused", actor: of, limit: 100 })).items.toReversed();
 
-  it("a change, an action, a secret or a stream is on record, with what it would have taken, and a look is not", async ({ expect }) => {
+  it("a change, an action, a secret, a look or a stream is on record, with what it would have taken", async ({ expect }) => {
     const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/instances/web/console/stream`, {
       headers: { authorization: `Bearer ${tokens.viewer}`, "x-forwarded-for": "203.0.113.7" },
     });
@@ -54,6 +54,8 @@ describe("who is refused", () => {
       await ask(tokens.viewer, "GET", "/clusters"),
     ];
     expect(statuses).toEqual([403, 403, 403, 403, 403, 403]);
+    const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${tokens.viewer}` } });
+    expect(metrics.status).toBe(403);
     const told = (await refusals(VIEWER)).map(({ action, resource, details, reason, from }) => [
       ...[action, resource && `${resource.kind}/${resource.name}`, details["permission"], reason, from.address],
     ]);
@@ -64,7 +66,11 @@ describe("who is refused", () => {
       ["audit.list", undefined, "audit.read", "auth.forbidden", "203.0.113.7"],
     ]);
     const platform = await service.claw().audit.platform({ result: "refused", actor: VIEWER });
-    expect(platform.items).toMatchObject([{ action: "stack.export", resource: { kind: "Stack", name: "acme" } }]);
+    expect(platform.items).toMatchObject([
+      { action: "service.metrics", details: { permission: "service.read" } },
+      { action: "cluster.list", details: { permission: "clusters.read" } },
+      { action: "stack.export", resource: { kind: "Stack", name: "acme" } },
+    ]);
   });
 
   it("what a terminal would obey is in no record, whoever asked for something of that name", async ({ expect }) => {

@@ -31,15 +31,18 @@ const aClock = () => {
   return () => at;
 };
 
-/** A replica of the service, with use cases that answer at once. Tokens are `<subject>@<tenant>`. */
+/** A replica of the service, with use cases that answer at once. Tokens are `<subject>@<tenant>`; of those without a tenant the request says it. */
 async function aReplica(limits: Partial<RateLimits>, clock: () => number): Promise<FastifyInstance> {
   const access: Pick<Access, "authenticate" | "enter"> = {
     authenticate: async (token) => {
-      const [subject = "", name = ""] = token.split("@");
-      const tenant = { id: `ten_${name}` as const, name };
-      return name === "" ? undefined : { actor: { ...ANONYMOUS, subject, tenantId: tenant.id }, tenant };
+      const [subject = "", name] = token.split("@");
+      if (name === "") {
+        return { actor: { ...ANONYMOUS, subject, platform: subject === "platform" }, tenant: undefined };
+      }
+      const tenant = name === undefined ? undefined : { id: `ten_${name}` as const, name };
+      return tenant && { actor: { ...ANONYMOUS, subject, tenantId: tenant.id }, tenant };
     },
-    enter: async (actor) => ({ actor, tenant: { id: "ten_a", name: "a" } }),
+    enter: async (actor, name) => ({ actor, tenant: name === undefined ? undefined : { id: `ten_${name}`, name } }),
   };
   const served = async () => ({ items: [] });
   const handlers = { "projects.list": served, "types.list": served, "projects.delete": served } as unknown as RouteHandlers;
@@ -105,6 +108,34 @@ describe("a rate limit", () => {
     const app = await aReplica({ read: 20, "tenant-read": 50 }, aClock());
     expect(await count(100, (index) => ask(app, `user-${index % 10}@a`))).toEqual({ 200: 50, 429: 50 });
     expect((await ask(app, "somebody@b")).status).toBe(200);
+  });
+
+  it("of a tenant counts what names it in a manifest alone", async ({ expect }) => {
+    const app = await aReplica({ "tenant-write": 3, "tenant-heavy": 2 }, aClock());
+    const aProject = (namespace: string) => ({
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Project",
+      metadata: { name: "p", namespace },
+      spec: {},
+    });
+    const post = (token: string, path: string, payload: object) =>
+      app.inject({ method: "POST", url: `/api/v1/${path}`, headers: { authorization: `Bearer ${token}` }, payload });
+    const isRefused = async (answer: ReturnType<typeof post>) => (await answer).statusCode === 429;
+    const write = (subject: string, namespace: string) => post(`${subject}@`, "projects", aProject(namespace));
+    const refusals = await Promise.all([1, 2, 3, 4, 5].map((n) => isRefused(write(`user-${n}`, "b"))));
+    expect(refusals.filter(Boolean)).toHaveLength(2);
+    const refused = await write("another", "b");
+    expect(refused.json()).toMatchObject({ code: "request.rate_limited", detail: expect.stringContaining("tenant 'b'") });
+    expect(refused.headers).toMatchObject({ "ratelimit-policy": `"write";q=${HIGH};w=10, "tenant-write";q=3;w=10`, "retry-after": "10" });
+    expect(await isRefused(write("another", "c"))).toBe(false);
+    // A preview by the platform may be of several tenants, and counts once for each.
+    const preview = (...namespaces: string[]) => isRefused(post("platform@", "previews", { manifests: namespaces.map(aProject) }));
+    expect([await preview("d", "d", "e"), await preview("d"), await preview("e", "d"), await preview("f")]).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ]);
   });
 
   it("takes previews for heavy, and what anybody may read for reads of an address", async ({ expect }) => {

@@ -37,6 +37,24 @@ describe("whoever writes what violates a policy that warns", () => {
     expect(warned.slice(1)).toEqual([...Array.from({ length: 8 }, () => expect.stringMatching(/^instance 'many-\d+': /)), "and 4 more"]);
   });
 
+  it("is told again when it repeats the write by its key: the first answer may have been lost", async ({ expect }) => {
+    const repeat = () =>
+      fetch(`${service.url}/api/v1/instances`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${service.adminToken}`,
+          "content-type": "application/json",
+          "idempotency-key": "again",
+          "x-claw-tenant": "acme",
+        },
+        body: JSON.stringify(anEcho("repeated")),
+      });
+    const [first, second] = [await repeat(), await repeat()];
+    expect([first.status, second.status, await second.json()]).toEqual([202, 202, await first.json()]);
+    expect(first.headers.get("warning")).toContain("'repeated'");
+    expect(second.headers.get("warning")).toBe(first.headers.get("warning"));
+  });
+
   it("is told by the command line beside its output", async ({ expect }) => {
     const env = { CLAW_TOKEN: service.adminToken, CLAW_TENANT: "acme" };
     const { code, stdout, stderr } = await runCli(["create", "told", "--type", "Echo", "-o", "name"], { url: service.url, env });

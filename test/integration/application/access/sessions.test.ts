@@ -2,7 +2,7 @@ import { describe, it } from "vitest";
 import { openJwtIdentities } from "../../../../adapters/identity/jwt-identities.ts";
 import { SESSIONS_MAX } from "../../../../sdk/contract/index.ts";
 import { createAccess } from "../../../../service/application/access/authenticate.ts";
-import { openSession, sessionRoutes } from "../../../../service/application/access/sessions.ts";
+import { endSession, openSession, sessionRoutes } from "../../../../service/application/access/sessions.ts";
 import type { RequestContext } from "../../../../service/application/resources/route-handlers.ts";
 import { type Actor, ANONYMOUS } from "../../../../service/domain/access/actor.ts";
 import { aToken } from "../../../support/access.ts";
@@ -133,6 +133,36 @@ describe("a browser's session", () => {
     expect(await grants()).toContain("instances.logs");
     await app.admin("acme").roleBindings.delete("web");
     expect(await grants()).toEqual([]);
+  });
+});
+
+describe("a sign-in", () => {
+  it("is in the log of each tenant where somebody is named, and in no other", async ({ expect }) => {
+    const names = ["of-alice", "of-web", "of-others"];
+    for (const [index, name] of names.entries()) {
+      await app.admin().tenants.create(aTenant(name, { admins: [["carla"], ["group:cooks"], ["dora"]][index] }));
+    }
+    const carla = { ...alice, subject: "carla", groups: ["cooks"] };
+    const { session } = await openSession(carla, "cookie", app.dependencies);
+    await endSession({ ...ANONYMOUS, ...carla }, session.id, app.dependencies);
+    const told = (name: string) => app.admin(name).audit.list({ action: "session", limit: 100 });
+    const counts = await Promise.all(names.map(async (name) => (await told(name)).items.length));
+    expect(counts).toEqual([2, 2, 0]);
+    const resource = { kind: "Session", uid: session.id };
+    expect((await told("of-web")).items).toMatchObject([
+      { actor: "carla", action: "session.end", resource },
+      { actor: "carla", action: "session.open", resource, details: { by: ISSUER } },
+    ]);
+  });
+
+  it("of a machine is in the log of its tenant, and the theft of its tokens too", async ({ expect }) => {
+    const { open, subject } = await aMachine("watched");
+    const { refreshToken } = await open();
+    await refresh(refreshToken);
+    await app.pass(MINUTE);
+    await expect(refresh(refreshToken)).rejects.toMatchObject({ code: "session.not_found" });
+    const { items } = await app.admin("acme").audit.list({ action: "session", actor: subject });
+    expect(items.map(({ action }) => action)).toEqual(["session.reuse", "session.open"]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, it } from "vitest";
 import type { ErrorCode } from "../../../../sdk/contract/index.ts";
 import { actionOf, resourceNamed } from "../../../../service/application/audit/action-of.ts";
-import { Refusals, type Refused } from "../../../../service/application/audit/refusals.ts";
+import { Refusals } from "../../../../service/application/audit/refusals.ts";
+import type { Refused } from "../../../../service/domain/audit/refused.ts";
 import { Tallies } from "../../../../service/domain/tallies.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
@@ -54,15 +55,17 @@ describe("what somebody is refused", () => {
       await refusals.note(asked("web"));
     }
     await refusals.tell();
-    expect(await records()).toHaveLength(1);
+    // What is told sooner is there, whatever becomes of the replica.
+    const counts = async () => (await records()).map(({ count }) => count);
+    expect(await counts()).toEqual([undefined, 10, 90, 900]);
+    await refusals.note(asked("web"));
     pass(5);
     await refusals.tell();
     await refusals.tell();
-    const all = await records();
-    expect(all).toHaveLength(2);
-    expect(all[1]).toMatchObject({ count: 1000, details: { since: "2026-01-31T12:00:00.000Z" } });
+    expect(await counts()).toEqual([undefined, 10, 90, 900, 1]);
+    expect((await records()).at(-1)).toMatchObject({ details: { since: "2026-01-31T12:00:00.000Z" } });
     await refusals.note(asked("web"));
-    expect(await records()).toHaveLength(3);
+    expect(await counts()).toEqual([undefined, 10, 90, 900, 1, undefined]);
   });
 
   it("can't fill the log, whatever names are made up", async ({ expect }) => {
@@ -76,8 +79,10 @@ describe("what somebody is refused", () => {
     await refusals.tell();
     const all = await records();
     const ofMallory = all.filter(({ actor }) => actor === "mallory");
-    expect(ofMallory.length).toBeLessThan(40);
-    expect(ofMallory.filter(({ resource }) => resource === undefined).map(({ count = 1 }) => count)).toEqual([1, 1, 383, 383]);
+    expect(ofMallory.length).toBeLessThan(50);
+    expect(ofMallory.filter(({ resource }) => resource === undefined).map(({ count = 1 }) => count)).toEqual([
+      1, 1, 10, 10, 90, 90, 283, 283,
+    ]);
     expect(all.filter(({ actor }) => actor === "bob")).toHaveLength(1);
   });
 

@@ -67,6 +67,7 @@ describe("retention", () => {
   it("removes what is old up to a checkpoint, and the rest is proven from there", async ({ expect }) => {
     const { id, claw } = await aChain();
     const { head: before } = await claw.audit.verify();
+    const [early] = (await claw.audit.list({ after: 9, limit: 1 })).items;
     const last = (await claw.audit.list({ after: 49, limit: 1 })).items[0];
     expect(await remove(id)).toEqual({ removed: 50, more: false });
     const { items } = await claw.audit.list({ limit: 100 });
@@ -81,6 +82,9 @@ describe("retention", () => {
     expect(found).toMatchObject({ valid: true, checked: 4, head: { sequence: 54, start: { sequence: 50, hash: last?.hash } } });
     // What was kept elsewhere before is still in it.
     expect(await claw.audit.verify({ sequence: before?.sequence ?? 0, hash: before?.hash ?? "" })).toMatchObject({ valid: true });
+    // What is not any more can't be compared, which is neither a fault nor a proof.
+    expect(await claw.audit.verify({ sequence: 10, hash: early?.hash ?? "" })).toMatchObject({ valid: true, unproven: { sequence: 10 } });
+    expect((await claw.audit.verify({ sequence: 50, hash: last?.hash ?? "" })).unproven).toBeUndefined();
     expect(await remove(id)).toEqual({ removed: 0, more: false });
   });
 

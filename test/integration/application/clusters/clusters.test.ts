@@ -29,6 +29,51 @@ describe("a cluster", () => {
     expect(JSON.stringify(refused)).not.toContain("hunter2");
   });
 
+  it("names commands, files and ports of the host by whoever may use the host, and by no registrar of clusters", async ({ expect }) => {
+    const at = "platform" as const;
+    const subjects = [{ kind: "User" as const, name: "rita" }];
+    const apiVersion = "clusterclaw.io/v1" as const;
+    const permissions = ["clusters.read", "clusters.write"] as const;
+    const home = app.admin("default");
+    await home.roles.create({ apiVersion, kind: "Role", metadata: { name: "registrar" }, spec: { permissions: [...permissions] } });
+    await home.roleBindings.create({
+      apiVersion,
+      kind: "RoleBinding",
+      metadata: { name: "rita" },
+      spec: { role: "registrar", subjects, at },
+    });
+    const rita = app.user({ tenant: "default", subject: "rita" });
+    const flat = JSON.parse(aKubeconfig("https://10.1.2.3:6443"));
+    const register = (name: string, cluster: object, user: object) => {
+      const clusters = [{ name: "main", cluster: { ...flat.clusters[0].cluster, ...cluster } }];
+      const kubeconfig = JSON.stringify({ ...flat, clusters, users: [{ name: "main", user: { ...flat.users[0].user, ...user } }] });
+      return { name, manifest: aClusterManifest(name, { credentials: { source: "kubeconfig", kubeconfig } }) };
+    };
+    for (const [index, [cluster, user, place]] of (
+      [
+        [{}, { exec: { command: "/bin/sh", args: ["-c", "id"] } }, "users[0].user.exec"],
+        [{}, { tokenFile: "/root/.claw/master.key" }, "users[0].user.tokenFile"],
+        [{}, { "client-key": "/etc/ssl/key.pem" }, "users[0].user.client-key"],
+        [{ "certificate-authority": "/etc/shadow" }, {}, "clusters[0].cluster.certificate-authority"],
+        [{ server: "https://127.0.0.1:5432" }, {}, "clusters[0].cluster.server"],
+        [{ server: "https://db.localhost:5432" }, {}, "clusters[0].cluster.server"],
+      ] as const
+    ).entries()) {
+      const { name, manifest } = register(`of-host-${index}`, cluster, user);
+      const refused = {
+        code: "auth.forbidden",
+        issues: [{ path: "spec.credentials.kubeconfig", message: expect.stringContaining(place) }],
+      };
+      await expect(rita.clusters.create(manifest)).rejects.toMatchObject(refused);
+      await expect(rita.previews.create({ manifests: [manifest] })).rejects.toMatchObject(refused);
+      expect((await admin.clusters.create(manifest)).metadata.name).toBe(name);
+    }
+    const { manifest } = register("flat", {}, {});
+    const created = await rita.clusters.create(manifest);
+    // What is masked stays as somebody stored it who might.
+    expect((await rita.clusters.replace("flat", { ...manifest, spec: created.spec })).metadata.generation).toBe(1);
+  });
+
   it("rotates its credentials by a PUT, and the mask keeps the stored ones", async ({ expect }) => {
     const created = await admin.clusters.create(aClusterManifest("rotating"));
     const same = await admin.clusters.replace("rotating", { ...aClusterManifest("rotating"), spec: created.spec });

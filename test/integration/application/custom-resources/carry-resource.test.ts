@@ -1,5 +1,6 @@
 import { describe, it } from "vitest";
 import type { ClawInstance, ClawInstanceInput } from "../../../../sdk/contract/index.ts";
+import { Refusals } from "../../../../service/application/audit/refusals.ts";
 import { createCarrier } from "../../../../service/application/custom-resources/carry-resource.ts";
 import { PlayedCustomResources, type WrittenResource } from "../../../support/application/custom-resources.ts";
 import { anApplication } from "../../../support/application.ts";
@@ -16,7 +17,8 @@ await app.admin().clusters.create(aClusterManifest("here", { crds: true }));
 await app.answers("here");
 const here = await app.dependencies.transactions.platform((tx) => tx.clusters.get("here"));
 const remote = new PlayedCustomResources();
-const carry = createCarrier(app.dependencies);
+const { transactions, clock, tallies } = app.dependencies;
+const carry = createCarrier({ ...app.dependencies, refusals: new Refusals({ transactions, clock, tallies }) });
 
 /** Carries everything as far as it goes without news from outside. */
 async function carried(): Promise<void> {
@@ -95,6 +97,16 @@ describe("a custom resource", () => {
     remote.apply(an("greedy", { resources: { cpu: "500", memory: "64Mi" } }));
     await carried();
     expect(acceptedOf(there("greedy"))).toMatchObject({ status: "False", reason: "TenantQuotaExceeded" });
+    await carried();
+    // On record once, however often it is tried again: in the cluster's name, since nobody says who wrote it there.
+    expect((await acme.audit.list({ result: "refused" })).items).toMatchObject([
+      {
+        actor: "cluster:here",
+        action: "instance.create",
+        resource: { kind: "ClawInstance", name: "greedy" },
+        reason: "tenant.quota_exceeded",
+      },
+    ]);
     // It would wait for us after its cluster is unregistered, too.
     expect(there("greedy").held).toBe(false);
     remote.remove("ClawInstance", "greedy", "acme");

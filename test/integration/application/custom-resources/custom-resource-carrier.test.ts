@@ -24,6 +24,7 @@ function aCarrier(transactions: Transactions) {
     ...app.dependencies,
     transactions,
     runtimes: { at: (cluster) => ({ ...runtimes.at(cluster), connect: () => connection }) },
+    refusals: { note: async () => undefined },
     log: pino({ level: "silent" }),
   });
   onTestFinished(async () => {

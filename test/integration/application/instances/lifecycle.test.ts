@@ -51,6 +51,32 @@ describe("an instance", () => {
     expect(asked.metadata.generation).toBe(metadata.generation + 3);
   });
 
+  it("tells once that a channel does not work, however often it is tried again, and once that it does", async ({ expect }) => {
+    const { metadata } = await claw.instances.create(anEcho("talkative"));
+    await app.settle();
+    const { id } = await app.dependencies.transactions.platform((tx) => tx.tenants.get("acme"));
+    const says = (state: "failed" | "starting" | "working", message = "") =>
+      app.reports.status(id, metadata.uid as InstanceId, {
+        ...anAgentStatus("Ready", new Date().toISOString()),
+        channels: [{ name: "discord", state, message }],
+      });
+    await says("starting");
+    await says("working");
+    for (const attempt of [1, 2, 3]) {
+      await says("failed", `401: token sk-0123456789abcdef0123456789 refused, attempt ${attempt}`);
+      await says("starting");
+    }
+    await says("working");
+    await says("working");
+    const { items } = await claw.instances.events("talkative");
+    const told = items.filter(({ reason }) => reason.startsWith("Channel")).map(({ type, reason, message }) => [type, reason, message]);
+    expect(told).toEqual([
+      ["Normal", "ChannelsConnected", "discord"],
+      ["Warning", "ChannelFailed", expect.stringMatching(/^discord: 401.*attempt 1$/)],
+    ]);
+    expect(JSON.stringify(items)).not.toContain("0123456789abcdef");
+  });
+
   it("is killed at once, and stays stopped", async ({ expect }) => {
     const { metadata } = await claw.instances.create(anEcho("victim"));
     await app.settle();
