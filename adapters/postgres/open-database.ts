@@ -51,6 +51,7 @@ import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
+import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -117,6 +118,7 @@ export const migrations = [
   KeepPlaces1700000000033,
   RecordConsoles1700000000034,
   OpenSessions1700000000035,
+  VisitClaws1700000000036,
 ];
 
 export interface Database {

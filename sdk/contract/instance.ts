@@ -171,3 +171,5 @@ export const ConsoleRequestSchema = z.strictObject({
 });
 /** The WebSocket path to connect to. */
 export const ConsoleAddressSchema = z.object({ url: z.string() });
+/** Lets one browser in at the instance's own origin. Whoever opens it first is let in, and nobody after. */
+export const InstanceLinkSchema = z.object({ url: z.string(), expiresAt: z.iso.datetime() });

@@ -87,6 +87,7 @@ export function sampleRequests({
     "instances.logs": { id: instance },
     "instances.events": { id: instance },
     "instances.console": { id: instance, body: { cols: 80, rows: 24 } },
+    "instances.open": { id: instance },
     "configs.list": {},
     "configs.create": { body: aTemplate("another") },
     "configs.get": { id: config },
