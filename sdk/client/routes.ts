@@ -59,7 +59,7 @@ const table = {
   "instances.logs": ["GET", "/instances/:id/logs", "query", "json"],
   "instances.events": ["GET", "/instances/:id/events", "query", "page"],
   "instances.console": ["POST", "/instances/:id/console", "body", "json"],
-  "instances.open": ["POST", "/instances/:id/open", "none", "json"],
+  "instances.open": ["POST", "/instances/:id/open", "body", "json"],
   "configs.list": ["GET", "/configs", "query", "page"],
   "configs.create": ["POST", "/configs", "body", "json"],
   "configs.get": ["GET", "/configs/:id", "none", "json"],

@@ -8,6 +8,7 @@ import {
   InstanceEventPageSchema,
   InstanceLinkSchema,
   InstanceLogsSchema,
+  OpenRequestSchema,
 } from "../instance.ts";
 import { ListQuerySchema } from "../meta.ts";
 import { admission, idParams as id, placing, type Route, writeQuery } from "../route.ts";
@@ -147,7 +148,7 @@ export const instanceRoutes = {
     path: "/instances/:id/open",
     summary: "Make a link that opens an instance's own web UI in a browser, signed in: good once, within a minute",
     params: id,
-    body: actionBody,
+    body: OpenRequestSchema.prefault({}),
     scope: "tenant",
     permission: "instances.connect",
     success: 201,

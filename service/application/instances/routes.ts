@@ -67,11 +67,11 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
       assertReachable(instance, deps);
       return { url: `/api/v1/instances/${instance.id}/console/stream?cols=${body.cols}&rows=${body.rows}` };
     },
-    "instances.open": async (ctx, { params }) => {
+    "instances.open": async (ctx, { params, body }) => {
       const instance = await find(ctx, params.id);
       assertReachable(instance, deps);
       const { id: uid, name, tenantId } = instance;
-      return makeLink(ctx.actor, { uid, name, tenantId, tenant: tenantIn(ctx).name }, deps);
+      return makeLink(ctx.actor, { uid, name, tenantId, tenant: tenantIn(ctx).name }, body.path, deps);
     },
   };
 }

@@ -31,6 +31,7 @@ interface LinkDependencies {
 export async function makeLink(
   actor: Actor,
   { tenantId, tenant, uid, name }: Entered,
+  path: string,
   { transactions, clock, origins }: LinkDependencies,
 ): Promise<{ url: string; expiresAt: string }> {
   if (!origins) {
@@ -54,7 +55,10 @@ export async function makeLink(
     const resource = { kind: "ClawInstance", name, uid, tenant };
     (await tx.enter(tenantId)).audit.append(entryOf({ time: at, by: actor, action: "instance.open", resource }));
   });
-  return { url: `${origins.urlOf(label)}${ENTRANCE}${ticket}`, expiresAt: new Date(now.getTime() + TICKET_MS).toISOString() };
+  return {
+    url: `${origins.urlOf(label)}${ENTRANCE}${ticket}${path === "/" ? "" : `?${new URLSearchParams({ to: path })}`}`,
+    expiresAt: new Date(now.getTime() + TICKET_MS).toISOString(),
+  };
 }
 
 interface VisitDependencies {

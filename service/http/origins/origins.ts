@@ -2,7 +2,8 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import cookie from "@fastify/cookie";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
-import { ClawError, newId } from "../../../sdk/contract/index.ts";
+import { z } from "zod";
+import { ClawError, LocalPathSchema, newId } from "../../../sdk/contract/index.ts";
 import { ENTRANCE, type Visits } from "../../application/instances/visits.ts";
 import { ANONYMOUS } from "../../domain/access/actor.ts";
 import { passOf } from "../../domain/instances/visit.ts";
@@ -21,6 +22,8 @@ export interface OriginOptions extends PresentVisitorOptions {
   readonly rateLimit: RateLimitOptions;
   readonly visits: Visits;
 }
+
+const EnterSchema = z.object({ to: LocalPathSchema.catch("/").default("/") });
 
 /** What no browser is told more of: whether there is such an instance is nobody's business. */
 const NOTHING_HERE =
@@ -70,6 +73,7 @@ export async function buildOrigins(options: OriginOptions): Promise<FastifyInsta
 
   app.get(`${ENTRANCE}:ticket`, { config: { scope: "public" } }, async (request, reply) => {
     assertConfidential(request);
+    const { to } = EnterSchema.parse(request.query);
     const { ticket } = request.params as { ticket: string };
     const begun = await visits.begin(labelOf(request), ticket);
     if (!begun) {
@@ -79,7 +83,9 @@ export async function buildOrigins(options: OriginOptions): Promise<FastifyInsta
     }
     keepSession(request, reply, begun.key, begun.visit.expiresAt);
     // What is behind a # is sent nowhere: the page finds there what it presents for the claw's token.
-    return reply.headers({ "cache-control": "no-store", "referrer-policy": "no-referrer" }).redirect(`/#token=${passOf(begun.key)}`, 303);
+    return reply
+      .headers({ "cache-control": "no-store", "referrer-policy": "no-referrer" })
+      .redirect(`${to}#token=${passOf(begun.key)}`, 303);
   });
 
   app.all("/*", { config: { scope: "tenant" } }, async (request, reply) => {
