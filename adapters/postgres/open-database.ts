@@ -53,6 +53,7 @@ import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.t
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
+import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -121,6 +122,7 @@ export const migrations = [
   OpenSessions1700000000035,
   SetValues1700000000047,
   KeepWarnings1700000000042,
+  VisitClaws1700000000036,
 ];
 
 export interface Database {

@@ -34,6 +34,7 @@ import { PostgresRecordingRepository } from "./repositories/recordings.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresSessionRepository } from "./repositories/sessions.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
+import { PostgresVisitRepository } from "./repositories/visits.ts";
 import { PostgresWorkRepository } from "./repositories/work.ts";
 import { Session, type Unit } from "./session.ts";
 
@@ -120,6 +121,7 @@ function platformTransaction(session: Unit): PlatformTransaction {
     claims: new PostgresClaimRepository(session.platform),
     access: new PostgresAccessRepository(session.platform),
     sessions: new PostgresSessionRepository(session.platform),
+    visits: new PostgresVisitRepository(session.platform),
     audit: new PostgresAuditLog(session.platform, PLATFORM_CHAIN, session),
     auditChains: new PostgresAuditChains(session.platform, session),
     keyring: new PostgresKeyringRepository(session.platform),

@@ -69,6 +69,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   chat: () => import("./commands/chat.ts").then(({ chatCommand }) => [chatCommand]),
   console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),
   connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),
+  open: () => import("./commands/open.ts").then(({ openCommand }) => [openCommand]),
   mcp: () => import("./commands/mcp.ts").then(({ mcpCommand }) => [mcpCommand]),
   tokens: async () => {
     const module = await import("./commands/tokens.ts");

@@ -61,6 +61,7 @@ const table = {
   "instances.events": ["GET", "/instances/:id/events", "query", "page"],
   "instances.config": ["GET", "/instances/:id/config", "query", "json"],
   "instances.console": ["POST", "/instances/:id/console", "body", "json"],
+  "instances.open": ["POST", "/instances/:id/open", "body", "json"],
   "configs.list": ["GET", "/configs", "query", "page"],
   "configs.create": ["POST", "/configs", "body", "json"],
   "configs.get": ["GET", "/configs/:id", "none", "json"],

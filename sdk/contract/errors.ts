@@ -46,6 +46,7 @@ export const errorCatalogue = {
     retryable: true,
     fault: "platform",
   },
+  "instance.no_origin": { status: 409, title: "Instances have no origins of their own", retryable: false, fault: "platform" },
   "console.idle": { status: 408, title: "Nothing was typed for too long", retryable: true, fault: "caller" },
   "console.not_recorded": { status: 503, title: "The terminal can't be recorded", retryable: true, fault: "platform" },
   "recording.not_found": { status: 404, title: "Recording not found", retryable: false, fault: "caller" },

@@ -176,3 +176,15 @@ export const ConsoleRequestSchema = z.strictObject({
 });
 /** The WebSocket path to connect to. */
 export const ConsoleAddressSchema = z.object({ url: z.string() });
+/** A path of the host that is asked, as a header can hold it: what another host could be read from is none. */
+export const LocalPathSchema = z
+  .string()
+  .max(2048)
+  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, "not a path of this service, such as '/docs'");
+/** Which page of the claw's a link leads to. */
+export const OpenRequestSchema = z.strictObject({
+  /** As the claw has it: `/ui/` where its pages are beneath that. */
+  path: LocalPathSchema.default("/"),
+});
+/** Lets one browser in at the instance's own origin. Whoever opens it first is let in, and nobody after. */
+export const InstanceLinkSchema = z.object({ url: z.string(), expiresAt: z.iso.datetime() });

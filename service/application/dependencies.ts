@@ -3,6 +3,7 @@ import type { Tallies } from "../domain/tallies.ts";
 import type { ConfigChecks } from "./instances/config-checks.ts";
 import type { Unconfined } from "./instances/host-use.ts";
 import type { OpenChannel } from "./instances/open-channel.ts";
+import type { InstanceOrigins } from "./instances/visits.ts";
 import type { AuditSigner } from "./ports/audit/audit-signer.ts";
 import type { Agents } from "./ports/instances/agents.ts";
 import type { ClawTypes } from "./ports/instances/claw-adapter.ts";
@@ -25,6 +26,8 @@ export interface OuterDependencies {
   readonly checks: ConfigChecks;
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
+  /** Undefined: instances have none. */
+  readonly origins: InstanceOrigins | undefined;
   readonly adoptionOf: AdoptionOf;
   readonly clock: () => Date;
   /** Where claws of this host are not confined: why, and what would mend it. */

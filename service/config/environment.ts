@@ -30,6 +30,8 @@ export interface Environment {
   readonly trustedProxies: readonly string[];
   /** Origins whose pages may call the API. */
   readonly corsOrigins: readonly string[];
+  /** Where instances are at origins of their own, like `https://*.claws.example.com`. Undefined: at `*.localhost` where this host alone is served. */
+  readonly instanceOrigins: string | undefined;
   /** How much is answered within ten seconds; undefined: nothing is limited. */
   readonly rateLimits: RateLimits | undefined;
   /** How often what nobody watches is looked at. */
@@ -126,6 +128,11 @@ const EnvironmentSchema = z
       .transform(termsOf)
       .refine((terms) => terms.every((term) => URL.canParse(term) && new URL(term).origin === term), { error: "is not a list of origins" })
       .default([]),
+    CLAW_INSTANCE_ORIGINS: z
+      .string()
+      .regex(/^https?:\/\/\*(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:\d{1,5})?$/, "is not like https://*.claws.example.com")
+      .refine((text) => text.startsWith("https:") || /\.localhost(:\d+)?$/.test(text), { error: "is not https, and not of *.localhost" })
+      .optional(),
     CLAW_RATE_LIMITS: z
       .string()
       .refine((text) => text === "off" || text.split(/[\s,]+/).every((term) => RATE_LIMIT_TERM.test(term)), {
@@ -175,6 +182,8 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_TLS_CERT: "set both CLAW_TLS_CERT and CLAW_TLS_KEY to files in PEM, or unset both",
   CLAW_TRUSTED_PROXIES: "set the proxies' addresses, like 10.0.0.0/8 or 192.0.2.7, with commas between, or unset it",
   CLAW_CORS_ORIGINS: "set origins, like https://console.example.com, with commas between, or unset it",
+  CLAW_INSTANCE_ORIGINS:
+    "set one like https://*.claws.example.com: a domain of which every name leads here, and where nothing else is; or unset it",
   CLAW_RATE_LIMITS: "set requests within ten seconds, like read=3000 write=1000, or `off`, or unset it",
   CLAW_REFRESH_SECONDS: "set how often to look for what was changed by hand, like 900 for every 15 minutes, or unset it",
   CLAW_SWEEP_SECONDS: "set after how long what runs here without an instance is ended, like 3600 for an hour, or unset it",
@@ -216,6 +225,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
         : undefined,
     trustedProxies: env.CLAW_TRUSTED_PROXIES,
     corsOrigins: env.CLAW_CORS_ORIGINS,
+    instanceOrigins: env.CLAW_INSTANCE_ORIGINS,
     rateLimits: env.CLAW_RATE_LIMITS === "off" ? undefined : env.CLAW_RATE_LIMITS,
     refreshSeconds: env.CLAW_REFRESH_SECONDS,
     sweepSeconds: env.CLAW_SWEEP_SECONDS,

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { FastifyInstance } from "fastify";
 import { ClawError, newId } from "../../sdk/contract/index.ts";
+import type { Served } from "./by-host.ts";
 import { toProblem } from "./plugins/problem.ts";
 import { followCertificate, readCertificate, type TlsFiles } from "./tls.ts";
 
@@ -33,14 +33,14 @@ export interface Listener {
   readonly localUrl: string;
   readonly server: Server;
   /** Hands an application all that comes from now on. */
-  serve(app: FastifyInstance): void;
+  serve(app: Served): void;
   /** Lets go of the port and of every connection. */
   close(): Promise<void>;
 }
 
 /** @throws {ClawError} `service.unavailable` when somebody else has the port, or the certificate can't be used */
 export async function bindPort({ host, port, tls, onTlsFailure = () => {}, tlsLookMs }: ListenOptions): Promise<Listener> {
-  const served = { by: undefined as FastifyInstance | undefined };
+  const served = { by: undefined as Served | undefined };
   const options: ServerOptions = {
     // A request that has not come whole by then is given up: whoever sends slowly must not hold a connection.
     requestTimeout: REQUEST_MS_MAX,
@@ -81,7 +81,7 @@ function listenerOf(
   server: Server,
   url: string,
   localUrl: string,
-  served: { by: FastifyInstance | undefined },
+  served: { by: Served | undefined },
 ): Listener {
   return {
     url,

@@ -119,7 +119,15 @@ describe("the error catalogue", () => {
 
 describe("a route that writes", () => {
   // What changes nothing that is declared, asks, is a preview itself, has a dry run of its own, or is on what the engine keeps.
-  const others = ["instances.console", "configs.validate", "policies.test", "previews.create", "previews.apply", "clusters.drain"];
+  const others = [
+    "instances.console",
+    "instances.open",
+    "configs.validate",
+    "policies.test",
+    "previews.create",
+    "previews.apply",
+    "clusters.drain",
+  ];
   const nothingDeclared = /^((stacks|tokens|sessions)\.|access\.retire)/;
   it("can be asked for as a preview first", ({ expect }) => {
     const writes = (Object.entries(routes) as [RouteId, Route][]).filter(

@@ -65,6 +65,25 @@ function aGateway(settings: Readonly<Record<string, unknown>>): ClawInstanceInpu
   });
 }
 
+/** Talks to the claw on its own web console, in a real browser. */
+async function talkInBrowser(url: string, message: string): Promise<void> {
+  const browser = await startChromium();
+  try {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(120_000);
+    await page.goto(url);
+    await page.getByText("Connected").waitFor();
+    const input = page.getByPlaceholder("Message Assistant");
+    await input.fill(message);
+    await input.press("Enter");
+    // The end of the answer, which quotes the message.
+    // On a slow machine the page shows it twice for a while: as it streams, and done.
+    await page.getByText(`${message}"`).first().waitFor();
+  } finally {
+    await browser.close();
+  }
+}
+
 /** The instance, once its newest generation is carried out. */
 const settled = (phase: string, timeoutMs = 120_000) =>
   eventually(
@@ -298,21 +317,7 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
       expect([(await models(pass)).status, (await models(`${pass}x`)).status]).toEqual([200, 401]);
 
       // Its web console, in a real browser.
-      const browser = await startChromium();
-      try {
-        const page = await browser.newPage();
-        page.setDefaultTimeout(120_000);
-        await page.goto(`${origin}/ui/${hash}`);
-        await page.getByText("Connected").waitFor();
-        const input = page.getByPlaceholder("Message Assistant");
-        await input.fill("Hello from a browser");
-        await input.press("Enter");
-        // The end of the answer, which quotes the message.
-        // On a slow machine the page shows it twice for a while: as it streams, and done.
-        await page.getByText('Hello from a browser"').first().waitFor();
-      } finally {
-        await browser.close();
-      }
+      await talkInBrowser(`${origin}/ui/${hash}`, "Hello from a browser");
     } finally {
       interrupt.abort();
       expect((await connection).code).toBe(130);
@@ -327,6 +332,11 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     }
     const refused = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: "POST", body: "{}" });
     expect(refused.status).toBe(401);
+  });
+
+  it("is opened by claw open at an origin of its own, where its own web console is signed in", async () => {
+    const { stdout } = await cli(["open", "gateway", "--print", "--path", "/ui/"]);
+    await talkInBrowser(stdout.trim(), "Hello from an origin of its own");
   });
 
   it("is failed and not started again when it refuses its configuration", async ({ expect }) => {

@@ -157,6 +157,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     clock,
     agents,
     openChannel: (address, open) => agents.open(address.uid, open),
+    origins: { domain: "localhost", urlOf: (label) => `http://${label}.localhost:8787` },
     unconfined: undefined,
     hasDocker: false,
     version: "0.0.0-test",

@@ -100,6 +100,7 @@ export function sampleRequests({
     "instances.pin": { id: instance, body: { version: null } },
     "instances.config": { id: instance },
     "instances.console": { id: instance, body: { cols: 80, rows: 24 } },
+    "instances.open": { id: instance },
     "configs.list": {},
     "configs.create": { body: aTemplate("another") },
     "configs.get": { id: config },

@@ -28,6 +28,7 @@ const INSTANCE_VERBS: Readonly<Record<string, Permission>> = {
   logs: "instances.logs",
   console: "instances.console",
   connect: "instances.connect",
+  open: "instances.connect",
   chat: "instances.chat",
 };
 /** What the permissions of a kind begin with. */

@@ -7,12 +7,14 @@ import {
   ConsoleAddressSchema,
   ConsoleRequestSchema,
   InstanceEventPageSchema,
+  InstanceLinkSchema,
   InstanceLogsSchema,
   killAction,
   pinAction,
   restartAction,
   startAction,
   stopAction,
+  OpenRequestSchema,
 } from "../instance.ts";
 import { ListQuerySchema } from "../meta.ts";
 import { admission, idParams as id, placing, type Route, writeQuery } from "../route.ts";
@@ -163,5 +165,17 @@ export const instanceRoutes = {
     success: 201,
     response: ConsoleAddressSchema,
     errors: ["instance.not_found", "instance.not_running", "instance.unreachable"],
+  },
+  "instances.open": {
+    method: "POST",
+    path: "/instances/:id/open",
+    summary: "Make a link that opens an instance's own web UI in a browser, signed in: good once, within a minute",
+    params: id,
+    body: OpenRequestSchema.prefault({}),
+    scope: "tenant",
+    permission: "instances.connect",
+    success: 201,
+    response: InstanceLinkSchema,
+    errors: ["instance.not_found", "instance.not_running", "instance.unreachable", "instance.no_origin"],
   },
 } as const satisfies Record<string, Route>;

@@ -25,9 +25,14 @@ const FAREWELL_MS = 5_000;
  * but that cookies of a control plane stay here.
  */
 export function openSignedIn(ctx: Pick<ChannelContext, "send" | "end">, port: number, signIn: SignIn): ChannelHandler {
-  let readOn: (() => void) | undefined;
+  /** Of what came since it was read last: as much as a window of the channel comes without an answer. */
+  const waiting: (() => void)[] = [];
   const client = new Duplex({
-    read: () => readOn?.(),
+    read() {
+      for (const goOn of waiting.splice(0)) {
+        goOn();
+      }
+    },
     write(bytes: Buffer, _encoding, done) {
       const room = ctx.send(bytes.toString("base64"));
       room ? void room.then(() => done()) : done();
@@ -52,9 +57,7 @@ export function openSignedIn(ctx: Pick<ChannelContext, "send" | "end">, port: nu
       if (client.push(Buffer.from(data, "base64"))) {
         return undefined;
       }
-      return new Promise((resolve) => {
-        readOn = resolve;
-      });
+      return new Promise((resolve) => waiting.push(resolve));
     },
     closed() {
       // What was sent before the close still reaches the claw.

@@ -15,6 +15,7 @@ import { senderOf } from "../../domain/access/sender-of.ts";
 import { isLive, isSessionKey, keyEndOf, type SessionRow } from "../../domain/access/session.ts";
 import { digestToken, isSigned, isWellFormed, PLACES_MAX } from "../../domain/access/tokens.ts";
 import { entryOf } from "../../domain/audit/chain.ts";
+import type { VisitHolder } from "../../domain/instances/visit.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
 import type { Identity, IdentityProviders } from "../ports/access/identity-providers.ts";
 import type { Bearer, Standing, TokenBearer } from "../ports/access/repositories.ts";
@@ -38,6 +39,8 @@ export interface Access {
   authenticate(token: string, named: string | undefined, from?: AuditOrigin): Promise<Admitted | undefined>;
   /** Whether whoever was let in by that credential would be now; a session's tokens may have been renewed meanwhile. @param token what they showed */
   again(credential: Credential | undefined, token: string, named: string | undefined): Promise<Admitted | undefined>;
+  /** Whoever a visit is by leave of, as long as that would be let in now. */
+  byLeave(holder: VisitHolder, named: string): Promise<Admitted | undefined>;
   /** The actor in the tenant that is named, or in its own; without a tenant for actors of the platform that name none. @throws {ClawError} `tenant.not_found` */
   enter(actor: Actor, named: string | undefined): Promise<Admitted>;
 }
@@ -102,6 +105,16 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
             const somebody = await guestOf(reading, await reading.sessions.find(credential.id));
             return somebody && admit(reading, somebody, named);
           }),
+    byLeave: (holder, named) =>
+      transactions.reads.platform(async (reading) => {
+        const somebody =
+          "session" in holder
+            ? await guestOf(reading, await reading.sessions.find(holder.session))
+            : "tokenDigest" in holder
+              ? await holderOf(reading, holder.tokenDigest)
+              : visitorOf(holder);
+        return somebody && admit(reading, somebody, named);
+      }),
     enter: (actor, named) =>
       transactions.reads.platform(async (tx) => {
         const admitted = await admit(tx, actor, named);

@@ -13,6 +13,7 @@ import { notRunning } from "../runtimes/down.ts";
 import { effectiveConfig } from "./effective-config.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
+import { type InstanceOrigins, makeLink } from "./visits.ts";
 
 /** How long a log read may take before what has come is answered. */
 const LOGS_TIMEOUT_MS = 5000;
@@ -25,6 +26,8 @@ interface InstanceRouteDependencies extends RequestDependencies {
   readonly runtimes: Runtimes;
   readonly openChannel: OpenChannel;
   readonly unconfined?: Unconfined | undefined;
+  readonly origins: InstanceOrigins | undefined;
+  readonly clock: () => Date;
 }
 
 type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instances.${string}`>>;
@@ -73,6 +76,12 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
       assertConfined(ctx.actor, instance.cluster, deps.unconfined);
       assertReachable(instance, deps);
       return { url: `/api/v1/instances/${instance.id}/console/stream?cols=${body.cols}&rows=${body.rows}` };
+    },
+    "instances.open": async (ctx, { params, body }) => {
+      const instance = await find(ctx, params.id);
+      assertReachable(instance, deps);
+      const { id: uid, name, tenantId } = instance;
+      return makeLink(ctx.actor, { uid, name, tenantId, tenant: tenantIn(ctx).name }, body.path, deps);
     },
   };
 }

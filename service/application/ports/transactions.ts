@@ -17,6 +17,7 @@ import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
 import type { RecordingRepository } from "./instances/recording-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
+import type { VisitRepository } from "./instances/visits.ts";
 import type { CounterRepository } from "./limits/counter-repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
 import type { PlanRepository } from "./resources/plan-repository.ts";
@@ -56,6 +57,7 @@ export interface PlatformTransaction {
   readonly claims: ClaimRepository;
   readonly access: AccessRepository;
   readonly sessions: SessionRepository;
+  readonly visits: VisitRepository;
   /** The platform's own. */
   readonly audit: AuditLog;
   readonly auditChains: AuditChains;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { ClawError } from "../../../sdk/contract/index.ts";
+import { ClawError, LocalPathSchema } from "../../../sdk/contract/index.ts";
 import type { Access } from "../../application/access/authenticate.ts";
 import type { Newcomer, OpenedSession } from "../../application/access/sessions.ts";
 import type { BrowserSignIn, PendingSignIn } from "../../application/ports/access/browser-sign-in.ts";
@@ -27,19 +27,14 @@ const PENDING = "claw-sign-in";
 /** Over TLS by a name that no other host can set: a page of a subdomain would sign people in as somebody else. */
 const SECURE_PENDING = `__Host-${PENDING}`;
 const PENDING_SECONDS = 600;
-/** A path of this service, as a header can hold it: what another host could be read from is none. */
-const PathSchema = z
-  .string()
-  .max(2048)
-  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, "not a path of this service, such as '/docs'");
-const BeginSchema = z.strictObject({ provider: z.string().max(64).optional(), return: PathSchema.optional() });
+const BeginSchema = z.strictObject({ provider: z.string().max(64).optional(), return: LocalPathSchema.optional() });
 const PendingSchema = z.object({
   place: z.string(),
   redirectUri: z.string(),
   state: z.string(),
   nonce: z.string(),
   verifier: z.string(),
-  to: PathSchema,
+  to: LocalPathSchema,
   until: z.number(),
 });
 

@@ -23,7 +23,8 @@ export function takerOf({ receives }: Stream, data: Buffer, isBinary: boolean): 
   };
 }
 
-function sendBytes(channel: AgentChannel, data: Buffer): Promise<void> | undefined {
+/** Gives the channel what may be longer than a frame. @returns when to go on, if not at once */
+export function sendBytes(channel: AgentChannel, data: Buffer): Promise<void> | undefined {
   const room = channel.send(data.subarray(0, PIECE_BYTES).toString("base64"));
   const rest = data.subarray(PIECE_BYTES);
   return rest.length === 0 ? room : Promise.resolve(room).then(() => sendBytes(channel, rest));

@@ -30,6 +30,7 @@ import { createAgentReports } from "../../application/instances/agent-reports.ts
 import { createConfigChecks } from "../../application/instances/config-checks.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
 import { Sessions } from "../../application/instances/sessions.ts";
+import { createVisits } from "../../application/instances/visits.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
@@ -40,8 +41,10 @@ import { Tallies } from "../../domain/tallies.ts";
 import { createAgentHub } from "../../http/agents/agent-hub.ts";
 import { agentUrlOf } from "../../http/agents/agent-socket.ts";
 import { buildApp } from "../../http/app.ts";
+import { byHost } from "../../http/by-host.ts";
 import { SharedCounters } from "../../http/limits/shared-counters.ts";
 import { bindPort } from "../../http/listener.ts";
+import { buildOrigins } from "../../http/origins/origins.ts";
 import { OpenStreams } from "../../http/streams/open-streams.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startAuditKeeper } from "../../workers/audit-keeper.ts";
@@ -59,6 +62,7 @@ import { startUsageRecorder } from "../../workers/usage-recorder.ts";
 import { createWakeUp } from "../../workers/wake-up.ts";
 import type { Closers } from "./closers.ts";
 import { openEngine } from "./engine.ts";
+import { instanceOriginsOf } from "./instance-origins.ts";
 import { findDatabase, openStores } from "./stores.ts";
 import { watchVitals } from "./vitals.ts";
 
@@ -160,6 +164,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     ],
   });
   const { wake, onWake } = createWakeUp();
+  const origins = instanceOriginsOf(env, listener.url);
   const { routes, targetOf, dependencies } = createApplication({
     transactions,
     stacks,
@@ -172,6 +177,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     clock,
     agents: hub,
     openChannel,
+    origins,
     unconfined,
     // One that is confined sees no socket of the host's.
     hasDocker: unconfined !== undefined && existsSync(DOCKER_SOCKET),
@@ -189,11 +195,12 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const sessions = new Sessions({ transactions, clock });
   closers.push(async () => void (await Promise.all([refusals.tell(true), sessions.tell(true)])));
   const open = new OpenStreams();
+  const limiting = { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) };
   const app = await buildApp({
     log,
     trustedProxies: env.trustedProxies,
     browserRules: { origins: env.corsOrigins },
-    rateLimit: { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) },
+    rateLimit: limiting,
     identity: { access },
     tenant: { access },
     audit: { refusals },
@@ -224,7 +231,15 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   });
   closers.push(() => app.close().finally(listener.close));
   closers.push(() => hub.close());
-  listener.serve(app);
+  if (origins) {
+    const visits = createVisits({ transactions, clock, access, targetOf });
+    const { trustedProxies } = env;
+    const pages = await buildOrigins({ log, trustedProxies, rateLimit: limiting, visits, openChannel, sessions, open, tallies });
+    closers.push(() => pages.close());
+    listener.serve(byHost(origins.domain, pages, app));
+  } else {
+    listener.serve(app);
+  }
 
   const clusterDependencies = { ...dependencies, declared, log };
   const sweeping = { transactions, graceSeconds: env.sweepSeconds, clock, log };

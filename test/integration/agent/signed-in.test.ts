@@ -3,7 +3,7 @@ import { on, once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
-import { describe, it, onTestFinished } from "vitest";
+import { describe, it, onTestFinished, vi } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { openSignedIn } from "../../../service/agent/channels/signed-in.ts";
 
@@ -91,6 +91,33 @@ describe("a connection that is signed in, over HTTP", () => {
     expect(answers.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
     expect(answers.match(new RegExp(`"authorization":"Bearer ${TOKEN}"`, "g"))).toHaveLength(2);
     expect(answers).not.toContain("secret");
+  });
+
+  it("takes all that was sent while the claw read nothing, once it reads", async ({ expect }) => {
+    const reads = Promise.withResolvers<void>();
+    let bytes = 0;
+    const claw = createHttpServer(async (request, response) => {
+      await reads.promise;
+      for await (const chunk of request) {
+        bytes += (chunk as Buffer).length;
+      }
+      response.end();
+    });
+    const channel = openSignedIn({ send: () => undefined, end: () => {} }, await portOf(claw), { pass: "none", token: TOKEN });
+    onTestFinished(() => channel.closed());
+    const give = (data: Buffer) => channel.data?.(data.toString("base64"));
+    void give(Buffer.from("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"));
+    // As many at once as a window of the channel has.
+    const taken = [];
+    for (let sent = 0; sent < 20_000_000; sent += 40_000) {
+      taken.push(give(Buffer.alloc(40_000)));
+      if (taken.length % 4 === 0 && taken.length > 200) {
+        reads.resolve();
+        await Promise.all(taken.splice(0));
+      }
+    }
+    await Promise.all(taken);
+    await vi.waitFor(() => expect(bytes).toBe(20_000_000));
   });
 
   it("ends with what is no HTTP", async ({ expect }) => {

@@ -53,6 +53,7 @@ it("runs every command of the guides", { timeout: 300_000 }, async ({ expect, on
   expect(streams).toMatch(/"type":"metrics","phase":"Running"/);
   expect(streams).toMatch(/id: \w{12}\.\d+\ndata: \{"type":"lines"/);
   expect(streams.match(/"text":"word","seq":3/g)).toHaveLength(2);
+  expect(streams).toMatch(/let in with 303\n\{[^\n]*\}\n+the link again: 404\nwithout what came of it: 404\n/);
 });
 
 it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {

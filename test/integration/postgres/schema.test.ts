@@ -65,6 +65,7 @@ describe("schema", () => {
         "OpenSessions1700000000035",
         "SetValues1700000000047",
         "KeepWarnings1700000000042",
+        "VisitClaws1700000000036",
       ]);
   });
 

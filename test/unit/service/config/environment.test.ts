@@ -50,6 +50,12 @@ describe("readEnvironment", () => {
     expect(corsOrigins).toEqual(["https://console.example.com", "http://localhost:3000"]);
   });
 
+  it("takes one domain for instances' own origins, with a port or without", ({ expect }) => {
+    for (const pattern of ["https://*.claws.example.com", "https://*.claws.example.com:8443", "http://*.localhost:8787"]) {
+      expect(readEnvironment({ CLAW_INSTANCE_ORIGINS: pattern }).instanceOrigins).toBe(pattern);
+    }
+  });
+
   it("reads a master key in base64 and in hex alike", ({ expect }) => {
     const key = randomBytes(32);
     for (const encoding of ["base64", "hex"] as const) {
@@ -77,6 +83,8 @@ describe("readEnvironment", () => {
     { variable: "CLAW_TRUSTED_PROXIES", value: "10.0.0.0/33", problem: "is not a list of addresses and networks" },
     { variable: "CLAW_TRUSTED_PROXIES", value: "proxy.example.com", problem: "is not a list of addresses and networks" },
     { variable: "CLAW_CORS_ORIGINS", value: "https://console.example.com/path", problem: "is not a list of origins" },
+    { variable: "CLAW_INSTANCE_ORIGINS", value: "https://claws.example.com", problem: "is not like https://*.claws.example.com" },
+    { variable: "CLAW_INSTANCE_ORIGINS", value: "http://*.claws.example.com", problem: "is not https, and not of *.localhost" },
     { variable: "CLAW_CORS_ORIGINS", value: "*,null", problem: "is not a list of origins" },
     { variable: "CLAW_WORKERS", value: "0", problem: "is not a whole number 1 to 64" },
   ];
