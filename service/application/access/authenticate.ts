@@ -1,5 +1,5 @@
 import { type AuditOrigin, ClawError, type TenantId } from "../../../sdk/contract/index.ts";
-import { type Actor, adminEntry, administrator, adminKey, type Credential, isReserved, subjectKey } from "../../domain/access/actor.ts";
+import { type Actor, adminEntries, administrator, adminKey, type Credential, isReserved, subjectKey } from "../../domain/access/actor.ts";
 import { type BoundRole, grantsOf } from "../../domain/access/grants.ts";
 import { senderOf } from "../../domain/access/sender-of.ts";
 import { isLive, isSessionKey, keyEndOf, type SessionRow } from "../../domain/access/session.ts";
@@ -64,7 +64,12 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
     if (somebody && isOld(session.lastUsedAt, now)) {
       await transactions.platform((tx) => tx.sessions.used(id, now.toISOString()));
     }
-    return somebody && { ...somebody, credential: { kind: "session" as const, id } };
+    return (
+      somebody && {
+        ...somebody,
+        credential: { kind: "session" as const, id, digest: "tokenDigest" in holder ? holder.tokenDigest : undefined },
+      }
+    );
   };
   const authenticate: Access["authenticate"] = async (token, named, from) => {
     if (!isWellFormed(token)) {
@@ -171,7 +176,7 @@ async function onlyTenant(tx: PlatformTransaction, { keys }: Actor | Anybody): P
   if (keys.length === 0) {
     return undefined;
   }
-  const [first, ...others] = await tx.access.tenantsOf(keys, keys.map(adminEntry));
+  const [first, ...others] = await tx.access.tenantsOf(keys, adminEntries(keys));
   return others.length === 0 ? first : undefined;
 }
 
