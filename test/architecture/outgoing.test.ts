@@ -21,7 +21,7 @@ const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/providers/clusterclaw/npm-install.ts":
     "npm's settings of the service; packages and versions by name alone, which can't be a URL (PackageNameSchema, VersionSchema)",
   "service/agent/channels/chat.ts": "nobody: its claw, on the loopback",
-  "service/agent/channels/signed-in.ts": "the same",
+  "service/agent/channels/http.ts": "the same",
   "service/agent/channels/tcp.ts": "the same",
   "service/agent/openclaw-gateway.ts": "the same",
   "service/agent/pod/servers.ts": "the same",
