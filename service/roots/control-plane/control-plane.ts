@@ -7,6 +7,7 @@ import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
+import { keyIdOf } from "../../../adapters/identity/cipher.ts";
 import { openJwtIdentities } from "../../../adapters/identity/jwt-identities.ts";
 import { openOidcSignIn } from "../../../adapters/identity/oidc-sign-in.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
@@ -50,6 +51,7 @@ import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
 import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
+import { startKeyWatcher } from "../../workers/key-watcher.ts";
 import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
 import { startRefresher } from "../../workers/refresher.ts";
@@ -149,8 +151,16 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const places = openOidcSignIn(env.issuers, providers);
   const vitals = (): Vitals => ({
     ...watched.read(),
-    circuits: [...("circuit" in bus ? [bus.circuit] : []), ...clusters.circuits(), ...providers.circuits(), ...places.circuits()],
+    circuits: [
+      ...("circuit" in bus ? [bus.circuit] : []),
+      ...clusters.circuits(),
+      ...providers.circuits(),
+      ...places.circuits(),
+      ...stores.keys.circuits(),
+    ],
   });
+  const keyWatcher = startKeyWatcher({ transactions, provider: stores.keys.provider, idOf: keyIdOf, log });
+  closers.push(() => keyWatcher.stop());
   const { wake, onWake } = createWakeUp();
   const { routes, targetOf, dependencies } = createApplication({
     transactions,
@@ -197,7 +207,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       end: (actor, id) => endSession(actor, id, signIns),
       cipher,
     },
-    metrics: { vitals, tallies, open },
+    metrics: { vitals, tallies, open, keys: keyWatcher.seen },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
     streams: {
