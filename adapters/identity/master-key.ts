@@ -1,21 +1,30 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 
 const KEY_BYTES = 32;
+/** Writing one takes no time: what is older belongs to somebody who was killed. */
+const STAGED_MS = 60_000;
 
 /**
  * The master keys of a data folder, newest first; one is made at the first call. Of several processes that make it at once all get the same
  * one, and one that is killed leaves no half of a key: losing it would lose every stored secret.
  */
 export async function loadMasterKeys(dataDir: string): Promise<readonly Uint8Array[]> {
-  const file = fileOf(dataDir);
+  const file = masterKeyFile(dataDir);
   return (await readKeys(file)) ?? (await createKey(file));
+}
+
+/** Those that are there; undefined before the first is made. What somebody who was killed left half-way goes: nothing is wrapped by it. */
+export async function findMasterKeys(dataDir: string): Promise<readonly Uint8Array[] | undefined> {
+  const file = masterKeyFile(dataDir);
+  await removeStaged(file);
+  return readKeys(file);
 }
 
 /** What a start would find, in words. @throws when it could not use it */
 export async function probeMasterKeys(dataDir: string): Promise<string> {
-  const file = fileOf(dataDir);
+  const file = masterKeyFile(dataDir);
   const keys = await readKeys(file);
   return keys ? `${file}, which its owner alone may read` : `${file}, which will be made`;
 }
@@ -23,7 +32,7 @@ export async function probeMasterKeys(dataDir: string): Promise<string> {
 /** Puts a new key before the others. */
 export async function addMasterKey(dataDir: string): Promise<void> {
   const keys = [new Uint8Array(randomBytes(KEY_BYTES)), ...(await loadMasterKeys(dataDir))];
-  await replaceKeys(fileOf(dataDir), keys);
+  await replaceKeys(masterKeyFile(dataDir), keys);
 }
 
 /** Drops the others. */
@@ -31,11 +40,12 @@ export async function keepMasterKeys(dataDir: string, isKept: (key: Uint8Array, 
   const keys = await loadMasterKeys(dataDir);
   const kept = keys.filter(isKept);
   if (kept.length < keys.length) {
-    await replaceKeys(fileOf(dataDir), kept);
+    await replaceKeys(masterKeyFile(dataDir), kept);
   }
 }
 
-const fileOf = (dataDir: string) => path.join(dataDir, "master.key");
+/** Where the master keys of a data folder are. */
+export const masterKeyFile = (dataDir: string) => path.join(dataDir, "master.key");
 
 async function readKeys(file: string): Promise<readonly Uint8Array[] | undefined> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -84,6 +94,20 @@ async function replaceKeys(file: string, keys: readonly Uint8Array[]): Promise<v
   // The name too must outlive a power cut: what the new key wraps comes next.
   const folder = await open(path.dirname(file));
   await folder.sync().finally(() => folder.close());
+}
+
+const STAGED = /^master\.key\.[0-9a-f]{8}-[0-9a-f-]{27}$/;
+
+async function removeStaged(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  for (const name of (await readdir(folder).catch(() => [])).filter((name) => STAGED.test(name))) {
+    const staged = path.join(folder, name);
+    // Of several that start at once another may have removed it.
+    const { mtimeMs } = await stat(staged).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > STAGED_MS) {
+      await unlink(staged).catch(() => undefined);
+    }
+  }
 }
 
 /** @returns a file beside it that holds them, on the disk */

@@ -133,5 +133,9 @@ function isRefusal(error: unknown): boolean {
   if (error instanceof client.ResponseBodyError) {
     return error.status < 500;
   }
-  return error instanceof client.AuthorizationResponseError || (error instanceof client.ClientError && error.code !== "OAUTH_TIMEOUT");
+  if (error instanceof client.ClientError) {
+    // What stands before a provider that is down answers with a page.
+    return error.code !== "OAUTH_TIMEOUT" && !(error.cause instanceof Response && error.cause.status >= 500);
+  }
+  return error instanceof client.AuthorizationResponseError;
 }

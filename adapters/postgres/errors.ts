@@ -42,6 +42,9 @@ export function isSerializationFailure(error: unknown): boolean {
   return SERIALIZATION_FAILURES.has(errorCodeOf(error) ?? "");
 }
 
+/** A table or a column is not there. */
+const NOT_MIGRATED = new Set(["42P01", "42703"]);
+
 /** What a database error means to callers. Errors that are ours already, and those that a retry may cure, pass unchanged. */
 export function toClawError(error: unknown): unknown {
   // TypeORM lets go of a connection that breaks in the middle of a transaction, and then only says that it did.
@@ -66,6 +69,11 @@ export function toClawError(error: unknown): unknown {
   }
   if (UNAVAILABLE.test(code) || CONNECTION_ERRORS.has(code)) {
     return new ClawError("service.unavailable", "the database can't be reached now; try again", { cause: error });
+  }
+  if (NOT_MIGRATED.has(code)) {
+    const message =
+      "the database is not this version's: start claw-server once with these settings, which migrates it, or correct CLAW_DATABASE_URL";
+    return new ClawError("service.unavailable", message, { cause: error });
   }
   if (code.startsWith("22")) {
     return new ClawError("request.invalid", "a value is out of range, or not of the form that is stored", { cause: error });

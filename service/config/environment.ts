@@ -21,6 +21,8 @@ export interface Environment {
   readonly masterKey: Uint8Array | undefined;
   /** Master keys of the past, newest first: what they encrypted is encrypted anew at the start. */
   readonly formerMasterKeys: readonly Uint8Array[];
+  /** The key in Vault that wraps what secrets are sealed with, instead of a master key. */
+  readonly vault: VaultSettings | undefined;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Most stack operations at a time on one cluster or on this host, each in a process of its own; twice as many on all together. */
   readonly workers: number;
@@ -44,6 +46,15 @@ export interface Environment {
   readonly issuers: readonly Issuer[];
   /** Folders of the organisation's own claw types, each with a `claw-type.yaml`. */
   readonly typeFolders: readonly string[];
+}
+
+/** A key of Vault's transit engine, and how to get at it. */
+interface VaultSettings {
+  readonly address: string;
+  readonly tokenFile: string;
+  readonly mount: string;
+  readonly key: string;
+  readonly caFile: string | undefined;
 }
 
 /** See `service/http/limits`. */
@@ -93,6 +104,8 @@ const isNetwork = (term: string): boolean => {
 };
 const keyBytes = (text: string) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
 
+const isLoopback = (host: string) => ["localhost", "127.0.0.1", "[::1]"].includes(host);
+
 const EnvironmentSchema = z
   .object({
     CLAW_DATABASE_URL: url("postgres", "postgresql").optional(),
@@ -113,6 +126,18 @@ const EnvironmentSchema = z
       .transform((text) => text.split(",").map((key): Uint8Array => keyBytes(key.trim())))
       .refine((keys) => keys.every((key) => key.length === 32), { error: "is not a list of keys of 32 bytes in base64 or hex" })
       .default([]),
+    CLAW_VAULT_ADDR: url("https", "http")
+      .refine((text) => new URL(text).protocol === "https:" || isLoopback(new URL(text).hostname), {
+        error: "is not https, and not of this host",
+      })
+      .refine((text) => new URL(text).pathname === "/" && new URL(text).username === "", { error: "is more than an address" })
+      .optional(),
+    CLAW_VAULT_TOKEN_FILE: z.string().optional(),
+    CLAW_VAULT_KEY: z
+      .string()
+      .regex(/^[\w-]+(\/[\w-]+)*\/[\w-]+$/, "is not the engine's path with a key's name")
+      .optional(),
+    CLAW_VAULT_CA_FILE: z.string().optional(),
     CLAW_LOG_LEVEL: z
       .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
       .default("info"),
@@ -165,7 +190,12 @@ const EnvironmentSchema = z
   .refine(({ CLAW_TLS_CERT, CLAW_TLS_KEY }) => (CLAW_TLS_CERT === undefined) === (CLAW_TLS_KEY === undefined), {
     path: ["CLAW_TLS_CERT"],
     error: "goes with CLAW_TLS_KEY, and that with it",
-  });
+  })
+  .refine(
+    ({ CLAW_VAULT_ADDR, CLAW_VAULT_KEY, CLAW_VAULT_TOKEN_FILE }) =>
+      new Set([CLAW_VAULT_ADDR, CLAW_VAULT_KEY, CLAW_VAULT_TOKEN_FILE].map((value) => value === undefined)).size === 1,
+    { path: ["CLAW_VAULT_ADDR"], error: "goes with CLAW_VAULT_KEY and CLAW_VAULT_TOKEN_FILE, and those with it" },
+  );
 
 const fixes: Readonly<Record<string, string>> = {
   CLAW_DATABASE_URL: "set it like postgres://user@host:5432/database, or unset it to use the embedded PostgreSQL",
@@ -176,6 +206,8 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_ADMIN_TOKEN: "set one made by `openssl rand -hex 24`, or unset it to have one made",
   CLAW_MASTER_KEY: "set one made by `openssl rand -base64 32`, or unset it to have one made",
   CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
+  CLAW_VAULT_ADDR: "set it like https://vault.example.com:8200, with CLAW_VAULT_KEY and CLAW_VAULT_TOKEN_FILE, or unset all",
+  CLAW_VAULT_KEY: "set the transit engine's path and the key's name, like transit/open-cluster-claw",
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
   CLAW_ISSUERS: "set the path of a YAML file with the identity providers whose tokens are taken, or unset it",
   CLAW_WORKERS: "set how many stack operations may run at a time on one cluster, like 2, or unset it",
@@ -190,6 +222,19 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_AUDIT_DAYS: `set how many days the platform's audit log is kept, ${AUDIT_DAYS_MIN} at least, like 365, or unset it to keep it for ever`,
   CLAW_TYPES: `set the folders of your claw types, like /etc/claw/weather${delimiter}/etc/claw/news, or unset it`,
 };
+
+function vaultOf(env: z.output<typeof EnvironmentSchema>): VaultSettings | undefined {
+  const { CLAW_VAULT_ADDR: address, CLAW_VAULT_TOKEN_FILE: tokenFile, CLAW_VAULT_KEY: name, CLAW_VAULT_CA_FILE: caFile } = env;
+  if (address === undefined || tokenFile === undefined || name === undefined) {
+    return undefined;
+  }
+  const at = name.lastIndexOf("/");
+  return {
+    ...{ address, mount: name.slice(0, at), key: name.slice(at + 1) },
+    tokenFile: resolve(tokenFile),
+    caFile: caFile === undefined ? undefined : resolve(caFile),
+  };
+}
 
 /** Reads the service's settings. An empty variable counts as unset. @throws {EnvironmentError} */
 export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
@@ -216,6 +261,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     adminToken: env.CLAW_ADMIN_TOKEN,
     masterKey: env.CLAW_MASTER_KEY,
     formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,
+    vault: vaultOf(env),
     logLevel: env.CLAW_LOG_LEVEL,
     issuers: env.CLAW_ISSUERS,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),

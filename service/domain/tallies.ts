@@ -2,6 +2,10 @@
 export const TALLIES = {
   claw_audit_records_total: { help: "Records that were put in the audit log.", labels: [] },
   claw_audit_refusals_total: { help: "Requests that were refused to somebody who is known, by why.", labels: ["reason"] },
+  claw_key_operations_total: {
+    help: "What was asked of whoever has the key-encryption keys: wrap, unwrap, rewrap, rotate; and what came of it, ok or failed.",
+    labels: ["operation", "result"],
+  },
   claw_policy_violations_total: {
     help: "Instances that violated a policy as they were written: refused where it is enforced, let through where it warns or is audited.",
     labels: ["policy", "mode"],

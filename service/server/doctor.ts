@@ -6,6 +6,7 @@ import { findCli } from "../../adapters/automation/cli-command.ts";
 import { findConfinement } from "../../adapters/confinement/confinement.ts";
 import { readAccess } from "../../adapters/identity/access-file.ts";
 import { probeMasterKeys } from "../../adapters/identity/master-key.ts";
+import { VaultKeyProvider } from "../../adapters/identity/vault-key-provider.ts";
 import { probeJetStream } from "../../adapters/nats/jetstream-bus.ts";
 import { probeEmbedded } from "../../adapters/postgres/embedded-postgres.ts";
 import { probeOwner } from "../../adapters/postgres/probe-owner.ts";
@@ -116,7 +117,10 @@ async function checkEvents({ natsUrl }: Environment): Promise<Finding> {
   }
 }
 
-async function checkKeys({ masterKey, dataDir }: Environment): Promise<Finding> {
+async function checkKeys({ masterKey, dataDir, vault }: Environment): Promise<Finding> {
+  if (vault) {
+    return { state: "ok", says: `${await new VaultKeyProvider(vault).current()}, at ${vault.address}` };
+  }
   return { state: "ok", says: masterKey ? "the master key of CLAW_MASTER_KEY" : await probeMasterKeys(dataDir) };
 }
 

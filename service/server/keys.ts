@@ -1,6 +1,7 @@
 import { ClawError, redact } from "../../sdk/contract/index.ts";
 import { listed, rotateKeys } from "../application/secrets/data-keys.ts";
 import { EnvironmentError, readEnvironment } from "../config/environment.ts";
+import { openKeyProvider } from "../roots/control-plane/key-providers.ts";
 import { openAsOwner } from "../roots/control-plane/stores.ts";
 import { withDatabase } from "./with-database.ts";
 
@@ -33,7 +34,7 @@ async function withKeys(variables: NodeJS.ProcessEnv, { stderr }: Output, work: 
   try {
     const env = readEnvironment(variables);
     await withDatabase(env, async (ownerUrl) => {
-      const { keys, close } = await openAsOwner(env, ownerUrl);
+      const { keys, close } = await openAsOwner(await openKeyProvider(env), ownerUrl);
       await work(keys).finally(close);
     });
     return true;

@@ -4,6 +4,7 @@ import { openDatabase } from "../../adapters/postgres/open-database.ts";
 import { ClawError, redact } from "../../sdk/contract/index.ts";
 import { resetAdministrator } from "../application/access/administrator.ts";
 import { EnvironmentError, readEnvironment } from "../config/environment.ts";
+import { openKeyProvider } from "../roots/control-plane/key-providers.ts";
 import { openAsOwner } from "../roots/control-plane/stores.ts";
 import { withDatabase } from "./with-database.ts";
 
@@ -21,7 +22,7 @@ export async function resetToken(variables: NodeJS.ProcessEnv, { stdout, stderr 
       return false;
     }
     const token = await withDatabase(env, async (ownerUrl) => {
-      const { cipher, close } = await openAsOwner(env, ownerUrl);
+      const { cipher, close } = await openAsOwner(await openKeyProvider(env), ownerUrl);
       await close();
       const database = await openDatabase({ url: ownerUrl, connections: 1, signer: createAuditSigner(cipher) });
       return resetAdministrator(database.transactions, cipher).finally(database.close);

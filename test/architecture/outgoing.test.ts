@@ -9,6 +9,7 @@ import { describe, it } from "vitest";
 const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/engine/deployment/assets.ts": "a Pulumi program; those that the service runs are its own, and declare no remote asset",
   "adapters/identity/jwt-identities.ts": "CLAW_ISSUERS, and the discovery document of a provider that it names",
+  "adapters/identity/vault-key-provider.ts": "CLAW_VAULT_ADDR",
   "adapters/kubernetes/client/api-client.ts": "a platform administrator, by a cluster's kubeconfig; see reachable-address.ts",
   "adapters/kubernetes/exec.ts": "the same",
   "adapters/nats/jetstream-bus.ts": "CLAW_NATS_URL",
@@ -22,7 +23,7 @@ const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/providers/clusterclaw/npm-install.ts":
     "npm's settings of the service; packages and versions by name alone, which can't be a URL (PackageNameSchema, VersionSchema)",
   "service/agent/channels/chat.ts": "nobody: its claw, on the loopback",
-  "service/agent/channels/signed-in.ts": "the same",
+  "service/agent/channels/http.ts": "the same",
   "service/agent/channels/tcp.ts": "the same",
   "service/agent/openclaw-gateway.ts": "the same",
   "service/agent/pod/servers.ts": "the same",

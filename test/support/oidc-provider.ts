@@ -116,7 +116,8 @@ export async function startOidcProvider({ users, webRedirectUri }: ProviderOptio
   let isDown = false;
   const server = createServer(async (req, res) => {
     if (isDown) {
-      res.writeHead(503).end();
+      // As a proxy before it does.
+      res.writeHead(503, { "content-type": "text/html" }).end("<h1>Service Unavailable</h1>");
       return;
     }
     if (!req.url?.startsWith("/sign-in/")) {

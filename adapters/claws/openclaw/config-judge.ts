@@ -11,8 +11,8 @@ const JUDGE_TIMEOUT_MS = 60_000;
 const ANSWER_BYTES_MAX = 1024 * 1024;
 const ISSUES_MAX = 100;
 const MESSAGE_LENGTH_MAX = 1000;
-/** What the program advises at a terminal, which a managed instance has no use for. */
-const ADVICE = /[,;]?\s*(then |and |or )?(re-?run|run):? ["'`]?openclaw [^)"'`.]*["'`]?/gi;
+/** What the program advises at a terminal, which a managed instance has no use for. Of spaces before it so many, or it would take the square of a text's length. */
+const ADVICE = /[,;]?\s{0,2}(then |and |or )?(re-?run|run):? ["'`]?openclaw [^)"'`.]*["'`]?/gi;
 
 const AnswerSchema = z.object({
   issues: z.array(z.object({ path: z.string(), message: z.string() })).default([]),

@@ -7,6 +7,10 @@ import { insertRow } from "./rows.ts";
 
 /** Expired ones that are removed whenever somebody opens one. */
 const REMOVED_MAX = 100;
+/** Whether the token that a session was opened with still holds: not that of an account which is gone, whose name another may have now. */
+const holds = (now: string) =>
+  `(holder ->> 'tokenDigest' is null or exists (select 1 from api_tokens k where k.digest = holder ->> 'tokenDigest'
+    and k.revoked_at is null and (k.expires_at is null or k.expires_at > ${now})))`;
 
 export class PostgresSessionRepository implements SessionRepository {
   readonly #scope: Scope;
@@ -42,14 +46,14 @@ export class PostgresSessionRepository implements SessionRepository {
     return this.#one(`id = $1`, id);
   }
 
-  lock(id: SessionId): Promise<SessionRow | undefined> {
-    return this.#one(`id = $1 for update`, id);
+  lock(id: SessionId, now: string): Promise<SessionRow | undefined> {
+    return this.#one(`id = $1 and ${holds("$2")} for update`, id, now);
   }
 
-  async of(subject: string, limit: number): Promise<readonly SessionRow[]> {
+  async of(subject: string, limit: number, now: string): Promise<readonly SessionRow[]> {
     const rows = await this.#query<SessionEntityRow>(
-      `select * from sessions where subject = $1 order by last_used_at desc, id desc limit $2`,
-      [subject, limit],
+      `select * from sessions where subject = $1 and ${holds("$3")} order by last_used_at desc, id desc limit $2`,
+      [subject, limit, now],
     );
     return rows.map(toSession);
   }
@@ -72,19 +76,22 @@ export class PostgresSessionRepository implements SessionRepository {
   }
 
   async trim(subject: string, keep: number, now: string): Promise<readonly SessionRow[]> {
+    // One at a time for each subject, until the transaction ends: the next sees what this one adds.
+    await this.#query(`select pg_advisory_xact_lock(hashtextextended('claw sessions ' || $1, 0))`, [subject]);
     const rows = await this.#query<SessionEntityRow>(
       `with expired as (select id from sessions where expires_at < $3 order by expires_at limit ${REMOVED_MAX} for update skip locked),
        ended as (
          delete from sessions where id in (select id from expired)
-           or id in (select id from sessions where subject = $1 order by last_used_at desc, id desc offset $2) returning *)
+           or (subject = $1 and not ${holds("$3")})
+           or id in (select id from sessions where subject = $1 and ${holds("$3")} order by last_used_at desc, id desc offset $2) returning *)
        select * from ended where expires_at >= $3`,
       [subject, keep, now],
     );
     return rows.map(toSession);
   }
 
-  async #one(where: string, value: string): Promise<SessionRow | undefined> {
-    const [row] = await this.#query<SessionEntityRow>(`select * from sessions where ${where}`, [value]);
+  async #one(where: string, ...values: readonly string[]): Promise<SessionRow | undefined> {
+    const [row] = await this.#query<SessionEntityRow>(`select * from sessions where ${where}`, [...values]);
     return row && toSession(row);
   }
 

@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { type Context, DEFAULT_URL } from "../context.ts";
 import { CliError, ExitCode, usageError } from "../failure.ts";
 import { isInteractive } from "../io.ts";
+import { isLoopback } from "../loopback.ts";
 import { type Profile, pickProfile, readProfiles, type Session, updateProfiles } from "../profiles.ts";
 import { askSecret, askText } from "../prompt.ts";
 
@@ -24,15 +25,25 @@ export const loginCommand = defineCommand({
     command
       .argument("[url]", "the control plane's address")
       .option("--provider <name>", "the identity provider to sign in at, where there are several")
-      .option("--device", "sign in on another device, by a code that is shown here"),
-  async run(context, { provider, device }, address) {
+      .option("--device", "sign in on another device, by a code that is shown here")
+      .option(
+        "--insecure-http",
+        "take an http:// address of another host: whoever is on the way there can read your token, and answer in its place",
+      ),
+  async run(context, { provider, device, insecureHttp }, address) {
     const { io, out, globals, signal } = context;
     const stored = await readProfiles(io);
     const name = globals.profile ?? io.env["CLAW_PROFILE"] ?? stored.current;
     const before = stored.profiles[name] ? pickProfile(stored, name) : {};
     const url = (address ?? globals.url ?? io.env["CLAW_URL"] ?? before.url ?? DEFAULT_URL).replace(/\/+$/, "");
-    if (!/^https?:\/\/[^/]/.test(url)) {
+    if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
       throw usageError(`'${url}' is not an address`, "it looks like https://claw.example.com");
+    }
+    if (insecureHttp !== true && isReadOnTheWay(url)) {
+      throw usageError(
+        `${url} is not signed in to: whoever is on the way there could read your token, and say where to sign in`,
+        "begin its address with https://; --insecure-http takes it as it is",
+      );
     }
     const wantsProvider = provider !== undefined || device === true;
     const given = wantsProvider ? globals.token : (globals.token ?? io.env["CLAW_TOKEN"]);
@@ -52,6 +63,11 @@ export const loginCommand = defineCommand({
     out.note(`logged in to ${url} as ${who}${tenant === undefined ? "" : `, tenant ${tenant}`}; profile '${name}' in ${path}`);
   },
 });
+
+function isReadOnTheWay(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol !== "https:" && !isLoopback(hostname);
+}
 
 /** To sign in again would come to the same. */
 function notLetIn(url: string, { issuer }: Session, cause: AuthError): CliError {

@@ -27,7 +27,7 @@ export async function signInByBrowser(io: Io, out: Printer, provider: ProviderCl
     });
     out.note(`sign in with a browser of this machine:\n${address.href}`);
     if (isInteractive(io)) {
-      openAddress(io, address.href);
+      openAddress(io, redirect.leadTo(address.href));
     }
     const { url, say } = await withinLimit(io, redirect.returned);
     try {

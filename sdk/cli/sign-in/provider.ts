@@ -1,5 +1,6 @@
 import * as client from "openid-client";
 import { CliError, ExitCode } from "../failure.ts";
+import { isLoopback } from "../loopback.ts";
 import type { Session } from "../profiles.ts";
 
 /** A client of an identity provider. */
@@ -14,8 +15,7 @@ const TIMEOUT_SECONDS = 10;
 /** Finds out how to talk to a provider. ID tokens are verified by its keys. @throws {CliError} when it can't be reached, or not in confidence */
 export async function connect({ issuer, clientId }: ProviderClient): Promise<client.Configuration> {
   const url = new URL(issuer);
-  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (url.protocol !== "https:" && !(isLoopback && url.protocol === "http:")) {
+  if (url.protocol !== "https:" && !(isLoopback(url.hostname) && url.protocol === "http:")) {
     throw new CliError(`the identity provider ${printable(issuer)} is not asked: what it says could be read by others`, {
       fix: "its address in the control plane's CLAW_ISSUERS begins with https://",
     });
@@ -42,9 +42,9 @@ export async function asking<T>(issuer: string, ask: () => Promise<T>): Promise<
   }
 }
 
-/** Whether the provider said no, in the protocol's words. */
+/** Whether the provider said no, in the protocol's words, and not that it is in trouble itself. */
 export function isRefusal(error: unknown): error is client.ResponseBodyError | client.AuthorizationResponseError {
-  return error instanceof client.ResponseBodyError || error instanceof client.AuthorizationResponseError;
+  return (error instanceof client.ResponseBodyError && error.status < 500) || error instanceof client.AuthorizationResponseError;
 }
 
 /** What is kept of an answer. @param former what it renews @throws {CliError} when there is no ID token in it */

@@ -21,7 +21,7 @@ export interface ChannelHandler {
 }
 
 /** Sends what a source gives, which is paused while the other side takes no more. */
-export function sendFrom(ctx: ChannelContext, source: { pause(): void; resume(): void }, data: string): void {
+export function sendFrom(ctx: Pick<ChannelContext, "send">, source: { pause(): void; resume(): void }, data: string): void {
   const room = ctx.send(data);
   if (room) {
     source.pause();

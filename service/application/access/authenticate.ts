@@ -1,7 +1,7 @@
 import { type AuditOrigin, ClawError, type TenantId } from "../../../sdk/contract/index.ts";
 import {
   type Actor,
-  adminEntry,
+  adminEntries,
   administrator,
   adminKey,
   type Credential,
@@ -77,7 +77,12 @@ export function createAccess({ transactions, clock, providers }: AccessDependenc
     if (somebody && isOld(session.lastUsedAt, now)) {
       await transactions.platform((tx) => tx.sessions.used(id, now.toISOString()));
     }
-    return somebody && { ...somebody, credential: { kind: "session" as const, id } };
+    return (
+      somebody && {
+        ...somebody,
+        credential: { kind: "session" as const, id, digest: "tokenDigest" in holder ? holder.tokenDigest : undefined },
+      }
+    );
   };
   const authenticate: Access["authenticate"] = async (token, named, from) => {
     if (!isWellFormed(token)) {
@@ -189,7 +194,7 @@ async function onlyTenant(tx: PlatformTransaction, { keys }: Actor | Anybody): P
   if (keys.length === 0) {
     return undefined;
   }
-  const [first, ...others] = await tx.access.tenantsOf(keys, keys.map(adminEntry));
+  const [first, ...others] = await tx.access.tenantsOf(keys, adminEntries(keys));
   return others.length === 0 ? first : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { ClawError, PERMISSIONS, type Permission, permissionFacts, type SignInProvider } from "../../../sdk/contract/index.ts";
-import { type Actor, adminEntry } from "../../domain/access/actor.ts";
+import { type Actor, adminEntries } from "../../domain/access/actor.ts";
 import { allows, type Place } from "../../domain/access/grants.ts";
 import type { Role, RoleBinding, ServiceAccount } from "../../domain/access/resources.ts";
 import type { Transactions } from "../ports/transactions.ts";
@@ -70,7 +70,7 @@ export function accessRoutes(kinds: AccessKinds, deps: AccessDependencies): Acce
 
 async function whoIs({ actor, tenant }: RequestContext, transactions: Transactions) {
   const { grants, subject, groups, keys, platform } = actor;
-  const named = platform ? [] : await transactions.platform((tx) => tx.access.tenantsOf(keys, keys.map(adminEntry)));
+  const named = platform ? [] : await transactions.platform((tx) => tx.access.tenantsOf(keys, adminEntries(keys)));
   const names = await projectNames({ actor, tenant }, transactions);
   return {
     subject,

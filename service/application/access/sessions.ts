@@ -1,6 +1,7 @@
 import {
   ClawError,
   newId,
+  type Permission,
   SESSIONS_MAX,
   type Session,
   type SessionForm,
@@ -56,8 +57,9 @@ export function sessionRoutes(deps: SessionDependencies): SessionRoutes {
         throw new ClawError("auth.forbidden", `${message}; ${fix}`);
       }
       const now = clock();
-      const all = await transactions.reads.platform((tx) => tx.sessions.of(subject, SESSIONS_MAX));
-      return { items: all.filter((session) => isLive(session, now)).map((session) => shown(session, isOf(actor, session))) };
+      const all = await transactions.reads.platform((tx) => tx.sessions.of(subject, SESSIONS_MAX, now.toISOString()));
+      const seen = all.filter((session) => isLive(session, now) && mayManage(actor, session, "access.read"));
+      return { items: seen.map((session) => shown(session, isOf(actor, session))) };
     },
     "sessions.create": async ({ actor }) => tokensOf(await openSession(actor, "tokens", deps), deps),
     "sessions.refresh": async ({ actor }, { body: { refreshToken } }) => tokensOf(await renewSession(refreshToken, actor.from, deps), deps),
@@ -103,12 +105,13 @@ export async function openSession(newcomer: Newcomer, form: SessionForm, deps: S
 /** Ends a session: one's own, or anybody's who may change access on the platform. @throws {ClawError} `session.not_found` */
 export function endSession(actor: Actor, id: string, { transactions, clock }: SessionDependencies): Promise<undefined> {
   return transactions.platform(async (tx) => {
-    const session = await tx.sessions.lock(id as SessionId);
-    if (!session || (session.subject !== actor.subject && !allows(actor.grants, "access.write", {}))) {
+    const now = clock().toISOString();
+    const session = await tx.sessions.lock(id as SessionId, now);
+    if (!session || !mayManage(actor, session, "access.write")) {
       throw new ClawError("session.not_found", `there is no session '${id}'; claw auth sessions lists yours`);
     }
     await tx.sessions.end(session.id);
-    await putOnRecord(tx, session, [recordOf("session.end", session, actor, clock().toISOString())]);
+    await putOnRecord(tx, session, [recordOf("session.end", session, actor, now)]);
     return undefined;
   });
 }
@@ -132,7 +135,7 @@ async function renewIn(
 ): Promise<SessionRow | undefined> {
   const now = deps.clock();
   const at = now.toISOString();
-  const session = await tx.sessions.lock(id);
+  const session = await tx.sessions.lock(id, at);
   if (session?.form !== "tokens" || !isLive(session, now)) {
     return undefined;
   }
@@ -163,6 +166,17 @@ function tokensOf({ session, key }: OpenedSession, { cipher }: SessionDependenci
     accessExpiresAt: keyEndOf(session),
     refreshToken: refreshTokenOf(id, rotation, cipher.derive(refreshPurpose(id, rotation))),
   };
+}
+
+/** Who has a permission manages everybody's sessions, others their own; a token with scopes those that it has opened itself. */
+function mayManage(actor: Actor, session: SessionRow, permission: Permission): boolean {
+  if (allows(actor.grants, permission, {})) {
+    return true;
+  }
+  const { credential, scopes, subject } = actor;
+  const digest = credential?.kind === "token" || credential?.kind === "session" ? credential.digest : undefined;
+  const isItsOwn = "tokenDigest" in session.holder && session.holder.tokenDigest === digest;
+  return session.subject === subject && (scopes === undefined || isItsOwn);
 }
 
 function isOf({ credential }: Actor, { id }: SessionRow): boolean {

@@ -78,12 +78,31 @@ export function listed({ transactions }: Pick<DataKeyDependencies, "transactions
   return transactions.platform((tx) => tx.dataKeys.list());
 }
 
+/** Whether a start could open what is kept, and how old that is: a provider that has gone is noticed while the secrets can be read still. */
+export async function lookAtKeys(deps: DataKeyDependencies): Promise<DataKeyAge | undefined> {
+  const kept = await listed(deps);
+  for (const dataKey of kept) {
+    await opened(dataKey, deps);
+  }
+  const [newest] = kept;
+  return newest && { createdAt: newest.createdAt, wrappedAt: kept.map(({ wrappedAt }) => wrappedAt).sort()[0] ?? newest.wrappedAt };
+}
+
+/** Since when secrets are sealed by a key, and since when the key is wrapped by the same key-encryption key. */
+export interface DataKeyAge {
+  readonly createdAt: string;
+  readonly wrappedAt: string;
+}
+
 /** The provider is asked within the transaction, which nobody but a start and a rotation wants at the same time. @returns how many */
 async function rewrapAll(tx: PlatformTransaction, deps: DataKeyDependencies): Promise<number> {
   const current = await deps.provider.current();
   const due = (await tx.dataKeys.list()).filter(({ wrappedBy }) => wrappedBy !== current);
   for (const dataKey of due) {
-    await tx.dataKeys.rewrap(dataKey.id, await deps.provider.wrap(await opened(dataKey, deps)));
+    const wrapped = await deps.provider.rewrap(dataKey);
+    // What could not be opened again would be lost.
+    await opened({ ...dataKey, ...wrapped }, deps);
+    await tx.dataKeys.rewrap(dataKey.id, wrapped);
   }
   return due.length;
 }

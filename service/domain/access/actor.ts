@@ -35,7 +35,12 @@ export interface Actor {
 export type Credential =
   | { readonly kind: "token"; readonly digest: string; readonly until: string | undefined }
   | { readonly kind: "identity"; readonly issuer: string; readonly until: string | undefined }
-  | { readonly kind: "session"; readonly id: SessionId };
+  | {
+      readonly kind: "session";
+      readonly id: SessionId;
+      /** Of the token that it was opened with, where it was by one. */
+      readonly digest: string | undefined;
+    };
 
 export const ANONYMOUS: Actor = { subject: "anonymous", groups: [], keys: [], grants: NO_GRANTS, platform: false, tenantId: undefined };
 
@@ -88,10 +93,13 @@ export function tenantOfServiceAccount(subject: string): string | undefined {
   return /^serviceaccount:([^/]+)\//.exec(subject)?.[1];
 }
 
-/** The other way round: how a tenant's `admins` name the subject of a key. */
-export function adminEntry(key: string): string {
-  const [kind = "", name = ""] = key.split(/\/(.*)/s);
-  return kind === "User" ? name : `${kind.toLowerCase()}:${name}`;
+/** The other way round: how tenants' `admins` name the subjects of keys. Users whose names look like a group's are named by no entry, service accounts by their own tenant's alone. */
+export function adminEntries(keys: readonly string[]): readonly string[] {
+  return keys.flatMap((key) => {
+    const [kind = "", name = ""] = key.split(/\/(.*)/s);
+    const entry = kind === "Group" ? `group:${name}` : name;
+    return kind !== "ServiceAccount" && adminKey(entry, "") === key ? [entry] : [];
+  });
 }
 
 /** The subject that an entry of a tenant's `admins` names: `alice@example.com`, `group:platform`, `serviceaccount:ci`. */

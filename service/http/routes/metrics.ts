@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
+import type { DataKeyAge } from "../../application/secrets/data-keys.ts";
 import { TALLIES, type Tallies, type TallyName } from "../../domain/tallies.ts";
 import type { OpenStreams } from "../streams/open-streams.ts";
 
@@ -7,17 +8,20 @@ export interface MetricsOptions {
   readonly vitals: () => Vitals;
   readonly tallies: Pick<Tallies, "read">;
   readonly open: Pick<OpenStreams, "byKind">;
+  /** How old the keys are that secrets are sealed with, once that is known. */
+  readonly keys: () => DataKeyAge | undefined;
 }
 
 /** Prometheus' text form. */
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What a monitoring system scrapes of this replica, with a platform token: how the process does, and what it depends on. */
-export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals, tallies, open }) => {
+export const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { vitals, tallies, open, keys }) => {
   app.get(
     "/metrics",
     { config: { scope: "platform", permission: "service.read", action: "service.metrics" }, serializerCompiler: () => String },
-    async (_request, reply) => reply.type(TYPE).send([...vitalsOf(vitals()), ...streamsOf(open), ...talliesOf(tallies), ""].join("\n")),
+    async (_request, reply) =>
+      reply.type(TYPE).send([...vitalsOf(vitals()), ...streamsOf(open), ...keysOf(keys()), ...talliesOf(tallies), ""].join("\n")),
   );
 };
 
@@ -45,6 +49,14 @@ function vitalsOf({ uptimeSeconds, residentBytes, eventLoopDelayMs, circuits }: 
 function streamsOf(open: Pick<OpenStreams, "byKind">): string[] {
   const values = open.byKind().map(([kind, count]) => [labelsOf({ kind }), count] as const);
   return gauge("claw_streams_open", "Streams to instances that are open here, by what they are.", values);
+}
+
+function keysOf(age: DataKeyAge | undefined): string[] {
+  const since = (time: string) => Math.round((Date.now() - Date.parse(time)) / 1000);
+  return [
+    ...gauge("claw_data_key_age_seconds", "Since the key was made that seals secrets.", age ? [["", since(age.createdAt)]] : []),
+    ...gauge("claw_data_key_wrapped_seconds", "Since it was wrapped last: by a rotation.", age ? [["", since(age.wrappedAt)]] : []),
+  ];
 }
 
 function talliesOf(tallies: Pick<Tallies, "read">): string[] {

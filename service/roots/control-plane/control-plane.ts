@@ -7,6 +7,7 @@ import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
+import { keyIdOf } from "../../../adapters/identity/cipher.ts";
 import { openJwtIdentities } from "../../../adapters/identity/jwt-identities.ts";
 import { openOidcSignIn } from "../../../adapters/identity/oidc-sign-in.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
@@ -54,6 +55,7 @@ import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
 import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
+import { startKeyWatcher } from "../../workers/key-watcher.ts";
 import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
 import { startRefresher } from "../../workers/refresher.ts";
@@ -161,8 +163,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       ...providers.circuits(),
       ...places.circuits(),
       ...registryCircuits(softwareDir),
+      ...stores.keys.circuits(),
     ],
   });
+  const keyWatcher = startKeyWatcher({ transactions, provider: stores.keys.provider, idOf: keyIdOf, log });
+  closers.push(() => keyWatcher.stop());
   const { wake, onWake } = createWakeUp();
   const origins = instanceOriginsOf(env, listener.url);
   const { routes, targetOf, dependencies } = createApplication({
@@ -212,7 +217,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       end: (actor, id) => endSession(actor, id, signIns),
       cipher,
     },
-    metrics: { vitals, tallies, open },
+    metrics: { vitals, tallies, open, keys: keyWatcher.seen },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },
     streams: {

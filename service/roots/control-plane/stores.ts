@@ -13,7 +13,7 @@ import { keepDerivation } from "../../application/secrets/keep-derivation.ts";
 import type { Environment } from "../../config/environment.ts";
 import type { Tallies } from "../../domain/tallies.ts";
 import type { Closers } from "./closers.ts";
-import { openKeyProvider } from "./key-providers.ts";
+import { type Keys, openKeyProvider } from "./key-providers.ts";
 
 /** The database's URL, as its owner: the one that is set, or that of the data folder, which is this process's from then on. */
 export async function findDatabase(env: Environment, log: Logger, closers: Closers): Promise<string> {
@@ -36,25 +36,25 @@ export async function findDatabase(env: Environment, log: Logger, closers: Close
 /** The database as the service uses it, migrated, and what seals the secrets in it. */
 export async function openStores(env: Environment, ownerUrl: string, replica: Replica, tallies: Tallies, closers: Closers) {
   await migrateDatabase(ownerUrl);
-  const cipher = await openCipher(env, ownerUrl);
+  const keys = await openKeyProvider(env, tallies);
+  const cipher = await openCipher(keys, ownerUrl);
   const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
   const signer = createAuditSigner(cipher);
   const onRecorded = (count: number) => tallies.count("claw_audit_records_total", {}, count);
   const database = await openDatabase({ url: logins.service, replica, signer, onRecorded });
   closers.push(database.close);
-  return { cipher, signer, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
+  return { cipher, keys, signer, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
 }
 
 /** What secrets are sealed with. It is asked for as the database's owner: the logins' passwords are made of it. */
-async function openCipher(env: Environment, ownerUrl: string): Promise<SecretCipherAes> {
-  const { cipher, close } = await openAsOwner(env, ownerUrl);
+async function openCipher(keys: Keys, ownerUrl: string): Promise<SecretCipherAes> {
+  const { cipher, close } = await openAsOwner(keys, ownerUrl);
   await close();
   return cipher;
 }
 
 /** A migrated database as its owner uses it, on one connection, and what seals the secrets in it. */
-export async function openAsOwner(env: Environment, ownerUrl: string) {
-  const { provider, masterKeys } = await openKeyProvider(env);
+export async function openAsOwner({ provider, masterKeys }: Keys, ownerUrl: string) {
   const { transactions, close } = await openDatabase({ url: ownerUrl, connections: 1 });
   try {
     const keys = { transactions, provider, idOf: keyIdOf };

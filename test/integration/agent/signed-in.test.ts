@@ -5,7 +5,9 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, it, onTestFinished, vi } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
-import { openSignedIn } from "../../../service/agent/channels/signed-in.ts";
+import type { ChannelContext, ChannelHandler } from "../../../service/agent/channels/channel.ts";
+import { openHttp } from "../../../service/agent/channels/http.ts";
+import { openBytes } from "../../../service/agent/channels/tcp.ts";
 
 const PASS = "what-the-client-has";
 const TOKEN = "what-the-claw-wants";
@@ -17,8 +19,11 @@ async function portOf(server: ReturnType<typeof createServer>): Promise<number> 
   return (server.address() as AddressInfo).port;
 }
 
-/** A claw that tells what it is given, and a port whose connections go to it as the agent's channel has them. */
-async function signedIn(): Promise<string> {
+const pass = createHash("sha256").update(PASS).digest("hex");
+const signedIn = () => toldBy((ctx, port) => openHttp(ctx, port, { pass, token: TOKEN }));
+
+/** A claw that tells what it is given, and a port whose connections go to it by a channel of the agent. */
+async function toldBy(open: Open): Promise<string> {
   const claw = createHttpServer(async (request, response) => {
     const body = await text(request);
     response.writeHead(200, { "content-type": "application/json", "set-cookie": ["a=1", "b=2"], connection: "close" });
@@ -30,16 +35,19 @@ async function signedIn(): Promise<string> {
     socket.send(JSON.stringify({ event: "connect.challenge", extensions, cookie }));
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
   });
-  const clawPort = await portOf(claw);
-  const pass = createHash("sha256").update(PASS).digest("hex");
+  return doorTo(await portOf(claw), open);
+}
+
+type Open = (ctx: Pick<ChannelContext, "send" | "end">, port: number) => ChannelHandler;
+
+async function doorTo(port: number, open: Open): Promise<string> {
   const door = createServer((socket) => {
-    const channel = openSignedIn(
+    const channel = open(
       {
         send: (data) => (socket.write(Buffer.from(data, "base64")) ? undefined : once(socket, "drain").then(() => {})),
         end: () => socket.end(),
       },
-      clawPort,
-      { pass, token: TOKEN },
+      port,
     );
     socket.on("data", async (bytes) => {
       socket.pause();
@@ -67,20 +75,26 @@ describe("a connection that is signed in, over HTTP", () => {
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
   });
 
-  it("keeps from the claw what signs a browser in to a control plane on its own host: cookies know no ports", async ({ expect }) => {
-    const host = await signedIn();
-    const ours = ["claw-session=claws_1", "claw-sign-in=claw1.x", "__Host-claw-session=claws_2"];
-    const cookieTold = async (...pairs: readonly string[]) => {
-      const response = await fetch(`http://${host}/`, { headers: { cookie: pairs.join("; ") } });
-      return ((await response.json()) as { readonly headers: { readonly cookie?: string } }).headers.cookie;
-    };
-    expect(await cookieTold("theme=dark", ...ours, "claws=own")).toBe("theme=dark; claws=own");
-    expect(await cookieTold(...ours)).toBeUndefined();
-    const socket = new WebSocket(`ws://${host}/`, { headers: { cookie: ["theme=dark", ...ours].join(";") } });
-    onTestFinished(() => socket.terminate());
-    const [challenge] = await once(socket, "message");
-    expect(JSON.parse(String(challenge)).cookie).toBe("theme=dark");
-  });
+  it.for([
+    { name: "that is signed in", open: signedIn },
+    { name: "without a pass", open: () => toldBy(openBytes) },
+  ])(
+    "keeps from the claw what signs a browser in to a control plane on its own host, on a connection $name: cookies know no ports",
+    async ({ open }, { expect }) => {
+      const host = await open();
+      const ours = ["claw-session=claws_1", "claw-sign-in=claw1.x", "__Host-claw-session=claws_2"];
+      const cookieTold = async (...pairs: readonly string[]) => {
+        const response = await fetch(`http://${host}/`, { headers: { cookie: pairs.join("; ") } });
+        return ((await response.json()) as { readonly headers: { readonly cookie?: string } }).headers.cookie;
+      };
+      expect(await cookieTold("theme=dark", ...ours, "claws=own")).toBe("theme=dark; claws=own");
+      expect(await cookieTold(...ours)).toBeUndefined();
+      const socket = new WebSocket(`ws://${host}/`, { headers: { cookie: ["theme=dark", ...ours].join(";") } });
+      onTestFinished(() => socket.terminate());
+      const [challenge] = await once(socket, "message");
+      expect(JSON.parse(String(challenge)).cookie).toBe("theme=dark");
+    },
+  );
 
   it("does so for each request of a connection, and keeps to itself what is of one hop", async ({ expect }) => {
     const { port, hostname } = new URL(`http://${await signedIn()}`);
@@ -125,6 +139,39 @@ describe("a connection that is signed in, over HTTP", () => {
     const socket = connect(Number(port), hostname);
     socket.write(`\x00\x01 ${PASS}\r\n\r\n`);
     expect(await text(socket)).not.toContain(TOKEN);
+  });
+});
+
+describe("a connection without a pass", () => {
+  it.for([
+    { name: "of a protocol whose server speaks first", sent: "EHLO me\n" },
+    { name: "that look like a request and are none", sent: "GET what is this\n" },
+    { name: "of no text", sent: "\x16\x03\x01\n" },
+    { name: "that come one by one, and end in the middle of a line", sent: "GET /half" },
+  ])("carries bytes as they are $name", async ({ sent }, { expect }) => {
+    const received = Promise.withResolvers<string>();
+    const claw = createServer((socket) => {
+      socket.write("220 ready\n");
+      text(socket).then(received.resolve, received.reject);
+    });
+    const { port, hostname } = new URL(`http://${await doorTo(await portOf(claw), openBytes)}`);
+    const socket = connect({ port: Number(port), host: hostname, noDelay: true });
+    expect(String((await once(socket, "data"))[0])).toBe("220 ready\n");
+    for (const byte of sent) {
+      await new Promise((resolve) => socket.write(byte, resolve));
+    }
+    socket.end();
+    expect(await received.promise).toBe(sent);
+  });
+
+  it("carries frames of WebSockets as they are, whatever both sides agreed on", async ({ expect }) => {
+    const socket = new WebSocket(`ws://${await toldBy(openBytes)}/`);
+    onTestFinished(() => socket.terminate());
+    const [challenge] = await once(socket, "message");
+    expect(JSON.parse(String(challenge)).extensions).toContain("permessage-deflate");
+    socket.send("x".repeat(100_000));
+    const [told] = await once(socket, "message");
+    expect(String(told)).toBe("x".repeat(100_000));
   });
 });
 

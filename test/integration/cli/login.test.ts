@@ -160,9 +160,23 @@ describe("claw login at an identity provider", () => {
     );
     await chmod(join(bin, "xdg-open"), 0o755);
     const { address, done } = await begin([], { tty: true, env: { PATH: `${bin}:/usr/bin:/bin` } });
-    await expect.poll(() => readFile(join(bin, "opened"), "utf8").catch(() => "")).toBe(address.href);
-    await signInOn(await newPage(), address.href, alice.name);
+    const opened = () => readFile(join(bin, "opened"), "utf8").catch(() => "");
+    await expect.poll(opened).toMatch(/^http:/);
+    // Other users of the machine see what it is started with, and nothing of the sign-in.
+    const seen = await opened();
+    expect(seen).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/start\/[\w-]{22}$/);
+    expect(seen).not.toContain(address.searchParams.get("state"));
+    await signInOn(await newPage(), seen, alice.name);
     expect(await done).toMatchObject({ code: 0 });
+    // The second of two might be the one who signs in.
+    const again = await begin([], { tty: true, env: { PATH: `${bin}:/usr/bin:/bin` } });
+    await expect.poll(opened).not.toBe(seen);
+    const statuses = [];
+    for (const _of of ["another user", "the browser"]) {
+      statuses.push((await fetch(await opened(), { redirect: "manual" })).status);
+    }
+    expect(statuses).toEqual([303, 410]);
+    expect(await again.done).toMatchObject({ code: 4, stderr: expect.stringContaining("opened twice") });
   });
 
   it("signs in on another device by a code", { timeout: 30_000 }, async ({ expect }) => {

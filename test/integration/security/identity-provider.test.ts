@@ -143,6 +143,19 @@ describe("somebody with a browser", () => {
     expect(new Set(provider.grants.slice(asked))).toEqual(new Set(["authorization_code invalid_grant"]));
   });
 
+  it("is told, coming back, that the provider is away, and not that it let them in not", async ({ expect }) => {
+    const begun = await fetch(`${signInPage()}?provider=corp`, { redirect: "manual" });
+    const [cookie = ""] = begun.headers.getSetCookie()[0]?.split("; ") ?? [];
+    const { searchParams } = new URL(begun.headers.get("location") ?? "");
+    provider.setDown(true);
+    onTestFinished(() => provider.setDown(false));
+    // As providers do that name themselves in what they send back.
+    const back = new URLSearchParams({ code: "code", state: searchParams.get("state") ?? "", iss: provider.url });
+    const answer = await fetch(`${service.url}/auth/callback?${back}`, { headers: { cookie } });
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toMatch(/identity provider .* can't be reached/);
+  });
+
   it("is told when the provider is away, and what is not a place to sign in at", async ({ expect }) => {
     const { page } = await aVisitor();
     provider.setDown(true);

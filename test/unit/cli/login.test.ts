@@ -76,6 +76,33 @@ describe("claw login", () => {
     expect(await runCli(["login", server.url, "--provider", "corp"])).toMatchObject({ code: 2 });
   });
 
+  it("sends no token over http to another host, unless told to", async ({ expect }) => {
+    for (const url of ["http://claw.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1:8787"]) {
+      const refused = await runCli(["login", url, "--token", "secret"]);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("begin its address with https://; --insecure-http") });
+    }
+    // A name that is nowhere: it is asked for, then.
+    const told = await runCli(["login", "http://claw.invalid", "--token", "secret", "--insecure-http"]);
+    expect(told).toMatchObject({ code: 1, stderr: expect.stringContaining("claw.invalid") });
+  });
+
+  it.for([
+    { how: "--url", argv: (url: string) => ["--url", url], env: () => ({}) },
+    { how: "CLAW_URL", argv: () => [], env: (url: string) => ({ CLAW_URL: url }) },
+  ])("sends a profile's token to no other address that $how names", async ({ argv, env }, { expect }) => {
+    await using server = await serve();
+    await using other = await serve();
+    const homeDir = await tempDir();
+    await runCli(["login", server.url, "--token", "secret"], { homeDir });
+    const refused = await runCli(["types", ...argv(other.url)], { homeDir, env: env(other.url) });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`is for ${server.url} and is not sent to ${other.url}`) });
+    expect(other.requests).toEqual([]);
+    await runCli(["types", ...argv(`${server.url}/`)], { homeDir, env: env(`${server.url}/`) });
+    expect(server.requests.at(-1)).toMatchObject({ path: expect.stringContaining("types"), headers: { authorization: "Bearer secret" } });
+    await runCli(["types", ...argv(other.url)], { homeDir, env: { ...env(other.url), CLAW_TOKEN: "its own" } });
+    expect(other.requests.at(-1)?.headers).toMatchObject({ authorization: "Bearer its own" });
+  });
+
   it("forgets a token on logout, and keeps the address", async ({ expect }) => {
     await using server = await serve();
     const homeDir = await tempDir();

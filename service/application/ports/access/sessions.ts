@@ -7,13 +7,16 @@ export interface SessionRepository {
   /** By SHA-256, hex, of what goes with requests. */
   byKey(keyDigest: string): Promise<SessionRow | undefined>;
   find(id: SessionId): Promise<SessionRow | undefined>;
-  /** Held until the transaction ends. */
-  lock(id: SessionId): Promise<SessionRow | undefined>;
-  /** Those of one subject, used last first. */
-  of(subject: string, limit: number): Promise<readonly SessionRow[]>;
+  /** Held until the transaction ends. Not one whose token holds no more. */
+  lock(id: SessionId, now: string): Promise<SessionRow | undefined>;
+  /** Those of one subject, used last first, without those whose token holds no more: another may have the name since. */
+  of(subject: string, limit: number, now: string): Promise<readonly SessionRow[]>;
   used(id: SessionId, at: string): Promise<void>;
   renewed(id: SessionId, renewed: { readonly rotation: number; readonly at: string; readonly keyDigest: string }): Promise<void>;
   end(id: SessionId): Promise<void>;
-  /** Ends all but the newest of a subject's, and a bounded number of anybody's that expired. @returns those that had not expired */
+  /**
+   * Ends all but the newest of a subject's, those whose token holds no more, and a bounded number of anybody's that expired. Others that would do so for
+   * this subject wait until the transaction ends. @returns those that had not expired
+   */
   trim(subject: string, keep: number, now: string): Promise<readonly SessionRow[]>;
 }

@@ -18,6 +18,8 @@ export interface KeyProvider {
   wrap(key: Uint8Array): Promise<WrappedKey>;
   /** @throws {ClawError} `service.unavailable`, with what to give, for a key-encryption key that it does not have */
   unwrap(wrapped: WrappedKey): Promise<Uint8Array>;
+  /** Wraps anew by the current version what a former one has wrapped, where the provider can without giving it out. */
+  rewrap(wrapped: WrappedKey): Promise<WrappedKey>;
   /** Makes a new version, which wraps from then on. @throws {ClawError} `service.unavailable`, with what to do, where an operator makes it */
   rotate(): Promise<void>;
   /** Drops the versions that wrap nothing any more, where it is this provider that keeps them. */

@@ -1,5 +1,6 @@
 import { describe, it } from "vitest";
 import { createAccess } from "../../../../service/application/access/authenticate.ts";
+import { adminEntries } from "../../../../service/domain/access/actor.ts";
 import { digestToken } from "../../../../service/domain/access/tokens.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
@@ -24,6 +25,18 @@ const bind = (name: string, role: string, user: string, over: object = {}) =>
 await bind("dev", "developer", "dev", { at: { project: "web" } });
 await bind("viewer", "viewer", "viewer");
 const user = (subject: string, groups: readonly string[] = []) => app.user({ tenant: "acme", subject, groups });
+
+describe("what tenants somebody is told to be named in", () => {
+  it.for([
+    { name: "a user, by an entry", keys: ["User/boss@example.com"], tenants: ["acme"] },
+    { name: "a group, by an entry", keys: ["User/somebody", "Group/owners"], tenants: ["acme"] },
+    { name: "a user whose name looks like a group's", keys: ["User/group:owners"], tenants: [] },
+    { name: "a group whose name looks like a user's", keys: ["Group/boss@example.com"], tenants: [] },
+  ])("are those that name $name", async ({ keys, tenants }, { expect }) => {
+    const named = await app.dependencies.transactions.platform((tx) => tx.access.tenantsOf(keys, adminEntries(keys)));
+    expect(named).toEqual(tenants);
+  });
+});
 
 describe("somebody of one project", () => {
   const dev = user("dev");

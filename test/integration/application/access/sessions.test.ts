@@ -211,6 +211,43 @@ describe("who is signed in", () => {
     expect(items).toMatchObject([{ resource: { kind: "Session", uid: first.session.id } }]);
   });
 
+  it("are no more than that when many are opened at once", async ({ expect }) => {
+    const { open, actor } = await aMachine("crowd");
+    await Promise.all(Array.from({ length: SESSIONS_MAX + 16 }, () => open()));
+    const all = await app.database.transactions.reads.platform((tx) => tx.sessions.of(actor.subject, 100, new Date().toISOString()));
+    expect(all).toHaveLength(SESSIONS_MAX);
+  });
+
+  it("are for a token with scopes those that it has opened itself", async ({ expect }) => {
+    const whole = await aMachine("two-tokens");
+    const others = await whole.open();
+    const wish = { serviceAccount: "two-tokens", expiresInDays: 1, scopes: ["instances.read" as const] };
+    const { token } = await app.admin("acme").tokens.create({ name: "narrow", ...wish });
+    const narrow = (await actorOf(token)) as Actor;
+    const own = await routes["sessions.create"](as(narrow), {} as never);
+    for (const scoped of [narrow, await actorOf(own.accessToken)]) {
+      expect((await list(scoped)).items.map(({ id }) => id)).toEqual([own.session.id]);
+      await expect(end(scoped, others.session.id)).rejects.toMatchObject({ code: "session.not_found" });
+    }
+    expect((await list(whole.actor)).items).toHaveLength(2);
+    await end(narrow, own.session.id);
+    expect(await holderOf(others.accessToken)).toBe(whole.subject);
+  });
+
+  it("are none of an account that was deleted, for the one that has its name now", async ({ expect }) => {
+    const former = await aMachine("again");
+    const { session, refreshToken } = await former.open();
+    await app.admin("acme").serviceAccounts.delete("again");
+    await app.admin("acme").roleBindings.delete("again");
+    const now = await aMachine("again");
+    expect((await list(now.actor)).items).toEqual([]);
+    await expect(end(now.actor, session.id)).rejects.toMatchObject({ code: "session.not_found" });
+    await expect(refresh(refreshToken)).rejects.toMatchObject({ code: "session.not_found" });
+    await now.open();
+    expect((await list(now.actor)).items).toHaveLength(1);
+    expect(await app.tablesWith(session.id)).toEqual(["audit_records"]);
+  });
+
   it("leaves no key, and no refresh token, in the database", async ({ expect }) => {
     const { accessToken, refreshToken } = await (await aMachine("planted")).open();
     for (const secret of [accessToken, refreshToken]) {

@@ -190,13 +190,16 @@ describe("GET /metrics", () => {
     const open = new OpenStreams();
     open.take("acme", "logs");
     open.take("acme", "console")();
-    const metrics = { vitals, tallies, open };
+    const longAgo = new Date(Date.now() - 3_600_000).toISOString();
+    const metrics = { vitals, tallies, open, keys: () => ({ createdAt: longAgo, wrappedAt: longAgo }) };
     const app = await buildApp({ log, ...withoutUseCases({ identity: { access: { authenticate } }, metrics }) });
     const ask = (token: string) => app.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
     expect((await ask("alice")).json().code).toBe("auth.forbidden");
     const { headers, body } = await ask("admin");
     expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(body).toContain('\nclaw_event_loop_delay_seconds{quantile="0.99"} 0.02\n');
+    expect(body).toMatch(/\nclaw_data_key_age_seconds 36\d\d\n/);
+    expect(body).toMatch(/\nclaw_data_key_wrapped_seconds 36\d\d\n/);
     expect(body).toContain('\nclaw_circuit_open{dependency="kubernetes \\"https://10.0.0.1\\""} 1\n');
     expect(body).toContain("\n# TYPE claw_audit_records_total counter\nclaw_audit_records_total 0\n");
     expect(body).toContain('\nclaw_streams_open{kind="logs"} 1\nclaw_streams_open{kind="console"} 0\n');

@@ -22,9 +22,9 @@ const FAREWELL_MS = 5_000;
 /**
  * A connection to the claw's port, of HTTP and WebSockets alone: whoever presents the pass where the claw wants its token has the token put in its place. All else is
  * as the client has sent it, and the claw decides on it. So what the claw takes is known here alone, and nothing is done with what a browser sends by itself,
- * but that cookies of a control plane stay here.
+ * but that cookies of a control plane stay here. @param signIn absent where nobody is signed in
  */
-export function openSignedIn(ctx: Pick<ChannelContext, "send" | "end">, port: number, signIn: SignIn): ChannelHandler {
+export function openHttp(ctx: Pick<ChannelContext, "send" | "end">, port: number, signIn?: SignIn): ChannelHandler {
   /** Of what came since it was read last: as much as a window of the channel comes without an answer. */
   const waiting: (() => void)[] = [];
   const client = new Duplex({
@@ -67,7 +67,7 @@ export function openSignedIn(ctx: Pick<ChannelContext, "send" | "end">, port: nu
   };
 }
 
-function forward(asked: IncomingMessage, answer: ServerResponse, port: number, signIn: SignIn): void {
+function forward(asked: IncomingMessage, answer: ServerResponse, port: number, signIn: SignIn | undefined): void {
   const { method, url: path, headers } = asked;
   const onward = request({ host: "127.0.0.1", port, method, path, headers: ofOneHop(signedHeaders(headers, signIn)), agent: false });
   onward.on("response", (response) => {
@@ -99,8 +99,12 @@ function withoutOurs({ cookie = "", ...headers }: IncomingHttpHeaders): Incoming
   return others.length > 0 ? { ...headers, cookie: others.join("; ") } : headers;
 }
 
-function signedHeaders(given: IncomingHttpHeaders, { pass, token }: SignIn): IncomingHttpHeaders {
+function signedHeaders(given: IncomingHttpHeaders, signIn: SignIn | undefined): IncomingHttpHeaders {
   const headers = withoutOurs(given);
+  if (!signIn) {
+    return headers;
+  }
+  const { pass, token } = signIn;
   const presented = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
   return isPass(presented, pass) ? { ...headers, authorization: `Bearer ${token}` } : headers;
 }
@@ -110,16 +114,17 @@ function isPass(presented: unknown, pass: string): boolean {
 }
 
 /** Joins a WebSocket of the client's with one to the claw: their frames pass as they are, but for the first. */
-function upgrade(client: Duplex, asked: IncomingMessage, head: Buffer, port: number, signIn: SignIn): void {
-  // Frames that are compressed could not be read here.
-  const { "sec-websocket-extensions": _extensions, ...headers } = signedHeaders(asked.headers, signIn);
+function upgrade(client: Duplex, asked: IncomingMessage, head: Buffer, port: number, signIn: SignIn | undefined): void {
+  const { "sec-websocket-extensions": extensions, ...others } = signedHeaders(asked.headers, signIn);
+  // Frames that are compressed could not be read here, where they have to be.
+  const headers = signIn || extensions === undefined ? others : { ...others, "sec-websocket-extensions": extensions };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const claw = connect({ host: "127.0.0.1", port, noDelay: true });
   claw.write([`GET ${asked.url} HTTP/1.1`, ...lines, "", ""].join("\r\n"));
   if (head.length > 0) {
     client.unshift(head);
   }
-  client.pipe(firstFrameChanged((text) => signedConnect(text, signIn))).pipe(claw);
+  (signIn ? client.pipe(firstFrameChanged((text) => signedConnect(text, signIn))) : client).pipe(claw);
   claw.pipe(client);
   claw.on("error", () => client.destroy());
   client.once("close", () => claw.destroy());
