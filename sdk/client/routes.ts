@@ -139,6 +139,7 @@ const table = {
   "stacks.unlock": ["POST", "/stacks/:id/unlock", "none", "json"],
   "stacks.migrate": ["POST", "/stacks/:id/engine", "body", "json"],
   "types.list": ["GET", "/types", "none", "json"],
+  "types.get": ["GET", "/types/:id", "none", "json"],
   "service.version": ["GET", "/version", "none", "json"],
   "service.status": ["GET", "/status", "none", "json"],
 } as const satisfies RouteTable;

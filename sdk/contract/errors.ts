@@ -39,6 +39,7 @@ export const errorCatalogue = {
   "instance.not_found": { status: 404, title: "Instance not found", retryable: false, fault: "caller" },
   "instance.name_taken": { status: 409, title: "The instance's name is taken", retryable: false, fault: "caller" },
   "instance.unknown_type": { status: 422, title: "Unknown claw type", retryable: false, fault: "caller" },
+  "instance.unsupported": { status: 422, title: "The instance's claw type can't do this", retryable: false, fault: "caller" },
   "instance.not_running": { status: 409, title: "The instance is not running", retryable: true, fault: "caller" },
   "instance.unreachable": {
     status: 503,

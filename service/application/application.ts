@@ -21,11 +21,13 @@ import { policyKind } from "./tenancy/policy-kind.ts";
 import { projectKind } from "./tenancy/project-kind.ts";
 import { policyRoutes, projectRoutes, tenantRoutes } from "./tenancy/routes.ts";
 import { tenantKind } from "./tenancy/tenant-kind.ts";
+import { assertCapable } from "./types/assert-capable.ts";
+import { typeRoutes } from "./types/routes.ts";
 
 export interface Application {
   /** Every use case, one per route. */
   readonly routes: RouteHandlers;
-  /** The instance that a stream is to. @param permission what the stream takes there @throws {ClawError} `instance.not_found`, `auth.forbidden` */
+  /** The instance that a stream is to. @param permission what the stream takes there @throws {ClawError} `instance.not_found`, `auth.forbidden`, `instance.unsupported` */
   targetOf(ctx: RequestContext, id: string, permission: Permission): Promise<ClawInstance>;
   /** What workers share with the routes. */
   readonly dependencies: ApplicationDependencies;
@@ -48,7 +50,11 @@ export function createApplication(outer: OuterDependencies): Application {
   const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }) };
   return {
     dependencies,
-    targetOf: (ctx, id, permission) => own.instance.show({ ...ctx, permission }, outer.transactions, id),
+    async targetOf(ctx, id, permission) {
+      const instance = await own.instance.show({ ...ctx, permission }, outer.transactions, id);
+      assertCapable(instance, permission, outer.types);
+      return instance;
+    },
     routes: admitting({
       ...clusterRoutes(own.cluster, dependencies),
       ...tenantRoutes(own.tenant, dependencies),
@@ -59,6 +65,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...previewRoutes(dependencies),
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),
+      ...typeRoutes(dependencies),
       ...accessRoutes(own, dependencies),
       ...auditRoutes(dependencies),
       ...recordingRoutes(dependencies),

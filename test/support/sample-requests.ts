@@ -134,6 +134,7 @@ export function sampleRequests({
     "stacks.unlock": { id: tenant },
     "stacks.migrate": { id: tenant, body: { engine: "embedded" } },
     "types.list": {},
+    "types.get": { id: "OpenClaw" },
     "service.version": {},
     "service.status": {},
     "policies.test": { body: {} },

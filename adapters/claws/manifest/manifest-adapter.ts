@@ -33,10 +33,30 @@ export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
       ...spec.variables.flatMap(({ env }) => env ?? []),
       ...(spec.chat?.tokenEnv ? [spec.chat.tokenEnv] : []),
     ],
+    capabilities: capabilitiesOf(manifest),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
     validate: async (config, version) => [...versionIssues(manifest, version), ...(config.issues ?? [])],
     injectRuntime: (config, info) => runtimeOf(manifest, config, generateConfig(config), info),
+  };
+}
+
+function capabilitiesOf({ spec }: ClawManifest): ClawAdapter["capabilities"] {
+  const { software, probes, chat, stop } = spec;
+  const inFile = spec.variables.filter((variable) => !variable.secret && variable.env === undefined).map(({ name }) => name);
+  return {
+    ...(spec.reload === "watch" &&
+      inFile.length > 0 && { "hot-reload": { how: `it reads ${spec.config?.path} again when that changes`, keys: inFile } }),
+    health: {
+      how: `GET ${probes.startup.path} once it has started, ${probes.readiness.path} while it is ready, ${probes.liveness.path} while it lives`,
+    },
+    ...(chat && {
+      chat: { how: `POST ${chat.path}, as OpenAI has it` },
+      usage: { how: "tokens of each turn, where its chat answers tell them" },
+    }),
+    ...(stop.graceSeconds > 0 && { drain: { how: `${stop.signal}, and ${stop.graceSeconds} s to end what it is at` } }),
+    console: { how: spec.console ? spec.console.join(" ") : "a shell in its folder" },
+    ...(software.source === "npm" && { upgrade: { how: `any version of the npm package '${software.package}'` } }),
   };
 }
 

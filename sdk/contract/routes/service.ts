@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { ClawTypeDescriptionSchema, ClawTypeListSchema } from "../claw-type.ts";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
-import { ClawTypeListSchema, EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
+import { EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
 
 /** What a plan may run into: any write's refusals. */
 const previewed = [
@@ -81,6 +82,16 @@ export const serviceRoutes = {
     scope: "authenticated",
     success: 200,
     response: ClawTypeListSchema,
+  },
+  "types.get": {
+    method: "GET",
+    path: "/types/:id",
+    summary: "Say what a claw type is, and what its claws can do and can't",
+    scope: "authenticated",
+    params: z.object({ id: z.string().max(128).describe("the type, or its adapter") }),
+    success: 200,
+    response: ClawTypeDescriptionSchema,
+    errors: ["instance.unknown_type"],
   },
   "service.version": {
     method: "GET",

@@ -1,4 +1,4 @@
-import type { ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { CapabilityName, ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
 import type { ClawSchema, ConfigQuestion } from "./claw-programs.ts";
 
 /** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
@@ -69,6 +69,14 @@ export interface RuntimeInfo {
   readonly instanceToken: string;
 }
 
+/** How claws of a type do what not all can. */
+export interface Capability {
+  /** In one line, for people. */
+  readonly how: string;
+  /** Of `hot-reload`: keys of the unified config that a running claw takes over; `*` stands for one segment. */
+  readonly keys?: readonly string[];
+}
+
 /**
  * One claw type. Pure: no I/O.
  * Idea and the first four names: the founding design's `ClawAdapter`.
@@ -91,6 +99,8 @@ export interface ClawAdapter {
   readonly platformKeys: readonly string[];
   /** Environment variables that it sets itself, so that nobody else does; a `*` at the end stands for any rest. */
   readonly managedEnv?: readonly string[] | undefined;
+  /** What its claws can do; what is absent they can't, and whoever asks for it is told so. */
+  readonly capabilities: Readonly<Partial<Record<CapabilityName, Capability>>>;
   /** Unified → the claw's own config; secret values become references. @param secrets dotted keys of single values that are secret, indexes of lists as segments */
   parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
