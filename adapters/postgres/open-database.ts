@@ -7,6 +7,7 @@ import type { Replica } from "../../service/application/ports/service/replica-re
 import type { Transactions } from "../../service/application/ports/transactions.ts";
 import { ApiTokenEntity, RoleBindingEntity, RoleEntity, ServiceAccountEntity } from "./entities/access.ts";
 import { AuditChainEntity, AuditRecordEntity } from "./entities/audit.ts";
+import { ClawTypeEntity } from "./entities/claw-type.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
 import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
 import { ConfigTemplateEntity } from "./entities/config-template.ts";
@@ -51,6 +52,7 @@ import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
+import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -80,6 +82,7 @@ const entities = [
   PlanEntity,
   PlanPageEntity,
   PolicyEntity,
+  ClawTypeEntity,
   ProjectEntity,
   RecordingEntity,
   RecordingPartEntity,
@@ -117,6 +120,7 @@ export const migrations = [
   KeepPlaces1700000000033,
   RecordConsoles1700000000034,
   OpenSessions1700000000035,
+  DefineTypes1700000000044,
 ];
 
 export interface Database {

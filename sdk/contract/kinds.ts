@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { roleBindingFacts, roleFacts, serviceAccountFacts } from "./access.ts";
+import { clawTypeFacts } from "./claw-type.ts";
 import { clusterFacts } from "./cluster.ts";
 import { configTemplateFacts } from "./config-template.ts";
 import { instanceFacts } from "./instance.ts";
@@ -16,6 +17,7 @@ export const resourceKinds = [
   roleFacts,
   roleBindingFacts,
   policyFacts,
+  clawTypeFacts,
   configTemplateFacts,
   instanceFacts,
 ] as const satisfies readonly KindFacts[];

@@ -26,6 +26,8 @@ export const permissions = {
   "projects.write": { allows: "create, change and delete projects, and set their quotas", scope: "tenant" },
   "configs.read": { allows: "see config templates and their versions", scope: "tenant", fromProject: true },
   "configs.write": { allows: "change and publish config templates", scope: "tenant" },
+  "types.read": { allows: "see claw types of the tenant's own, and the platform's", scope: "tenant", fromProject: true },
+  "types.write": { allows: "make, change and delete claw types; those of the platform with a binding there", scope: "tenant" },
   "access.read": { allows: "see roles, role bindings, service accounts and what tokens there are", scope: "tenant" },
   "access.write": {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",

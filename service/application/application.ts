@@ -15,6 +15,7 @@ import type { AnyKind } from "./resources/kind.ts";
 import { assertAdmitted } from "./resources/permitted.ts";
 import type { RequestContext, RouteHandlers } from "./resources/route-handlers.ts";
 import { previewRoutes } from "./resources/routes.ts";
+import { tenantIn } from "./resources/tenant-in.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { policyKind } from "./tenancy/policy-kind.ts";
@@ -22,6 +23,7 @@ import { projectKind } from "./tenancy/project-kind.ts";
 import { policyRoutes, projectRoutes, tenantRoutes } from "./tenancy/routes.ts";
 import { tenantKind } from "./tenancy/tenant-kind.ts";
 import { assertCapable } from "./types/assert-capable.ts";
+import { clawTypeKind } from "./types/claw-type-kind.ts";
 import { typeRoutes } from "./types/routes.ts";
 
 export interface Application {
@@ -43,6 +45,7 @@ export function createApplication(outer: OuterDependencies): Application {
     role: roleKind,
     roleBinding: roleBindingKind,
     policy: policyKind,
+    clawType: clawTypeKind(outer),
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
   };
@@ -52,7 +55,7 @@ export function createApplication(outer: OuterDependencies): Application {
     dependencies,
     async targetOf(ctx, id, permission) {
       const instance = await own.instance.show({ ...ctx, permission }, outer.transactions, id);
-      assertCapable(instance, permission, outer.types);
+      await assertCapable(instance, { permission, tenantId: tenantIn(ctx).id }, outer);
       return instance;
     },
     routes: admitting({
@@ -65,7 +68,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...previewRoutes(dependencies),
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),
-      ...typeRoutes(dependencies),
+      ...typeRoutes(own.clawType, dependencies),
       ...accessRoutes(own, dependencies),
       ...auditRoutes(dependencies),
       ...recordingRoutes(dependencies),

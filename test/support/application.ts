@@ -19,6 +19,7 @@ import { type Application, createApplication } from "../../service/application/a
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies } from "../../service/application/dependencies.ts";
 import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
+import type { Unconfined } from "../../service/application/instances/host-use.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
@@ -90,7 +91,11 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
 }
 
 /** Another on the same database: in another process, say. */
-export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): TestApplication {
+export function anApplicationOn(
+  database: TestDatabase,
+  masterKey: Uint8Array,
+  { unconfined }: { readonly unconfined?: Unconfined } = {},
+): TestApplication {
   const { transactions } = database;
 
   let offsetMs = 0;
@@ -160,7 +165,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     clock,
     agents,
     openChannel: (address, open) => agents.open(address.uid, open),
-    unconfined: undefined,
+    unconfined,
     hasDocker: false,
     version: "0.0.0-test",
     vitals: () => ({ uptimeSeconds: 1, residentBytes: 1, eventLoopDelayMs: { mean: 0, p99: 0 }, circuits: [] }),

@@ -1,6 +1,6 @@
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
-import { aPolicy, aRole, aRoleBinding, aServiceAccount, type Populated } from "./sample-requests.ts";
+import { aClawType, aPolicy, aRole, aRoleBinding, aServiceAccount, type Populated } from "./sample-requests.ts";
 import { eventually, type TestService } from "./service.ts";
 
 export interface PopulatedTenant extends Omit<Populated, "plan"> {
@@ -18,6 +18,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
   const config = await claw.configs.create(aTemplate("base"));
   await claw.configs.publish("base");
   const policy = await claw.policies.create(aPolicy("small"));
+  const clawType = await claw.clawTypes.create(aClawType("weather"));
   const role = await claw.roles.create(aRole("reader"));
   const binding = await claw.roleBindings.create(aRoleBinding("readers"));
   const account = await claw.serviceAccounts.create(aServiceAccount("robot"));
@@ -42,6 +43,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
     ...{ instance: "keeper", config: "base", project: "web", cluster: "spare" },
     ...{
       policy: "small",
+      clawType: "weather",
       role: "reader",
       roleBinding: "readers",
       serviceAccount: "robot",
@@ -54,6 +56,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
       base: config.metadata.uid,
       web: project.metadata.uid,
       small: policy.metadata.uid,
+      weather: clawType.metadata.uid,
       reader: role.metadata.uid,
       readers: binding.metadata.uid,
       robot: account.metadata.uid,

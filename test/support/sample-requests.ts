@@ -1,4 +1,4 @@
-import type { Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
+import type { ClawTypeInput, Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -10,6 +10,7 @@ export interface Populated {
   readonly project: string;
   readonly cluster: string;
   readonly policy: string;
+  readonly clawType: string;
   readonly role: string;
   readonly roleBinding: string;
   readonly serviceAccount: string;
@@ -52,6 +53,23 @@ export function aPolicy(name: string, spec: Partial<PolicyInput["spec"]> = {}) {
   };
 }
 
+/** The smallest claw type: a program of one file. */
+export function aClawType(name: string, spec: Partial<ClawTypeInput["spec"]> = {}) {
+  const probe = (path: string) => ({ path, expect: { ok: true }, periodSeconds: 1, failureThreshold: 3 });
+  return {
+    apiVersion: API_VERSION,
+    kind: "ClawType" as const,
+    metadata: { name },
+    spec: {
+      version: "1.0.0",
+      software: { source: "inline" as const, files: [{ path: "run.mjs", content: "// a program" }] },
+      command: ["${node}", "${configDir}/run.mjs", "${port}"],
+      probes: { startup: probe("/startupz"), readiness: probe("/readyz"), liveness: probe("/healthz") },
+      ...spec,
+    },
+  };
+}
+
 export function aServiceAccount(name: string, description = "a machine") {
   return { apiVersion: API_VERSION, kind: "ServiceAccount" as const, metadata: { name }, spec: { description } };
 }
@@ -64,6 +82,7 @@ export function sampleRequests({
   project,
   cluster,
   policy,
+  clawType,
   role,
   roleBinding,
   serviceAccount,
@@ -135,6 +154,11 @@ export function sampleRequests({
     "stacks.migrate": { id: tenant, body: { engine: "embedded" } },
     "types.list": {},
     "types.get": { id: "OpenClaw" },
+    "clawTypes.list": {},
+    "clawTypes.create": { body: aClawType("another") },
+    "clawTypes.get": { id: clawType },
+    "clawTypes.replace": { id: clawType, body: aClawType(clawType, { description: "changed" }) },
+    "clawTypes.delete": { id: clawType },
     "service.version": {},
     "service.status": {},
     "policies.test": { body: {} },

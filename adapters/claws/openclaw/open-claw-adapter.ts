@@ -36,6 +36,7 @@ export function openClawAdapter(): ClawAdapter {
     name: "OpenClawAdapter",
     defaultVersion: DEFAULT_VERSION,
     description: "The OpenClaw gateway, from the npm package 'openclaw'",
+    origin: "built-in",
     defaults: DEFAULTS,
     // Of the unified config alone: so levels may set it without a template.
     secretKeys: ["model.apiKey", ...SECRET_KEYS],

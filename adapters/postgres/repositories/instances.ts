@@ -251,6 +251,9 @@ function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string |
   if (use === "any") {
     return ["$1::text is null", null];
   }
+  if ("type" in use) {
+    return ["i.type = $1", use.type];
+  }
   return "template" in use ? ["i.template = $1", use.template] : ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
 }
 

@@ -14,6 +14,8 @@ export interface PlainTable<Row extends MetadataRow & { id: string }, S extends 
   readonly entity: EntitySchema<Row>;
   /** The column of the project that one is of, for lists of some projects alone. */
   readonly project?: "id";
+  /** Which rows, named `r`, a list has; all that are seen when absent. */
+  readonly where?: string;
   toDomain(row: Row): S;
   toRow(resource: S): Row;
 }
@@ -30,6 +32,7 @@ export class PlainRows<Row extends MetadataRow & { id: string }, S extends Store
     this.#listing = {
       columns: "r.*",
       from: `${own.table} r`,
+      ...(own.where !== undefined && { where: own.where }),
       id: "r.id",
       labels: "r.labels",
       ...(own.project && { project: `r.${own.project}` }),

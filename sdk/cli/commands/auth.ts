@@ -34,6 +34,7 @@ const INSTANCE_VERBS: Readonly<Record<string, Permission>> = {
 const AREAS = {
   ClawInstance: "instances",
   ConfigTemplate: "configs",
+  ClawType: "types",
   Project: "projects",
   Tenant: "tenants",
   Cluster: "clusters",

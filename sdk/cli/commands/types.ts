@@ -1,5 +1,7 @@
 import type { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
+import { clawTypeKind } from "../kinds/claw-type.ts";
+import { defineGet } from "../nouns.ts";
 import { outputOption } from "../options.ts";
 import type { View } from "../output/printer.ts";
 
@@ -12,6 +14,7 @@ const typeView: View<ClawType> = {
     { header: "TYPE", value: (t) => t.type },
     { header: "VERSION", value: (t) => t.version },
     { header: "ADAPTER", value: (t) => t.adapter },
+    { header: "ORIGIN", value: (t) => t.origin },
     { header: "DESCRIPTION", value: (t) => t.description },
   ],
 };
@@ -34,6 +37,8 @@ const capabilityView: View<Capability> = {
   ],
 };
 
+export const typesGet = defineGet("types", clawTypeKind);
+
 export const typesDescribe = defineCommand({
   path: "types describe",
   group: "Resources",
@@ -42,7 +47,7 @@ export const typesDescribe = defineCommand({
   syntax: (command) => command.argument("<type>", "its name, or its adapter's").addOption(outputOption),
   async run({ claw, out, signal }, { output }, name) {
     const type = await claw.types.get(name, { signal });
-    if (output) {
+    if (output !== "table" && output !== "wide") {
       await out.item(type, typeView, output);
       return;
     }
@@ -51,6 +56,7 @@ export const typesDescribe = defineCommand({
       ["Type", type.type],
       ["Adapter", type.adapter],
       ["Version", type.version],
+      ["Origin", type.origin],
       ["Description", type.description],
       ["Keys", Object.keys(type.defaults).join(", ") || "none"],
       ["Reloaded", reloaded.join(", ") || "none: a change restarts its claws"],

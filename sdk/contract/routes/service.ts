@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { ClawTypeDescriptionSchema, ClawTypeListSchema } from "../claw-type.ts";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
 import { EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
@@ -13,6 +12,9 @@ const previewed = [
   "instance.not_found",
   "instance.name_taken",
   "instance.unknown_type",
+  "type.not_found",
+  "type.name_taken",
+  "type.in_use",
   "config.not_found",
   "config.name_taken",
   "config.in_use",
@@ -74,24 +76,6 @@ export const serviceRoutes = {
     success: 202,
     response: PreviewSchema,
     errors: [...previewed, "preview.not_found", "preview.stale"],
-  },
-  "types.list": {
-    method: "GET",
-    path: "/types",
-    summary: "List claw types and their pinned versions",
-    scope: "authenticated",
-    success: 200,
-    response: ClawTypeListSchema,
-  },
-  "types.get": {
-    method: "GET",
-    path: "/types/:id",
-    summary: "Say what a claw type is, and what its claws can do and can't",
-    scope: "authenticated",
-    params: z.object({ id: z.string().max(128).describe("the type, or its adapter") }),
-    success: 200,
-    response: ClawTypeDescriptionSchema,
-    errors: ["instance.unknown_type"],
   },
   "service.version": {
     method: "GET",

@@ -7,6 +7,7 @@ import { requestReconcile } from "../../domain/instances/instance.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
 import { recordEvent } from "../instances/report-status.ts";
+import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { assertAllowed, type ChangeDependencies, makeChanges } from "../resources/changes.ts";
 import { everyOf } from "../resources/pages.ts";
@@ -25,7 +26,12 @@ interface DrainOptions {
  * Closes a cluster for new instances and sends away those that can go: there is no way yet to take data along, so an instance that has
  * any stays, unless it is to be given up with the instance (`deletionPolicy: delete`) and the caller says that it may be.
  */
-export async function drainCluster(tx: PlatformTransaction, name: string, options: DrainOptions, deps: ChangeDependencies): Promise<Drain> {
+export async function drainCluster(
+  tx: PlatformTransaction,
+  name: string,
+  options: DrainOptions,
+  deps: ChangeDependencies & { readonly types: ClawTypes },
+): Promise<Drain> {
   const { actor, now, discardData } = options;
   await tx.clusters.lock([name]);
   const cluster = await tx.clusters.get(name);
@@ -47,7 +53,11 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
       stay("its data would be deleted (deletionPolicy: delete); drain with --discard-data to move it without");
     } else {
       try {
-        const { cluster: to, movedFrom, reason } = await moveInstance(tx, instance, placement);
+        const {
+          cluster: to,
+          movedFrom,
+          reason,
+        } = await moveInstance(tx, instance, await deps.types.find(instance.spec.type, scope), placement);
         const next = { ...requestReconcile(instance), cluster: to, movedFrom, updatedAt: now };
         await scope.instances.update({ ...next, resourceVersion: instance.resourceVersion + 1 }, instance.resourceVersion);
         const message = `drained from '${name}' to '${to}': ${reason}`;

@@ -16,7 +16,6 @@ import type { ConfigChecks } from "../instances/config-checks.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { pagesOf } from "../resources/pages.ts";
@@ -42,10 +41,10 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
       // A shared template of the same name is not this tenant's to change: applying makes the tenant's own.
       return found?.tenantId === home.id ? found : undefined;
     },
-    async build({ home, stamp }, manifest, before: ConfigTemplate | undefined, base) {
-      const adapter = types.find(manifest.spec.adapter);
+    async build({ at, home, stamp }, manifest, before: ConfigTemplate | undefined, base) {
+      const adapter = await types.find(manifest.spec.adapter, at);
       if (!adapter) {
-        const known = types.list().map(({ name }) => name);
+        const known = (await types.list(at)).map(({ name }) => name);
         throw unknownType("spec.adapter", manifest.spec.adapter, known);
       }
       const spec = sealTemplate({ ...manifest.spec, adapter: adapter.name }, before?.spec, adapter, cipher);
@@ -117,7 +116,7 @@ async function publish(
   if (digest === template.publishedDigest) {
     return template;
   }
-  await assertUsable(template, tenant.name, tx, deps);
+  await assertUsable(template, tenant.name, { tx, at: scope }, deps);
   const version = template.publishedVersion + 1;
   await scope.templates.insertVersion({
     templateId: template.id,
@@ -156,11 +155,11 @@ async function publish(
 async function assertUsable(
   template: ConfigTemplate,
   tenant: string,
-  tx: PlatformTransaction,
+  { tx, at }: Pick<TenantWriter, "tx" | "at">,
   { types, cipher, checks }: TemplateDependencies,
 ): Promise<void> {
   const { name, spec } = template;
-  const adapter = types.find(spec.adapter);
+  const adapter = await types.find(spec.adapter, at);
   if (!adapter) {
     return;
   }

@@ -56,6 +56,8 @@ const NO_DEMANDS: Demands = { accounts: [], docker: undefined };
 
 /** What instances of one tenant resolve from, loaded once for all of them. */
 interface Sources {
+  /** By type; undefined for one that is not known. */
+  readonly adapters: ReadonlyMap<string, ClawAdapter | undefined>;
   /** By name; undefined for one that is not there. */
   readonly templates: ReadonlyMap<string, { readonly template: ConfigTemplate; readonly published: ConfigVersion | undefined } | undefined>;
   valuesOf(instance: Instance): readonly ConfigValue[];
@@ -79,7 +81,7 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(tx, scope, instances);
+  const sources = await sourcesOf(tx, scope, instances, deps);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
@@ -87,7 +89,12 @@ async function sourcesOf(
   tx: Pick<PlatformTransaction, "clusters">,
   scope: TenantTransaction,
   instances: readonly Instance[],
+  { types }: Pick<ResolveDependencies, "types">,
 ): Promise<Sources> {
+  const adapters = new Map<string, ClawAdapter | undefined>();
+  for (const type of new Set(instances.map(({ spec }) => spec.type))) {
+    adapters.set(type, await types.find(type, scope));
+  }
   const templates = new Map<string, { template: ConfigTemplate; published: ConfigVersion | undefined } | undefined>();
   for (const name of new Set(instances.flatMap(({ spec }) => spec.config.template ?? []))) {
     const template = await scope.templates.find(name);
@@ -101,6 +108,7 @@ async function sourcesOf(
   const byOwner = Map.groupBy(values, ({ level, ownerId }) => (level === "project" || level === "instance" ? ownerId : undefined));
   const of = (owner: string | undefined) => byOwner.get(owner) ?? [];
   return {
+    adapters,
     templates,
     policies: policiesOf(await scope.tenants.get(scope.tenantId), await scope.policies.inForce()),
     clusterOf: async (name) => (await tx.clusters.find(name))?.spec,
@@ -110,7 +118,7 @@ async function sourcesOf(
 
 async function resolveInstance(sources: Sources, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
   const { spec } = instance;
-  const adapter = deps.types.find(spec.type);
+  const adapter = sources.adapters.get(spec.type);
   const version = spec.version ?? adapter?.defaultVersion ?? "";
   const policies = sources.policies.filter((policy) => isAbout(policy, instance));
   const failed = (issues: readonly ConfigIssue[], configVersion?: number): Resolution => ({
@@ -130,6 +138,10 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   if (!adapter) {
     const message = `claw type '${spec.type}' is not known any more`;
     return failed([{ path: "spec.type", message, fix: "bring the type back, or destroy the instance" }]);
+  }
+  const unfit = unfitFor(instance.cluster, adapter, deps.unconfined);
+  if (unfit) {
+    return failed([unfit]);
   }
 
   const source = spec.config.template === undefined ? undefined : sources.templates.get(spec.config.template);
@@ -202,6 +214,10 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     spec,
     instanceToken: deps.cipher.derive(`instance-token:${instance.id}`),
   });
+  if (claw.software.source === "image" && !rulesAt(instance.cluster).runsImages) {
+    const message = `claws of type '${adapter.type}' run from an image, which '${instance.cluster}' can't`;
+    return failed([{ path: "spec.placement.cluster", message, fix: "place it on a cluster" }], configVersion);
+  }
   const runtime = { ...claw, files: [...claw.files, ...environment.files] };
   const model = valueAt(config.unified, "model.name");
   const ownModel = typeof model === "string" ? [{ path: "model.name", model }] : [];
@@ -236,6 +252,15 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
       agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
     },
   };
+}
+
+/** Where nothing confines claws, what a tenant defines would run as the control plane does: whoever placed it, and whenever that was. */
+function unfitFor(cluster: string, { origin, type }: ClawAdapter, unconfined: Unconfined | undefined): ConfigIssue | undefined {
+  if (origin !== "tenant" || !unconfined || !rulesAt(cluster).isBesideControlPlane) {
+    return undefined;
+  }
+  const message = `claw type '${type}' is the tenant's own, and '${cluster}' can't confine claws: ${unconfined.why}`;
+  return { path: "spec.placement.cluster", message, fix: `place it on a cluster, or ${unconfined.fix}` };
 }
 
 /** A claw is told what may be chosen while it runs. */

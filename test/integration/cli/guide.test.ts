@@ -63,6 +63,15 @@ it("runs the guide of policies", { timeout: 120_000 }, async ({ expect, onTestFi
   expect(said).toMatch(/policy-guide +fit +owned +warn +instance 'fit': it has no label 'team'/);
 });
 
+it("runs the guide of claw types", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const said = await runGuide("docs/guides/types.md", service);
+  expect(said).toContain("type/greeter created");
+  expect(said).toMatch(/chat +no +not that it can be talked to/);
+  expect(said).toContain("type/greeter deleted");
+});
+
 /** In a folder of its own, with the files that the guide shows. */
 async function runGuide(document: string, service: TestService): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");

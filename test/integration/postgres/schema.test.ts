@@ -63,6 +63,7 @@ describe("schema", () => {
         "KeepPlaces1700000000033",
         "RecordConsoles1700000000034",
         "OpenSessions1700000000035",
+        "DefineTypes1700000000044",
       ]);
   });
 

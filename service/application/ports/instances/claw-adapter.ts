@@ -1,4 +1,5 @@
-import type { CapabilityName, ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { CapabilityName, ClawRuntime, ClawTypeSpec, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { TenantTransaction } from "../transactions.ts";
 import type { ClawSchema, ConfigQuestion } from "./claw-programs.ts";
 
 /** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
@@ -89,6 +90,9 @@ export interface ClawAdapter {
   /** The version used when a spec names none. */
   readonly defaultVersion: string;
   readonly description: string;
+  readonly origin: "built-in" | "platform" | "tenant";
+  /** What it runs from on a cluster that has no image for it. */
+  readonly image?: string | undefined;
   /** Variables that every instance of this type has without a template: dotted key → default, null when it has none. */
   readonly defaults: UnifiedConfig;
   /** Keys of the unified config whose values are secret whatever a template says; `*` stands for one segment. */
@@ -125,7 +129,13 @@ export interface ClawAdapter {
 
 /** The claw types that are known. */
 export interface ClawTypes {
-  list(): readonly ClawAdapter[];
-  /** By type or adapter name, ignoring case. */
-  find(typeOrAdapter: string): ClawAdapter | undefined;
+  /** Those of the product and of the service's settings, which all tenants have. */
+  readonly builtIn: readonly ClawAdapter[];
+  /** By type or adapter name, ignoring case: a built-in one, the tenant's own, or the platform's. */
+  find(typeOrAdapter: string, scope: StoredTypes): Promise<ClawAdapter | undefined>;
+  /** All that instances of the tenant may be of. */
+  list(scope: StoredTypes): Promise<readonly ClawAdapter[]>;
+  /** What is wrong with a claw type that is to be stored: what in it can't go together, and how what it renders to can't be run. */
+  issuesOf(name: string, spec: ClawTypeSpec): Promise<readonly Issue[]>;
 }
+export type StoredTypes = Pick<TenantTransaction, "clawTypes">;

@@ -11,7 +11,7 @@ export interface ResourceUsage {
 }
 
 /** What instances have in common: the name of their template, or a cluster that they are on or have not left yet. */
-export type InstanceUse = { readonly template: string } | { readonly cluster: string };
+export type InstanceUse = { readonly template: string } | { readonly type: string } | { readonly cluster: string };
 
 export interface InstanceRepository {
   /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
