@@ -40,7 +40,7 @@ const contract = "^sdk/contract/";
 const areas = [
   ["secrets|runtimes", []],
   ["instances", ["secrets", "runtimes"]],
-  ...["configs", "tenancy", "clusters", "drift", "access", "audit", "recordings", "custom-resources", "service"].map((name) => [
+  ...["configs", "tenancy", "clusters", "drift", "access", "audit", "recordings", "custom-resources", "service", "types"].map((name) => [
     name,
     ["secrets", "runtimes", "instances"],
   ]),

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ClawRuntimeSchema, type ConfigVariable, type Issue, issuesOf } from "../../sdk/contract/index.ts";
 import type { ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
 import { stableJson } from "./json.ts";
-import { ClawManifestError, MANIFEST_FILE, readClawManifest } from "./manifest/claw-manifest.ts";
+import { ClawManifestError, consistencyIssues, type DescribedType, MANIFEST_FILE, readClawManifest } from "./manifest/claw-manifest.ts";
 import { manifestAdapter } from "./manifest/manifest-adapter.ts";
 import { ClawConfigError, renderClaw } from "./render-claw.ts";
 
@@ -37,13 +37,23 @@ export async function checkClawType(type: string | ClawAdapter): Promise<readonl
         [...plain, ...secret].map(([key, value]) => ({ key, value })),
       );
     }
-    const manifest = readClawManifest(join(type, MANIFEST_FILE));
-    return await renderingIssues(
-      manifestAdapter(manifest),
-      manifest.spec.variables.map((variable) => ({ key: variable.name, value: sampleOf(variable) })),
-    );
+    return await issuesOfType(readClawManifest(join(type, MANIFEST_FILE)));
   } catch (error) {
     if (error instanceof ClawManifestError || error instanceof ClawConfigError) {
+      return error.issues;
+    }
+    throw error;
+  }
+}
+
+/** The same of a type that is described as a whole, as one that is stored. @internal */
+export async function issuesOfType(described: DescribedType): Promise<readonly Issue[]> {
+  const issues = consistencyIssues(described.spec);
+  const samples = described.spec.variables.map((variable) => ({ key: variable.name, value: sampleOf(variable) }));
+  try {
+    return issues.length > 0 ? issues : await renderingIssues(manifestAdapter(described), samples);
+  } catch (error) {
+    if (error instanceof ClawConfigError) {
       return error.issues;
     }
     throw error;

@@ -1,30 +1,36 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import type { Issue } from "../../sdk/contract/index.ts";
 import type { ClawAdapter, ClawTypes } from "../../service/application/ports/instances/claw-adapter.ts";
+import type { StoredClawType } from "../../service/domain/types/claw-type.ts";
+import { issuesOfType } from "./check-claw-type.ts";
 import { MANIFEST_FILE, readClawManifest } from "./manifest/claw-manifest.ts";
 import { manifestAdapter } from "./manifest/manifest-adapter.ts";
-import { openClawAdapter } from "./openclaw/open-claw-adapter.ts";
-
-const MANIFESTS = ["echo", "nanoclaw"].map((type) => fileURLToPath(new URL(`./manifest/${type}/${MANIFEST_FILE}`, import.meta.url)));
+import { called, ownTypes } from "./own-types.ts";
 
 /**
- * The claw types that come with the product, and those that the organisation brings.
+ * The claw types that come with the product, those that the service's settings bring, and what becomes of those that are stored.
  * @param options.folders of `claw-type.yaml` files; a type that is there already is replaced
  * @throws {ClawManifestError}
  */
 export function createClawTypes(options: { readonly folders?: readonly string[] } = {}): ClawTypes {
   const brought = (options.folders ?? []).map((folder) => manifestAdapter(readClawManifest(join(folder, MANIFEST_FILE))));
-  const ours = [openClawAdapter(), ...MANIFESTS.map((path) => manifestAdapter(readClawManifest(path)))];
   const isBrought = ({ type }: ClawAdapter) => brought.some((other) => other.type.toLowerCase() === type.toLowerCase());
-  return clawTypes([...brought, ...ours.filter((type) => !isBrought(type))]);
-}
-
-export function clawTypes(adapters: readonly ClawAdapter[]): ClawTypes {
+  const builtIn = [...brought, ...ownTypes().filter((type) => !isBrought(type))];
   return {
-    list: () => adapters,
-    find: (typeOrAdapter) => {
-      const wanted = typeOrAdapter.toLowerCase();
-      return adapters.find(({ type, name }) => [type, name].some((known) => known.toLowerCase() === wanted));
+    builtIn,
+    async find(typeOrAdapter, { clawTypes }) {
+      const own = called(builtIn, typeOrAdapter);
+      const name = typeOrAdapter.toLowerCase();
+      const stored = own ? undefined : ((await clawTypes.find(name)) ?? (await clawTypes.find(name.replace(/adapter$/, ""))));
+      return own ?? (stored && adapterOf(stored));
+    },
+    list: async ({ clawTypes }) => [...builtIn, ...(await clawTypes.all()).map(adapterOf)],
+    async issuesOf(name, spec): Promise<readonly Issue[]> {
+      return issuesOfType({ name, spec });
     },
   };
+}
+
+function adapterOf({ name, spec, shared }: StoredClawType): ClawAdapter {
+  return manifestAdapter({ name, spec }, shared ? "platform" : "tenant");
 }

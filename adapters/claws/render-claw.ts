@@ -2,7 +2,7 @@ import { type ClawRuntime, InstanceSpecSchema, type Issue, unknownKeyFix } from 
 import type { ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
 import { takeEnvironment, withEnvironment } from "../../service/domain/configs/environment.ts";
 import { resolveConfig } from "../../service/domain/configs/resolve-config.ts";
-import { createClawTypes } from "./claw-types.ts";
+import { called, ownTypes } from "./own-types.ts";
 
 /** What of a claw is declared where nobody resolves templates and levels. */
 export interface ClawDeclaration {
@@ -30,10 +30,10 @@ export class ClawConfigError extends Error {
 
 /** A claw type that comes with the product. @throws {ClawConfigError} */
 export function builtInClawType(type: string): ClawAdapter {
-  const types = createClawTypes();
-  const found = types.find(type);
+  const types = ownTypes();
+  const found = called(types, type);
   if (!found) {
-    const names = types.list().map((adapter) => adapter.type);
+    const names = types.map((adapter) => adapter.type);
     const fix = unknownKeyFix(type, names);
     throw new ClawConfigError("the claw can't be declared", [{ path: "type", message: `'${type}' is no claw type`, fix }]);
   }

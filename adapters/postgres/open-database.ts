@@ -7,6 +7,7 @@ import type { Replica } from "../../service/application/ports/service/replica-re
 import type { Transactions } from "../../service/application/ports/transactions.ts";
 import { ApiTokenEntity, RoleBindingEntity, RoleEntity, ServiceAccountEntity } from "./entities/access.ts";
 import { AuditChainEntity, AuditRecordEntity } from "./entities/audit.ts";
+import { ClawTypeEntity } from "./entities/claw-type.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
 import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
 import { ConfigTemplateEntity } from "./entities/config-template.ts";
@@ -51,9 +52,10 @@ import { WrapKeys1700000000032 } from "./migrations/0032-wrap-keys.ts";
 import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
-import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
-import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
+import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
+import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
+import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -83,6 +85,7 @@ const entities = [
   PlanEntity,
   PlanPageEntity,
   PolicyEntity,
+  ClawTypeEntity,
   ProjectEntity,
   RecordingEntity,
   RecordingPartEntity,
@@ -123,6 +126,7 @@ export const migrations = [
   SetValues1700000000047,
   KeepWarnings1700000000042,
   VisitClaws1700000000036,
+  DefineTypes1700000000044,
 ];
 
 export interface Database {

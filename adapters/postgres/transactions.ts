@@ -16,6 +16,7 @@ import {
 import { PostgresAuditChains, PostgresAuditLog } from "./repositories/audit.ts";
 import { PostgresClaimRepository } from "./repositories/claims.ts";
 import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.ts";
+import { PostgresClawTypeRepository } from "./repositories/claw-types.ts";
 import { PostgresClusterRepository } from "./repositories/clusters.ts";
 import { PostgresConfigTemplateRepository } from "./repositories/config-templates.ts";
 import { PostgresConfigValuesRepository } from "./repositories/config-values.ts";
@@ -145,6 +146,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     roles: new PostgresRoleRepository(scope),
     roleBindings: new PostgresRoleBindingRepository(scope),
     policies: new PostgresPolicyRepository(scope),
+    clawTypes: new PostgresClawTypeRepository(scope, session.platform),
     serviceAccounts: new PostgresServiceAccountRepository(scope),
     tokens: new PostgresTokenRepository(scope),
     instances: new PostgresInstanceRepository(scope),

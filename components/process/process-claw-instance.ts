@@ -120,7 +120,7 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
 function softwareArgs(runtime: pulumi.Output<ClawRuntime>, cacheDir: string): SoftwareArgs {
   const npm = runtime.apply(({ software }) => (software.source === "npm" ? { package: software.package, cacheDir } : undefined));
   return {
-    source: runtime.apply(({ software }) => software.source),
+    source: runtime.apply(({ software }) => (software.source === "npm" ? "npm" : "inline")),
     version: runtime.apply(({ software }) => software.version),
     cacheDir: npm.apply((from) => from?.cacheDir),
     package: npm.apply((from) => from?.package),

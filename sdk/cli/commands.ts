@@ -65,7 +65,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
       module.stackMigrate,
     ];
   },
-  types: () => import("./commands/types.ts").then(({ typesCommand }) => [typesCommand]),
+  types: () => import("./commands/types.ts").then(({ typesCommand, typesDescribe, typesGet }) => [typesCommand, typesDescribe, typesGet]),
   chat: () => import("./commands/chat.ts").then(({ chatCommand }) => [chatCommand]),
   console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),
   connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),

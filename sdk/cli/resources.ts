@@ -1,6 +1,7 @@
 import type { ManifestKind } from "../contract/index.ts";
 import { usageError } from "./failure.ts";
 import { roleBindingKind, roleKind, serviceAccountKind } from "./kinds/access.ts";
+import { clawTypeKind } from "./kinds/claw-type.ts";
 import { clusterKind } from "./kinds/cluster.ts";
 import { configKind } from "./kinds/config-template.ts";
 import { valuesKind } from "./kinds/config-values.ts";
@@ -19,6 +20,7 @@ export const resourceKinds: readonly ResourceKind[] = [
   roleKind,
   roleBindingKind,
   policyKind,
+  clawTypeKind,
   configKind,
   instanceKind,
   valuesKind,

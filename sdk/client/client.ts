@@ -67,6 +67,7 @@ export class Claw {
   readonly previews: Api["previews"];
   readonly stacks: Api["stacks"];
   readonly types: Api["types"];
+  readonly clawTypes: Api["clawTypes"];
   readonly service: Api["service"];
   readonly #config: TransportOptions;
 
@@ -102,6 +103,7 @@ export class Claw {
     this.previews = this.#methodsOf("previews");
     this.stacks = this.#methodsOf("stacks");
     this.types = this.#methodsOf("types");
+    this.clawTypes = this.#methodsOf("clawTypes");
     this.service = this.#methodsOf("service");
   }
 

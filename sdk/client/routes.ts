@@ -150,6 +150,12 @@ const table = {
   "stacks.unlock": ["POST", "/stacks/:id/unlock", "none", "json"],
   "stacks.migrate": ["POST", "/stacks/:id/engine", "body", "json"],
   "types.list": ["GET", "/types", "none", "json"],
+  "types.get": ["GET", "/types/:id", "none", "json"],
+  "clawTypes.list": ["GET", "/claw-types", "query", "page"],
+  "clawTypes.create": ["POST", "/claw-types", "body", "json"],
+  "clawTypes.get": ["GET", "/claw-types/:id", "none", "json"],
+  "clawTypes.replace": ["PUT", "/claw-types/:id", "body", "json"],
+  "clawTypes.delete": ["DELETE", "/claw-types/:id", "none", "none"],
   "service.version": ["GET", "/version", "none", "json"],
   "service.status": ["GET", "/status", "none", "json"],
 } as const satisfies RouteTable;

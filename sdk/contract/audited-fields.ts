@@ -21,6 +21,9 @@ type Audited<T> = unknown extends T
         : { readonly [K in KeysOf<T> & string]: Audited<NonNullable<ValueOf<T, K>>> }
     : AuditRule;
 
+const PROBE = { path: "track", expect: "track", periodSeconds: "track", failureThreshold: "track" } as const;
+const PROBES = { startup: PROBE, readiness: PROBE, liveness: PROBE } as const;
+
 /**
  * The fields of every kind of resource, as the audit log has them. A field that is new does not compile until it is in here. What is sealed at rest is
  * masked by any rule.
@@ -68,6 +71,34 @@ export const auditedFields: { readonly [K in ManifestKind]: Audited<ManifestOf<K
     rule: { name: "track", value: "track" },
     expression: "track",
     message: "track",
+  },
+  ClawType: {
+    description: "track",
+    version: "track",
+    image: "track",
+    software: { source: "track", package: "track", files: { path: "track", content: "track" } },
+    command: "track",
+    env: "secret",
+    config: { path: "track", format: "track", template: "track" },
+    variables: {
+      name: "track",
+      type: "track",
+      default: "track",
+      required: "track",
+      secret: "track",
+      description: "track",
+      env: "track",
+      platform: "track",
+    },
+    reload: "track",
+    restartSignal: "track",
+    portSpan: "track",
+    probes: PROBES,
+    startup: { timeoutSeconds: "track", heavy: "track" },
+    stop: { signal: "track", graceSeconds: "track" },
+    exitCodes: "track",
+    chat: { protocol: "track", path: "track", model: "track", tokenEnv: "track" },
+    console: "track",
   },
   ConfigTemplate: {
     description: "track",

@@ -45,8 +45,8 @@ const CONSTRAINED: Readonly<Partial<Record<Constraint, ConfigType>>> = {
   maxItems: "array",
 };
 
-/** A variable of a template. Its name is a key of the unified config: `model.name`, `models.providers["z.ai"].apiKey`. */
-export const ConfigVariableSchema = z
+/** A variable: of a template, or of a claw type. Its name is a key of the unified config: `model.name`, `models.providers["z.ai"].apiKey`. */
+export const PlainVariableSchema = z
   .strictObject({
     name: z
       .string()
@@ -61,32 +61,35 @@ export const ConfigVariableSchema = z
     required: z.boolean().default(false),
     secret: z.boolean().default(false),
     description: TextSchema.default(""),
-    ...constraints,
-    /** What to say where a value is not as the constraints have it; each says so itself when absent. */
-    message: z.string().min(1).max(512).optional(),
-    /** Of a list: whether a stronger level takes its place, or comes behind it. @default "replace" */
-    merge: z.enum(["replace", "append"]).optional(),
-    /** The name of one of the template's `groups`: where a form has it. */
-    group: NameSchema.optional(),
-  })
-  .check(({ value, issues }) => {
-    for (const [constraint, type] of Object.entries({ ...CONSTRAINED, ...(value.merge === "append" && { merge: "array" }) })) {
-      if (value[constraint as Constraint] !== undefined && value.type !== type) {
-        const message = `is of variables of the type ${type}, and this one is of the type ${value.type}`;
-        issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, [constraint]));
-      }
-    }
-    for (const [index, item] of (value.enum ?? []).entries()) {
-      if (!matchesVariableType(value.type, item)) {
-        const message = `is not of the variable's type, ${value.type}`;
-        issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, ["enum", index]));
-      }
-    }
   })
   .refine((v) => v.default === undefined || v.default === SECRET_MASK || matchesVariableType(v.type, v.default), {
     message: "the default does not have the variable's type",
     path: ["default"],
   });
+
+/** A variable of a template. */
+export const ConfigVariableSchema = PlainVariableSchema.safeExtend({
+  ...constraints,
+  /** What to say where a value is not as the constraints have it; each says so itself when absent. */
+  message: z.string().min(1).max(512).optional(),
+  /** Of a list: whether a stronger level takes its place, or comes behind it. @default "replace" */
+  merge: z.enum(["replace", "append"]).optional(),
+  /** The name of one of the template's `groups`: where a form has it. */
+  group: NameSchema.optional(),
+}).check(({ value, issues }) => {
+  for (const [constraint, type] of Object.entries({ ...CONSTRAINED, ...(value.merge === "append" && { merge: "array" }) })) {
+    if (value[constraint as Constraint] !== undefined && value.type !== type) {
+      const message = `is of variables of the type ${type}, and this one is of the type ${value.type}`;
+      issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, [constraint]));
+    }
+  }
+  for (const [index, item] of (value.enum ?? []).entries()) {
+    if (!matchesVariableType(value.type, item)) {
+      const message = `is not of the variable's type, ${value.type}`;
+      issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, ["enum", index]));
+    }
+  }
+});
 export type ConfigVariable = z.infer<typeof ConfigVariableSchema>;
 
 /** Whether a JSON value is of a variable's type. */

@@ -61,7 +61,7 @@ export const configValuesFacts = {
   area: "values",
   idPrefix: "val",
   scope: "tenant",
-  access: { read: "values.read", write: "values.write", actions: {} },
+  access: { read: "values.read", write: "values.write" },
   actions: [],
   input: ConfigValuesInputSchema,
   schema: ConfigValuesSchema,

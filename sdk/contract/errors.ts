@@ -39,6 +39,7 @@ export const errorCatalogue = {
   "instance.not_found": { status: 404, title: "Instance not found", retryable: false, fault: "caller" },
   "instance.name_taken": { status: 409, title: "The instance's name is taken", retryable: false, fault: "caller" },
   "instance.unknown_type": { status: 422, title: "Unknown claw type", retryable: false, fault: "caller" },
+  "instance.unsupported": { status: 422, title: "The instance's claw type can't do this", retryable: false, fault: "caller" },
   "instance.not_running": { status: 409, title: "The instance is not running", retryable: true, fault: "caller" },
   "instance.unreachable": {
     status: 503,
@@ -67,6 +68,9 @@ export const errorCatalogue = {
   "values.name_taken": { status: 409, title: "The name of the config values is taken", retryable: false, fault: "caller" },
   "policy.not_found": { status: 404, title: "Policy not found", retryable: false, fault: "caller" },
   "policy.name_taken": { status: 409, title: "The policy's name is taken", retryable: false, fault: "caller" },
+  "type.not_found": { status: 404, title: "Claw type not found", retryable: false, fault: "caller" },
+  "type.name_taken": { status: 409, title: "The claw type's name is taken", retryable: false, fault: "caller" },
+  "type.in_use": { status: 409, title: "The claw type is in use", retryable: false, fault: "caller" },
   "project.not_found": { status: 404, title: "Project not found", retryable: false, fault: "caller" },
   "project.name_taken": { status: 409, title: "The project's name is taken", retryable: false, fault: "caller" },
   "project.not_empty": { status: 409, title: "The project still has instances", retryable: false, fault: "caller" },

@@ -5,6 +5,7 @@ export * from "./audit.ts";
 export * from "./audited-fields.ts";
 export * from "./bounds.ts";
 export * from "./bus-events.ts";
+export * from "./claw-type.ts";
 export * from "./cluster.ts";
 export * from "./conditions.ts";
 export * from "./config-key.ts";

@@ -116,8 +116,9 @@ export const startAction = actionOf("start", "instances.operate");
 export const stopAction = actionOf("stop", "instances.operate");
 export const restartAction = actionOf("restart", "instances.operate");
 export const killAction = actionOf("kill", "instances.operate");
-/** Holds an instance to one version of its template; null for the newest, whichever that is. */
-export const pinAction = actionOf("pin", "instances.write", z.strictObject({ version: z.int().min(1).nullable() }));
+/** The version of its template that an instance is held to; null for the newest, whichever that is. */
+export const PinRequestSchema = z.strictObject({ version: z.int().min(1).nullable() });
+export const pinAction = actionOf("pin", "instances.write", PinRequestSchema);
 
 export const instanceFacts = {
   kind: "ClawInstance",

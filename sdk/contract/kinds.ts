@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { roleBindingFacts, roleFacts, serviceAccountFacts } from "./access.ts";
+import { clawTypeFacts } from "./claw-type.ts";
 import { clusterFacts } from "./cluster.ts";
 import { configTemplateFacts } from "./config-template.ts";
 import { configValuesFacts } from "./config-values.ts";
@@ -17,6 +18,7 @@ export const resourceKinds = [
   roleFacts,
   roleBindingFacts,
   policyFacts,
+  clawTypeFacts,
   configTemplateFacts,
   instanceFacts,
   configValuesFacts,

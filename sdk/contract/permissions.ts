@@ -31,6 +31,8 @@ export const permissions = {
     allows: "set config values: of projects and their instances, and with a binding there of the tenant or of all",
     scope: "project",
   },
+  "types.read": { allows: "see claw types of the tenant's own, and the platform's", scope: "tenant", fromProject: true },
+  "types.write": { allows: "make, change and delete claw types; those of the platform with a binding there", scope: "tenant" },
   "access.read": { allows: "see roles, role bindings, service accounts and what tokens there are", scope: "tenant" },
   "access.write": {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",

@@ -9,6 +9,7 @@ import { recordingRoutes } from "./routes/recordings.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
 import { tenancyRoutes } from "./routes/tenancy.ts";
+import { typeRoutes } from "./routes/types.ts";
 import { valuesRoutes } from "./routes/values.ts";
 
 /** Every route by its id: OpenAPI's `operationId`. */
@@ -24,5 +25,6 @@ export const routes = {
   ...clusterRoutes,
   ...stackRoutes,
   ...serviceRoutes,
+  ...typeRoutes,
 } as const satisfies Record<string, Route>;
 export type RouteId = keyof typeof routes;

@@ -11,11 +11,14 @@ import { QuotaSchema } from "./tenant.ts";
  * those of directories only, since files are written before the port is chosen.
  */
 export const ClawRuntimeSchema = z.object({
-  /** Where its software comes from. `inline` needs no installation: its files are part of `files`. */
+  /** Where its software comes from. `inline` needs no installation: its files are part of `files`. `image`: it is in the image, and runs on clusters alone. */
   software: z.discriminatedUnion("source", [
     z.object({ source: z.literal("npm"), package: PackageNameSchema, version: VersionSchema }),
     z.object({ source: z.literal("inline"), version: VersionSchema }),
+    z.object({ source: z.literal("image"), version: VersionSchema }),
   ]),
+  /** What it runs from on a cluster that names none for its type. */
+  image: z.string().optional(),
   command: z.array(z.string()).min(1),
   /**
    * What is done for it before it starts, once each: packages that it is to have beside its software. As the claw, with its folders and its

@@ -3,11 +3,6 @@ import { z } from "zod";
 /** The body of an action that takes nothing. */
 export const EmptyRequestSchema = z.strictObject({});
 
-/** Claw types and the versions that they are pinned to. */
-export const ClawTypeListSchema = z.object({
-  items: z.array(z.object({ type: z.string(), adapter: z.string(), version: z.string(), description: z.string() })),
-});
-
 export const ServiceVersionSchema = z.object({ version: z.string(), apiVersion: z.string() });
 
 /** How the control plane does, as the replica sees it that answers. */

@@ -65,6 +65,7 @@ export const webSockets = {
     path: "/instances/:id/stream",
     summary: "Chat with an instance: messages in, events of the answer out",
     permission: "instances.chat",
+    errors: ["instance.unsupported"],
     query: streamQuery,
     receives: ChatRequestSchema,
     sends: ChatStreamItemSchema,

@@ -16,17 +16,21 @@ import type { AnyKind } from "./resources/kind.ts";
 import { assertAdmitted } from "./resources/permitted.ts";
 import type { RequestContext, RouteHandlers } from "./resources/route-handlers.ts";
 import { previewRoutes } from "./resources/routes.ts";
+import { tenantIn } from "./resources/tenant-in.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { policyKind } from "./tenancy/policy-kind.ts";
 import { projectKind } from "./tenancy/project-kind.ts";
 import { policyRoutes, projectRoutes, tenantRoutes } from "./tenancy/routes.ts";
 import { tenantKind } from "./tenancy/tenant-kind.ts";
+import { assertCapable } from "./types/assert-capable.ts";
+import { clawTypeKind } from "./types/claw-type-kind.ts";
+import { typeRoutes } from "./types/routes.ts";
 
 export interface Application {
   /** Every use case, one per route. */
   readonly routes: RouteHandlers;
-  /** The instance that a stream is to. @param permission what the stream takes there @throws {ClawError} `instance.not_found`, `auth.forbidden` */
+  /** The instance that a stream is to. @param permission what the stream takes there @throws {ClawError} `instance.not_found`, `auth.forbidden`, `instance.unsupported` */
   targetOf(ctx: RequestContext, id: string, permission: Permission): Promise<ClawInstance>;
   /** What workers share with the routes. */
   readonly dependencies: ApplicationDependencies;
@@ -42,6 +46,7 @@ export function createApplication(outer: OuterDependencies): Application {
     role: roleKind,
     roleBinding: roleBindingKind,
     policy: policyKind,
+    clawType: clawTypeKind(outer),
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
     configValues: configValuesKind(outer),
@@ -50,7 +55,11 @@ export function createApplication(outer: OuterDependencies): Application {
   const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }) };
   return {
     dependencies,
-    targetOf: (ctx, id, permission) => own.instance.show({ ...ctx, permission }, outer.transactions, id),
+    async targetOf(ctx, id, permission) {
+      const instance = await own.instance.show({ ...ctx, permission }, outer.transactions, id);
+      await assertCapable(instance, { permission, tenantId: tenantIn(ctx).id }, outer);
+      return instance;
+    },
     routes: admitting({
       ...clusterRoutes(own.cluster, dependencies),
       ...tenantRoutes(own.tenant, dependencies),
@@ -62,6 +71,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...previewRoutes(dependencies),
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),
+      ...typeRoutes(own.clawType, dependencies),
       ...accessRoutes(own, dependencies),
       ...auditRoutes(dependencies),
       ...recordingRoutes(dependencies),

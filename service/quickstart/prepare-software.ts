@@ -1,7 +1,7 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { createClawTypes } from "../../adapters/claws/claw-types.ts";
 import { openClawCompletion } from "../../adapters/claws/openclaw/config-schemas.ts";
+import { openClawAdapter } from "../../adapters/claws/openclaw/open-claw-adapter.ts";
 import { runConfined } from "../../adapters/confinement/run-confined.ts";
 import { installSoftware } from "../../adapters/providers/clusterclaw/software.ts";
 
@@ -20,7 +20,7 @@ export async function prepareSoftware(dataDir: string, note: (detail: string) =>
       }
     });
   }
-  const version = createClawTypes().find("OpenClaw")?.defaultVersion;
+  const version = openClawAdapter().defaultVersion;
   if (version === undefined) {
     throw new Error("the OpenClaw type is missing");
   }

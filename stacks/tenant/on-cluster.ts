@@ -92,7 +92,7 @@ function whenThere(resources: readonly pulumi.Resource[]): pulumi.Output<void> {
 }
 
 function clawImage({ cluster, images }: KubernetesTarget, { type, runtime }: ResolvedInstance): string {
-  const pattern = images.claws[type];
+  const pattern = images.claws[type] ?? runtime.image;
   if (pattern === undefined) {
     throw new pulumi.RunError(`ImageMissing: cluster '${cluster}' has no image for claws of type '${type}'`);
   }

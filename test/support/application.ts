@@ -9,15 +9,17 @@ import {
   type BusMessage,
   ClawError,
   type InstanceId,
+  type Permission,
   type ResolvedInstance,
   stackNameOf,
   type TenantId,
 } from "../../sdk/contract/index.ts";
 import { createAccess } from "../../service/application/access/authenticate.ts";
-import { createApplication } from "../../service/application/application.ts";
+import { type Application, createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
 import type { ApplicationDependencies } from "../../service/application/dependencies.ts";
 import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
+import type { Unconfined } from "../../service/application/instances/host-use.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
@@ -49,6 +51,8 @@ export interface TestApplication {
   as(who: { readonly tenant: string; readonly subject?: string }): Claw;
   /** A client of a user who may do what bindings say, and nothing else. */
   user(who: { readonly tenant: string; readonly subject: string; readonly groups?: readonly string[] }): Claw;
+  /** The instance that a stream of somebody of its tenant is to. */
+  target(at: { readonly tenant: string; readonly name: string; readonly permission: Permission }): ReturnType<Application["targetOf"]>;
   /** Makes desired state true, as far as that can be: every operation that is due has been run then, and agents and clusters have told of it. */
   settle(): Promise<void>;
   /** Lets time pass: what waits for its next attempt is due, plans grow old. */
@@ -87,7 +91,11 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
 }
 
 /** Another on the same database: in another process, say. */
-export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): TestApplication {
+export function anApplicationOn(
+  database: TestDatabase,
+  masterKey: Uint8Array,
+  { unconfined }: { readonly unconfined?: Unconfined } = {},
+): TestApplication {
   const { transactions } = database;
 
   let offsetMs = 0;
@@ -145,7 +153,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
       },
     }),
   };
-  const { routes, dependencies } = createApplication({
+  const { routes, targetOf, dependencies } = createApplication({
     transactions,
     stacks,
     administration: stacks,
@@ -158,7 +166,7 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
     agents,
     openChannel: (address, open) => agents.open(address.uid, open),
     origins: { domain: "localhost", urlOf: (label) => `http://${label}.localhost:8787` },
-    unconfined: undefined,
+    unconfined,
     hasDocker: false,
     version: "0.0.0-test",
     vitals: () => ({ uptimeSeconds: 1, residentBytes: 1, eventLoopDelayMs: { mean: 0, p99: 0 }, circuits: [] }),
@@ -202,6 +210,11 @@ export function anApplicationOn(database: TestDatabase, masterKey: Uint8Array): 
       const keys = [`User/${subject}`, ...groups.map((group) => `Group/${group}`)];
       const unknown = { ...ANONYMOUS, subject, groups, keys };
       return clientOf(async () => (await access.enter(unknown, tenant)).actor, tenant);
+    },
+    async target({ tenant: name, name: instance, permission }) {
+      const tenant = await transactions.platform((tx) => tx.tenants.get(name));
+      const ctx = { actor: tenantAdmin("alice", tenant.id), tenant, requestId: "req_test", ifMatch: undefined };
+      return targetOf(ctx, instance, permission);
     },
     async settle() {
       for (let turn = 0; (await transactions.platform((tx) => tx.work.listStacksDue(1))).length > 0; turn++) {

@@ -1,6 +1,6 @@
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
-import { aPolicy, aRole, aRoleBinding, aServiceAccount, aSetOfValues, type Populated } from "./sample-requests.ts";
+import { aClawType, aPolicy, aRole, aRoleBinding, aServiceAccount, aSetOfValues, type Populated } from "./sample-requests.ts";
 import { eventually, type TestService } from "./service.ts";
 
 export interface PopulatedTenant extends Omit<Populated, "plan"> {
@@ -19,6 +19,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
   await claw.configs.publish("base");
   const policy = await claw.policies.create(aPolicy("small"));
   const values = await claw.values.create(aSetOfValues("shared", [{ key: "environment.TZ", value: "UTC" }]));
+  const clawType = await claw.clawTypes.create(aClawType("weather"));
   const role = await claw.roles.create(aRole("reader"));
   const binding = await claw.roleBindings.create(aRoleBinding("readers"));
   const account = await claw.serviceAccounts.create(aServiceAccount("robot"));
@@ -44,6 +45,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
     ...{
       policy: "small",
       values: "shared",
+      clawType: "weather",
       role: "reader",
       roleBinding: "readers",
       serviceAccount: "robot",
@@ -57,6 +59,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
       web: project.metadata.uid,
       small: policy.metadata.uid,
       shared: values.metadata.uid,
+      weather: clawType.metadata.uid,
       reader: role.metadata.uid,
       readers: binding.metadata.uid,
       robot: account.metadata.uid,

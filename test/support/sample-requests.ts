@@ -1,4 +1,4 @@
-import type { ConfigValuesInput, JsonValue, Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
+import type { ClawTypeInput, ConfigValuesInput, JsonValue, Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -11,6 +11,7 @@ export interface Populated {
   readonly cluster: string;
   readonly policy: string;
   readonly values: string;
+  readonly clawType: string;
   readonly role: string;
   readonly roleBinding: string;
   readonly serviceAccount: string;
@@ -62,6 +63,23 @@ export function aSetOfValues(
   return { apiVersion: API_VERSION, kind: "ConfigValues" as const, metadata: { name }, spec: { at, values: [...values] } };
 }
 
+/** The smallest claw type: a program of one file. */
+export function aClawType(name: string, spec: Partial<ClawTypeInput["spec"]> = {}) {
+  const probe = (path: string) => ({ path, expect: { ok: true }, periodSeconds: 1, failureThreshold: 3 });
+  return {
+    apiVersion: API_VERSION,
+    kind: "ClawType" as const,
+    metadata: { name },
+    spec: {
+      version: "1.0.0",
+      software: { source: "inline" as const, files: [{ path: "run.mjs", content: "// a program" }] },
+      command: ["${node}", "${configDir}/run.mjs", "${port}"],
+      probes: { startup: probe("/startupz"), readiness: probe("/readyz"), liveness: probe("/healthz") },
+      ...spec,
+    },
+  };
+}
+
 export function aServiceAccount(name: string, description = "a machine") {
   return { apiVersion: API_VERSION, kind: "ServiceAccount" as const, metadata: { name }, spec: { description } };
 }
@@ -75,6 +93,7 @@ export function sampleRequests({
   cluster,
   policy,
   values,
+  clawType,
   role,
   roleBinding,
   serviceAccount,
@@ -151,6 +170,12 @@ export function sampleRequests({
     "stacks.unlock": { id: tenant },
     "stacks.migrate": { id: tenant, body: { engine: "embedded" } },
     "types.list": {},
+    "types.get": { id: "OpenClaw" },
+    "clawTypes.list": {},
+    "clawTypes.create": { body: aClawType("another") },
+    "clawTypes.get": { id: clawType },
+    "clawTypes.replace": { id: clawType, body: aClawType(clawType, { description: "changed" }) },
+    "clawTypes.delete": { id: clawType },
     "service.version": {},
     "service.status": {},
     "policies.test": { body: {} },

@@ -4,89 +4,32 @@ import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import {
   API_VERSION,
-  ClawRuntimeSchema,
-  ConfigVariableSchema,
-  HttpProbeSchema,
+  type ClawTypeSpec,
+  clawTypeSpecOf,
   type Issue,
   issuesOf,
-  PackageNameSchema,
   pathBelow,
   RelativePathSchema,
   TypeNameSchema,
   unknownKeyFix,
-  VersionSchema,
 } from "../../../sdk/contract/index.ts";
 
 /** What a folder that describes a claw type has. */
 export const MANIFEST_FILE = "claw-type.yaml";
 
+/** A file whose text may lie beside the manifest: what a folder has and a resource can't. */
 const ProgramFileSchema = z
-  .strictObject({
-    path: RelativePathSchema,
-    content: z.string().optional(),
-    /** A file beside the manifest whose text it is. */
-    from: RelativePathSchema.optional(),
-  })
+  .strictObject({ path: RelativePathSchema, content: z.string().optional(), from: RelativePathSchema.optional() })
   .refine((file) => (file.content === undefined) !== (file.from === undefined), "give either 'content' or 'from'");
 
-const EnvNameSchema = z.string().regex(/^[A-Z_][A-Z0-9_]*$/, "an environment variable such as 'API_KEY'");
-
-const ClawVariableSchema = ConfigVariableSchema.and(
-  z.object({
-    /** It is handed over in this environment variable rather than in the config file. Secrets always are. */
-    env: EnvNameSchema.optional(),
-    /** It names a path, a socket or a command of the host: platform administrators alone set it. */
-    platform: z.boolean().default(false),
-  }),
-);
-
-const runtime = ClawRuntimeSchema.shape;
-
 /**
- * A claw type as data (A4): how to install, configure, start, watch and stop a program, so that an organisation brings its own type
- * without writing an adapter.
+ * A claw type as a folder has it (A4): what the resource `ClawType` says, with the files beside it. Its name may be spelled as people say it.
  */
 export const ClawManifestSchema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal("ClawType"),
-  metadata: z.strictObject({
-    name: TypeNameSchema,
-    description: z.string().default(""),
-  }),
-  spec: z.strictObject({
-    /** The version that instances run when they name none. */
-    version: VersionSchema,
-    software: z.discriminatedUnion("source", [
-      z.strictObject({ source: z.literal("npm"), package: PackageNameSchema }),
-      z.strictObject({ source: z.literal("inline"), files: z.array(ProgramFileSchema).min(1) }),
-    ]),
-    command: runtime.command,
-    env: z.record(EnvNameSchema, z.string()).default({}),
-    config: z
-      .strictObject({
-        path: RelativePathSchema,
-        format: z.enum(["json", "yaml", "env"]),
-        /** Text in which `{{key}}` stands for a variable's value; the variables as they are when absent. */
-        template: z.string().optional(),
-      })
-      .optional(),
-    variables: z.array(ClawVariableSchema).default([]),
-    /** How a changed config takes effect: the program watches its file, gets the restart signal, or is stopped and started. */
-    reload: z.enum(["watch", "signal", "restart"]).default("restart"),
-    restartSignal: runtime.restartSignal,
-    portSpan: z.int().min(1).default(1),
-    probes: z.strictObject({ startup: HttpProbeSchema, readiness: HttpProbeSchema, liveness: HttpProbeSchema }),
-    startup: z.strictObject({ timeoutSeconds: z.number().positive().default(60), heavy: z.boolean().default(false) }).prefault({}),
-    stop: z
-      .strictObject({
-        signal: z.enum(["SIGTERM", "SIGINT"]).default("SIGTERM"),
-        graceSeconds: z.number().nonnegative().default(30),
-      })
-      .prefault({}),
-    exitCodes: runtime.exitCodes.default({}),
-    chat: runtime.chat,
-    console: runtime.console,
-  }),
+  metadata: z.strictObject({ name: TypeNameSchema }),
+  spec: clawTypeSpecOf(ProgramFileSchema),
 });
 export type ClawManifest = z.infer<typeof ClawManifestSchema>;
 
@@ -104,8 +47,14 @@ export class ClawManifestError extends Error {
   }
 }
 
+/** A claw type that is whole: what its files say is in it. */
+export interface DescribedType {
+  readonly name: string;
+  readonly spec: ClawTypeSpec;
+}
+
 /** Reads a manifest (YAML or JSON) and the files that it refers to. @throws {ClawManifestError} */
-export function readClawManifest(path: string): ClawManifest {
+export function readClawManifest(path: string): DescribedType {
   return parseClawManifest(readManifestFile(path), path, (name) => readFileSync(pathBelow(dirname(path), name), "utf8"));
 }
 
@@ -123,32 +72,35 @@ function readManifestFile(path: string): string {
  * @param readBeside reads a file that a `from` names
  * @throws {ClawManifestError}
  */
-export function parseClawManifest(text: string, source: string, readBeside: (name: string) => string): ClawManifest {
+export function parseClawManifest(text: string, source: string, readBeside: (name: string) => string): DescribedType {
   const given = parseYaml(text, source);
   const result = ClawManifestSchema.safeParse(given);
   if (!result.success) {
     throw new ClawManifestError(source, issuesOf(ClawManifestSchema, result.error, given));
   }
-  const manifest = result.data;
-  const issues = consistencyIssues(manifest);
-  const { software } = manifest.spec;
-  if (software.source === "inline") {
-    for (const [index, file] of software.files.entries()) {
-      try {
-        file.content ??= readBeside(file.from ?? "");
-      } catch {
-        issues.push({
-          path: `spec.software.files[${index}].from`,
-          message: `'${file.from}' can't be read`,
-          fix: "name a file beside the manifest",
-        });
-      }
-    }
-  }
+  const { metadata, spec } = result.data;
+  const issues: Issue[] = [];
+  const whole = { ...spec, software: spec.software.source === "inline" ? withContents(spec.software, readBeside, issues) : spec.software };
+  issues.push(...consistencyIssues(whole));
   if (issues.length > 0) {
     throw new ClawManifestError(source, issues);
   }
-  return manifest;
+  return { name: metadata.name, spec: whole };
+}
+
+type ProgramFiles = Extract<ClawManifest["spec"]["software"], { source: "inline" }>;
+
+function withContents({ source, files }: ProgramFiles, readBeside: (name: string) => string, issues: Issue[]) {
+  const contentOf = ({ content, from = "" }: ProgramFiles["files"][number], index: number): string => {
+    try {
+      return content ?? readBeside(from);
+    } catch {
+      const message = `'${from}' can't be read`;
+      issues.push({ path: `spec.software.files[${index}].from`, message, fix: "name a file beside the manifest" });
+      return "";
+    }
+  };
+  return { source, files: files.map((file, index) => ({ path: file.path, content: contentOf(file, index) })) };
 }
 
 function parseYaml(text: string, source: string): unknown {
@@ -165,8 +117,25 @@ function parseYaml(text: string, source: string): unknown {
 /** Placeholders of a config template: `{{ model.name }}`. */
 export const TEMPLATE_PLACEHOLDER = /\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}/g;
 
-function consistencyIssues({ spec }: ClawManifest): Issue[] {
+/** What no schema says: what in it can't go together. */
+export function consistencyIssues(spec: ClawTypeSpec): Issue[] {
   const issues: Issue[] = [];
+  for (const [index, variable] of spec.variables.entries()) {
+    if (variable.secret && variable.default !== undefined && variable.default !== null) {
+      const message = `'${variable.name}' is secret: a value of it does not belong into the type`;
+      issues.push({
+        path: `spec.variables[${index}].default`,
+        message,
+        fix: "leave it out, and set it in a template, a level or an instance",
+      });
+    }
+    if (spec.variables.findIndex(({ name }) => name === variable.name) < index) {
+      issues.push({ path: `spec.variables[${index}].name`, message: `'${variable.name}' is there twice`, fix: "leave one out" });
+    }
+  }
+  if (spec.software.source === "image" && spec.image === undefined) {
+    issues.push({ path: "spec.image", message: "is required by software of source 'image'", fix: "name the image" });
+  }
   if (spec.reload === "signal" && spec.restartSignal === undefined) {
     issues.push({ path: "spec.restartSignal", message: "is required by reload 'signal'", fix: "set it to SIGHUP or SIGUSR2" });
   }

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { type ClawRuntime, type Issue, isKeyWithin, matchesVariableType, unknownKeyFix } from "../../../sdk/contract/index.ts";
+import {
+  type ClawRuntime,
+  type ClawTypeSpec,
+  type Issue,
+  isKeyWithin,
+  matchesVariableType,
+  unknownKeyFix,
+} from "../../../sdk/contract/index.ts";
 import type {
   ClawAdapter,
   ClawIssue,
@@ -11,21 +18,23 @@ import type {
 import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { stableJson } from "../json.ts";
 import { SecretReferences, secretEnvName } from "../secret-references.ts";
-import { type ClawManifest, TEMPLATE_PLACEHOLDER } from "./claw-manifest.ts";
+import { type DescribedType, TEMPLATE_PLACEHOLDER } from "./claw-manifest.ts";
 
-type Variable = ClawManifest["spec"]["variables"][number];
+type Variable = ClawTypeSpec["variables"][number];
 
 /** The adapter of a claw type that a manifest describes. */
-export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
-  const { metadata, spec } = manifest;
+export function manifestAdapter(described: DescribedType, origin: ClawAdapter["origin"] = "built-in"): ClawAdapter {
+  const { name, spec } = described;
   const variables = new Map(spec.variables.map((variable) => [variable.name, variable]));
-  const generateConfig = (config: ParsedConfig) => configFiles(manifest, config);
+  const generateConfig = (config: ParsedConfig) => configFiles(spec, config);
   return {
-    type: metadata.name,
-    name: `${metadata.name}Adapter`,
+    type: name,
+    name: `${name}Adapter`,
     defaultVersion: spec.version,
-    description: metadata.description,
-    defaults: Object.fromEntries(spec.variables.map(({ name, default: value }) => [name, value ?? null])),
+    description: spec.description,
+    origin,
+    image: spec.image,
+    defaults: Object.fromEntries(spec.variables.map((variable) => [variable.name, variable.default ?? null])),
     secretKeys: spec.variables.filter((variable) => variable.secret).map((variable) => variable.name),
     platformKeys: spec.variables.filter((variable) => variable.platform).map((variable) => variable.name),
     managedEnv: [
@@ -33,17 +42,38 @@ export function manifestAdapter(manifest: ClawManifest): ClawAdapter {
       ...spec.variables.flatMap(({ env }) => env ?? []),
       ...(spec.chat?.tokenEnv ? [spec.chat.tokenEnv] : []),
     ],
+    capabilities: capabilitiesOf(spec),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
-    validate: async (config, version) => [...versionIssues(manifest, version), ...(config.issues ?? [])],
-    injectRuntime: (config, info) => runtimeOf(manifest, config, generateConfig(config), info),
+    validate: async (config, version) => [...versionIssues(described, version), ...(config.issues ?? [])],
+    injectRuntime: (config, info) => runtimeOf(spec, config, generateConfig(config), info),
+  };
+}
+
+function capabilitiesOf(spec: ClawTypeSpec): ClawAdapter["capabilities"] {
+  const { software, probes, chat, stop } = spec;
+  const inFile = spec.variables.filter((variable) => !variable.secret && variable.env === undefined).map(({ name }) => name);
+  return {
+    ...(spec.reload === "watch" &&
+      inFile.length > 0 && { "hot-reload": { how: `it reads ${spec.config?.path} again when that changes`, keys: inFile } }),
+    health: {
+      how: `GET ${probes.startup.path} once it has started, ${probes.readiness.path} while it is ready, ${probes.liveness.path} while it lives`,
+    },
+    ...(chat && {
+      chat: { how: `POST ${chat.path}, as OpenAI has it` },
+      usage: { how: "tokens of each turn, where its chat answers tell them" },
+    }),
+    ...(stop.graceSeconds > 0 && { drain: { how: `${stop.signal}, and ${stop.graceSeconds} s to end what it is at` } }),
+    console: { how: spec.console ? spec.console.join(" ") : "a shell in its folder" },
+    ...(software.source === "npm" && { upgrade: { how: `any version of the npm package '${software.package}'` } }),
+    ...(software.source === "image" && { upgrade: { how: `any version that there is an image of: ${spec.image}` } }),
   };
 }
 
 /** A program that comes with its manifest has that one version: whatever else is asked for would be told of, and not run. */
-function versionIssues({ metadata, spec }: ClawManifest, version: string): Issue[] {
+function versionIssues({ name, spec }: DescribedType, version: string): Issue[] {
   const isThere = spec.software.source !== "inline" || version === spec.version;
-  const message = `claw type '${metadata.name}' has no version '${version}': its program comes with it`;
+  const message = `claw type '${name}' has no version '${version}': its program comes with it`;
   return isThere ? [] : [{ path: "spec.version", message, fix: `use ${spec.version}, or leave it out` }];
 }
 
@@ -97,7 +127,7 @@ function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: Unif
   }
 }
 
-function configFiles({ spec }: ClawManifest, config: ParsedConfig): ClawRuntime["files"] {
+function configFiles(spec: ClawTypeSpec, config: ParsedConfig): ClawRuntime["files"] {
   if (!spec.config) {
     return [];
   }
@@ -133,7 +163,7 @@ function textOf(value: unknown): string {
 }
 
 function runtimeOf(
-  { spec }: ClawManifest,
+  spec: ClawTypeSpec,
   config: ParsedConfig,
   files: ClawRuntime["files"],
   { spec: instance, instanceToken }: RuntimeInfo,
@@ -149,7 +179,11 @@ function runtimeOf(
   const program = spec.software.source === "inline" ? spec.software.files.map(({ path, content = "" }) => ({ path, content })) : [];
   const cold = [version, spec.command, env, secretEnv, program, ...(spec.reload === "watch" ? [] : files)];
   return {
-    software: spec.software.source === "npm" ? { source: "npm", package: spec.software.package, version } : { source: "inline", version },
+    software:
+      spec.software.source === "npm"
+        ? { source: "npm", package: spec.software.package, version }
+        : { source: spec.software.source, version },
+    ...(spec.image !== undefined && { image: spec.image.replaceAll("${version}", version) }),
     command: spec.command,
     env,
     secretEnv,

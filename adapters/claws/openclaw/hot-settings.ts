@@ -4,7 +4,7 @@ import { removeAt } from "../../../service/domain/configs/config-path.ts";
  * What a running gateway takes over from its file without a restart, by its own reload rules (2026.9.6). Whatever is not listed
  * restarts it, so that a setting that a later version adds is never lost.
  */
-const HOT: readonly string[] = [
+export const HOT_SETTINGS: readonly string[] = [
   "accessGroups",
   "acp",
   "agents",
@@ -55,7 +55,7 @@ const HOT: readonly string[] = [
 /** The part of a config that only a restart brings into effect. */
 export function coldSettings(native: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const cold = structuredClone(native) as Record<string, unknown>;
-  for (const path of HOT) {
+  for (const path of HOT_SETTINGS) {
     removeAt(cold, path);
   }
   return cold;

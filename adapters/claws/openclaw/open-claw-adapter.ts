@@ -5,7 +5,7 @@ import type { ClawProgram } from "../../../service/application/ports/instances/c
 import { stableJson } from "../json.ts";
 import { withAllowedModels } from "./allowed-models.ts";
 import { demandsOf } from "./demands.ts";
-import { coldSettings } from "./hot-settings.ts";
+import { coldSettings, HOT_SETTINGS } from "./hot-settings.ts";
 import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
 import { namedModels } from "./models.ts";
 import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
@@ -36,12 +36,14 @@ export function openClawAdapter(): ClawAdapter {
     name: "OpenClawAdapter",
     defaultVersion: DEFAULT_VERSION,
     description: "The OpenClaw gateway, from the npm package 'openclaw'",
+    origin: "built-in",
     defaults: DEFAULTS,
     // Of the unified config alone: so levels may set it without a template.
     secretKeys: ["model.apiKey", ...SECRET_KEYS],
     plainKeys: PLAIN_KEYS,
     platformKeys: [],
     managedEnv: ["OPENCLAW_*"],
+    capabilities: CAPABILITIES,
     parseConfig: (unified, secrets) => {
       const parsed = parseOpenClawConfig(unified, secrets);
       return { ...parsed, native: withPlugins(parsed.native) };
@@ -110,6 +112,25 @@ const DEFAULTS = Object.fromEntries(
   ].map((key) => [key, null]),
 );
 
+const SECONDS_TO_DRAIN = 330;
+
+const CAPABILITIES: ClawAdapter["capabilities"] = {
+  "hot-reload": {
+    how: "the gateway reloads its file; a changed secret or variable of its environment restarts it",
+    keys: [...HOT_SETTINGS, "agent", "heartbeat", "memory.limit", "model.name", "model.fallbacks"],
+  },
+  health: { how: "GET /startupz once it has started and is ready, /healthz while it lives" },
+  chat: { how: "POST /v1/chat/completions, as OpenAI has it" },
+  usage: { how: "tokens of each turn, as its chat answers tell" },
+  drain: { how: `SIGTERM: turns in flight end first, for up to ${SECONDS_TO_DRAIN} s` },
+  console: { how: "a shell in its folder, with the command 'openclaw'" },
+  "config-check": { how: "it is asked over its gateway protocol" },
+  channels: { how: "it is asked over its gateway protocol" },
+  skills: { how: "'skills.NAME', and its own by 'skills.allowBundled'" },
+  plugins: { how: "'plugins.NAME'; those of channels are installed from npm before it starts" },
+  upgrade: { how: "any version of the npm package 'openclaw'; data that a later version wrote is not read by an earlier one" },
+};
+
 function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): ClawRuntime {
   const version = spec.version ?? DEFAULT_VERSION;
   const env = {
@@ -149,7 +170,7 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     },
     startup: { timeoutSeconds: 180, heavy: true },
     // Its own shutdown lets turns in flight finish for up to 325 s.
-    stop: { signal: "SIGTERM", graceSeconds: 330 },
+    stop: { signal: "SIGTERM", graceSeconds: SECONDS_TO_DRAIN },
     restartSignal: "SIGUSR2",
     exitCodes: {
       "78": {

@@ -86,6 +86,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
   uniques: [{ name: "instances_tenant_id_name_key", columns: ["tenant_id", "name"] }],
   indices: [
     { name: "instances_tenant_id_project_id_idx", columns: ["tenant_id", "project_id"] },
+    { name: "instances_type_idx", columns: ["type", "tenant_id"] },
     { name: "instances_tenant_id_template_idx", columns: ["tenant_id", "template"] },
     { name: "instances_tenant_id_created_at_id_idx", columns: ["tenant_id", "created_at", "id"] },
     { name: "instances_tenant_id_phase_id_idx", columns: ["tenant_id", "phase", "id"] },

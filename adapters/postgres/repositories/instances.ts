@@ -252,6 +252,9 @@ function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string |
   if ("template" in use) {
     return ["i.template = $1", use.template];
   }
+  if ("type" in use) {
+    return ["i.type = $1", use.type];
+  }
   if ("cluster" in use) {
     return ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
   }

@@ -14,6 +14,8 @@ export interface PlainTable<Row extends MetadataRow & { id: string }, S extends 
   readonly entity: EntitySchema<Row>;
   /** The project that one is of, in SQL on the row `r`, for lists of some projects alone. */
   readonly project?: string;
+  /** Which rows, named `r`, a list has; all that are seen when absent. */
+  readonly where?: string;
   toDomain(row: Row): S;
   toRow(resource: S): Row;
 }
@@ -30,6 +32,7 @@ export class PlainRows<Row extends MetadataRow & { id: string }, S extends Store
     this.#listing = {
       columns: "r.*",
       from: `${own.table} r`,
+      ...(own.where !== undefined && { where: own.where }),
       id: "r.id",
       labels: "r.labels",
       ...(own.project !== undefined && { project: own.project }),

@@ -56,12 +56,12 @@ export class PostgresTenantRepository implements TenantRepository {
     return tenant;
   }
 
-  listUsing(template: string, { limit, cursor }: PageQuery): Promise<Page<string>> {
+  listUsing(use: { readonly template: string } | { readonly type: string }, { limit, cursor }: PageQuery): Promise<Page<string>> {
     return this.#scope.run((manager) =>
       readPage<Pick<TenantRow, "name">, string>(manager, {
         sql: `select t.name from tenants t where ($2::text is null or t.name > $2)
-          and exists (select from instances i where i.tenant_id = t.id and i.template = $1)`,
-        parameters: [template, cursor ?? null],
+          and exists (select from instances i where i.tenant_id = t.id and ${"type" in use ? "i.type" : "i.template"} = $1)`,
+        parameters: ["type" in use ? use.type : use.template, cursor ?? null],
         order: "t.name",
         limit,
         toDomain: ({ name }) => name,

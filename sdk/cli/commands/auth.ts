@@ -36,6 +36,7 @@ const AREAS = {
   ClawInstance: "instances",
   ConfigTemplate: "configs",
   ConfigValues: "values",
+  ClawType: "types",
   Project: "projects",
   Tenant: "tenants",
   Cluster: "clusters",

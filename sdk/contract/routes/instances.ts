@@ -10,11 +10,11 @@ import {
   InstanceLinkSchema,
   InstanceLogsSchema,
   killAction,
+  OpenRequestSchema,
   pinAction,
   restartAction,
   startAction,
   stopAction,
-  OpenRequestSchema,
 } from "../instance.ts";
 import { ListQuerySchema } from "../meta.ts";
 import { admission, idParams as id, placing, type Route, writeQuery } from "../route.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
-import { ClawTypeListSchema, EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
+import { EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
 
 /** What a plan may run into: any write's refusals. */
 const previewed = [
@@ -12,6 +12,9 @@ const previewed = [
   "instance.not_found",
   "instance.name_taken",
   "instance.unknown_type",
+  "type.not_found",
+  "type.name_taken",
+  "type.in_use",
   "config.not_found",
   "config.name_taken",
   "config.in_use",
@@ -73,14 +76,6 @@ export const serviceRoutes = {
     success: 202,
     response: PreviewSchema,
     errors: [...previewed, "preview.not_found", "preview.stale"],
-  },
-  "types.list": {
-    method: "GET",
-    path: "/types",
-    summary: "List claw types and their pinned versions",
-    scope: "authenticated",
-    success: 200,
-    response: ClawTypeListSchema,
   },
   "service.version": {
     method: "GET",

@@ -8,7 +8,7 @@ import {
   type SessionId,
   type SessionTokens,
 } from "../../../sdk/contract/index.ts";
-import { type Actor, adminEntry, tenantOfServiceAccount, userKeys } from "../../domain/access/actor.ts";
+import { type Actor, adminEntries, tenantOfServiceAccount, userKeys } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
 import {
   endOf,
@@ -217,7 +217,7 @@ async function putOnRecord(tx: PlatformTransaction, session: SessionRow, records
 async function homesOf(tx: PlatformTransaction, { holder, subject }: SessionRow): Promise<readonly string[]> {
   if ("name" in holder) {
     const keys = userKeys(holder);
-    return tx.access.tenantsOf(keys, keys.map(adminEntry));
+    return tx.access.tenantsOf(keys, adminEntries(keys));
   }
   const tenant = tenantOfServiceAccount(subject);
   return tenant === undefined ? [] : [tenant];

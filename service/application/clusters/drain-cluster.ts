@@ -5,6 +5,7 @@ import type { Cluster } from "../../domain/clusters/cluster.ts";
 import { FirstOf } from "../../domain/first-of.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { moveInstance } from "../instances/place-instance.ts";
+import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { assertAllowed, type ChangeDependencies, makeChanges, writeChanges } from "../resources/changes.ts";
 import { everyOf } from "../resources/pages.ts";
@@ -23,7 +24,12 @@ interface DrainOptions {
  * Closes a cluster for new instances and sends away those that can go: there is no way yet to take data along, so an instance that has
  * any stays, unless it is to be given up with the instance (`deletionPolicy: delete`) and the caller says that it may be.
  */
-export async function drainCluster(tx: PlatformTransaction, name: string, options: DrainOptions, deps: ChangeDependencies): Promise<Drain> {
+export async function drainCluster(
+  tx: PlatformTransaction,
+  name: string,
+  options: DrainOptions,
+  deps: ChangeDependencies & { readonly types: ClawTypes },
+): Promise<Drain> {
   const { actor, now, discardData } = options;
   await tx.clusters.lock([name]);
   const cluster = await tx.clusters.get(name);
@@ -45,7 +51,7 @@ export async function drainCluster(tx: PlatformTransaction, name: string, option
       stay("its data would be deleted (deletionPolicy: delete); drain with --discard-data to move it without");
     } else {
       try {
-        const { cluster: to, reason } = await moveInstance(tx, instance, placement);
+        const { cluster: to, reason } = await moveInstance(tx, instance, await deps.types.find(instance.spec.type, scope), placement);
         const why = `its cluster is drained; ${reason}`;
         const move = { action: "move", kind: "ClawInstance", name: instanceName, tenant, from: name, to, reason: why } as const;
         await writeChanges(tx, [move], { now, actor, ids: {} }, deps);

@@ -19,7 +19,7 @@ import type { ConfigChecks } from "../instances/config-checks.ts";
 import { recordEvents } from "../instances/report-status.ts";
 import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
+import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { pagesOf } from "../resources/pages.ts";
@@ -45,10 +45,10 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
       // A shared template of the same name is not this tenant's to change: applying makes the tenant's own.
       return found?.tenantId === home.id ? found : undefined;
     },
-    async build({ home, stamp }, manifest, before: ConfigTemplate | undefined, base) {
-      const adapter = types.find(manifest.spec.adapter);
+    async build({ at, home, stamp }, manifest, before: ConfigTemplate | undefined, base) {
+      const adapter = await types.find(manifest.spec.adapter, at);
       if (!adapter) {
-        const known = types.list().map(({ name }) => name);
+        const known = (await types.list(at)).map(({ name }) => name);
         throw unknownType("spec.adapter", manifest.spec.adapter, known);
       }
       assertSound(manifest.metadata.name, manifest.spec);
@@ -163,7 +163,7 @@ async function release(
   { tx, at: scope, home: tenant, stamp }: TenantWriter,
   deps: TemplateDependencies,
 ): Promise<ConfigTemplate> {
-  await assertUsable({ ...template, spec: published.spec }, tenant.name, tx, deps);
+  await assertUsable({ ...template, spec: published.spec }, tenant.name, { tx, at: scope }, deps);
   const version = template.publishedVersion + 1;
   const by = { author: stamp.actor.subject, createdAt: stamp.now };
   await scope.templates.insertVersion({ ...published, ...by, templateId: template.id, version });
@@ -259,11 +259,11 @@ async function isDirty(scope: TenantTransaction, { spec, publishedDigest }: Conf
 async function assertUsable(
   template: ConfigTemplate,
   tenant: string,
-  tx: PlatformTransaction,
+  { tx, at }: Pick<TenantWriter, "tx" | "at">,
   { types, cipher, checks }: TemplateDependencies,
 ): Promise<void> {
   const { name, spec } = template;
-  const adapter = types.find(spec.adapter);
+  const adapter = await types.find(spec.adapter, at);
   if (!adapter) {
     return;
   }

@@ -17,7 +17,7 @@ import { maskLeaves } from "../../domain/sealed.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { lockedBy, locksAbove, unsettable } from "../instances/locks.ts";
 import { recordEvents } from "../instances/report-status.ts";
-import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
@@ -51,9 +51,10 @@ export function configValuesKind(deps: ValuesDependencies): ResourceKind<"Config
         assertShared(writer, metadata.name);
       }
       const place = await placeOf(writer, given.at);
-      const spec = sealValues(given, before?.spec, { types: deps.types, cipher: deps.cipher, variables: await variablesIn(writer.at) });
+      const adapters = await deps.types.list(writer.at);
+      const spec = sealValues(given, before?.spec, { adapters, cipher: deps.cipher, variables: await variablesIn(writer.at) });
       if (!mayUseHost(writer.stamp.actor)) {
-        assertNoPlatformKeys(spec, before?.spec, deps.types);
+        assertNoPlatformKeys(spec, before?.spec, adapters);
       }
       const next = { ...base, tenantId: writer.home.id, spec, ...place };
       await assertFree(writer, next, before);
@@ -227,10 +228,10 @@ async function variablesIn(scope: TenantTransaction) {
 }
 
 /** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */
-function assertNoPlatformKeys(spec: ConfigValuesSpec, former: ConfigValuesSpec | undefined, types: ClawTypes): void {
+function assertNoPlatformKeys(spec: ConfigValuesSpec, former: ConfigValuesSpec | undefined, adapters: readonly ClawAdapter[]): void {
   const changed = new Set(changedKeys(former, spec));
   for (const [index, { key, value }] of spec.values.entries()) {
-    const named = changed.has(key) ? types.list().flatMap(({ platformKeys }) => keySetBy(key, value, platformKeys) ?? [])[0] : undefined;
+    const named = changed.has(key) ? adapters.flatMap(({ platformKeys }) => keySetBy(key, value, platformKeys) ?? [])[0] : undefined;
     if (named !== undefined) {
       throw platformOnly(`spec.values[${index}].key`, named);
     }

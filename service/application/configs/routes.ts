@@ -73,7 +73,10 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
     },
     "configs.validate": async (ctx, { params, body }) => {
       const template = await find(ctx, params.id);
-      const adapter = deps.types.find(template.spec.adapter);
+      const { adapter, versions } = await deps.transactions.tenant(tenantIn(ctx).id, async (tx) => ({
+        adapter: await deps.types.find(template.spec.adapter, tx),
+        versions: await usedVersionsIn(tx, template),
+      }));
       if (!adapter) {
         return { valid: false, issues: [{ path: "spec.adapter", message: `adapter '${template.spec.adapter}' is not known` }] };
       }
@@ -81,7 +84,6 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
         await deps.checks.ask([question]);
         return deps.checks.known(question);
       };
-      const versions = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => usedVersionsIn(tx, template));
       const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher, checked, versions }, body.values);
       return { valid: issues.length === 0, issues: [...issues] };
     },

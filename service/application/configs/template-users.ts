@@ -13,7 +13,7 @@ export interface UsedVersion {
 /** Names of the tenants whose instances may use a template: its own, or all that have some of that name where it is shared. */
 export async function* usersOf(tx: PlatformTransaction, tenant: string, template: string): AsyncGenerator<string> {
   if (tenant === SHARED_TENANT) {
-    yield* everyOf((page) => tx.tenants.listUsing(template, page));
+    yield* everyOf((page) => tx.tenants.listUsing({ template }, page));
   } else {
     yield tenant;
   }

@@ -53,7 +53,7 @@ export async function* usersOfValues<T>(
 }
 
 async function declaresAny(scope: TenantTransaction, { type, template: name }: User, paths: readonly string[][], types: ClawTypes) {
-  const adapter = types.find(type);
+  const adapter = await types.find(type, scope);
   const template = name === undefined ? undefined : await scope.templates.find(name);
   const published = template && (await scope.templates.findVersion(template.id, template.publishedVersion));
   const declared = declaredKeys(published?.spec, adapter ?? { defaults: {}, secretKeys: [] });

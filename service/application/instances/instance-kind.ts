@@ -59,7 +59,8 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
       await assertStays(writer.tx, before);
       const wanted = await wantedInstance(writer, manifest, before, base, deps);
       const { name, spec } = wanted;
-      const placed = await placeInstance(writer.tx, { name, spec, tenantPlacement: writer.home.spec.placement }, before);
+      const adapter = await deps.types.find(spec.type, writer.at);
+      const placed = await placeInstance(writer.tx, { name, spec, adapter, tenantPlacement: writer.home.spec.placement }, before);
       if (before?.cluster !== placed.cluster) {
         assertConfined(writer.stamp.actor, placed.cluster, deps.unconfined);
         await assertLetOntoHost(writer, placed.cluster);
@@ -191,9 +192,9 @@ async function wantedInstance(
   base: Base<"ClawInstance">,
   { types, cipher }: InstanceKindDependencies,
 ): Promise<Instance> {
-  const adapter = types.find(given.type);
+  const adapter = await types.find(given.type, at);
   if (!adapter) {
-    const known = types.list().map(({ type }) => type);
+    const known = (await types.list(at)).map(({ type }) => type);
     throw unknownType("spec.type", given.type, known);
   }
   const projectName = metadata.project ?? before?.projectName ?? DEFAULT_PROJECT;

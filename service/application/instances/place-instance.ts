@@ -4,6 +4,7 @@ import { type Candidate, mayStay, place, undisputedPlace } from "../../domain/cl
 import { digestOf } from "../../domain/digest.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
+import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { everyOf } from "../resources/pages.ts";
 
@@ -22,24 +23,34 @@ export interface Placed {
  */
 export async function placeInstance(
   tx: PlatformTransaction,
-  wanted: { readonly name: string; readonly spec: InstanceSpec; readonly tenantPlacement: Placement | undefined },
+  wanted: {
+    readonly name: string;
+    readonly spec: InstanceSpec;
+    readonly adapter: ClawAdapter | undefined;
+    readonly tenantPlacement: Placement | undefined;
+  },
   before: Instance | undefined,
 ): Promise<Placed> {
-  const { name, spec } = wanted;
+  const { name, spec, adapter } = wanted;
   if (!before) {
-    return { ...(await choose(tx, name, spec, spec.placement ?? wanted.tenantPlacement)), movedFrom: undefined };
+    return { ...(await choose(tx, { name, spec, adapter }, spec.placement ?? wanted.tenantPlacement)), movedFrom: undefined };
   }
   const stay = { cluster: before.cluster, movedFrom: before.movedFrom, reason: undefined };
   if (digestOf(spec.placement) === digestOf(before.spec.placement)) {
     return stay;
   }
   const current = await tx.clusters.find(before.cluster);
-  return mayStay(spec.placement, before.cluster, current?.labels) ? stay : moveInstance(tx, { ...before, spec }, spec.placement);
+  return mayStay(spec.placement, before.cluster, current?.labels) ? stay : moveInstance(tx, { ...before, spec }, adapter, spec.placement);
 }
 
 /** Where an instance that must leave its cluster goes. @throws {ClawError} `placement.unsatisfied`, `placement.holds_data` */
-export async function moveInstance(tx: PlatformTransaction, instance: Instance, placement: Placement | undefined): Promise<Placed> {
-  const { cluster, reason } = await choose(tx, instance.name, instance.spec, placement);
+export async function moveInstance(
+  tx: PlatformTransaction,
+  instance: Instance,
+  adapter: ClawAdapter | undefined,
+  placement: Placement | undefined,
+): Promise<Placed> {
+  const { cluster, reason } = await choose(tx, { ...instance, adapter }, placement);
   const movedFrom = await leaving(tx, instance, cluster);
   if (movedFrom !== undefined && holdsData(instance)) {
     throw new ClawError(
@@ -71,9 +82,14 @@ function holdsData({ spec, status }: Instance): boolean {
   return spec.deletionPolicy === "retain" && status.observedGeneration > 0;
 }
 
-async function choose(tx: PlatformTransaction, name: string, spec: InstanceSpec, placement: Placement | undefined) {
+async function choose(
+  tx: PlatformTransaction,
+  { name, spec, adapter }: { readonly name: string; readonly spec: InstanceSpec; readonly adapter: ClawAdapter | undefined },
+  placement: Placement | undefined,
+) {
   const demand = {
     type: spec.type,
+    bringsImage: adapter?.image !== undefined,
     cpu: parseQuantity(spec.resources.cpu) * spec.replicas,
     memoryBytes: parseQuantity(spec.resources.memory) * spec.replicas,
   };

@@ -70,6 +70,8 @@ interface OpenValues {
 
 /** What instances of one tenant resolve from, loaded once for all of them. */
 interface Sources {
+  /** By type; undefined for one that is not known. */
+  readonly adapters: ReadonlyMap<string, ClawAdapter | undefined>;
   /** By name; undefined for one that is not there. */
   readonly templates: ReadonlyMap<string, KnownTemplate | undefined>;
   valuesOf(instance: Instance): readonly OpenValues[];
@@ -93,7 +95,7 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(tx, scope, instances, deps.cipher);
+  const sources = await sourcesOf(tx, scope, instances, deps);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
@@ -101,8 +103,12 @@ async function sourcesOf(
   tx: Pick<PlatformTransaction, "clusters">,
   scope: TenantTransaction,
   instances: readonly Instance[],
-  cipher: SecretCipher,
+  { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
 ): Promise<Sources> {
+  const adapters = new Map<string, ClawAdapter | undefined>();
+  for (const type of new Set(instances.map(({ spec }) => spec.type))) {
+    adapters.set(type, await types.find(type, scope));
+  }
   const templates = new Map<string, KnownTemplate | undefined>();
   for (const [name, users] of Map.groupBy(instances, ({ spec }) => spec.config.template)) {
     const template = name === undefined ? undefined : await scope.templates.find(name);
@@ -127,6 +133,7 @@ async function sourcesOf(
   const opened = new Map([...byOwner].map(([owner, sets]) => [owner, sets.map((set) => openValues(set, cipher))]));
   const of = (owner: string | undefined) => opened.get(owner as ProjectId | InstanceId | undefined) ?? [];
   return {
+    adapters,
     templates,
     policies: policiesOf(await scope.tenants.get(scope.tenantId), await scope.policies.inForce()),
     clusterOf: async (name) => (await tx.clusters.find(name))?.spec,
@@ -136,7 +143,7 @@ async function sourcesOf(
 
 async function resolveInstance(sources: Sources, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
   const { spec } = instance;
-  const adapter = deps.types.find(spec.type);
+  const adapter = sources.adapters.get(spec.type);
   const version = spec.version ?? adapter?.defaultVersion ?? "";
   const policies = sources.policies.filter((policy) => isAbout(policy, instance));
   const failed = (issues: readonly ConfigIssue[], configVersion?: number): Resolution => ({
@@ -156,6 +163,10 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   if (!adapter) {
     const message = `claw type '${spec.type}' is not known any more`;
     return failed([{ path: "spec.type", message, fix: "bring the type back, or destroy the instance" }]);
+  }
+  const unfit = unfitFor(instance.cluster, adapter, deps.unconfined);
+  if (unfit) {
+    return failed([unfit]);
   }
 
   const source = spec.config.template === undefined ? undefined : sources.templates.get(spec.config.template);
@@ -221,6 +232,10 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     spec,
     instanceToken: deps.cipher.derive(`instance-token:${instance.id}`),
   });
+  if (claw.software.source === "image" && !rulesAt(instance.cluster).runsImages) {
+    const message = `claws of type '${adapter.type}' run from an image, which '${instance.cluster}' can't`;
+    return failed([{ path: "spec.placement.cluster", message, fix: "place it on a cluster" }], configVersion);
+  }
   const runtime = { ...claw, files: [...claw.files, ...environment.files] };
   const model = valueAt(config.unified, "model.name");
   const ownModel = typeof model === "string" ? [{ path: "model.name", model }] : [];
@@ -255,6 +270,15 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
       agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
     },
   };
+}
+
+/** Where nothing confines claws, what a tenant defines would run as the control plane does: whoever placed it, and whenever that was. */
+function unfitFor(cluster: string, { origin, type }: ClawAdapter, unconfined: Unconfined | undefined): ConfigIssue | undefined {
+  if (origin !== "tenant" || !unconfined || !rulesAt(cluster).isBesideControlPlane) {
+    return undefined;
+  }
+  const message = `claw type '${type}' is the tenant's own, and '${cluster}' can't confine claws: ${unconfined.why}`;
+  return { path: "spec.placement.cluster", message, fix: `place it on a cluster, or ${unconfined.fix}` };
 }
 
 function openValues({ name, spec, settings }: StoredConfigValues, cipher: SecretCipher): OpenValues {
@@ -298,11 +322,11 @@ export async function explainInstance(
   instance: Instance,
   { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
 ): Promise<{ readonly config: ResolvedConfig; readonly published: ConfigVersion | undefined } | undefined> {
-  const adapter = types.find(instance.spec.type);
+  const sources = await sourcesOf(tx, scope, [instance], { types, cipher });
+  const adapter = sources.adapters.get(instance.spec.type);
   if (!adapter) {
     return undefined;
   }
-  const sources = await sourcesOf(tx, scope, [instance], cipher);
   const { template: name, version } = instance.spec.config;
   const known = name === undefined ? undefined : sources.templates.get(name);
   const published = known?.versions.get(version ?? known.template.publishedVersion);

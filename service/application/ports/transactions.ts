@@ -27,6 +27,7 @@ import type { ReplicaRepository } from "./service/replica-repository.ts";
 import type { WorkRepository } from "./stacks/work-repository.ts";
 import type { PolicyRepository } from "./tenancy/policy-repository.ts";
 import type { ProjectRepository, TenantRepository } from "./tenancy/repositories.ts";
+import type { ClawTypeRepository } from "./types/claw-type-repository.ts";
 
 /**
  * Runs units of work. There is no repository outside a transaction, and none of a tenant's outside a transaction bound to it:
@@ -81,6 +82,7 @@ export interface TenantTransaction {
   readonly roleBindings: RoleBindingRepository;
   readonly serviceAccounts: ServiceAccountRepository;
   readonly policies: PolicyRepository;
+  readonly clawTypes: ClawTypeRepository;
   readonly tokens: TokenRepository;
   readonly instances: InstanceRepository;
   readonly templates: ConfigTemplateRepository;

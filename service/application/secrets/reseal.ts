@@ -29,7 +29,7 @@ const ATTEMPTS = 5;
  */
 export async function resealStored(deps: ResealDependencies): Promise<readonly string[]> {
   const { transactions, types, cipher } = deps;
-  const rules = types.list().map(({ type, secretKeys, plainKeys }) => [type, secretKeys, plainKeys]);
+  const rules = types.builtIn.map(({ type, secretKeys, plainKeys }) => [type, secretKeys, plainKeys]);
   const mark = `${cipher.keyId}:${digestOf([SECRET_RULES_VERSION, rules])}`;
   if ((await transactions.platform((tx) => tx.keyring.find(RESEALED))) === mark) {
     return [];
@@ -85,7 +85,7 @@ async function exposedTemplates(tenantId: TenantId, { transactions, types, ciphe
   for await (const { id } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.templates.list(page)))) {
     const isExposed = await transactions.tenant(tenantId, async (tx) => {
       const template = await tx.templates.find(id);
-      const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
+      const adapter = template?.tenantId === tenantId ? await types.find(template.spec.adapter, tx) : undefined;
       const isClear = (spec: ConfigTemplateSpec) =>
         adapter !== undefined && wasExposed(spec, sealTemplate(spec, undefined, adapter, cipher));
       for (let number = template?.publishedVersion ?? 0; template && number > 0; number--) {
@@ -128,7 +128,7 @@ async function resealValues(tenantId: TenantId, { transactions, types, cipher }:
         if (values?.tenantId !== tenantId) {
           return;
         }
-        const spec = sealValues(rewrapLeaves(values.spec, cipher), undefined, { types, variables: [], cipher });
+        const spec = sealValues(rewrapLeaves(values.spec, cipher), undefined, { adapters: await types.list(tx), variables: [], cipher });
         if (wasExposed(values.spec, spec)) {
           exposed.push(values.spec.at === GLOBAL ? GLOBAL : (values.instanceId ?? values.projectId ?? tenantId));
         }
@@ -146,7 +146,7 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
     await patiently(() =>
       transactions.tenant(tenantId, async (tx) => {
         const template = await tx.templates.find(id);
-        const adapter = template?.tenantId === tenantId ? types.find(template.spec.adapter) : undefined;
+        const adapter = template?.tenantId === tenantId ? await types.find(template.spec.adapter, tx) : undefined;
         if (!template || !adapter) {
           return;
         }
@@ -189,7 +189,7 @@ async function resealInstances(
     const isToRestart = await patiently(() =>
       transactions.tenant(tenantId, async (tx) => {
         const instance = await tx.instances.find(id);
-        const adapter = instance && types.find(instance.spec.type);
+        const adapter = instance && (await types.find(instance.spec.type, tx));
         if (!instance || !adapter) {
           return false;
         }

@@ -7,7 +7,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import { SecretRules } from "../../domain/configs/secret-rules.ts";
 import { openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
-import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { invalid } from "../resources/refusals.ts";
 
@@ -61,13 +61,16 @@ export function sealOverrides(
 export function sealValues(
   spec: ConfigValuesSpec,
   former: ConfigValuesSpec | undefined,
-  { types, variables, cipher }: { readonly types: ClawTypes; readonly variables: Variables; readonly cipher: SecretCipher },
+  {
+    adapters,
+    variables,
+    cipher,
+  }: { readonly adapters: readonly ClawAdapter[]; readonly variables: Variables; readonly cipher: SecretCipher },
 ): ConfigValuesSpec {
   const places = new Map<string, Sealed>();
   for (const { key, value } of former?.values ?? []) {
     sealedPlaces(value, parseConfigKey(key), places);
   }
-  const adapters = types.list();
   const rules = new SecretRules({
     secretKeys: adapters.flatMap(({ secretKeys }) => secretKeys),
     plainKeys: adapters.flatMap(({ plainKeys = [] }) => plainKeys),

@@ -4,15 +4,10 @@ import type { RouteHandlers } from "../resources/route-handlers.ts";
 
 const CLUSTERS_MAX = 200;
 
-type ServiceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `service.${string}` | `types.${string}`>>;
+type ServiceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `service.${string}`>>;
 
 export function serviceRoutes(deps: ApplicationDependencies): ServiceRoutes {
   return {
-    "types.list": async () => ({
-      items: deps.types
-        .list()
-        .map(({ type, name, defaultVersion, description }) => ({ type, adapter: name, version: defaultVersion, description })),
-    }),
     "service.version": async () => ({ version: deps.version, apiVersion: API_VERSION }),
     "service.status": async () => {
       const startedMs = performance.now();

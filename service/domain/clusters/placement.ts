@@ -6,6 +6,8 @@ import { type Cluster, capacityOf, type Load } from "./cluster.ts";
 export interface Demand {
   /** Its claw type. */
   readonly type: string;
+  /** Whether that says itself what it runs from, on a cluster that has no image for it. */
+  readonly bringsImage: boolean;
   readonly cpu: number;
   readonly memoryBytes: number;
 }
@@ -87,7 +89,7 @@ function closedFor(candidate: Candidate, demand: Demand): string | undefined {
   if (spec.unschedulable) {
     return "it takes no new instances (spec.unschedulable)";
   }
-  if (spec.images.claws[demand.type] === undefined) {
+  if (spec.images.claws[demand.type] === undefined && !demand.bringsImage) {
     return `it has no image for claws of type '${demand.type}': set spec.images.claws.${demand.type} of cluster '${name}'`;
   }
   return full(candidate, demand);

@@ -13,6 +13,8 @@ export interface RuntimeRules {
   readonly stopsAgent: boolean;
   /** Whether claws are on the control plane's own host, where one that nothing confines can do what that can. */
   readonly isBesideControlPlane: boolean;
+  /** Whether claws run from images: one whose program is in nothing else needs that. */
+  readonly runsImages: boolean;
   /** Whether instances are taken as they come: there is no capacity to share out, and nothing to be closed for them. */
   readonly takesAll: boolean;
   /** Whether a claw can't take more CPU and memory than it asks for; else that is only counted against quotas. */

@@ -117,7 +117,7 @@ describe("a connection that is signed in, over HTTP", () => {
       }
       response.end();
     });
-    const channel = openSignedIn({ send: () => undefined, end: () => {} }, await portOf(claw), { pass: "none", token: TOKEN });
+    const channel = openHttp({ send: () => undefined, end: () => {} }, await portOf(claw), { pass: "none", token: TOKEN });
     onTestFinished(() => channel.closed());
     const give = (data: Buffer) => channel.data?.(data.toString("base64"));
     void give(Buffer.from("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"));

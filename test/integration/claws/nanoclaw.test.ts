@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
-import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
+import { called, ownTypes } from "../../../adapters/claws/own-types.ts";
 import { InstanceSpecSchema } from "../../../sdk/contract/index.ts";
 import { until } from "../../support/agent/harness.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -81,7 +81,7 @@ describe("NanoClaw's host process", () => {
 
 describe("the claw type NanoClaw", () => {
   it("hands its variables over in the environment, its secret apart", async ({ expect }) => {
-    const type = createClawTypes().find("NanoClaw");
+    const type = called(ownTypes(), "NanoClaw");
     const config = type?.parseConfig({ onecli: { apiKey: "k3y" }, docker: { host: "tcp://engine:2375" } }, new Set());
     const info = { instanceId: "ins_a", name: "a", tenant: "t", project: "p", instanceToken: "x" };
     const runtime = config && type?.injectRuntime(config, { ...info, spec: InstanceSpecSchema.parse({ type: "NanoClaw" }) });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
+import { called } from "../../../adapters/claws/own-types.ts";
 import { checkClawType, readClawType } from "../../../service/roots/exports/adapter.ts";
 
 const echo = join(import.meta.dirname, "../../../adapters/claws/manifest/echo");
@@ -58,12 +59,7 @@ describe("a claw type of one's own", () => {
     const weather = aType((manifest) => manifest.replace("name: Echo", "name: Weather"));
     const louder = aType((manifest) => manifest.replace("Repeats what it is told", "Shouts"));
     const types = createClawTypes({ folders: [weather, louder] });
-    expect(
-      types
-        .list()
-        .map(({ type }) => type)
-        .sort(),
-    ).toEqual(["Echo", "NanoClaw", "OpenClaw", "Weather"]);
-    expect(types.find("echo")?.description).toBe("Shouts");
+    expect(types.builtIn.map(({ type }) => type).sort()).toEqual(["Echo", "NanoClaw", "OpenClaw", "Weather"]);
+    expect(called(types.builtIn, "echo")?.description).toBe("Shouts");
   });
 });

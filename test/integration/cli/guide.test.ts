@@ -77,6 +77,15 @@ it("runs the guide of configuration", { timeout: 240_000 }, async ({ expect, onT
   expect(said).not.toContain("k-12345678");
 });
 
+it("runs the guide of claw types", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const said = await runGuide("docs/guides/types.md", service);
+  expect(said).toContain("type/greeter created");
+  expect(said).toMatch(/chat +no +not that it can be talked to/);
+  expect(said).toContain("type/greeter deleted");
+});
+
 /** In a folder of its own, with the files that the guide shows. */
 async function runGuide(document: string, service: TestService): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");

@@ -205,9 +205,9 @@ describe("InstanceRepository", () => {
     const other = await aStore();
     await other.store({ spec: specOf({ config: { template } }) });
     const names = [tenant.name, other.tenant.name].sort();
-    const page = await transactions.platform((tx) => tx.tenants.listUsing(template, { limit: 1 }));
+    const page = await transactions.platform((tx) => tx.tenants.listUsing({ template }, { limit: 1 }));
     expect(page).toEqual({ items: [names[0]], nextCursor: names[0] });
-    const next = await transactions.platform((tx) => tx.tenants.listUsing(template, { limit: 1, cursor: names[0] ?? "" }));
+    const next = await transactions.platform((tx) => tx.tenants.listUsing({ template }, { limit: 1, cursor: names[0] ?? "" }));
     expect(next).toEqual({ items: [names[1]] });
   });
 });

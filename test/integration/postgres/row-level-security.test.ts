@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { newId, type PlanId, type TenantId } from "../../../sdk/contract/index.ts";
+import { ClawTypeInputSchema, newId, type PlanId, type TenantId } from "../../../sdk/contract/index.ts";
 import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aPreview } from "../../support/builders/resources.ts";
 import { aConfigTemplate, someConfigValues, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { aClawType } from "../../support/sample-requests.ts";
 
 /** Tables that hold no tenant's rows. */
 const NOT_TENANTS = ["claw_migrations"];
@@ -59,6 +60,8 @@ async function aFullTenant(): Promise<TenantId> {
     const rule = { name: "max-replicas" as const, value: "2" };
     const policy = { ...common, id: newId("pol"), name: "small", projectId: undefined };
     await tx.policies.insert({ ...policy, spec: { mode: "enforce", at: "tenant", rule } });
+    const { spec } = ClawTypeInputSchema.parse(aClawType("weather"));
+    await tx.clawTypes.insert({ ...common, id: newId("typ"), name: "weather", spec, shared: false });
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
@@ -88,10 +91,13 @@ describe("row-level security", () => {
     expect(open).toEqual(NOT_TENANTS);
   });
 
-  it("lets nobody but the shared tenant keep a policy of the platform", async ({ expect }) => {
+  it("lets nobody but the shared tenant keep a policy, or a claw type, of the platform", async ({ expect }) => {
     const one = await aFullTenant();
     await asTenant(one, async (client) => {
       await expect(client.query(`update policies set platform = true`)).rejects.toMatchObject({ code: "42501" });
+    });
+    await asTenant(one, async (client) => {
+      await expect(client.query(`update claw_types set shared = true`)).rejects.toMatchObject({ code: "42501" });
     });
   });
 

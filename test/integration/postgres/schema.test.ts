@@ -66,6 +66,7 @@ describe("schema", () => {
         "SetValues1700000000047",
         "KeepWarnings1700000000042",
         "VisitClaws1700000000036",
+        "DefineTypes1700000000044",
       ]);
   });
 

@@ -1,4 +1,5 @@
-import type { ClawRuntime, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { CapabilityName, ClawRuntime, ClawTypeSpec, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { TenantTransaction } from "../transactions.ts";
 import type { ClawSchema, ConfigQuestion } from "./claw-programs.ts";
 
 /** A unified config: nested JSON, built from a template's base, its variables and the overrides of each level. */
@@ -69,6 +70,14 @@ export interface RuntimeInfo {
   readonly instanceToken: string;
 }
 
+/** How claws of a type do what not all can. */
+export interface Capability {
+  /** In one line, for people. */
+  readonly how: string;
+  /** Of `hot-reload`: keys of the unified config that a running claw takes over; `*` stands for one segment. */
+  readonly keys?: readonly string[];
+}
+
 /**
  * One claw type. Pure: no I/O.
  * Idea and the first four names: the founding design's `ClawAdapter`.
@@ -81,6 +90,9 @@ export interface ClawAdapter {
   /** The version used when a spec names none. */
   readonly defaultVersion: string;
   readonly description: string;
+  readonly origin: "built-in" | "platform" | "tenant";
+  /** What it runs from on a cluster that has no image for it. */
+  readonly image?: string | undefined;
   /** Variables that every instance of this type has without a template: dotted key → default, null when it has none. */
   readonly defaults: UnifiedConfig;
   /** Keys of the unified config whose values are secret whatever a template says; `*` stands for one segment. */
@@ -91,6 +103,8 @@ export interface ClawAdapter {
   readonly platformKeys: readonly string[];
   /** Environment variables that it sets itself, so that nobody else does; a `*` at the end stands for any rest. */
   readonly managedEnv?: readonly string[] | undefined;
+  /** What its claws can do; what is absent they can't, and whoever asks for it is told so. */
+  readonly capabilities: Readonly<Partial<Record<CapabilityName, Capability>>>;
   /** Unified → the claw's own config; secret values become references. @param secrets dotted keys of single values that are secret, indexes of lists as segments */
   parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig;
   /** The claw's config files. `path` is relative to the config directory. Stable: the same config gives the same bytes. */
@@ -115,7 +129,13 @@ export interface ClawAdapter {
 
 /** The claw types that are known. */
 export interface ClawTypes {
-  list(): readonly ClawAdapter[];
-  /** By type or adapter name, ignoring case. */
-  find(typeOrAdapter: string): ClawAdapter | undefined;
+  /** Those of the product and of the service's settings, which all tenants have. */
+  readonly builtIn: readonly ClawAdapter[];
+  /** By type or adapter name, ignoring case: a built-in one, the tenant's own, or the platform's. */
+  find(typeOrAdapter: string, scope: StoredTypes): Promise<ClawAdapter | undefined>;
+  /** All that instances of the tenant may be of. */
+  list(scope: StoredTypes): Promise<readonly ClawAdapter[]>;
+  /** What is wrong with a claw type that is to be stored: what in it can't go together, and how what it renders to can't be run. */
+  issuesOf(name: string, spec: ClawTypeSpec): Promise<readonly Issue[]>;
 }
+export type StoredTypes = Pick<TenantTransaction, "clawTypes">;

@@ -7,8 +7,8 @@ export interface TenantRepository {
   list(query: ListQuery): Promise<Page<Tenant>>;
   get(ref: Ref): Promise<Tenant>;
   find(ref: Ref): Promise<Tenant | undefined>;
-  /** Names of those that have an instance which uses a config template of that name. */
-  listUsing(template: string, page: PageQuery): Promise<Page<Tenant["name"]>>;
+  /** Names of those that have an instance which uses a config template of that name, or is of that claw type. */
+  listUsing(use: { readonly template: string } | { readonly type: string }, page: PageQuery): Promise<Page<Tenant["name"]>>;
   /** Locks the tenant's row until the transaction ends: quota decisions queue up behind it. */
   lock(id: TenantId): Promise<Tenant>;
   insert(tenant: Tenant): Promise<void>;

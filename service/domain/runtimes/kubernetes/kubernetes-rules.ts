@@ -9,6 +9,7 @@ export const kubernetesRules: RuntimeRules = {
   awaited: "its pod",
   stopsAgent: false,
   isBesideControlPlane: false,
+  runsImages: true,
   takesAll: false,
   enforcesResources: true,
   whyUnprepared: (cluster) =>

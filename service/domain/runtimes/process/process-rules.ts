@@ -8,6 +8,7 @@ export const processRules: RuntimeRules = {
   awaited: "its agent",
   stopsAgent: true,
   isBesideControlPlane: true,
+  runsImages: false,
   takesAll: true,
   enforcesResources: false,
   whyUnprepared: () => undefined,

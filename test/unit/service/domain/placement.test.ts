@@ -5,7 +5,7 @@ import { type Candidate, mayStay, place } from "../../../../service/domain/clust
 import { aCluster } from "../../../support/builders/cluster.ts";
 
 const GIBIBYTE = 2 ** 30;
-const demand = { type: "Echo", cpu: 1, memoryBytes: 2 * GIBIBYTE };
+const demand = { type: "Echo", bringsImage: false, cpu: 1, memoryBytes: 2 * GIBIBYTE };
 const candidate = (
   name: string,
   over: Parameters<typeof aCluster>[0] = {},

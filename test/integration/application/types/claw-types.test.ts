@@ -1,0 +1,199 @@
+import { describe, it } from "vitest";
+import { ClawTypeInputSchema, stackNameOf } from "../../../../sdk/contract/index.ts";
+import { anApplication, anApplicationOn } from "../../../support/application.ts";
+import { aClusterManifest } from "../../../support/builders/cluster.ts";
+import { anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { aClawType } from "../../../support/sample-requests.ts";
+
+const masterKey = new Uint8Array(32).fill(7);
+const app = await anApplication({ masterKey });
+const admin = app.admin();
+for (const tenant of ["acme", "other"]) {
+  await admin.tenants.create(aTenant(tenant, { allowLocal: true }));
+}
+const claw = app.as({ tenant: "acme" });
+const other = app.as({ tenant: "other" });
+const platform = app.admin("default");
+
+const variable = (name: string, rest: object = {}) => ({ name, type: "string", ...rest });
+const aType = (name: string, spec: object = {}) => {
+  const config = { path: "config.json", format: "json" };
+  return ClawTypeInputSchema.parse(aClawType(name, { config, variables: [variable("city", { default: "Oslo" })], ...spec } as never));
+};
+const fileOf = (instance: string) => app.stacks.made("acme", instance)?.runtime.files.find(({ path }) => path === "config.json")?.content;
+
+describe("a claw type that is brought as a resource", () => {
+  it("is run by instances as if it had come with the platform, by every replica at once", async ({ expect }) => {
+    await claw.clawTypes.create(aType("weather"));
+    await claw.instances.create(anInstance("oslo", { type: "weather" }));
+    await app.settle();
+    expect(fileOf("oslo")).toBe('{\n  "city": "Oslo"\n}\n');
+    expect((await claw.instances.get("oslo")).status.phase).toBe("Running");
+    // Another replica: nothing of it is in a process's memory.
+    const replica = anApplicationOn(app.database, masterKey).as({ tenant: "acme" });
+    await replica.instances.create(anInstance("rome", { type: "Weather", config: { overrides: [{ key: "city", value: "Rome" }] } }));
+    await app.settle();
+    expect(fileOf("rome")).toBe('{\n  "city": "Rome"\n}\n');
+    expect(await claw.types.get("weather")).toMatchObject({ adapter: "weatherAdapter", origin: "tenant", defaults: { city: "Oslo" } });
+    expect((await claw.types.list()).items.map(({ type }) => type)).toEqual(["OpenClaw", "Echo", "NanoClaw", "weather"]);
+    await expect(
+      claw.instances.create(anInstance("x", { type: "weather", config: { overrides: [{ key: "cty", value: "x" }] } })),
+    ).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [{ fix: "did you mean 'city'?" }],
+    });
+  });
+
+  it("reaches every instance of it when it is changed, and its preview names them", async ({ expect }) => {
+    const changed = aType("weather", { variables: [variable("city", { default: "Paris" })] });
+    const preview = await claw.previews.create({ manifests: [changed] });
+    const named: string[] = [];
+    for await (const { name } of preview.changes()) {
+      named.push(name);
+    }
+    expect(named).toEqual(expect.arrayContaining(["weather", "oslo"]));
+    await claw.clawTypes.replace("weather", changed);
+    await app.settle();
+    expect(fileOf("oslo")).toContain("Paris");
+    expect(fileOf("rome")).toContain("Rome");
+    // What an instance has no use for any more keeps that one as it is, and it says so.
+    await claw.clawTypes.replace("weather", aType("weather", { variables: [variable("town")] }));
+    await app.settle();
+    const messages = (await claw.instances.get("rome")).status.conditions.map(({ message }) => message);
+    expect(messages).toContainEqual(expect.stringContaining("unknown key 'city'"));
+    expect(fileOf("rome")).toContain("Rome");
+    await claw.clawTypes.replace("weather", changed);
+    await app.settle();
+    expect(await app.published("type.updated")).toHaveLength(3);
+  });
+
+  it("is kept while something uses it, and its keys can't become secret then", async ({ expect }) => {
+    await claw.clawTypes.create(aType("news"));
+    await claw.configs.create(aTemplate("headlines", { adapter: "newsAdapter", variables: [variable("city", { default: "Bonn" })] }));
+    const inUse = { code: "type.in_use" };
+    await expect(claw.clawTypes.delete("weather")).rejects.toMatchObject({
+      ...inUse,
+      message: expect.stringContaining("instance 'oslo', 'rome'"),
+    });
+    await expect(claw.clawTypes.delete("news")).rejects.toMatchObject({
+      ...inUse,
+      message: expect.stringContaining("config template 'headlines'"),
+    });
+    const secret = aType("weather", { variables: [variable("city", { secret: true })] });
+    await expect(claw.clawTypes.replace("weather", secret)).rejects.toMatchObject({
+      ...inUse,
+      message: expect.stringContaining("add another key"),
+    });
+    await claw.configs.delete("headlines");
+    await claw.clawTypes.delete("news");
+    await expect(claw.clawTypes.get("news")).rejects.toMatchObject({ code: "type.not_found" });
+  });
+
+  it("is sealed where its keys are secret, and goes into the environment alone", async ({ expect }) => {
+    await claw.clawTypes.create(aType("mail", { variables: [variable("password", { secret: true, env: "MAIL_PASSWORD" })] }));
+    await claw.instances.create(
+      anInstance("post", { type: "mail", config: { overrides: [{ key: "password", value: "hunter2-planted" }] } }),
+    );
+    await app.settle();
+    const made = app.stacks.made("acme", "post");
+    expect(made?.runtime.secretEnv).toEqual({ MAIL_PASSWORD: "hunter2-planted" });
+    expect(JSON.stringify(made?.runtime.files)).not.toContain("hunter2");
+    expect(await app.tablesWith("hunter2-planted")).toEqual([]);
+  });
+
+  it.for([
+    { name: "of a type that comes with the platform", manifest: aType("echo"), code: "type.name_taken", path: "metadata.name" },
+    { name: "that no type can have", manifest: aType("my-type"), code: "request.invalid", path: "metadata.name" },
+  ])("has no name $name", async ({ manifest, code, path }, { expect }) => {
+    await expect(claw.clawTypes.create(manifest)).rejects.toMatchObject({ code, issues: [{ path }] });
+  });
+
+  it.for([
+    { name: "a placeholder that there is none of", spec: { command: ["${node}", "${prot}"] }, issue: { path: "spec.command[1]" } },
+    {
+      name: "a secret with a value",
+      spec: { variables: [variable("key", { secret: true, default: "x" })] },
+      issue: { path: "spec.variables[0].default" },
+    },
+    {
+      name: "a template with a key that is no variable",
+      spec: { config: { path: "c.json", format: "json", template: "{{cty}}" } },
+      issue: { path: "spec.config.template", fix: "did you mean 'city'?" },
+    },
+    { name: "an image that is not named", spec: { software: { source: "image" } }, issue: { path: "spec.image" } },
+  ])("is not stored with $name", async ({ spec, issue }, { expect }) => {
+    await expect(claw.clawTypes.create(aType("broken", spec))).rejects.toMatchObject({ code: "request.invalid", issues: [issue] });
+  });
+});
+
+describe("whose a claw type is", () => {
+  it("decides who sees it: the platform's everybody, a tenant's nobody else", async ({ expect }) => {
+    await platform.clawTypes.create(aType("shared"));
+    expect(await other.types.get("shared")).toMatchObject({ origin: "platform" });
+    expect((await other.clawTypes.get("shared")).metadata.namespace).toBe("default");
+    await other.instances.create(anInstance("mine", { type: "shared" }));
+    await expect(other.types.get("weather")).rejects.toMatchObject({ code: "instance.unknown_type" });
+    await expect(other.clawTypes.get("weather")).rejects.toMatchObject({ code: "type.not_found" });
+    await expect(other.instances.create(anInstance("x", { type: "weather" }))).rejects.toMatchObject({ code: "instance.unknown_type" });
+    // What another tenant uses is not named.
+    await expect(platform.clawTypes.delete("shared")).rejects.toMatchObject({
+      code: "type.in_use",
+      message: expect.stringContaining("used by an instance of another tenant"),
+    });
+  });
+
+  it("is the tenant's own where both have one of that name, and nobody but its keepers changes it", async ({ expect }) => {
+    await claw.clawTypes.create(aType("shared", { description: "ours" }));
+    expect(await claw.types.get("shared")).toMatchObject({ origin: "tenant", description: "ours" });
+    expect(await other.types.get("shared")).toMatchObject({ origin: "platform", description: "" });
+    await claw.clawTypes.delete("shared");
+    await expect(claw.clawTypes.delete("shared")).rejects.toMatchObject({ code: "type.not_found" });
+    const ofDefault = app.as({ tenant: "default" });
+    await expect(ofDefault.clawTypes.replace("shared", aType("shared", { description: "mine" }))).rejects.toMatchObject({
+      code: "auth.forbidden",
+      message: expect.stringContaining("the whole platform's"),
+    });
+  });
+
+  it.for([
+    { name: "have the host fetch a package", spec: { software: { source: "npm", package: "left-pad" } }, path: "spec.software.source" },
+    {
+      name: "show a claw what is the host's",
+      spec: { variables: [variable("dir", { env: "DIR", platform: true })] },
+      path: "spec.variables[0].platform",
+    },
+  ])("keeps a tenant's people from making one that would $name", async ({ spec, path }, { expect }) => {
+    await expect(claw.clawTypes.create(aType("bold", spec))).rejects.toMatchObject({ code: "auth.forbidden", issues: [{ path }] });
+    await app.admin("acme").clawTypes.create(aType("bold", spec));
+    await app.admin("acme").clawTypes.delete("bold");
+  });
+
+  it("keeps a tenant's own off a host that confines nothing, whoever placed it there", async ({ expect }) => {
+    const bare = anApplicationOn(app.database, masterKey, { unconfined: { why: "it is a test", fix: "run it as root" } });
+    await expect(bare.admin("acme").instances.create(anInstance("risky", { type: "weather" }))).rejects.toMatchObject({
+      code: "config.invalid",
+      message: expect.stringContaining("the tenant's own, and 'local' can't confine claws"),
+    });
+    await bare.admin("other").instances.create(anInstance("trusted", { type: "shared" }));
+  });
+});
+
+describe("a claw type that runs from an image", () => {
+  it("runs on a cluster, from that image, and nowhere else", async ({ expect }) => {
+    await claw.clawTypes.create(
+      aType("boxed", { software: { source: "image" }, image: "registry.example/boxed:${version}", command: ["/bin/boxed", "${port}"] }),
+    );
+    await expect(claw.instances.create(anInstance("here", { type: "boxed" }))).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [{ path: "spec.placement.cluster", fix: "place it on a cluster" }],
+    });
+    await admin.clusters.create(aClusterManifest("east"));
+    await app.answers("east");
+    await claw.instances.create(anInstance("there", { type: "boxed", version: "2.0.0", placement: { cluster: "east" } }));
+    await app.settle();
+    expect(app.stacks.made(stackNameOf("acme", "east"), "there")?.runtime).toMatchObject({
+      image: "registry.example/boxed:2.0.0",
+      software: { source: "image", version: "2.0.0" },
+    });
+  });
+});
