@@ -63,7 +63,7 @@ function cipherOf(masterKeys: readonly Uint8Array[]): SecretCipherAes {
 /** Master keys of the environment: `CLAW_MASTER_KEY` wraps, those of `CLAW_MASTER_KEY_FORMER` open what they wrapped. */
 export class EnvKeyProvider extends LocalKeyProvider implements KeyProvider {
   readonly name = "env";
-  protected readonly fix = "and CLAW_MASTER_KEY is another one; give that one in CLAW_MASTER_KEY_FORMER";
+  protected readonly fix = "and the master key of CLAW_MASTER_KEY is another one; give that one in CLAW_MASTER_KEY_FORMER";
   readonly #masterKeys: readonly Uint8Array[];
 
   constructor(masterKeys: readonly Uint8Array[]) {

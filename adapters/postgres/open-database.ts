@@ -123,9 +123,9 @@ export const migrations = [
   KeepPlaces1700000000033,
   RecordConsoles1700000000034,
   OpenSessions1700000000035,
-  SetValues1700000000047,
-  KeepWarnings1700000000042,
   VisitClaws1700000000036,
+  KeepWarnings1700000000042,
+  SetValues1700000000047,
   DefineTypes1700000000044,
 ];
 

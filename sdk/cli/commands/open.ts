@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { openAddress } from "../sign-in/open-address.ts";
+import { openAddress } from "../open-address.ts";
 
 export const openCommand = defineCommand({
   path: "open",

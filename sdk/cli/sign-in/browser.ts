@@ -2,9 +2,9 @@ import * as client from "openid-client";
 import { limited } from "../../client/transport.ts";
 import { CliError, ExitCode } from "../failure.ts";
 import { type Io, isInteractive } from "../io.ts";
+import { openAddress } from "../open-address.ts";
 import type { Printer } from "../output/printer.ts";
 import type { Session } from "../profiles.ts";
-import { openAddress } from "./open-address.ts";
 import { asking, connect, type ProviderClient, sessionOf } from "./provider.ts";
 import { listenForReturn, type Returned } from "./redirect.ts";
 

@@ -1,13 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { ClawError, type InstanceId, newId } from "../../../sdk/contract/index.ts";
+import { ClawError, type ClawInstance, type InstanceId, newId, type Permission } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { digestToken } from "../../domain/access/tokens.ts";
 import { entryOf } from "../../domain/audit/chain.ts";
-import { goesOn, isUseDue, leaveOf, originLabel, TICKET_MS, VISITS_MAX, type Visit } from "../../domain/instances/visit.ts";
-import type { Access } from "../access/authenticate.ts";
-import type { Application } from "../application.ts";
+import {
+  goesOn,
+  isUseDue,
+  leaveOf,
+  originLabel,
+  TICKET_MS,
+  VISITS_MAX,
+  type Visit,
+  type VisitHolder,
+} from "../../domain/instances/visit.ts";
 import type { InstanceAddress } from "../ports/runtimes/runtime.ts";
 import type { Transactions } from "../ports/transactions.ts";
+import type { RequestContext } from "../resources/route-handlers.ts";
 import type { Entered } from "./sessions.ts";
 
 /** Where instances' origins are: `https://*.claws.example.com`. */
@@ -64,8 +72,9 @@ export async function makeLink(
 interface VisitDependencies {
   readonly transactions: Transactions;
   readonly clock: () => Date;
-  readonly access: Pick<Access, "byLeave">;
-  readonly targetOf: Application["targetOf"];
+  /** Who visits are by leave of, and what of a tenant they see. */
+  readonly access: { byLeave(holder: VisitHolder, named: string): Promise<Pick<RequestContext, "actor" | "tenant"> | undefined> };
+  readonly targetOf: (ctx: RequestContext, id: string, permission: Permission) => Promise<ClawInstance>;
 }
 
 /** A visit that goes on: who it is, and where. */

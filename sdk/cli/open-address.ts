@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { platform } from "node:process";
-import type { Io } from "../io.ts";
+import type { Io } from "./io.ts";
 
 const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> = {
   darwin: ["open"],
