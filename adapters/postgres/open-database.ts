@@ -125,8 +125,8 @@ export const migrations = [
   OpenSessions1700000000035,
   VisitClaws1700000000036,
   KeepWarnings1700000000042,
-  SetValues1700000000047,
   DefineTypes1700000000044,
+  SetValues1700000000047,
 ];
 
 export interface Database {

@@ -4,7 +4,7 @@ import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { collect } from "../../../support/collect.ts";
-import { aRole, aRoleBinding, aServiceAccount } from "../../../support/sample-requests.ts";
+import { aClawType, aRole, aRoleBinding, aServiceAccount, aSetOfValues } from "../../../support/sample-requests.ts";
 
 const app = await anApplication();
 const admin = app.admin();
@@ -27,8 +27,10 @@ describe("the audit log", () => {
       metadata: { name: "few" },
       spec: { rule: { name: "max-replicas", value: "3" } },
     });
+    await acme.clawTypes.create(aClawType("weather"));
     await acme.configs.create(aTemplate("base"));
     await acme.configs.publish("base", { message: "first" });
+    await acme.values.create(aSetOfValues("shared", [{ key: "environment.TZ", value: "UTC" }]));
     await acme.instances.create(anEcho("bot"));
     await acme.instances.stop("bot");
     await acme.instances.restart("bot");
@@ -45,8 +47,10 @@ describe("the audit log", () => {
       "role.create Role/reader",
       "role_binding.create RoleBinding/readers",
       "policy.create Policy/few",
+      "type.create ClawType/weather",
       "config.create ConfigTemplate/base",
       "config.publish ConfigTemplate/base",
+      "values.create ConfigValues/shared",
       "instance.create ClawInstance/bot",
       "instance.stop ClawInstance/bot",
       "instance.restart ClawInstance/bot",
