@@ -170,7 +170,7 @@ export function sampleRequests({
     "stacks.unlock": { id: tenant },
     "stacks.migrate": { id: tenant, body: { engine: "embedded" } },
     "types.list": {},
-    "types.get": { id: "OpenClaw" },
+    "types.get": { id: clawType },
     "clawTypes.list": {},
     "clawTypes.create": { body: aClawType("another") },
     "clawTypes.get": { id: clawType },
