@@ -27,7 +27,7 @@ export const typeRoutes = {
     params: z.object({ id: z.string().max(128).describe("the type, or its adapter") }),
     success: 200,
     response: ClawTypeDescriptionSchema,
-    errors: ["instance.unknown_type"],
+    errors: ["type.not_found"],
   },
   ...plainRoutes(
     "clawTypes",

@@ -1,10 +1,10 @@
-import { CAPABILITIES, type ClawTypeDescription, capabilities } from "../../../sdk/contract/index.ts";
+import { CAPABILITIES, ClawError, type ClawTypeDescription, capabilities } from "../../../sdk/contract/index.ts";
 import { allows } from "../../domain/access/grants.ts";
 import type { StoredClawType } from "../../domain/types/claw-type.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { ClawAdapter, StoredTypes } from "../ports/instances/claw-adapter.ts";
 import type { ResourceKind } from "../resources/kind.ts";
-import { unknownType } from "../resources/refusals.ts";
+import { unknownNameFix } from "../resources/refusals.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 
@@ -26,11 +26,10 @@ export function typeRoutes(kind: ResourceKind<"ClawType", StoredClawType>, deps:
       const wanted = id.toLowerCase();
       const adapter = known.find(({ type, name }) => [type, name].some((called) => called.toLowerCase() === wanted));
       if (!adapter) {
-        throw unknownType(
-          "id",
-          id,
-          known.map(({ type }) => type),
-        );
+        const types = known.map(({ type }) => type);
+        const fix = unknownNameFix(id, types) ?? `use one of ${types.join(", ")}`;
+        const message = `there is no claw type '${id}'`;
+        throw new ClawError("type.not_found", message, { issues: [{ path: "id", message, fix }] });
       }
       return describeType(adapter);
     },

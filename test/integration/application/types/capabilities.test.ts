@@ -42,8 +42,8 @@ describe("what claws of a type can do", () => {
 
   it("of a type that is not there is refused with the nearest name", async ({ expect }) => {
     await expect(claw.types.get("ecko")).rejects.toMatchObject({
-      code: "instance.unknown_type",
-      message: expect.stringContaining("did you mean 'Echo'?"),
+      code: "type.not_found",
+      issues: [{ path: "id", fix: "did you mean 'Echo'?" }],
     });
   });
 });

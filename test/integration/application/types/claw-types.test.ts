@@ -132,7 +132,7 @@ describe("whose a claw type is", () => {
     expect(await other.types.get("shared")).toMatchObject({ origin: "platform" });
     expect((await other.clawTypes.get("shared")).metadata.namespace).toBe("default");
     await other.instances.create(anInstance("mine", { type: "shared" }));
-    await expect(other.types.get("weather")).rejects.toMatchObject({ code: "instance.unknown_type" });
+    await expect(other.types.get("weather")).rejects.toMatchObject({ code: "type.not_found" });
     await expect(other.clawTypes.get("weather")).rejects.toMatchObject({ code: "type.not_found" });
     await expect(other.instances.create(anInstance("x", { type: "weather" }))).rejects.toMatchObject({ code: "instance.unknown_type" });
     // What another tenant uses is not named.
