@@ -34,7 +34,7 @@ async function withKeys(variables: NodeJS.ProcessEnv, { stderr }: Output, work: 
   try {
     const env = readEnvironment(variables);
     await withDatabase(env, async (ownerUrl) => {
-      const { keys, close } = await openAsOwner(await openKeyProvider(env), ownerUrl);
+      const { keys, close } = await openAsOwner(openKeyProvider(env), ownerUrl);
       await work(keys).finally(close);
     });
     return true;

@@ -22,7 +22,7 @@ export async function resetToken(variables: NodeJS.ProcessEnv, { stdout, stderr 
       return false;
     }
     const token = await withDatabase(env, async (ownerUrl) => {
-      const { cipher, close } = await openAsOwner(await openKeyProvider(env), ownerUrl);
+      const { cipher, close } = await openAsOwner(openKeyProvider(env), ownerUrl);
       await close();
       const database = await openDatabase({ url: ownerUrl, connections: 1, signer: createAuditSigner(cipher) });
       return resetAdministrator(database.transactions, cipher).finally(database.close);

@@ -7,19 +7,19 @@ import type { Tallies } from "../../domain/tallies.ts";
 
 export interface Keys {
   readonly provider: KeyProvider;
-  /** What sealed secrets before there were data keys. */
-  readonly masterKeys: readonly Uint8Array[];
+  /** What sealed secrets before there were data keys, and what secrets are derived from: asked for once there is one. */
+  masterKeys(): Promise<readonly Uint8Array[]>;
   circuits(): readonly Circuit[];
 }
 
 /** Whoever has the key-encryption keys by these settings. */
-export async function openKeyProvider({ masterKey, formerMasterKeys, dataDir, vault }: Environment, tallies?: Tallies): Promise<Keys> {
+export function openKeyProvider({ masterKey, formerMasterKeys, dataDir, vault }: Environment, tallies?: Tallies): Keys {
   const own = masterKey ? new EnvKeyProvider([masterKey, ...formerMasterKeys]) : new FileKeyProvider(dataDir, formerMasterKeys);
   const there = vault && new VaultKeyProvider(vault);
   const provider = there ? movedTo(there, own) : own;
   return {
     provider: tallies ? counted(provider, tallies) : provider,
-    masterKeys: await own.masterKeys(),
+    masterKeys: () => own.masterKeys(),
     circuits: () => (there ? [there.circuit] : []),
   };
 }

@@ -36,7 +36,7 @@ export async function findDatabase(env: Environment, log: Logger, closers: Close
 /** The database as the service uses it, migrated, and what seals the secrets in it. */
 export async function openStores(env: Environment, ownerUrl: string, replica: Replica, tallies: Tallies, closers: Closers) {
   await migrateDatabase(ownerUrl);
-  const keys = await openKeyProvider(env, tallies);
+  const keys = openKeyProvider(env, tallies);
   const cipher = await openCipher(keys, ownerUrl);
   const logins = await makeLogins(ownerUrl, (purpose) => cipher.derive(purpose));
   const signer = createAuditSigner(cipher);
@@ -59,8 +59,8 @@ export async function openAsOwner({ provider, masterKeys }: Keys, ownerUrl: stri
   try {
     const keys = { transactions, provider, idOf: keyIdOf };
     const [current = new Uint8Array(), ...former] = await openDataKeys(keys);
-    // Before there were data keys, master keys sealed.
-    const sealing = [...former, ...masterKeys];
+    // Before there were data keys, master keys sealed. The first start has made one by now: every replica derives of the same.
+    const sealing = [...former, ...(await masterKeys())];
     const bare = new SecretCipherAes(current, sealing);
     const derivation = await keepDerivation(transactions, bare, bare.derivation);
     return { cipher: new SecretCipherAes(current, sealing, derivation), transactions, keys, close };

@@ -179,7 +179,17 @@ describe("InstanceRepository", () => {
     expect((await run((tx) => tx.instances.listMarks("any", { limit: 5 }))).items.map(({ name }) => name)).toEqual(["a", "b", "c"]);
     const { id, generation, status } = moving;
     expect(marks[0]).toEqual({
-      ...{ id, name: "a", projectName: project.name, generation, deletedAt: undefined, cluster: "west", movedFrom: "east" },
+      ...{
+        id,
+        name: "a",
+        type: "Echo",
+        template: undefined,
+        projectName: project.name,
+        generation,
+        deletedAt: undefined,
+        cluster: "west",
+        movedFrom: "east",
+      },
       status: { observedGeneration: status.observedGeneration },
     });
   });

@@ -112,7 +112,7 @@ describe("the data keys", () => {
   it("move to another provider by a start, from where the former is not needed any more", async (test) => {
     const { open, dataDir } = await aPlace(test);
     const keys = hex(await openDataKeys(open()));
-    const moved = await openKeyProvider(readEnvironment({ CLAW_DATA_DIR: dataDir, ...transit.settings }));
+    const moved = openKeyProvider(readEnvironment({ CLAW_DATA_DIR: dataDir, ...transit.settings }));
     test.expect(hex(await openDataKeys(open({}, moved.provider)))).toEqual(keys);
     const alone = () => open({}, new VaultKeyProvider(vaultOf(transit.settings)));
     test.expect(hex(await openDataKeys(alone()))).toEqual(keys);
