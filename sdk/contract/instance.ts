@@ -181,7 +181,7 @@ export const ConsoleAddressSchema = z.object({ url: z.string() });
 export const LocalPathSchema = z
   .string()
   .max(2048)
-  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, "not a path of this service, such as '/docs'");
+  .regex(/^\/(?:[\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x5b\x5d-\x7e]*)?$/, "not a path of this service, such as '/docs'");
 /** Which page of the claw's a link leads to. */
 export const OpenRequestSchema = z.strictObject({
   /** As the claw has it: `/ui/` where its pages are beneath that. */

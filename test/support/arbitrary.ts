@@ -44,7 +44,8 @@ export function arbitraryOf(schema: z.ZodType): fc.Arbitrary<unknown> {
   }
   if (schema instanceof z.ZodNumber) {
     const { minValue, maxValue } = schema;
-    return fc.integer({ min: clamp(minValue), max: clamp(maxValue) });
+    const bounds = { min: clamp(minValue), max: clamp(maxValue) };
+    return Object.values(bounds).every(Number.isInteger) ? fc.integer(bounds) : fc.double({ ...bounds, noNaN: true });
   }
   if (schema instanceof z.ZodISODateTime) {
     return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
