@@ -127,14 +127,21 @@ describe("sessions with an instance that is not there or does not run", () => {
 });
 
 /** A stream of the service, by hand. */
+/** Again while it is refused: an agent that has just come may not be known yet. */
 async function dial(path: string): Promise<WebSocket> {
-  const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1${path}`, {
-    headers: { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" },
-  });
-  onTestFinished(() => socket.terminate());
-  socket.on("error", () => {});
-  await once(socket, "open");
-  return socket;
+  return eventually(
+    async () => {
+      const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1${path}`, {
+        headers: { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" },
+      });
+      onTestFinished(() => socket.terminate());
+      socket.on("error", () => {});
+      await Promise.race([once(socket, "open"), once(socket, "close")]).catch(() => undefined);
+      return socket;
+    },
+    (socket) => socket.readyState === WebSocket.OPEN,
+    30_000,
+  );
 }
 
 async function ended(socket: WebSocket): Promise<string> {
@@ -341,11 +348,13 @@ describe("a session with an instance", () => {
       await aToken(acme, { name: "cid", role: "talker" }),
     ];
     const sessionOf = async (token: string | undefined, session: string) => {
-      const asking = fetch(`${service.url}/api/v1/instances/idle/stream`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-        body: JSON.stringify({ type: "message", text: "hi", session, turn: "turn-of-mine" }),
-      });
+      const ask = () =>
+        fetch(`${service.url}/api/v1/instances/idle/stream`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+          body: JSON.stringify({ type: "message", text: "hi", session, turn: "turn-of-mine" }),
+        });
+      const asking = eventually(ask, ({ status }) => status !== 503, 30_000);
       const refused = await Promise.race([asking.then(({ status }) => status), agent.accept(CHANNEL_WINDOW)]);
       if (typeof refused === "number") {
         return refused;
