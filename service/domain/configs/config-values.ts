@@ -51,9 +51,10 @@ interface Given {
 export function settingsOf(values: readonly Given[], setting: Setting, before: { values: readonly Given[]; settings: Settings }): Settings {
   const former = new Map(before.values.map((value) => [value.key, digestOf(value)]));
   return Object.fromEntries(
-    values.map((value) => {
-      const kept = former.get(value.key) === digestOf(value) ? before.settings[value.key] : setting;
-      return [value.key, kept ?? setting];
+    values.flatMap((value) => {
+      // Of what nobody wrote down, nobody is said to have given it.
+      const given = former.get(value.key) === digestOf(value) ? before.settings[value.key] : setting;
+      return given ? [[value.key, given]] : [];
     }),
   );
 }
