@@ -263,7 +263,7 @@ describe("a command that goes on for longer than its token", () => {
     };
     const following = runCli(["logs", "web", "-f"], { homeDir, signal: end.signal, onStdout });
     const starts = () => said.match(/listening/g)?.length ?? 0;
-    await expect.poll(starts).toBe(1);
+    await expect.poll(starts, { timeout: 30_000 }).toBe(1);
     const renewals = provider.grants.length;
     await expect.poll(() => provider.grants.length, { timeout: 60_000, interval: 200 }).toBeGreaterThan(renewals);
     provider.setTokenSeconds(3600);

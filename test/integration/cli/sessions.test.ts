@@ -126,22 +126,23 @@ describe("sessions with an instance that is not there or does not run", () => {
   });
 });
 
-/** A stream of the service, by hand. */
-/** Again while it is refused: an agent that has just come may not be known yet. */
+/** A stream of the service, by hand; asked for again while there is none, since an agent that has just come may not be known yet. */
 async function dial(path: string): Promise<WebSocket> {
-  return eventually(
+  const dialled = await eventually(
     async () => {
       const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1${path}`, {
         headers: { authorization: `Bearer ${service.adminToken}`, "x-claw-tenant": "acme" },
       });
       onTestFinished(() => socket.terminate());
       socket.on("error", () => {});
-      await Promise.race([once(socket, "open"), once(socket, "close")]).catch(() => undefined);
-      return socket;
+      // A refusal comes right after the opening: what the socket is by now does not say that there was none.
+      const opened = await Promise.race([once(socket, "open").then(() => true), once(socket, "close").then(() => false)]).catch(() => false);
+      return { opened, socket: () => socket };
     },
-    (socket) => socket.readyState === WebSocket.OPEN,
+    ({ opened }) => opened,
     30_000,
   );
+  return dialled.socket();
 }
 
 async function ended(socket: WebSocket): Promise<string> {
