@@ -136,7 +136,9 @@ async function dial(path: string): Promise<WebSocket> {
       onTestFinished(() => socket.terminate());
       socket.on("error", () => {});
       // A refusal comes right after the opening: what the socket is by now does not say that there was none.
-      const opened = await Promise.race([once(socket, "open").then(() => true), once(socket, "close").then(() => false)]).catch(() => false);
+      const opened = await Promise.race([once(socket, "open").then(() => true), once(socket, "close").then(() => false)]).catch(
+        () => false,
+      );
       return { opened, socket: () => socket };
     },
     ({ opened }) => opened,
