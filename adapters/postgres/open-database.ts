@@ -9,7 +9,6 @@ import { ApiTokenEntity, RoleBindingEntity, RoleEntity, ServiceAccountEntity } f
 import { AuditChainEntity, AuditRecordEntity } from "./entities/audit.ts";
 import { ClawTypeEntity } from "./entities/claw-type.ts";
 import { ClusterEntity } from "./entities/cluster.ts";
-import { ConfigRolloutEntity } from "./entities/config-rollout.ts";
 import { ConfigTemplateEntity } from "./entities/config-template.ts";
 import { ConfigValuesEntity } from "./entities/config-values.ts";
 import { ConfigVersionEntity } from "./entities/config-version.ts";
@@ -22,6 +21,7 @@ import { PlanPageEntity } from "./entities/plan-page.ts";
 import { PolicyEntity } from "./entities/policy.ts";
 import { ProjectEntity } from "./entities/project.ts";
 import { RecordingEntity, RecordingPartEntity } from "./entities/recording.ts";
+import { RolloutEntity, RolloutMemberEntity } from "./entities/rollout.ts";
 import { SessionEntity } from "./entities/session.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
@@ -56,6 +56,8 @@ import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
 import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
+import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
+import { RollOutInstances1700000000051 } from "./migrations/0051-roll-out-instances.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -74,7 +76,6 @@ const entities = [
   AuditChainEntity,
   AuditRecordEntity,
   ClusterEntity,
-  ConfigRolloutEntity,
   ConfigTemplateEntity,
   ConfigValuesEntity,
   ConfigVersionEntity,
@@ -87,6 +88,8 @@ const entities = [
   PolicyEntity,
   ClawTypeEntity,
   ProjectEntity,
+  RolloutEntity,
+  RolloutMemberEntity,
   RecordingEntity,
   RecordingPartEntity,
   RoleBindingEntity,
@@ -127,6 +130,8 @@ export const migrations = [
   KeepWarnings1700000000042,
   DefineTypes1700000000044,
   SetValues1700000000047,
+  RollOut1700000000050,
+  RollOutInstances1700000000051,
 ];
 
 export interface Database {

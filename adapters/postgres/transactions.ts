@@ -33,6 +33,7 @@ import { PostgresPolicyRepository } from "./repositories/policies.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
 import { PostgresRecordingRepository } from "./repositories/recordings.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
+import { PostgresRolloutClaims, PostgresRolloutRepository } from "./repositories/rollouts.ts";
 import { PostgresSessionRepository } from "./repositories/sessions.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
 import { PostgresVisitRepository } from "./repositories/visits.ts";
@@ -131,6 +132,7 @@ function platformTransaction(session: Unit): PlatformTransaction {
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),
     replicas: new PostgresReplicaRepository(session.platform),
+    rollouts: new PostgresRolloutClaims(session.platform),
     counters: new PostgresCounterRepository(session.platform),
     idempotency: new PostgresIdempotencyRepository(session.platform, PLATFORM_KEYS),
     enter: async (tenantId) => tenantTransaction(session, tenantId),
@@ -152,6 +154,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     instances: new PostgresInstanceRepository(scope),
     templates: new PostgresConfigTemplateRepository(scope, session.platform),
     values: new PostgresConfigValuesRepository(scope),
+    rollouts: new PostgresRolloutRepository(scope, tenantId),
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
     recordings: new PostgresRecordingRepository(scope, tenantId),

@@ -28,6 +28,22 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     const module = await import("./commands/policies.ts");
     return [module.policiesList, module.policiesGet, module.policiesTest];
   },
+  rollouts: async () => {
+    const module = await import("./commands/rollouts.ts");
+    return [
+      module.rolloutsList,
+      module.rolloutsCreate,
+      module.rolloutsGet,
+      module.rolloutsInstances,
+      module.rolloutsWatch,
+      module.rolloutsPause,
+      module.rolloutsResume,
+      module.rolloutsApprove,
+      module.rolloutsAbort,
+      module.rolloutsRetry,
+      module.rolloutsDelete,
+    ];
+  },
   configs: async () => {
     const module = await import("./commands/configs.ts");
     return [
@@ -39,6 +55,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
       module.configsValidate,
       module.configsDiff,
       module.configsRollback,
+      module.configsPromote,
       module.configsSchema,
       module.configsDelete,
     ];
@@ -107,6 +124,7 @@ export const nouns: Readonly<Record<string, string>> = {
   configs: "Config templates: drafts, versions, publishing",
   config: "What an instance is configured with",
   values: "Config values that many instances share",
+  rollouts: "Versions on their way to instances, in waves",
   policies: "What instances have to comply with",
   clusters: "Kubernetes clusters that instances run on",
   stack: "The Pulumi stacks behind tenants, for the platform's operators",

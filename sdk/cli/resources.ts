@@ -8,6 +8,7 @@ import { valuesKind } from "./kinds/config-values.ts";
 import { instanceKind } from "./kinds/instance.ts";
 import type { ResourceKind } from "./kinds/kind.ts";
 import { policyKind } from "./kinds/policy.ts";
+import { rolloutKind } from "./kinds/rollout.ts";
 import { projectKind } from "./kinds/project.ts";
 import { tenantKind } from "./kinds/tenant.ts";
 
@@ -24,6 +25,7 @@ export const resourceKinds: readonly ResourceKind[] = [
   configKind,
   instanceKind,
   valuesKind,
+  rolloutKind,
 ];
 
 const byKind = new Map(resourceKinds.map((kind) => [kind.kind, kind]));

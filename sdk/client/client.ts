@@ -59,6 +59,7 @@ export class Claw {
   readonly tokens: Api["tokens"];
   readonly sessions: Api["sessions"];
   readonly policies: Api["policies"];
+  readonly rollouts: Api["rollouts"];
   readonly access: Api["access"];
   readonly audit: Api["audit"];
   readonly recordings: Api["recordings"];
@@ -94,6 +95,7 @@ export class Claw {
     this.serviceAccounts = this.#methodsOf("serviceAccounts");
     this.tokens = this.#methodsOf("tokens");
     this.sessions = this.#methodsOf("sessions");
+    this.rollouts = this.#methodsOf("rollouts");
     this.policies = this.#methodsOf("policies");
     this.access = this.#methodsOf("access");
     this.audit = this.#methodsOf("audit");

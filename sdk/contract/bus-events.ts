@@ -4,6 +4,7 @@ import type { KindFacts } from "./kind.ts";
 import { resourceKinds } from "./kinds.ts";
 import { LeftoverSchema } from "./leftover.ts";
 import { PolicyModeSchema } from "./policy.ts";
+import { RolloutPhase } from "./rollout.ts";
 
 const subject = z.object({ uid: z.string(), name: z.string() });
 /** Somebody's write. */
@@ -63,6 +64,10 @@ export const busEvents = {
   "instance.swept": {
     when: "what was left of an instance that nobody knows was ended",
     data: LeftoverSchema,
+  },
+  "rollout.progressed": {
+    when: "a rollout's phase changed, or it came to another wave",
+    data: subject.extend({ phase: z.enum(RolloutPhase), reason: z.string(), message: z.string(), wave: z.string().optional() }),
   },
   "tenant.orphaned": { when: "a cluster has a namespace of a tenant that nobody knows", data: LeftoverSchema },
   "tenant.swept": {

@@ -9,7 +9,7 @@ import { FileDiffSchema, PropertyDiffSchema } from "./property-diff.ts";
 import { SECRET_MASK } from "./redact.ts";
 
 /** Versions are numbered from one. */
-const VersionNumberSchema = z
+export const VersionNumberSchema = z
   .int()
   .min(1)
   .max(2 ** 31 - 1);
@@ -136,7 +136,7 @@ export const ConfigTemplateSchema = resourceOf(
   "ConfigTemplate",
   ConfigTemplateSpecSchema,
   z.object({
-    /** The newest published version; 0 before the first. Instances run with published versions only. */
+    /** The version that instances have which are held to none; 0 before the first. Newer ones are held. */
     publishedVersion: z.int(),
     /** Whether `spec` differs from the newest published version. */
     dirty: z.boolean(),
@@ -146,7 +146,11 @@ export const ConfigTemplateSchema = resourceOf(
 export type ConfigTemplate = z.infer<typeof ConfigTemplateSchema>;
 export const ConfigTemplatePageSchema = pageOf(ConfigTemplateSchema);
 
-export const PublishRequestSchema = z.strictObject({ message: TextSchema.optional() });
+export const PublishRequestSchema = z.strictObject({
+  message: TextSchema.optional(),
+  /** Makes the version without letting it reach anybody: a rollout brings it to instances, or `promote` to all. */
+  hold: z.boolean().optional(),
+});
 /** Publishes the template's current specification. */
 export const publishAction = actionOf("publish", "configs.write", PublishRequestSchema);
 /** Publishes what a former version says once more. */
@@ -155,6 +159,8 @@ export const rollbackAction = actionOf(
   "configs.write",
   z.strictObject({ to: VersionNumberSchema, message: TextSchema.optional() }),
 );
+/** Lets a version that was held reach every instance that is held to none. */
+export const promoteAction = actionOf("promote", "configs.write", z.strictObject({ to: VersionNumberSchema }));
 
 export const configTemplateFacts = {
   kind: "ConfigTemplate",
@@ -163,7 +169,7 @@ export const configTemplateFacts = {
   idPrefix: "cfg",
   scope: "tenant",
   access: { read: "configs.read", write: "configs.write" },
-  actions: [publishAction, rollbackAction],
+  actions: [publishAction, rollbackAction, promoteAction],
   input: ConfigTemplateInputSchema,
   schema: ConfigTemplateSchema,
   customResource: {

@@ -10,6 +10,7 @@ export type PlanId = Id<"pln">;
 export type RoleId = Id<"rol">;
 export type PolicyId = Id<"pol">;
 export type ClawTypeId = Id<"typ">;
+export type RolloutId = Id<"rll">;
 export type RoleBindingId = Id<"rbd">;
 export type ServiceAccountId = Id<"sva">;
 export type TokenId = Id<"tok">;

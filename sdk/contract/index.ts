@@ -34,6 +34,7 @@ export * from "./reasons.ts";
 export * from "./recordings.ts";
 export * from "./redact.ts";
 export * from "./registry-settings.ts";
+export * from "./rollout.ts";
 export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./run-dir.ts";

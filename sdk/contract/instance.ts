@@ -119,6 +119,9 @@ export const killAction = actionOf("kill", "instances.operate");
 /** The version of its template that an instance is held to; null for the newest, whichever that is. */
 export const PinRequestSchema = z.strictObject({ version: z.int().min(1).nullable() });
 export const pinAction = actionOf("pin", "instances.write", PinRequestSchema);
+/** The version of the claw's program; null for its type's. */
+export const UpgradeRequestSchema = z.strictObject({ version: VersionSchema.nullable() });
+export const upgradeAction = actionOf("upgrade", "instances.write", UpgradeRequestSchema);
 
 export const instanceFacts = {
   kind: "ClawInstance",
@@ -127,7 +130,7 @@ export const instanceFacts = {
   idPrefix: "ins",
   scope: "tenant",
   access: { read: "instances.read", write: "instances.write" },
-  actions: [startAction, stopAction, restartAction, killAction, pinAction],
+  actions: [startAction, stopAction, restartAction, killAction, pinAction, upgradeAction],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,
   schema: ClawInstanceSchema,

@@ -7,6 +7,7 @@ import { configValuesFacts } from "./config-values.ts";
 import { instanceFacts } from "./instance.ts";
 import type { CustomResourceFacts, KindFacts } from "./kind.ts";
 import { policyFacts } from "./policy.ts";
+import { rolloutFacts } from "./rollout.ts";
 import { projectFacts, tenantFacts } from "./tenant.ts";
 
 /** Every kind of resource, in the order of writing: each after what it needs. Deletions go the other way. */
@@ -22,6 +23,7 @@ export const resourceKinds = [
   configTemplateFacts,
   instanceFacts,
   configValuesFacts,
+  rolloutFacts,
 ] as const satisfies readonly KindFacts[];
 
 type AnyFacts = (typeof resourceKinds)[number];

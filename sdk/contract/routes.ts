@@ -5,6 +5,7 @@ import { clusterRoutes } from "./routes/clusters.ts";
 import { configRoutes } from "./routes/configs.ts";
 import { instanceRoutes } from "./routes/instances.ts";
 import { policyRoutes } from "./routes/policies.ts";
+import { rolloutRoutes } from "./routes/rollouts.ts";
 import { recordingRoutes } from "./routes/recordings.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
@@ -22,6 +23,7 @@ export const routes = {
   ...auditRoutes,
   ...recordingRoutes,
   ...policyRoutes,
+  ...rolloutRoutes,
   ...clusterRoutes,
   ...stackRoutes,
   ...serviceRoutes,

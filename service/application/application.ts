@@ -17,6 +17,8 @@ import { assertAdmitted } from "./resources/permitted.ts";
 import type { RequestContext, RouteHandlers } from "./resources/route-handlers.ts";
 import { previewRoutes } from "./resources/routes.ts";
 import { tenantIn } from "./resources/tenant-in.ts";
+import { rolloutKind } from "./rollouts/rollout-kind.ts";
+import { rolloutRoutes } from "./rollouts/routes.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { policyKind } from "./tenancy/policy-kind.ts";
@@ -50,6 +52,7 @@ export function createApplication(outer: OuterDependencies): Application {
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
     configValues: configValuesKind(outer),
+    rollout: rolloutKind(outer),
   };
   const kinds: readonly AnyKind[] = Object.values(own);
   const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }) };
@@ -68,6 +71,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...valuesRoutes(own.configValues, dependencies),
       ...instanceRoutes(own.instance, dependencies),
       ...policyRoutes(own.policy, dependencies),
+      ...rolloutRoutes(own.rollout, dependencies),
       ...previewRoutes(dependencies),
       ...stackRoutes(dependencies),
       ...serviceRoutes(dependencies),

@@ -20,6 +20,10 @@ export type PlannedChange = (Change | Move) & {
   readonly expect?: "absent" | "present";
   /** A template is written as a draft; otherwise applying it publishes it too. */
   readonly draft?: boolean;
+  /** A change before it leads to this one, which whoever carries that on makes later: it is shown, and judged, and not made. */
+  readonly later?: boolean;
+  /** The rollout whose driver makes it. */
+  readonly rollout?: string;
   /** Where in the request its manifest is, so that what is wrong with it can be found: `manifests[3]`. */
   readonly place?: string;
 };
@@ -53,11 +57,13 @@ export function changeKey(change: PlannedChange): string {
   return `${kind}/${change.tenant}/${name}`;
 }
 
-/** Orders changes so that what others need comes first and deletions go the other way, last. */
+const LATER = 1000;
+
+/** Orders changes so that what others need comes first and deletions go the other way, last; what is made later comes behind all. */
 export function inWriteOrder<T extends PlannedChange>(changes: readonly T[]): T[] {
   const rank = (change: PlannedChange) => {
     const place = writeRank(changedResource(change).kind);
-    return change.action === "delete" ? 100 - place : place;
+    return (change.later ? LATER : 0) + (change.action === "delete" ? 100 - place : place);
   };
   return [...changes].sort((a, b) => rank(a) - rank(b));
 }

@@ -1,6 +1,7 @@
 import { aClusterManifest } from "./builders/cluster.ts";
+import type { Claw } from "../../sdk/client/index.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
-import { aClawType, aPolicy, aRole, aRoleBinding, aServiceAccount, aSetOfValues, type Populated } from "./sample-requests.ts";
+import { aClawType, aPolicy, aRole, aRoleBinding, aRollout, aServiceAccount, aSetOfValues, type Populated, ROLLOUTS } from "./sample-requests.ts";
 import { eventually, type TestService } from "./service.ts";
 
 export interface PopulatedTenant extends Omit<Populated, "plan"> {
@@ -39,6 +40,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
     (items) => items.length === 2 && items[0]?.endedAt !== undefined,
   );
   await admin.tenants.replace(tenant, aTenant(tenant, { allowLocal: true }));
+  const rollouts = await populateRollouts(claw);
   return {
     tenant,
     ...{ instance: "keeper", config: "base", project: "web", cluster: "spare" },
@@ -64,6 +66,24 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
       readers: binding.metadata.uid,
       robot: account.metadata.uid,
       [tenant]: own.metadata.uid,
+      ...rollouts,
     },
   };
+}
+
+/** One in each phase in which nothing happens by itself, of an instance that is stopped. */
+async function populateRollouts(claw: Claw): Promise<Record<string, string>> {
+  const uids: Record<string, string> = {};
+  for (const name of ROLLOUTS) {
+    await claw.instances.create(anEcho(`idle-${name}`, { running: false }, { labels: { rolls: name } }));
+    const rollout = await claw.rollouts.create(aRollout(name));
+    uids[name] = rollout.metadata.uid;
+    await eventually(
+      () => claw.rollouts.get(name),
+      ({ status }) => status.phase === "AwaitingApproval",
+    );
+  }
+  await claw.rollouts.pause("halted");
+  await claw.rollouts.abort("over");
+  return uids;
 }

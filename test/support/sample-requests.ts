@@ -1,4 +1,13 @@
-import type { ClawTypeInput, ConfigValuesInput, JsonValue, Permission, PolicyInput, RouteId } from "../../sdk/contract/index.ts";
+import {
+  type ClawTypeInput,
+  type ConfigValuesInput,
+  type JsonValue,
+  type Permission,
+  type PolicyInput,
+  type RolloutInput,
+  RolloutInputSchema,
+  type RouteId,
+} from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
 
@@ -80,6 +89,18 @@ export function aClawType(name: string, spec: Partial<ClawTypeInput["spec"]> = {
   };
 }
 
+/** Rollouts that wait: for an approval, as somebody wanted it, and for nothing any more. */
+export const ROLLOUTS = ["asking", "halted", "over"] as const;
+
+/** A rollout of another version of the fast claw to the instance of its name, which waits for an approval. */
+export function aRollout(name: string, spec: object = {}): RolloutInput {
+  const change = { software: { type: "Echo", version: "0.0.0-next" } };
+  const selector = `rolls=${name}`;
+  const strategy = { waves: [{ name: "all", selector, approval: true }] };
+  const manifest = { apiVersion: API_VERSION, kind: "Rollout", metadata: { name }, spec: { change, selector, strategy, ...spec } };
+  return RolloutInputSchema.parse(manifest);
+}
+
 export function aServiceAccount(name: string, description = "a machine") {
   return { apiVersion: API_VERSION, kind: "ServiceAccount" as const, metadata: { name }, spec: { description } };
 }
@@ -127,6 +148,7 @@ export function sampleRequests({
     "configs.delete": { id: config },
     "configs.versions": { id: config },
     "configs.publish": { id: config, body: { message: "again" } },
+    "configs.promote": { id: config, body: { to: 1 } },
     "configs.rollback": { id: config, body: { to: 1 } },
     "configs.diff": { id: config, query: "?from=1" },
     "configs.schema": { id: config },
@@ -184,6 +206,18 @@ export function sampleRequests({
     "values.get": { id: values },
     "values.replace": { id: values, body: aSetOfValues(values, [{ key: "greeting", value: "other" }]) },
     "values.delete": { id: values },
+    "rollouts.list": {},
+    // What an ended one had is free again.
+    "rollouts.create": { body: aRollout("another", { selector: "rolls=over" }) },
+    "rollouts.get": { id: "over" },
+    "rollouts.replace": { id: "over", body: { ...aRollout("over"), metadata: { name: "over", labels: { seen: "yes" } } } },
+    "rollouts.delete": { id: "over" },
+    "rollouts.instances": { id: "over" },
+    "rollouts.pause": { id: "asking" },
+    "rollouts.resume": { id: "halted" },
+    "rollouts.approve": { id: "asking" },
+    "rollouts.abort": { id: "asking", body: {} },
+    "rollouts.retry": { id: "halted", body: {} },
     "policies.list": {},
     "policies.create": { body: aPolicy("another") },
     "policies.get": { id: policy },

@@ -146,6 +146,13 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
     );
   }
 
+  async newestVersion(id: ConfigTemplateId): Promise<number> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ version: number | null }[]>(`select max(version) as version from config_versions where template_id = $1`, [id]),
+    );
+    return row?.version ?? 0;
+  }
+
   async findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined> {
     const rows = await this.#scope.run((manager) =>
       manager.query<ConfigVersionRow[]>(`select * from config_versions where template_id = $1 and version = $2`, [id, version]),

@@ -84,21 +84,27 @@ export const configsPublish = defineCommand({
   group: "Resources",
   summary: "Publish a config template's draft to every instance that uses it",
   details: "'--preview' shows which instances change, which lines of their files, and whether they restart.",
-  examples: ["claw configs publish base --preview", "claw configs publish base -m 'Cheaper model'"],
+  examples: [
+    "claw configs publish base --preview",
+    "claw configs publish base -m 'Cheaper model'",
+    "claw configs publish base --hold -m 'for a rollout'",
+  ],
   syntax: (command) =>
     command
       .argument("<config>", "its name")
       .addOption(new Option("-m, --message <text>", "why").default(""))
+      .addOption(new Option("--hold", "make the version, and let it reach nobody yet: 'claw rollouts create' brings it to instances"))
       .addOption(previewOption)
       .addOption(allowUncheckedOption)
       .addOption(writeOutputOption),
-  async run(context, { message, preview, allowUnchecked, output }, name) {
+  async run(context, { message, hold = false, preview, allowUnchecked, output }, name) {
     const { claw, out, signal } = context;
     if (preview) {
-      return showPlan(context, await claw.configs.publish(name, { message }, { preview: true, signal }), output);
+      return showPlan(context, await claw.configs.publish(name, { message, hold }, { preview: true, signal }), output);
     }
-    const version = await claw.configs.publish(name, { message }, { allowUnchecked: allowUnchecked === true, signal });
-    return output ? out.item(version, versionView, output) : out.line(`config/${name} published as version ${version.version}`);
+    const version = await claw.configs.publish(name, { message, hold }, { allowUnchecked: allowUnchecked === true, signal });
+    const done = hold ? `has version ${version.version}, which is held` : `published as version ${version.version}`;
+    return output ? out.item(version, versionView, output) : out.line(`config/${name} ${done}`);
   },
 });
 
@@ -173,6 +179,28 @@ export const configsRollback = defineCommand({
         ? `config/${name} says in version ${version.version} what it said in version ${to}`
         : `instances with ${selector} are held to version ${to} of config/${name}`,
     );
+  },
+});
+
+export const configsPromote = defineCommand({
+  path: "configs promote",
+  group: "Resources",
+  summary: "Let a held version of a config template reach every instance that is held to none",
+  examples: ["claw configs promote base --to 13 --preview", "claw configs promote base --to 13"],
+  syntax: (command) =>
+    command
+      .argument("<config>", "its name")
+      .addOption(toOption.makeOptionMandatory())
+      .addOption(previewOption)
+      .addOption(allowUncheckedOption)
+      .addOption(writeOutputOption),
+  async run(context, { to, preview, allowUnchecked, output }, name) {
+    const { claw, out, signal } = context;
+    if (preview) {
+      return showPlan(context, await claw.configs.promote(name, { to }, { preview: true, signal }), output);
+    }
+    const version = await claw.configs.promote(name, { to }, { allowUnchecked: allowUnchecked === true, signal });
+    return output ? out.item(version, versionView, output) : out.line(`config/${name} has version ${version.version} for everybody`);
   },
 });
 

@@ -21,7 +21,7 @@ import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts"
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
-import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
+import type { OwnChangeOf, ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { invalid, platformOnly, unknownType } from "../resources/refusals.ts";
@@ -71,11 +71,7 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
       return REMOVED;
     },
     async act(writer, action, before) {
-      const { message = "" } = action;
-      const after =
-        action.action === "publish"
-          ? await publish(before, message, writer, deps)
-          : await restore(before, { number: action.to, message }, writer, deps);
+      const after = await acted(before, action, writer, deps);
       return { op: after === before ? "same" : "update", after };
     },
     async present(tx, templates, tenant) {
@@ -93,7 +89,7 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
     },
     async touches(tx, changes) {
       // A draft is nothing that instances get, before it is published.
-      const published = changes.filter(({ action, draft }) => !(action === "apply" && draft));
+      const published = changes.filter(({ action, draft, held }) => !held && !(action === "apply" && draft));
       const tenants = new Set<string>();
       for (const { tenant, name } of published) {
         for await (const user of usersOf(tx, tenant, name)) {
@@ -112,6 +108,22 @@ export function configTemplateKind(deps: TemplateDependencies): ResourceKind<"Co
   });
 }
 
+function acted(
+  before: ConfigTemplate,
+  action: OwnChangeOf<"ConfigTemplate">,
+  writer: TenantWriter,
+  deps: TemplateDependencies,
+): Promise<ConfigTemplate> {
+  switch (action.action) {
+    case "publish":
+      return publish(before, action.message ?? "", writer, deps, action.hold);
+    case "rollback":
+      return restore(before, { number: action.to, message: action.message ?? "" }, writer, deps);
+    case "promote":
+      return promote(before, action.to, writer, deps);
+  }
+}
+
 /**
  * Publishes the draft as the next version and asks every instance that uses it to be reconciled. No new version when nothing changed.
  * @throws {ClawError} `config.invalid` for one that no instance could use
@@ -121,11 +133,15 @@ async function publish(
   message: string,
   writer: TenantWriter,
   deps: TemplateDependencies,
+  hold = false,
 ): Promise<ConfigTemplate> {
   const { spec, extended } = await whole(writer.at, template);
   const digest = digestOf(spec);
   if (digest === template.publishedDigest) {
     return template;
+  }
+  if (hold) {
+    return keep(template, { spec, digest, message, extended, written: extended && template.spec }, writer, deps);
   }
   return release(template, { spec, digest, message, extended, written: extended && template.spec }, writer, deps);
 }
@@ -157,20 +173,68 @@ export async function versionOf(scope: TenantTransaction, { id, name }: ConfigTe
   return version;
 }
 
+/** Writes the next version, and lets it reach nobody. One that says what the newest says, which is held, is that one. */
+async function keep(template: ConfigTemplate, published: Published, writer: TenantWriter, deps: TemplateDependencies) {
+  const { at } = writer;
+  const newest = await at.templates.findVersion(template.id, await at.templates.newestVersion(template.id));
+  if (newest?.digest === published.digest) {
+    return template;
+  }
+  await insertVersion(template, published, writer, deps);
+  const next = { ...template, resourceVersion: template.resourceVersion + 1, updatedAt: writer.stamp.now };
+  await at.templates.update(next, template.resourceVersion);
+  return next;
+}
+
+/** Lets a version that is held reach everybody who is held to none. @throws {ClawError} `config.version_not_found`, `request.invalid` for one of before */
+async function promote(template: ConfigTemplate, number: number, writer: TenantWriter, deps: TemplateDependencies): Promise<ConfigTemplate> {
+  const { digest, spec } = await versionOf(writer.at, template, number);
+  if (number === template.publishedVersion) {
+    return template;
+  }
+  if (number < template.publishedVersion) {
+    const message = `version ${number} is older than ${template.publishedVersion}, which instances have`;
+    throw invalid("to", message, `claw configs rollback ${template.name} --to ${number}`);
+  }
+  await assertUsable({ ...template, spec }, writer.home.name, writer, deps);
+  return letReach(template, { version: number, digest }, writer);
+}
+
+type Published = Pick<ConfigVersion, "spec" | "digest" | "message" | "extended" | "written" | "restores">;
+
 async function release(
   template: ConfigTemplate,
-  published: Pick<ConfigVersion, "spec" | "digest" | "message" | "extended" | "written" | "restores">,
-  { tx, at: scope, home: tenant, stamp }: TenantWriter,
+  published: Published,
+  writer: TenantWriter,
   deps: TemplateDependencies,
 ): Promise<ConfigTemplate> {
-  await assertUsable({ ...template, spec: published.spec }, tenant.name, { tx, at: scope }, deps);
-  const version = template.publishedVersion + 1;
+  const version = await insertVersion(template, published, writer, deps);
+  return letReach(template, { version, digest: published.digest }, writer);
+}
+
+async function insertVersion(
+  template: ConfigTemplate,
+  published: Published,
+  { tx, at, home, stamp }: TenantWriter,
+  deps: TemplateDependencies,
+): Promise<number> {
+  await assertUsable({ ...template, spec: published.spec }, home.name, { tx, at }, deps);
+  const version = (await at.templates.newestVersion(template.id)) + 1;
   const by = { author: stamp.actor.subject, createdAt: stamp.now };
-  await scope.templates.insertVersion({ ...published, ...by, templateId: template.id, version });
+  await at.templates.insertVersion({ ...published, ...by, templateId: template.id, version });
+  return version;
+}
+
+/** Makes a version the one that instances have which are held to none. */
+async function letReach(
+  template: ConfigTemplate,
+  { version, digest }: Pick<ConfigVersion, "version" | "digest">,
+  { tx, at: scope, home: tenant, stamp }: TenantWriter,
+): Promise<ConfigTemplate> {
   const next = {
     ...template,
     publishedVersion: version,
-    publishedDigest: published.digest,
+    publishedDigest: digest,
     resourceVersion: template.resourceVersion + 1,
     updatedAt: stamp.now,
   };
@@ -251,7 +315,7 @@ function whyNotExtended(spec: ConfigTemplateSpec, parent: ConfigVersion | undefi
 }
 
 /** Whether publishing it would come to something. */
-async function isDirty(scope: TenantTransaction, { spec, publishedDigest }: ConfigTemplate): Promise<boolean> {
+export async function isDirty(scope: TenantTransaction, { spec, publishedDigest }: ConfigTemplate): Promise<boolean> {
   const parent = spec.extends === undefined ? undefined : await publishedOf(scope, spec.extends);
   return digestOf(parent ? extendTemplate(spec, parent.spec) : spec) !== publishedDigest;
 }

@@ -12,7 +12,7 @@ import { resourceRoutes } from "../resources/resource-routes.ts";
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { compareVersions } from "./compare-versions.ts";
-import { versionOf } from "./config-template-kind.ts";
+import { isDirty, versionOf } from "./config-template-kind.ts";
 import { pinsOf } from "./pins.ts";
 import { valueIssues } from "./template-issues.ts";
 import { usedVersionsIn } from "./template-users.ts";
@@ -24,11 +24,15 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
   const own = resourceRoutes(kind, deps, { draft: true });
   const find = (ctx: RequestContext, id: string) => kind.get(ctx, deps.transactions, id);
 
-  const newestOf = (tenantId: TenantId) => async (written: Written, tx: PlatformTransaction) => {
+  const newestOf = (tenantId: TenantId, held = false) => async (written: Written, tx: PlatformTransaction) => {
     const { after, name } = kind.own(written);
-    const version = after && (await (await tx.enter(tenantId)).templates.findVersion(after.id, after.publishedVersion));
+    const scope = await tx.enter(tenantId);
+    const { templates } = scope;
+    const isHeld = held && after !== undefined && (await isDirty(scope, after));
+    const number = isHeld ? await templates.newestVersion(after.id) : after?.publishedVersion;
+    const version = after && (await templates.findVersion(after.id, number ?? 0));
     if (!version) {
-      throw new ClawError("service.internal", `version ${after?.publishedVersion} of '${name}' is missing`);
+      throw new ClawError("service.internal", `version ${number} of '${name}' is missing`);
     }
     return presentVersion(version);
   };
@@ -50,7 +54,12 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
       const { name } = await find(ctx, params.id);
       const tenant = tenantIn(ctx);
       const change = { action: "publish", name, ...body, tenant: tenant.name } as const;
-      return writeOrPreview(ctx, query, change, deps, newestOf(tenant.id));
+      return writeOrPreview(ctx, query, change, deps, newestOf(tenant.id, body.hold));
+    },
+    "configs.promote": async (ctx, { params, body, query }) => {
+      const { name } = await find(ctx, params.id);
+      const tenant = tenantIn(ctx);
+      return writeOrPreview(ctx, query, { action: "promote", name, ...body, tenant: tenant.name }, deps, newestOf(tenant.id));
     },
     "configs.rollback": async (ctx, { params, body, query }) => {
       const template = await find(ctx, params.id);

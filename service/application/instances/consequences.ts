@@ -178,7 +178,7 @@ async function effectsOf(
 
 /** Whether it is a write that an instance has to comply for: one that stops it, or is about something else that it uses, asks nothing of it. */
 function asksForMore({ kind, op, change }: Written): boolean {
-  return kind === instanceFacts.kind && op !== "same" && ["apply", "start", "restart"].includes(change.action);
+  return kind === instanceFacts.kind && op !== "same" && ["apply", "start", "restart", "upgrade"].includes(change.action);
 }
 
 function isInstance({ kind }: Written): boolean {

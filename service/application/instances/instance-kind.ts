@@ -138,7 +138,8 @@ async function request(writer: TenantWriter, before: Instance, op: "update" | "d
     const message = `moved from '${change.from}' to '${change.to}': ${change.reason}`;
     await recordEvent(at, after.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: stamp.actor.subject }, stamp.now);
   } else {
-    await recordRequest(writer, before, after, change.action === "delete" ? "destroy" : change.action);
+    const what = change.action === "delete" ? "destroy" : change.action;
+    await recordRequest(writer, before, after, change.rollout === undefined ? what : `${what} of rollout '${change.rollout}'`);
   }
   return { op, after };
 }
@@ -169,6 +170,11 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
       return former === version
         ? before
         : { ...before, spec: { ...before.spec, config: { ...config, ...(version !== undefined && { version }) } } };
+    }
+    case "upgrade": {
+      const { version: former, ...spec } = before.spec;
+      const version = change.version ?? undefined;
+      return former === version ? before : { ...before, spec: { ...spec, ...(version !== undefined && { version }) } };
     }
     case "restart":
       return { ...before, spec: { ...before.spec, running: true }, restartedAt: now };

@@ -21,6 +21,7 @@ import type { VisitRepository } from "./instances/visits.ts";
 import type { CounterRepository } from "./limits/counter-repository.ts";
 import type { IdempotencyRepository } from "./resources/idempotency-repository.ts";
 import type { PlanRepository } from "./resources/plan-repository.ts";
+import type { RolloutClaims, RolloutRepository } from "./rollouts/rollout-repository.ts";
 import type { DataKeyRepository } from "./secrets/data-key-repository.ts";
 import type { KeyringRepository } from "./secrets/keyring-repository.ts";
 import type { ReplicaRepository } from "./service/replica-repository.ts";
@@ -67,6 +68,7 @@ export interface PlatformTransaction {
   readonly leftovers: LeftoverRepository;
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;
+  readonly rollouts: RolloutClaims;
   readonly counters: CounterRepository;
   readonly replicas: ReplicaRepository;
   /** Keys of requests that are of no tenant. */
@@ -87,6 +89,7 @@ export interface TenantTransaction {
   readonly instances: InstanceRepository;
   readonly templates: ConfigTemplateRepository;
   readonly values: ConfigValuesRepository;
+  readonly rollouts: RolloutRepository;
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
   readonly recordings: RecordingRepository;

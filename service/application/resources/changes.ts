@@ -48,6 +48,20 @@ export async function makeChanges(
   return { written, effects, digest };
 }
 
+/** What changes lead to that is made later, by whoever carries them on. */
+export async function whatFollows(
+  tx: PlatformTransaction,
+  changes: readonly PlannedChange[],
+  stamp: Stamp,
+  { kinds }: Pick<ChangeDependencies, "kinds">,
+): Promise<readonly PlannedChange[]> {
+  const following: PlannedChange[] = [];
+  for (const change of changes) {
+    following.push(...(await kindNamed(changedResource(change).kind, kinds).leadsTo(tx, change, stamp)));
+  }
+  return following;
+}
+
 /** The one way in which desired state is written. Each write, its event and its record are in the same transaction. @throws {ClawError} for the first change that can't be made */
 export async function writeChanges(
   tx: PlatformTransaction,

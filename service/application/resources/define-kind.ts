@@ -175,6 +175,14 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       const own = changes.filter((change) => changedResource(change).kind === kind).map((change) => asKindChange(kind, change));
       return own.length > 0 && spec.touches ? spec.touches(tx, own) : UNTOUCHED;
     },
+    async leadsTo(tx, change, stamp) {
+      if (!spec.leadsTo || change.action !== "apply" || !isOfKind(kind, change.manifest)) {
+        return [];
+      }
+      const { at, home } = await reach.open(tx, change.tenant);
+      const before = await find(at, change.manifest.metadata.name, home);
+      return before ? [] : (await spec.leadsTo({ tx, at, home, stamp }, change.manifest)).map((next) => ({ ...next, later: true }));
+    },
     async committed(written) {
       if (owns(written)) {
         await spec.committed?.(written);
@@ -203,6 +211,7 @@ function asKindChange<K extends ManifestKind>(kind: K, change: PlannedChange): K
     tenant: change.tenant,
     action: change.action,
     draft: change.draft ?? false,
+    held: change.action === "publish" && change.hold === true,
     forget,
     manifest,
   };

@@ -27,8 +27,8 @@ export interface Stamp {
   readonly actor: Actor;
   /** Ids of creations by `kind/tenant/name`; new ones are added. */
   readonly ids: Record<string, string>;
-  /** The plan whose changes these are, and when that is: `now` is the time of its preview. */
-  readonly plan?: { readonly id: PlanId; readonly appliedAt: string } | undefined;
+  /** The plan whose changes these are, when that is (`now` is the time of its preview), and what they were seen to lead to. */
+  readonly plan?: { readonly id: PlanId; readonly appliedAt: string; readonly later: readonly PlannedChange[] } | undefined;
   /** For a single change: what the caller takes the resource to be. */
   readonly ifMatch?: IfMatch | undefined;
 }
@@ -94,6 +94,8 @@ export interface KindChange<K extends ManifestKind> {
   readonly tenant: string;
   readonly action: PlannedChange["action"];
   readonly draft: boolean;
+  /** Of `publish`: it reaches nobody yet. */
+  readonly held: boolean;
   /** Of `delete`: what it has is left where it is. */
   readonly forget: boolean;
   /** Of `apply`. */
@@ -133,6 +135,8 @@ export interface KindSpec<K extends ManifestKind, S extends StoredResource, At, 
   present(at: At, stored: readonly S[], tenant: string): Promise<readonly ResourceOf<K>[]>;
   /** Which instances changes of it touch, asked before they are made; none unless given. */
   touches?(tx: PlatformTransaction, changes: readonly KindChange<K>[]): Promise<Touches>;
+  /** The changes that applying a new one leads to, which are made later: a preview shows them, and they have to be allowed. */
+  leadsTo?(writer: Omit<Writer<At, Home>, "change">, manifest: ManifestOf<K>): Promise<readonly PlannedChange[]>;
   /** What is done at once when a change of it is committed, beside waking the reconciler. */
   committed?(written: Written<S>): Promise<void>;
   readonly custom?: CustomSpec;
@@ -159,6 +163,8 @@ export interface AnyKind {
   look(tx: PlatformTransaction, tenant: Tenant, name: string): Promise<Resource | undefined>;
   /** @param changes of whichever kinds: others' are left alone */
   touches(tx: PlatformTransaction, changes: readonly PlannedChange[]): Promise<Touches>;
+  /** What a change of this kind leads to, once it is made. */
+  leadsTo(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp): Promise<readonly PlannedChange[]>;
   /** @param written a write of whichever kind: others' are left alone */
   committed(written: Written): Promise<void>;
   readonly custom: CustomSpec;

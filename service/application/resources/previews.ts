@@ -8,10 +8,10 @@ import type { StoredResource } from "../../domain/resource.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
-import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges, tellViolations } from "./changes.ts";
+import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges, type Outcome, tellViolations, whatFollows } from "./changes.ts";
 import type { Shown, Trace } from "./consequences.ts";
 import { inTurns } from "./in-turns.ts";
-import type { Written } from "./kind.ts";
+import type { Stamp, Written } from "./kind.ts";
 import type { IfMatch, RequestContext } from "./route-handlers.ts";
 
 const PLAN_TTL_MS = 60 * 60 * 1000;
@@ -40,7 +40,8 @@ export async function previewChanges(owner: PlanOwner, changes: readonly Planned
   const stamp = { now: createdAt.toISOString(), actor: owner.actor, ids: {}, ifMatch: owner.ifMatch };
   const { outcome, trace } = await foundOut((look) =>
     deps.transactions.dryRun(async (tx) => {
-      const made = await makeChanges(tx, changes, stamp, deps, "show");
+      const all = [...changes, ...(await whatFollows(tx, changes, stamp, deps))];
+      const made = await makeChanges(tx, all, stamp, deps, "show");
       look(made);
       return { outcome: made, trace: await made.effects.trace(tx) };
     }),
@@ -109,6 +110,17 @@ export async function applyPlan(
   id: PlanId,
   deps: PreviewDependencies,
 ): Promise<{ readonly preview: Preview; readonly written: readonly Written[] }> {
+  const planned = await deps.transactions.platform(async (tx) => (await findPlan(tx, owner, id)).plan);
+  const later = planned.changes.filter((change) => change.later);
+  if (later.length > 0 && planned.appliedAt === undefined) {
+    await foundOut((look) =>
+      deps.transactions.dryRun(async (tx) => {
+        const now = deps.clock().toISOString();
+        const stamp = { now: planned.createdAt, actor: owner.actor, ids: { ...planned.ids }, plan: { id, appliedAt: now, later } };
+        await makePlanned(tx, planned, planned.changes, stamp, deps, look);
+      }),
+    );
+  }
   const { outcome: made, ...applied } = await foundOut((look) =>
     deps.transactions.platform(async (tx) => {
       const { plan, plans } = await findPlan(tx, owner, id);
@@ -119,18 +131,9 @@ export async function applyPlan(
       if (plan.expiresAt <= now) {
         throw stale(`preview '${id}' expired at ${plan.expiresAt}`, []);
       }
-      const stamp = { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids }, plan: { id, appliedAt: now } };
-      const outcome = await makeChanges(tx, plan.changes, stamp, deps).catch((error: unknown) => {
-        const isMoved = error instanceof ClawError && error.status < 500 && error.code !== "auth.forbidden";
-        throw isMoved ? stale(error.message, []) : error;
-      });
-      look(outcome);
-      const moved = movedSince(plan.base, baseOf(outcome.written, await outcome.effects.trace(tx)));
-      if (moved.length > 0 || outcome.digest !== plan.digest) {
-        throw stale(`what preview '${id}' was computed from has changed`, moved);
-      }
-      // Whoever applies it has seen that it says so.
-      assertAllowed(outcome, deps, plan.preview.summary.unchecked > 0);
+      const own = plan.changes.filter((change) => !change.later);
+      const stamp = { now: plan.createdAt, actor: owner.actor, ids: { ...plan.ids }, plan: { id, appliedAt: now, later } };
+      const outcome = await makePlanned(tx, plan, own, stamp, deps, look);
       await plans.markApplied(id, now);
       owner.assertAnswerable?.(plan.preview);
       return { preview: plan.preview, written: outcome.written, outcome };
@@ -140,6 +143,31 @@ export async function applyPlan(
     tellViolations(made, owner, deps);
   }
   return applied;
+}
+
+/** Makes changes of a plan as they were shown; where they are not all of it, the whole of it was found to be as it was shown just before. @throws {ClawError} `preview.stale` */
+async function makePlanned(
+  tx: PlatformTransaction,
+  plan: Plan,
+  changes: readonly PlannedChange[],
+  stamp: Stamp,
+  deps: PreviewDependencies,
+  look: (outcome: Outcome) => void,
+): Promise<Outcome> {
+  const outcome = await makeChanges(tx, changes, stamp, deps).catch((error: unknown) => {
+    const isMoved = error instanceof ClawError && error.status < 500 && error.code !== "auth.forbidden";
+    throw isMoved ? stale(error.message, []) : error;
+  });
+  look(outcome);
+  if (changes.length === plan.changes.length) {
+    const moved = movedSince(plan.base, baseOf(outcome.written, await outcome.effects.trace(tx)));
+    if (moved.length > 0 || outcome.digest !== plan.digest) {
+      throw stale(`what preview '${plan.id}' was computed from has changed`, moved);
+    }
+  }
+  // Whoever applies it has seen that it says so.
+  assertAllowed(outcome, deps, plan.preview.summary.unchecked > 0);
+  return outcome;
 }
 
 function stale(detail: string, moved: readonly string[]): ClawError {

@@ -42,7 +42,7 @@ function detailsOf(change: PlannedChange): Record<string, string> {
   if (change.action === "apply") {
     return {};
   }
-  const { action: _action, name: _name, tenant: _tenant, place: _place, expect: _expect, draft: _draft, ...said } = change;
+  const { action: _action, name: _name, tenant: _tenant, place: _place, expect: _expect, draft: _draft, later: _later, ...said } = change;
   const told = Object.entries(said).filter(([key, value]) => key !== "kind" && value !== undefined && value !== false && value !== "");
   return Object.fromEntries(told.map(([key, value]) => [key, String(value)]));
 }

@@ -1,7 +1,7 @@
-import { ClawError, type Manifest, type Preview } from "../../../sdk/contract/index.ts";
+import { ClawError, type Manifest, type Preview, rolloutFacts } from "../../../sdk/contract/index.ts";
 import { type PlannedChange, tenantOf } from "../../domain/change.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
-import { assertAllowed, foundOut, makeChanges, type Outcome, tellViolations } from "./changes.ts";
+import { assertAllowed, foundOut, makeChanges, type Outcome, tellViolations, whatFollows } from "./changes.ts";
 import type { Written } from "./kind.ts";
 import { type PreviewDependencies, previewChanges } from "./previews.ts";
 import type { RequestContext } from "./route-handlers.ts";
@@ -82,6 +82,7 @@ export async function writeOne<T>(
   present: Presenter<T>,
   allowUnchecked = false,
 ): Promise<T> {
+  await assertCanFollow(ctx, listed(changes), deps, allowUnchecked);
   const { outcome, answer } = await foundOut((look) =>
     deps.transactions.platform(async (tx) => {
       const made = await makeAll(tx, ctx, changes, deps);
@@ -106,6 +107,28 @@ export async function tryOne(ctx: RequestContext, change: PlannedChange, deps: R
   await foundOut((look) =>
     deps.transactions.dryRun(async (tx) => {
       const outcome = await makeAll(tx, ctx, change, deps);
+      look(outcome);
+      assertAllowed(outcome, deps, allowUnchecked);
+    }),
+  );
+}
+
+/** Whether what changes lead to could be made at once: what would be refused half-way is refused now. @throws {ClawError} as {@link writeOne} does */
+async function assertCanFollow(
+  ctx: RequestContext,
+  changes: readonly PlannedChange[],
+  deps: RequestDependencies,
+  allowUnchecked: boolean,
+): Promise<void> {
+  // Most changes lead to nothing, and cost no transaction for it.
+  if (!changes.some((change) => change.action === "apply" && change.manifest.kind === rolloutFacts.kind)) {
+    return;
+  }
+  await foundOut((look) =>
+    deps.transactions.dryRun(async (tx) => {
+      const stamp = { now: deps.clock().toISOString(), actor: ctx.actor, ids: {} };
+      const following = await whatFollows(tx, changes, stamp, deps);
+      const outcome = await makeChanges(tx, following, stamp, deps);
       look(outcome);
       assertAllowed(outcome, deps, allowUnchecked);
     }),

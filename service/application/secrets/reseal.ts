@@ -88,7 +88,7 @@ async function exposedTemplates(tenantId: TenantId, { transactions, types, ciphe
       const adapter = template?.tenantId === tenantId ? await types.find(template.spec.adapter, tx) : undefined;
       const isClear = (spec: ConfigTemplateSpec) =>
         adapter !== undefined && wasExposed(spec, sealTemplate(spec, undefined, adapter, cipher));
-      for (let number = template?.publishedVersion ?? 0; template && number > 0; number--) {
+      for (let number = template ? await tx.templates.newestVersion(template.id) : 0; template && number > 0; number--) {
         const version = await tx.templates.findVersion(template.id, number);
         if (version && isClear(version.spec)) {
           return true;
@@ -156,7 +156,8 @@ async function resealTemplates(tenantId: TenantId, { transactions, types, cipher
           return former;
         };
         let publishedDigest = template.publishedDigest;
-        for (let number = 1; number <= template.publishedVersion; number++) {
+        const newest = await tx.templates.newestVersion(template.id);
+        for (let number = 1; number <= newest; number++) {
           const version = await tx.templates.findVersion(template.id, number);
           if (!version) {
             continue;

@@ -6,7 +6,7 @@ export interface ConfigTemplate extends StoredResource {
   readonly id: ConfigTemplateId;
   readonly tenantId: TenantId;
   readonly spec: ConfigTemplateSpec;
-  /** 0 before the first publication. */
+  /** The version that instances have which are held to none; 0 before the first publication. Newer ones are held back. */
   readonly publishedVersion: number;
   /** Digest of the newest published spec. */
   readonly publishedDigest: string | undefined;

@@ -59,6 +59,7 @@ import { startKeyWatcher } from "../../workers/key-watcher.ts";
 import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
 import { startRefresher } from "../../workers/refresher.ts";
+import { startRolloutDriver } from "../../workers/rollouts/rollout-driver.ts";
 import { createClusterSweeper, startHostSweeper } from "../../workers/sweeper.ts";
 import { startUsageRecorder } from "../../workers/usage-recorder.ts";
 import { createWakeUp } from "../../workers/wake-up.ts";
@@ -263,6 +264,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
         createClusterWatcher(clusterDependencies),
       ],
     }),
+    startRolloutDriver({ ...dependencies, onWake, log }),
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),
     startOutboxRelay({ transactions, bus, log }),

@@ -6,6 +6,7 @@ import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aPreview } from "../../support/builders/resources.ts";
 import { aConfigTemplate, someConfigValues, storeTenant } from "../../support/builders/tenancy.ts";
+import { aMember, aStoredRollout } from "../../support/builders/rollouts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { aClawType } from "../../support/sample-requests.ts";
 
@@ -62,6 +63,9 @@ async function aFullTenant(): Promise<TenantId> {
     await tx.policies.insert({ ...policy, spec: { mode: "enforce", at: "tenant", rule } });
     const { spec } = ClawTypeInputSchema.parse(aClawType("weather"));
     await tx.clawTypes.insert({ ...common, id: newId("typ"), name: "weather", spec, shared: false });
+    const rollout = aStoredRollout({ tenantId: tenant.id });
+    await tx.rollouts.insert(rollout);
+    await tx.rollouts.insertMembers(rollout.id, [aMember({ instance: id })]);
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);
@@ -71,11 +75,6 @@ async function aFullTenant(): Promise<TenantId> {
     tx.audit.append(entryOf({ time: now, by: { subject: "a" }, action: "test.write" }));
     await tx.publish({ id: newId("evt"), event: "cluster.reachable", time: now, data: { uid: "cls_1", name: "east" } });
   });
-  await database.pool.query(
-    `insert into config_rollouts select $1, tenant_id, template_id, version, '{}', '{}', 'Pending', now(), now() from config_versions
-     where tenant_id = $2`,
-    [newId("rol"), tenant.id],
-  );
   await database.transactions.platform((tx) => tx.work.recordUsage([{ instance: id, cpu: 0.1, memoryBytes: 1, time: now }]));
   return tenant.id;
 }

@@ -67,6 +67,8 @@ describe("schema", () => {
         "KeepWarnings1700000000042",
         "DefineTypes1700000000044",
         "SetValues1700000000047",
+        "RollOut1700000000050",
+        "RollOutInstances1700000000051",
       ]);
   });
 

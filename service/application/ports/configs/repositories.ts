@@ -17,6 +17,8 @@ export interface ConfigTemplateRepository {
   rewriteVersion(version: ConfigVersion): Promise<void>;
   /** Newest first. */
   listVersions(id: ConfigTemplateId, limit: number, cursor?: string): Promise<Page<ConfigVersion>>;
+  /** The number of the newest, held ones too; 0 where there is none. */
+  newestVersion(id: ConfigTemplateId): Promise<number>;
   findVersion(id: ConfigTemplateId, version: number): Promise<ConfigVersion | undefined>;
 }
 

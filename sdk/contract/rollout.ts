@@ -1,0 +1,239 @@
+import { z } from "zod";
+import { issueOf, TextSchema } from "./bounds.ts";
+import { VersionNumberSchema } from "./config-template.ts";
+import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { actionOf, type KindFacts } from "./kind.ts";
+import { ConditionSchema, ListQuerySchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
+
+/** Instances that one rollout takes at most. */
+export const ROLLOUT_INSTANCES_MAX = 1000;
+const WAVES_MAX = 20;
+
+/** Labels of instances, as lists select by them: `ring=canary`. */
+const SelectorSchema = z.string().min(1).max(4096);
+const SecondsSchema = z.int().min(0).max(7 * 24 * 3600);
+
+/** What is rolled out: one of these. */
+const RolloutChangeSchema = z
+  .strictObject({
+    /** A version of a config template, held or published: see `claw configs publish --hold`. */
+    config: z.strictObject({ template: NameSchema, version: VersionNumberSchema }).optional(),
+    /** A version of the program of a claw type. */
+    software: z.strictObject({ type: TypeNameSchema, version: VersionSchema }).optional(),
+  })
+  .refine((change) => Object.values(change).filter((part) => part !== undefined).length === 1, "give either 'config' or 'software'");
+export type RolloutChange = z.infer<typeof RolloutChangeSchema>;
+
+const WaveSchema = z.strictObject({
+  name: NameSchema,
+  selector: SelectorSchema,
+  /** Whether somebody has to approve of it before it begins. */
+  approval: z.boolean().default(false),
+});
+
+const PercentagesSchema = z
+  .array(z.int().min(1).max(100))
+  .min(1)
+  .max(WAVES_MAX)
+  .check(({ value, issues }) => {
+    const index = value.findIndex((percent, at) => at > 0 && percent <= (value[at - 1] ?? 0));
+    if (index >= 0) {
+      issues.push(issueOf(value, { message: "is not more than the one before", fix: "give how far each wave goes in all: [5, 25, 100]" }, [index]));
+    }
+  });
+
+/** In which waves: all instances in one; one, then the rest; up to so many percent each; or by labels, what no wave selects last. */
+const StrategySchema = z.union(
+  [
+    z.enum(["all-at-once", "one-then-rest"]),
+    z.strictObject({ percentages: PercentagesSchema }),
+    z.strictObject({ waves: z.array(WaveSchema).min(1).max(WAVES_MAX) }),
+  ],
+  "'all-at-once', 'one-then-rest', { percentages: [5, 25, 100] } or { waves: [{ name, selector }] }",
+);
+
+const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
+const TimeOfDaySchema = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "not a time of day such as '09:30'");
+
+/** When instances may be changed; outside of it what has begun goes on baking. One that ends before it begins goes on past midnight. */
+const WindowSchema = z.strictObject({
+  days: z.array(z.enum(DAYS)).min(1).max(7).default([...DAYS]),
+  from: TimeOfDaySchema,
+  to: TimeOfDaySchema,
+  timeZone: z
+    .string()
+    .max(64)
+    .refine(isTimeZone, "not a time zone such as 'Europe/Berlin'")
+    .default("UTC"),
+});
+
+const FreezeSchema = z.strictObject({
+  from: z.iso.datetime().max(64),
+  to: z.iso.datetime().max(64),
+  reason: z.string().max(256).default(""),
+});
+
+const GatesSchema = z.strictObject({
+  /** Each instance is ready, with what is declared, this long after its change at the latest; and stays so. */
+  ready: z.strictObject({ withinSeconds: SecondsSchema.min(1).default(300) }).prefault({}),
+  /** How often one instance may end by itself after it came up with the change. */
+  restarts: z.strictObject({ max: z.int().min(0).max(1000).default(0) }).prefault({}),
+  /** How many lines of its log, of the last ones, may have one of these texts, case ignored. */
+  logErrors: z
+    .strictObject({
+      texts: z.array(z.string().min(1).max(256)).min(1).max(20).default(["error", "fatal"]),
+      max: z.int().min(0).max(1000).default(0),
+      lines: z.int().min(1).max(1000).default(200),
+    })
+    .optional(),
+  /** A message to a claw of each wave whose answer has to have a text in it, case ignored. It takes tokens. */
+  probe: z
+    .strictObject({
+      message: z.string().min(1).max(4096),
+      expect: z.string().min(1).max(1024),
+      withinSeconds: SecondsSchema.min(1).max(600).default(60),
+      /** How many of a wave are asked. */
+      instances: z.int().min(1).max(10).default(1),
+    })
+    .optional(),
+});
+
+export const RolloutSpecSchema = z.strictObject({
+  description: TextSchema.default(""),
+  change: RolloutChangeSchema,
+  /** Labels of the instances that it is about; all that use the template, or are of the type, when absent. */
+  selector: SelectorSchema.optional(),
+  strategy: StrategySchema.default("one-then-rest"),
+  /** How long a wave is watched before the next one begins. */
+  bakeSeconds: SecondsSchema.default(60),
+  /** How many may be not ready at a time, of all that it is about: a number, or a part such as `20%`. A whole wave when absent. */
+  maxUnavailable: z
+    .union([z.int().min(1).max(ROLLOUT_INSTANCES_MAX), z.string().regex(/^([1-9]\d?|100)%$/)], "a number such as 2, or a part such as '20%'")
+    .optional(),
+  /** Whether somebody has to approve of each wave after the first. */
+  approval: z.enum(["none", "each-wave"]).default("none"),
+  gates: GatesSchema.prefault({}),
+  /** What becomes of it when a gate fails. */
+  onFailure: z.enum(["pause", "rollback"]).default("pause"),
+  windows: z.array(WindowSchema).max(20).default([]),
+  freezes: z.array(FreezeSchema).max(20).default([]),
+});
+export type RolloutSpec = z.infer<typeof RolloutSpecSchema>;
+
+export const RolloutPhase = {
+  Progressing: "Progressing",
+  AwaitingApproval: "AwaitingApproval",
+  Paused: "Paused",
+  RollingBack: "RollingBack",
+  Completed: "Completed",
+  Aborted: "Aborted",
+  RolledBack: "RolledBack",
+} as const;
+export type RolloutPhase = keyof typeof RolloutPhase;
+
+/** What was found when a gate was looked at. */
+export const RolloutEvidenceSchema = z.object({
+  gate: z.enum(["ready", "config-synced", "restarts", "log-errors", "probe"]),
+  /** `waiting`: nothing can be said yet. */
+  verdict: z.enum(["passed", "waiting", "failed"]),
+  value: z.string(),
+  threshold: z.string(),
+  measuredAt: z.iso.datetime(),
+  /** What was looked at. */
+  source: z.string(),
+});
+export type RolloutEvidence = z.infer<typeof RolloutEvidenceSchema>;
+
+export const RolloutWaveSchema = z.object({
+  name: z.string(),
+  phase: z.enum(["Pending", "Updating", "Baking", "Passed", "Failed"]),
+  /** How many it has, and how many of them have the change and are ready. */
+  instances: z.int(),
+  updated: z.int(),
+  startedAt: z.iso.datetime().optional(),
+  /** Until then it is watched. */
+  bakesUntil: z.iso.datetime().optional(),
+  passedAt: z.iso.datetime().optional(),
+  approvedBy: z.string().optional(),
+  gates: z.array(RolloutEvidenceSchema),
+});
+export type RolloutWave = z.infer<typeof RolloutWaveSchema>;
+
+export const RolloutInstanceSchema = z.object({
+  name: z.string(),
+  wave: z.string(),
+  state: z.enum(["pending", "updating", "updated", "failed", "reverting", "reverted", "left"]),
+  /** The version that it had, and the one that it gets; null for whichever is current. */
+  from: z.union([z.string(), z.int()]).nullable(),
+  to: z.union([z.string(), z.int()]),
+  message: z.string(),
+  changedAt: z.iso.datetime().optional(),
+});
+export type RolloutInstance = z.infer<typeof RolloutInstanceSchema>;
+export const RolloutInstancePageSchema = pageOf(RolloutInstanceSchema);
+export const RolloutInstanceQuerySchema = ListQuerySchema.pick({ limit: true, cursor: true });
+
+/** Names of instances, as many as are told, of how many. */
+const NamedSchema = z.object({ count: z.int(), instances: z.array(z.string()), why: z.string() });
+
+export const RolloutStatusSchema = z.object({
+  phase: z.enum(RolloutPhase),
+  /** In one word, and in a sentence. */
+  reason: z.string(),
+  message: z.string(),
+  /** The preview that it is bound to. */
+  planId: z.string().optional(),
+  /** By whose leave it goes on. */
+  actor: z.string(),
+  counts: z.object({
+    total: z.int(),
+    pending: z.int(),
+    updating: z.int(),
+    updated: z.int(),
+    failed: z.int(),
+    reverted: z.int(),
+    left: z.int(),
+  }),
+  waves: z.array(RolloutWaveSchema),
+  /** Instances that it leaves as they are, by why. */
+  leftOut: z.array(NamedSchema),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().optional(),
+  conditions: z.array(ConditionSchema),
+});
+export type RolloutStatus = z.infer<typeof RolloutStatusSchema>;
+
+export const RolloutInputSchema = manifestOf("Rollout", RolloutSpecSchema);
+export type RolloutInput = z.infer<typeof RolloutInputSchema>;
+export const RolloutSchema = resourceOf("Rollout", RolloutSpecSchema, RolloutStatusSchema);
+export type Rollout = z.infer<typeof RolloutSchema>;
+export const RolloutPageSchema = pageOf(RolloutSchema);
+
+export const pauseAction = actionOf("pause", "rollouts.operate");
+/** Goes on under whoever asks for it. */
+export const resumeAction = actionOf("resume", "rollouts.operate");
+export const approveAction = actionOf("approve", "rollouts.operate");
+/** Ends it: instances stay as they are, or get back what they had. */
+export const abortAction = actionOf("abort", "rollouts.operate", z.strictObject({ rollback: z.boolean().default(false) }));
+/** Tries what failed once more, one instance or all. */
+export const retryAction = actionOf("retry", "rollouts.operate", z.strictObject({ instance: NameSchema.optional() }));
+
+export const rolloutFacts = {
+  kind: "Rollout",
+  noun: "rollout",
+  area: "rollout",
+  idPrefix: "rll",
+  scope: "tenant",
+  access: { read: "rollouts.read", write: "rollouts.write" },
+  actions: [pauseAction, resumeAction, approveAction, abortAction, retryAction],
+  input: RolloutInputSchema,
+  schema: RolloutSchema,
+} as const satisfies KindFacts;
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,211 @@
+import { ClawError, ConditionType, InstancePhase, type RolloutId, type RolloutSpec, type TenantId } from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
+import { allows } from "../../domain/access/grants.ts";
+import { batchesOf } from "../../domain/batches.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import type { Observation } from "../../domain/rollouts/gates.ts";
+import { counted, type Member, type StoredRollout } from "../../domain/rollouts/rollout.ts";
+import { nextStep, type Step } from "../../domain/rollouts/step.ts";
+import { actorNow } from "../access/actor-now.ts";
+import type { ApplicationDependencies } from "../dependencies.ts";
+import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
+import { assertAllowed, foundOut, makeChanges } from "../resources/changes.ts";
+import type { Written } from "../resources/kind.ts";
+import { refusal } from "../resources/permitted.ts";
+import { carryOut } from "../resources/requests.ts";
+import { finishing, type Finish } from "./finish-rollout.ts";
+import { heldTo, holdTo } from "./selection.ts";
+import { tellProgress } from "./tell-progress.ts";
+
+/** A rollout that is this driver's for a while; who has claimed it since has another fence. */
+export interface Claim {
+  readonly id: RolloutId;
+  readonly tenantId: TenantId;
+  readonly fence: number;
+}
+
+/** Whoever it goes on for may not do it any more. */
+class NoLeave extends Error {}
+
+/**
+ * Takes one step of a rollout: looks at what there is, and writes what follows, with the instances that it changes, in one transaction. A driver
+ * that dies has done a step or has not.
+ */
+export async function driveRollout(claim: Claim, deps: ApplicationDependencies): Promise<void> {
+  try {
+    const written = await foundOut((look) =>
+      deps.transactions.platform((tx) => takeStep(tx, claim, { ...deps, look: (outcome) => look(outcome) })),
+    );
+    await carryOut(written, deps);
+  } catch (error) {
+    const isRefused = error instanceof ClawError && error.status < 500 && error.code !== "resource.version_conflict";
+    if (!isRefused && !(error instanceof NoLeave)) {
+      throw error;
+    }
+    const reason = error instanceof NoLeave || error.code === "auth.forbidden" ? "NotAllowed" : "WriteRefused";
+    await deps.transactions.platform((tx) => hold(tx, claim, { reason, message: error.message }, deps));
+  }
+}
+
+type Look = (outcome: Awaited<ReturnType<typeof makeChanges>>) => void;
+
+async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim, deps: ApplicationDependencies & { readonly look: Look }) {
+  const scope = await tx.enter(tenantId);
+  const rollout = await scope.rollouts.lock(id, fence);
+  if (!rollout) {
+    return [];
+  }
+  const tenant = (await tx.tenants.get(tenantId)).name;
+  const actor = await leaveOf(tx, rollout, tenant);
+  const members = await scope.rollouts.members(id);
+  const observed = await observe(scope, rollout, members);
+  const now = deps.clock();
+  const step = nextStep({ spec: rollout.spec, state: rollout.state, members, observed, measured: [], now });
+  const finish = step.finish ? await finishing(scope, rollout, step.members, tenant) : undefined;
+  const changes = [...changesOf(rollout, step, observed, tenant), ...(finish?.changes ?? [])];
+  const written = await write(tx, changes, { actor, now: now.toISOString() }, deps);
+  await save(scope, rollout, { step, written, finish, before: members }, now);
+  return written;
+}
+
+/** @throws {NoLeave} */
+async function leaveOf(tx: PlatformTransaction, { tenantId, state }: StoredRollout, tenant: string): Promise<Actor> {
+  const actor = await actorNow(tx, state.actor, tenant);
+  const may = (permission: "rollouts.write" | "rollouts.operate") => allows(actor.grants, permission, { tenantId });
+  if (!may("rollouts.write") && !may("rollouts.operate")) {
+    throw new NoLeave(refusal(actor, "rollouts.operate").message);
+  }
+  return actor;
+}
+
+async function write(
+  tx: PlatformTransaction,
+  changes: readonly PlannedChange[],
+  by: { readonly actor: Actor; readonly now: string },
+  deps: ApplicationDependencies & { readonly look: Look },
+): Promise<readonly Written[]> {
+  if (changes.length === 0) {
+    return [];
+  }
+  const outcome = await makeChanges(tx, changes, { ...by, ids: {} }, deps);
+  deps.look(outcome);
+  // Nobody is there to be asked: what its program refuses its gates tell.
+  assertAllowed(outcome, deps, true);
+  return outcome.written;
+}
+
+/** The writes of a step's instances. */
+function changesOf(
+  { name: rollout, spec }: StoredRollout,
+  { change, revert }: Step,
+  observed: ReadonlyMap<string, Observation>,
+  tenant: string,
+): PlannedChange[] {
+  const changing = change.map((member): PlannedChange => {
+    // One that has it already, and failed with it, begins anew.
+    const hasIt = member.again && observed.get(member.instance)?.held === member.to;
+    return hasIt ? { action: "restart", name: member.name, tenant } : holdTo(spec.change, member, member.to, tenant);
+  });
+  const reverting = revert.map((member) => holdTo(spec.change, member, member.from, tenant));
+  return [...changing, ...reverting].map((one) => ({ ...one, rollout }));
+}
+
+async function save(
+  scope: TenantTransaction,
+  rollout: StoredRollout,
+  {
+    step,
+    written,
+    finish,
+    before,
+  }: {
+    readonly step: Step;
+    readonly written: readonly Written[];
+    readonly finish: Finish | undefined;
+    readonly before: readonly Member[];
+  },
+  now: Date,
+): Promise<void> {
+  const generations = new Map(written.flatMap(({ kind, name, after }) => (kind === "ClawInstance" && after ? [[name, after.generation]] : [])));
+  const written_ = new Set([...step.change, ...step.revert].map(({ instance }) => instance));
+  const members = step.members.map((member) =>
+    written_.has(member.instance) ? { ...member, generation: generations.get(member.name) ?? member.generation } : member,
+  );
+  const state = counted(finish ? { ...step.state, ...finish.state } : step.state, members);
+  const { dueInSeconds } = step;
+  const dueAt = dueInSeconds === undefined ? undefined : new Date(now.getTime() + dueInSeconds * 1000).toISOString();
+  const after = { ...rollout, state, dueAt };
+  const former = new Map(before.map((member) => [member.instance, member]));
+  await scope.rollouts.save(
+    after,
+    members.filter((member) => former.get(member.instance) !== member),
+  );
+  await tellProgress(scope, rollout, after, now.toISOString());
+}
+
+/** Pauses it, for what can't be written. */
+async function hold(
+  tx: PlatformTransaction,
+  { id, tenantId, fence }: Claim,
+  why: { readonly reason: string; readonly message: string },
+  { clock }: Pick<ApplicationDependencies, "clock">,
+): Promise<void> {
+  const scope = await tx.enter(tenantId);
+  const rollout = await scope.rollouts.lock(id, fence);
+  if (rollout) {
+    const held: StoredRollout = { ...rollout, state: { ...rollout.state, phase: "Paused", ...why }, dueAt: undefined };
+    await scope.rollouts.save(held, []);
+    await tellProgress(scope, rollout, held, clock().toISOString());
+  }
+}
+
+/** Instances that are read at a time: each may be large. */
+const BATCH = 50;
+
+/** What is known of the instances that the next step is about. */
+async function observe(
+  scope: TenantTransaction,
+  { spec, state }: StoredRollout,
+  members: readonly Member[],
+): Promise<ReadonlyMap<string, Observation>> {
+  const current = state.waves.findIndex(({ phase }) => phase !== "Passed");
+  // How many are unavailable is asked of all; what else is to come is of no interest yet.
+  const isLooked = ({ wave }: Member) => state.phase === "RollingBack" || spec.maxUnavailable !== undefined || wave <= current;
+  const looked = members.filter(isLooked);
+  const observed = new Map<string, Observation>();
+  for (const batch of batchesOf(looked, BATCH)) {
+    for (const instance of await scope.instances.findAll(batch.map(({ name }) => name))) {
+      if (instance.deletedAt === undefined) {
+        observed.set(instance.id, observationOf(instance, spec));
+      }
+    }
+  }
+  return observed;
+}
+
+function observationOf(instance: Instance, { change }: RolloutSpec): Observation {
+  const { status, generation, spec } = instance;
+  const conditionOf = (type: ConditionType) => status.conditions.find((condition) => condition.type === type);
+  const ready = conditionOf(ConditionType.Ready);
+  const why = ready ? `${ready.reason}${ready.message === "" ? "" : `: ${ready.message}`}` : "nothing is known of it yet";
+  return {
+    held: heldTo(instance, change),
+    generation,
+    observedGeneration: status.observedGeneration,
+    running: spec.running,
+    ready: ready?.status === "True",
+    why,
+    failure: status.phase === InstancePhase.Failed ? { message: why, since: status.lastTransitionTime } : undefined,
+    runs: status.agent?.version,
+    config: configOf(conditionOf(ConditionType.ConfigSynced)),
+    restarts: status.pod?.restarts ?? status.agent?.restarts ?? 0,
+  };
+}
+
+function configOf(condition: { readonly status: string; readonly reason: string } | undefined): Observation["config"] {
+  if (!condition || condition.reason === "NotTold" || condition.reason === "Stopped") {
+    return "untold";
+  }
+  return condition.status === "True" ? "used" : condition.status === "False" ? "refused" : "waiting";
+}

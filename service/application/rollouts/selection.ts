@@ -1,0 +1,163 @@
+import { ClawError, type InstanceId, ROLLOUT_INSTANCES_MAX, type RolloutChange, type RolloutSpec } from "../../../sdk/contract/index.ts";
+import type { PlannedChange } from "../../domain/change.ts";
+import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import type { Held, Member, RolloutState } from "../../domain/rollouts/rollout.ts";
+import type { PlannedWave } from "../../domain/rollouts/waves.ts";
+import { planWaves } from "../../domain/rollouts/waves.ts";
+import { versionOf } from "../configs/config-template-kind.ts";
+import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { TenantTransaction } from "../ports/transactions.ts";
+import { everyOf } from "../resources/pages.ts";
+import { invalid, unknownType } from "../resources/refusals.ts";
+
+/** Names that a status tells of one reason. */
+const NAMED_MAX = 20;
+
+/** What a rollout is about, as it is now. */
+export interface Selection {
+  readonly candidates: readonly Candidate[];
+  readonly leftOut: RolloutState["leftOut"];
+  /** For each wave by labels, the names that it selects. */
+  readonly selected: readonly ReadonlySet<string>[];
+}
+interface Candidate {
+  readonly instance: InstanceId;
+  readonly name: string;
+  readonly from: Held;
+  readonly to: string | number;
+}
+
+/** What of an instance a change is about. */
+export interface Subject {
+  readonly fieldSelector: string;
+  readonly to: string | number;
+  heldOf(instance: Instance): Held;
+  /** What it has by now, held to it or not. */
+  effective(instance: Instance): Held;
+}
+
+/** @throws {ClawError} `config.not_found`, `config.version_not_found`, `instance.unknown_type` */
+export async function subjectOf(at: TenantTransaction, change: RolloutChange, types: ClawTypes): Promise<Subject> {
+  if (change.config) {
+    const { template: name, version } = change.config;
+    const template = await templateOf(at, name);
+    await versionOf(at, template, version);
+    return {
+      fieldSelector: `spec.config.template=${name}`,
+      to: version,
+      heldOf: (instance) => heldTo(instance, change),
+      effective: ({ spec }) => spec.config.version ?? template.publishedVersion,
+    };
+  }
+  const { type = "", version = "" } = change.software ?? {};
+  const adapter = await types.find(type, at);
+  if (!adapter) {
+    throw unknownType(
+      "spec.change.software.type",
+      type,
+      (await types.list(at)).map((known) => known.type),
+    );
+  }
+  return {
+    fieldSelector: `spec.type=${adapter.type}`,
+    to: version,
+    heldOf: (instance) => heldTo(instance, change),
+    effective: ({ spec }) => spec.version ?? adapter.defaultVersion,
+  };
+}
+
+/** What an instance is held to; a text that is no version where it uses another template by now. */
+export function heldTo({ spec }: Instance, { config }: RolloutChange): Held {
+  if (!config) {
+    return spec.version ?? null;
+  }
+  return spec.config.template === config.template ? (spec.config.version ?? null) : `of template '${spec.config.template ?? "none"}'`;
+}
+
+/** @throws {ClawError} `config.not_found` */
+export async function templateOf(at: TenantTransaction, name: string): Promise<ConfigTemplate> {
+  return at.templates.get(name);
+}
+
+/** The instances that a rollout would change, by name, and those that it leaves as they are. @throws {ClawError} `request.invalid` for more than one takes */
+export async function select(at: TenantTransaction, spec: RolloutSpec, types: ClawTypes): Promise<Selection> {
+  const subject = await subjectOf(at, spec.change, types);
+  const found = await listed(at, subject.fieldSelector, spec.selector);
+  const differing = found.filter((instance) => subject.effective(instance) !== subject.to);
+  const held = differing.filter((instance) => spec.change.config && subject.heldOf(instance) !== null);
+  // What a rollout holds, another one may move on; what somebody holds by hand stays.
+  const left = await at.rollouts.leftHeld(held.map(({ id }) => id));
+  const byHand = new Set(held.filter((instance) => !left.get(instance.id)?.includes(String(subject.heldOf(instance)))));
+  const candidates = differing
+    .filter((instance) => !byHand.has(instance))
+    .map((instance) => ({ instance: instance.id, name: instance.name, from: subject.heldOf(instance), to: subject.to }));
+  if (candidates.length > ROLLOUT_INSTANCES_MAX) {
+    const message = `it is about ${candidates.length} instances`;
+    throw invalid("spec.selector", message, `choose at most ${ROLLOUT_INSTANCES_MAX} at a time by their labels`);
+  }
+  const same = found.filter((instance) => subject.effective(instance) === subject.to);
+  return {
+    candidates,
+    leftOut: [
+      ...named(same, "have it already"),
+      ...named([...byHand], "are held to another version by hand: 'claw pin --newest' lets them go"),
+    ],
+    selected: await selectedBy(at, spec, subject),
+  };
+}
+
+async function selectedBy(at: TenantTransaction, { strategy, selector }: RolloutSpec, { fieldSelector }: Subject): Promise<Set<string>[]> {
+  const selected: Set<string>[] = [];
+  for (const wave of typeof strategy === "object" && "waves" in strategy ? strategy.waves : []) {
+    const both = selector === undefined ? wave.selector : `${selector},${wave.selector}`;
+    selected.push(new Set((await listed(at, fieldSelector, both)).map(({ name }) => name)));
+  }
+  return selected;
+}
+
+async function listed(at: TenantTransaction, fieldSelector: string, labelSelector: string | undefined): Promise<Instance[]> {
+  const query = { fieldSelector, ...(labelSelector !== undefined && { labelSelector }) };
+  const found: Instance[] = [];
+  for await (const instance of everyOf((page) => at.instances.list({ ...page, ...query }))) {
+    if (instance.deletedAt === undefined) {
+      found.push(instance);
+    }
+  }
+  return found;
+}
+
+/** Names of instances and why they are told, where there are any. */
+export function named(instances: readonly { readonly name: string }[], why: string): RolloutState["leftOut"] {
+  const names = instances.slice(0, NAMED_MAX).map(({ name }) => name);
+  return instances.length === 0 ? [] : [{ count: instances.length, instances: names, why }];
+}
+
+/** Members in the order of their waves, and the waves. @throws {ClawError} `rollout.empty` */
+export function planned(name: string, spec: RolloutSpec, { candidates, selected }: Selection) {
+  if (candidates.length === 0) {
+    const message = `rollout '${name}' would change no instance`;
+    const fix = "choose others by 'selector', or another version";
+    throw new ClawError("rollout.empty", `${message}; ${fix}`, { issues: [{ path: "spec", message, fix }] });
+  }
+  const places = selected.map((names) => new Set(candidates.flatMap((candidate, place) => (names.has(candidate.name) ? [place] : []))));
+  const waves = planWaves(spec, candidates.length, places);
+  return { waves: waves.map(({ wave }) => wave), members: membersOf(waves, candidates) };
+}
+
+function membersOf(waves: readonly PlannedWave[], candidates: readonly Candidate[]): Member[] {
+  return waves.flatMap(({ members }, wave) =>
+    members.flatMap((place): Member[] => {
+      const candidate = candidates[place];
+      const fresh = { wave, state: "pending", message: "", changedAt: undefined, generation: undefined } as const;
+      return candidate ? [{ ...candidate, ...fresh, restarts: 0, again: false, logMark: undefined }] : [];
+    }),
+  );
+}
+
+/** The change that holds an instance to a version, or lets it go. */
+export function holdTo(change: RolloutChange, { name }: Pick<Member, "name">, to: Held, tenant: string): PlannedChange {
+  return change.config
+    ? { action: "pin", name, version: to === null ? null : Number(to), tenant }
+    : { action: "upgrade", name, version: to === null ? null : String(to), tenant };
+}

@@ -1,0 +1,279 @@
+import { describe, it } from "vitest";
+import type { Claw } from "../../../../sdk/client/index.ts";
+import type { RolloutInput } from "../../../../sdk/contract/index.ts";
+import type { ApplicationDependencies } from "../../../../service/application/dependencies.ts";
+import { driveRollout } from "../../../../service/application/rollouts/drive-rollout.ts";
+import { anApplication } from "../../../support/application.ts";
+import { aRolloutSpec } from "../../../support/builders/rollouts.ts";
+import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { aPolicy, aRoleBinding } from "../../../support/sample-requests.ts";
+
+const app = await anApplication();
+
+/** A tenant whose instances use a template that has a second version, which is held. */
+async function aFleet(tenant: string, count: number): Promise<Claw> {
+  await app.admin().tenants.create(aTenant(tenant));
+  const claw = app.admin(tenant);
+  await claw.configs.create(aTemplate("base", { variables: [{ name: "reply.prefix", type: "string", default: "one " }] }));
+  await claw.configs.publish("base");
+  for (let index = 1; index <= count; index++) {
+    await claw.instances.create(anEcho(`web-${index}`, { config: { template: "base" } }, { labels: { ring: index === 1 ? "canary" : "rest" } }));
+  }
+  await app.settle();
+  await claw.configs.replace("base", aTemplate("base", { variables: [{ name: "reply.prefix", type: "string", default: "two " }] }));
+  await claw.configs.publish("base", { hold: true, message: "for a rollout" });
+  return claw;
+}
+
+function aRollout(name: string, spec: object = {}): RolloutInput {
+  return { apiVersion: "clusterclaw.io/v1", kind: "Rollout", metadata: { name }, spec: aRolloutSpec({ bakeSeconds: 10, ...spec }) };
+}
+
+/** Takes the steps that are due, of whichever rollout. */
+async function drive(deps: ApplicationDependencies = app.dependencies): Promise<void> {
+  for (;;) {
+    const now = app.dependencies.clock();
+    const until = new Date(now.getTime() + 30_000).toISOString();
+    const claim = await app.database.transactions.platform((tx) => tx.rollouts.claim(now.toISOString(), until));
+    if (!claim) {
+      return;
+    }
+    await driveRollout(claim, deps);
+  }
+}
+
+/** Lets time pass in which what is wanted comes to be. */
+async function turn(seconds = 2): Promise<void> {
+  await app.pass(seconds);
+  await drive();
+  await app.settle();
+}
+
+async function held(claw: Claw): Promise<Record<string, number | undefined>> {
+  const all: Record<string, number | undefined> = {};
+  for await (const { metadata, spec, status } of claw.instances.list()) {
+    all[metadata.name] = spec.config.version ?? (status.configVersion === undefined ? undefined : -status.configVersion);
+  }
+  return all;
+}
+
+describe("a version that is held", () => {
+  it("reaches nobody before it is promoted, and counts as a version", async ({ expect }) => {
+    const claw = await aFleet("holding", 1);
+    await app.settle();
+    expect(await held(claw)).toEqual({ "web-1": -1 });
+    expect((await claw.configs.versions("base")).items.map(({ version }) => version)).toEqual([2, 1]);
+    expect(await claw.configs.get("base")).toMatchObject({ status: { publishedVersion: 1, dirty: true } });
+    await expect(claw.configs.promote("base", { to: 9 })).rejects.toMatchObject({ code: "config.version_not_found" });
+    expect(await claw.configs.promote("base", { to: 2 })).toMatchObject({ version: 2, message: "for a rollout" });
+    await expect(claw.configs.promote("base", { to: 1 })).rejects.toMatchObject({
+      code: "request.invalid",
+      issues: [{ path: "to", fix: "claw configs rollback base --to 1" }],
+    });
+    await app.settle();
+    expect(await held(claw)).toEqual({ "web-1": -2 });
+  });
+});
+
+describe("a rollout of a config version", () => {
+  it("is seen before it begins, goes wave by wave, and ends with the version for everybody", async ({ expect }) => {
+    const claw = await aFleet("whole", 3);
+    const plan = await claw.rollouts.create(aRollout("two"), { preview: true });
+    expect(plan.summary).toMatchObject({ create: 1, update: 3 });
+    expect(plan.items.filter(({ kind }) => kind === "ClawInstance").map(({ name, effect }) => [name, effect])).toEqual(
+      ["web-1", "web-2", "web-3"].map((name) => [name, expect.stringMatching(/hot-reload|restart/)]),
+    );
+    expect(await held(claw)).toEqual({ "web-1": -1, "web-2": -1, "web-3": -1 });
+    await plan.apply();
+    expect(await claw.rollouts.get("two")).toMatchObject({
+      status: { phase: "Progressing", planId: plan.planId, counts: { total: 3, pending: 3 }, waves: [{ name: "one" }, { name: "rest" }] },
+    });
+    await turn();
+    expect(await held(claw)).toEqual({ "web-1": 2, "web-2": -1, "web-3": -1 });
+    await turn();
+    expect(await claw.rollouts.get("two")).toMatchObject({
+      status: { waves: [{ phase: "Baking", updated: 1, gates: [{ gate: "ready", verdict: "passed", value: "1 of 1" }, {}, {}] }, { phase: "Pending" }] },
+    });
+    await turn(11);
+    await turn();
+    expect(await held(claw)).toEqual({ "web-1": 2, "web-2": 2, "web-3": 2 });
+    await turn();
+    await turn(11);
+    expect(await claw.rollouts.get("two")).toMatchObject({
+      status: { phase: "Completed", message: "3 instances have it, and version 2 is what everybody has who uses 'base'", counts: { updated: 3 } },
+    });
+    expect(await held(claw)).toEqual({ "web-1": -2, "web-2": -2, "web-3": -2 });
+    expect((await claw.configs.get("base")).status.publishedVersion).toBe(2);
+    const told = (await app.published("rollout.progressed")).map(({ data }) => (data as { phase: string; wave?: string }));
+    expect(told.at(-1)).toMatchObject({ phase: "Completed" });
+  });
+
+  it("says who joined since its preview, and leaves them and what they follow alone", async ({ expect }) => {
+    const claw = await aFleet("joined", 1);
+    const plan = await claw.rollouts.create(aRollout("two", { bakeSeconds: 0 }), { preview: true });
+    await claw.instances.create(anEcho("late", { config: { template: "base" } }));
+    await app.settle();
+    await plan.apply();
+    expect((await claw.rollouts.get("two")).status.leftOut).toEqual([{ count: 1, instances: ["late"], why: "have joined since the preview" }]);
+    for (let index = 0; index < 4; index++) {
+      await turn();
+    }
+    expect((await claw.rollouts.get("two")).status).toMatchObject({
+      phase: "Completed",
+      message: expect.stringContaining("stay held to version 2: 1 others follow version 1 (late); 'claw configs promote base --to 2'"),
+    });
+    expect(await held(claw)).toEqual({ "web-1": 2, late: -1 });
+    // What a rollout left held, another may move on; what somebody holds by hand stays.
+    await claw.instances.pin("late", { version: 1 });
+    await claw.configs.replace("base", aTemplate("base", { variables: [{ name: "reply.prefix", type: "string", default: "three " }] }));
+    expect(await claw.configs.publish("base", { hold: true })).toMatchObject({ version: 3 });
+    await app.settle();
+    const next = await claw.rollouts.create(aRollout("three", { change: { config: { template: "base", version: 3 } } }));
+    expect(next).toMatchObject({
+      status: { counts: { total: 1 }, leftOut: [{ instances: ["late"], why: expect.stringContaining("held to another version by hand") }] },
+    });
+    await claw.rollouts.abort("three", { rollback: true });
+    await turn();
+    expect((await claw.rollouts.get("three")).status.phase).toBe("RolledBack");
+  });
+
+  it("does not begin on what has changed since its preview", async ({ expect }) => {
+    const claw = await aFleet("moved", 2);
+    const plan = await claw.rollouts.create(aRollout("two"), { preview: true });
+    await claw.instances.pin("web-2", { version: 1 });
+    await expect(plan.apply()).rejects.toMatchObject({ code: "preview.stale" });
+    expect((await claw.rollouts.list()).items).toEqual([]);
+  });
+
+  it("pauses at an instance that does not come up, and gives back what it had", async ({ expect }) => {
+    const claw = await aFleet("failing", 3);
+    await claw.rollouts.create(aRollout("two", { gates: { ready: { withinSeconds: 5 } } }));
+    await app.pass(2);
+    await drive();
+    // Nothing carries the change out.
+    await app.pass(7);
+    await drive();
+    expect((await claw.rollouts.get("two")).status).toMatchObject({
+      phase: "Paused",
+      reason: "GateFailed",
+      message: expect.stringContaining("web-1: it was not ready within 5 s: the change is not applied"),
+    });
+    await expect(claw.rollouts.resume("two")).rejects.toMatchObject({ code: "rollout.wrong_phase" });
+    await expect(claw.rollouts.delete("two")).rejects.toMatchObject({ code: "rollout.active" });
+    await claw.rollouts.retry("two", { instance: "web-1" });
+    await turn();
+    await turn();
+    const { items } = await claw.rollouts.instances("two");
+    expect(items.map(({ name, wave, state }) => [name, wave, state])).toEqual([
+      ["web-1", "one", "updated"],
+      ["web-2", "rest", "pending"],
+      ["web-3", "rest", "pending"],
+    ]);
+    await claw.rollouts.abort("two", { rollback: true });
+    await turn();
+    await turn();
+    expect((await claw.rollouts.get("two")).status.phase).toBe("RolledBack");
+    expect(await held(claw)).toEqual({ "web-1": -1, "web-2": -1, "web-3": -1 });
+    await claw.rollouts.delete("two");
+  });
+
+  it("waits for an approval, and for nobody else's rollout", async ({ expect }) => {
+    const claw = await aFleet("asking", 2);
+    const waves = [{ name: "canary", selector: "ring=canary" }, { name: "everybody", selector: "ring", approval: true }];
+    await claw.rollouts.create(aRollout("two", { strategy: { waves }, bakeSeconds: 0 }));
+    await expect(claw.rollouts.create(aRollout("other", { selector: "ring=rest" }))).rejects.toMatchObject({
+      code: "rollout.overlaps",
+      message: expect.stringContaining("rollout 'two' has instance 'web-2' of it"),
+    });
+    await turn();
+    await turn();
+    await turn();
+    expect((await claw.rollouts.get("two")).status).toMatchObject({ phase: "AwaitingApproval", message: "wave 'everybody' begins when somebody approves of it" });
+    expect(await held(claw)).toEqual({ "web-1": 2, "web-2": -1 });
+    expect(await claw.rollouts.approve("two")).toMatchObject({ status: { phase: "Progressing", waves: [{}, { approvedBy: "admin" }] } });
+    await turn();
+    await turn();
+    await turn();
+    expect((await claw.rollouts.get("two")).status.phase).toBe("Completed");
+  });
+
+  it("is refused whole for what one of its instances may not have, and for nothing to do", async ({ expect }) => {
+    const claw = await aFleet("refused", 2);
+    await claw.policies.create(aPolicy("no-next", { rule: { name: "allowed-versions", value: "1.0.0" } }));
+    const software = { change: { software: { type: "Echo", version: "9.9.9" } } };
+    await expect(claw.rollouts.create(aRollout("newer", software))).rejects.toMatchObject({ code: "policy.denied" });
+    const nobody = aRollout("nobody", { selector: "ring=none" });
+    await expect(claw.rollouts.create(nobody)).rejects.toMatchObject({ code: "rollout.empty" });
+    await expect(claw.rollouts.create(aRollout("none", { change: { config: { template: "base", version: 7 } } }))).rejects.toMatchObject({
+      code: "config.version_not_found",
+    });
+    expect((await claw.rollouts.list()).items).toEqual([]);
+  });
+
+  it("goes on by the leave of who began it only as long as they have it, and by that of who resumes it then", async ({ expect }) => {
+    const admin = await aFleet("leaving", 2);
+    const binding = aRoleBinding("alice", { role: "tenant-admin", subjects: [{ kind: "User", name: "alice@example.com" }] });
+    await admin.roleBindings.create(binding);
+    const alice = app.user({ tenant: "leaving", subject: "alice@example.com" });
+    await alice.rollouts.create(aRollout("two", { bakeSeconds: 0 }));
+    await turn();
+    await admin.roleBindings.delete("alice");
+    await turn();
+    expect((await admin.rollouts.get("two")).status).toMatchObject({
+      phase: "Paused",
+      reason: "NotAllowed",
+      message: expect.stringContaining("'alice@example.com' may not pause, resume, approve, abort and retry rollouts here"),
+    });
+    expect(await admin.rollouts.resume("two")).toMatchObject({ status: { actor: "admin" } });
+    for (let index = 0; index < 5; index++) {
+      await turn();
+    }
+    expect((await admin.rollouts.get("two")).status.phase).toBe("Completed");
+  });
+});
+
+describe("a driver that dies", () => {
+  /** The service's dependencies, with a driver that dies before its n-th transaction is over. */
+  function dyingAt(n: number): { readonly deps: ApplicationDependencies; readonly died: () => boolean } {
+    let count = 0;
+    const { transactions } = app.dependencies;
+    const platform: typeof transactions.platform = (work) =>
+      transactions.platform(async (tx) => {
+        const result = await work(tx);
+        if (++count === n) {
+          throw new Error("killed");
+        }
+        return result;
+      });
+    const deps = { ...app.dependencies, transactions: { ...transactions, reads: transactions.reads, tenant: transactions.tenant.bind(transactions), dryRun: transactions.dryRun.bind(transactions), platform } };
+    return { deps, died: () => count >= n };
+  }
+
+  it("at whichever of its steps leaves a rollout that another goes on with, and no instance changed twice", { timeout: 240_000 }, async ({ expect }) => {
+    const claw = await aFleet("dying", 4);
+    for (let n = 1, version = 2; ; n++, version++) {
+      const name = `at-${n}`;
+      await claw.rollouts.create(aRollout(name, { bakeSeconds: 0, strategy: { percentages: [50, 100] }, change: { config: { template: "base", version } } }));
+      const { deps, died } = dyingAt(n);
+      for (let index = 0; index < 12 && (await claw.rollouts.get(name)).status.phase !== "Completed"; index++) {
+        await app.pass(index % 2 === 0 ? 2 : 31);
+        await drive(deps).catch((error: unknown) => {
+          expect(error).toMatchObject({ message: "killed" });
+        });
+        await app.settle();
+      }
+      expect((await claw.rollouts.get(name)).status).toMatchObject({ phase: "Completed", counts: { updated: 4 } });
+      expect(Object.values(await held(claw))).toEqual([-version, -version, -version, -version]);
+      for (const { name: instance } of (await claw.rollouts.instances(name)).items) {
+        const { items } = await claw.instances.events(instance, { limit: 100 });
+        expect(items.filter(({ message }) => message === `pin of rollout '${name}'`).length).toBe(1);
+      }
+      if (!died()) {
+        return;
+      }
+      const prefix = { name: "reply.prefix", type: "string", default: `${version + 1} ` };
+      await claw.configs.replace("base", aTemplate("base", { variables: [prefix] }));
+      await claw.configs.publish("base", { hold: true });
+    }
+  });
+});
