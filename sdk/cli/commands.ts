@@ -49,6 +49,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     return [
       module.configsList,
       module.configsCreate,
+      module.configsUpdate,
       module.configsGet,
       module.configsVersions,
       module.configsPublish,

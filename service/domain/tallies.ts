@@ -10,6 +10,7 @@ export const TALLIES = {
     help: "Instances that violated a policy as they were written: refused where it is enforced, let through where it warns or is audited.",
     labels: ["policy", "mode"],
   },
+  claw_rollout_phases_total: { help: "Rollouts that came to a phase, by which.", labels: ["phase"] },
   claw_streams_opened_total: { help: "Streams to instances that were opened, by what they are.", labels: ["kind"] },
   claw_stream_frames_total: {
     help: "Items of streams, and pieces of terminals and connections, that were sent to clients.",

@@ -150,13 +150,4 @@ export class PostgresRolloutClaims implements RolloutClaims {
     );
     return row && { id: row.id, tenantId: row.tenant_id, fence: row.fence };
   }
-
-  async countActive(): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.#scope.run((manager) =>
-      manager.query<{ phase: string; count: number }[]>(
-        `select phase, count(*)::integer as count from rollouts where phase not in ('Completed', 'Aborted', 'RolledBack') group by phase`,
-      ),
-    );
-    return new Map(rows.map(({ phase, count }) => [phase, count]));
-  }
 }

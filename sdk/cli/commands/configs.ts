@@ -1,6 +1,8 @@
 import { Option } from "@commander-js/extra-typings";
-import type { ConfigTemplateInput, ConfigVersion, Issue } from "../../contract/index.ts";
+import type { Plan } from "../../client/index.ts";
+import type { ConfigTemplate, ConfigTemplateInput, ConfigVersion, Issue } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
+import type { Context } from "../context.ts";
 import { CliError, usageError } from "../failure.ts";
 import { configKind } from "../kinds/config-template.ts";
 import { readManifests } from "../manifests.ts";
@@ -27,31 +29,50 @@ import { parseVersion } from "./pin.ts";
 export const configsList = defineList("configs", configKind);
 export const configsGet = defineGet("configs", configKind);
 
-export const configsCreate = defineCommand({
-  path: "configs create",
-  group: "Resources",
-  summary: "Create config templates from manifests, as drafts",
-  details: "A draft reaches no instance before it is published: 'claw configs publish'. 'claw apply -f' writes and publishes in one step.",
-  examples: ["claw configs create -f base.yaml"],
-  syntax: (command) => command.addOption(filesOption).addOption(previewOption).addOption(writeOutputOption),
-  async run(context, { filename = [], preview, output }) {
-    const { io, claw, out, signal } = context;
-    if (filename.length === 0) {
-      throw usageError("no manifest was given", "claw configs create -f <path>");
-    }
-    for (const { manifest, source } of await readManifests(io, filename)) {
-      if (manifest.kind !== "ConfigTemplate") {
-        throw usageError(`${source} is a ${manifest.kind}, not a ConfigTemplate`, `claw apply -f ${filename.join(" ")}`);
+/** A command that writes drafts: what is new, or what is there already. */
+function defineDraft(verb: "create" | "update", summary: string, write: (claw: Context["claw"], manifest: ConfigTemplateInput) => Draft) {
+  return defineCommand({
+    path: `configs ${verb}`,
+    group: "Resources",
+    summary,
+    details: "A draft reaches no instance before it is published: 'claw configs publish'. 'claw apply -f' writes and publishes in one step.",
+    examples: [`claw configs ${verb} -f base.yaml`],
+    syntax: (command) => command.addOption(filesOption).addOption(previewOption).addOption(writeOutputOption),
+    async run(context, { filename = [], preview, output }) {
+      const { io, claw, out, signal } = context;
+      if (filename.length === 0) {
+        throw usageError("no manifest was given", `claw configs ${verb} -f <path>`);
       }
-      if (preview) {
-        await showPlan(context, await claw.configs.create(manifest, { preview: true, signal }), output);
-        continue;
+      for (const { manifest, source } of await readManifests(io, filename)) {
+        if (manifest.kind !== "ConfigTemplate") {
+          throw usageError(`${source} is a ${manifest.kind}, not a ConfigTemplate`, `claw apply -f ${filename.join(" ")}`);
+        }
+        const draft = write(claw, manifest);
+        if (preview) {
+          await showPlan(context, await draft.preview(signal), output);
+          continue;
+        }
+        const written = await draft.write(signal);
+        await (output ? out.item(written, configKind, output) : out.line(`config/${written.metadata.name} ${verb}d`));
       }
-      const created = await claw.configs.create(manifest satisfies ConfigTemplateInput, { signal });
-      await (output ? out.item(created, configKind, output) : out.line(`config/${created.metadata.name} created`));
-    }
-  },
-});
+    },
+  });
+}
+
+interface Draft {
+  preview(signal: AbortSignal): Promise<Plan>;
+  write(signal: AbortSignal): Promise<ConfigTemplate>;
+}
+
+export const configsCreate = defineDraft("create", "Create config templates from manifests, as drafts", (claw, manifest) => ({
+  preview: (signal) => claw.configs.create(manifest, { preview: true, signal }),
+  write: (signal) => claw.configs.create(manifest, { preview: false, signal }),
+}));
+
+export const configsUpdate = defineDraft("update", "Change drafts of config templates from manifests", (claw, manifest) => ({
+  preview: (signal) => claw.configs.replace(manifest.metadata.name, manifest, { preview: true, signal }),
+  write: (signal) => claw.configs.replace(manifest.metadata.name, manifest, { preview: false, signal }),
+}));
 
 const versionView: View<ConfigVersion> = {
   name: (version) => String(version.version),

@@ -1,6 +1,5 @@
-import { type ActionOf, ClawError, LogItemSchema, parseJson } from "../../../sdk/contract/index.ts";
+import { type ActionOf, ClawError } from "../../../sdk/contract/index.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
-import type { AgentChannel } from "../ports/instances/agents.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -13,12 +12,8 @@ import { notRunning } from "../runtimes/down.ts";
 import { effectiveConfig } from "./effective-config.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
+import { readLines } from "./read-lines.ts";
 import { type InstanceOrigins, makeLink } from "./visits.ts";
-
-/** How long a log read may take before what has come is answered. */
-const LOGS_TIMEOUT_MS = 5000;
-/** What of a log is answered at most, in characters. */
-const LOGS_LENGTH_MAX = 1024 * 1024;
 
 interface InstanceRouteDependencies extends RequestDependencies {
   readonly types: ClawTypes;
@@ -63,7 +58,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.logs": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
       const open = { channel: "logs", tailLines: query.tailLines, follow: false } as const;
-      return { lines: await readLines(await deps.openChannel(addressOf(instance, tenantIn(ctx).name), open)) };
+      return { lines: (await readLines(await deps.openChannel(addressOf(instance, tenantIn(ctx).name), open))).lines };
     },
     "instances.events": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
@@ -96,41 +91,4 @@ function assertReachable(instance: Instance, deps: Pick<InstanceRouteDependencie
       `the agent of instance '${instance.name}' is not connected (phase ${instance.status.phase}); is it running? claw describe ${instance.name}`,
     );
   }
-}
-
-/** The last lines that fit. */
-function readLines(channel: AgentChannel): Promise<string[]> {
-  return new Promise((resolve, reject) => {
-    const lines: string[] = [];
-    let length = 0;
-    const take = (whole: string) => {
-      const line = whole.slice(-LOGS_LENGTH_MAX);
-      lines.push(line);
-      length += line.length + 1;
-      // Lines may be of any length, and as many come as were asked for: what is kept is the end.
-      while (length > LOGS_LENGTH_MAX && lines.length > 1) {
-        length -= (lines.shift()?.length ?? 0) + 1;
-      }
-    };
-    const timer = setTimeout(() => {
-      channel.close();
-      resolve(lines);
-    }, LOGS_TIMEOUT_MS);
-    channel.onData((data) => {
-      const item = LogItemSchema.parse(parseJson(data));
-      if (item.type === "lines") {
-        for (const line of item.lines) {
-          take(line);
-        }
-      }
-    });
-    channel.onClose(({ error }) => {
-      clearTimeout(timer);
-      if (error === undefined) {
-        resolve(lines);
-      } else {
-        reject(new ClawError("instance.unreachable", `reading the logs failed: ${error}`));
-      }
-    });
-  });
 }

@@ -3,6 +3,7 @@ import type { Actor } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
 import { batchesOf } from "../../domain/batches.ts";
 import type { PlannedChange } from "../../domain/change.ts";
+import { digestOf } from "../../domain/digest.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { Observation } from "../../domain/rollouts/gates.ts";
 import { counted, type Member, type StoredRollout } from "../../domain/rollouts/rollout.ts";
@@ -15,6 +16,7 @@ import type { Written } from "../resources/kind.ts";
 import { refusal } from "../resources/permitted.ts";
 import { carryOut } from "../resources/requests.ts";
 import { finishing, type Finish } from "./finish-rollout.ts";
+import { type Asking, isToMeasure, type Measured, measure } from "./measure.ts";
 import { heldTo, holdTo } from "./selection.ts";
 import { tellProgress } from "./tell-progress.ts";
 
@@ -34,9 +36,11 @@ class NoLeave extends Error {}
  */
 export async function driveRollout(claim: Claim, deps: ApplicationDependencies): Promise<void> {
   try {
-    const written = await foundOut((look) =>
-      deps.transactions.platform((tx) => takeStep(tx, claim, { ...deps, look: (outcome) => look(outcome) })),
-    );
+    const measured = await askClaws(claim, deps);
+    const { written, phase } = await foundOut((look) => deps.transactions.platform((tx) => takeStep(tx, claim, { ...deps, look, measured })));
+    if (phase) {
+      deps.tallies.count("claw_rollout_phases_total", { phase });
+    }
     await carryOut(written, deps);
   } catch (error) {
     const isRefused = error instanceof ClawError && error.status < 500 && error.code !== "resource.version_conflict";
@@ -50,23 +54,61 @@ export async function driveRollout(claim: Claim, deps: ApplicationDependencies):
 
 type Look = (outcome: Awaited<ReturnType<typeof makeChanges>>) => void;
 
-async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim, deps: ApplicationDependencies & { readonly look: Look }) {
+/** What gates want to know of claws: that takes its time, and so no transaction. */
+async function askClaws({ id, tenantId, fence }: Claim, deps: ApplicationDependencies): Promise<Measured> {
+  const asking = await deps.transactions.platform(async (tx): Promise<Asking | undefined> => {
+    const scope = await tx.enter(tenantId);
+    const rollout = await scope.rollouts.lock(id, fence);
+    if (!rollout || !isToMeasure(rollout)) {
+      return undefined;
+    }
+    const seconds = SPARE_SECONDS + (rollout.spec.gates.probe?.withinSeconds ?? 0) * (rollout.spec.gates.probe?.instances ?? 0);
+    await scope.rollouts.save({ ...rollout, dueAt: new Date(deps.clock().getTime() + seconds * 1000).toISOString() }, []);
+    const tenant = (await tx.tenants.get(tenantId)).name;
+    return { rollout, tenant, actor: await leaveOf(tx, rollout, tenant), up: await upOf(scope, rollout) };
+  });
+  return asking ? measure(asking, deps) : { evidence: [], marks: new Map() };
+}
+
+/** Instances that have the change, of the current wave first. */
+async function upOf(scope: TenantTransaction, { id, state }: StoredRollout): Promise<Asking["up"]> {
+  const current = state.waves.findIndex(({ phase }) => phase !== "Passed");
+  const members = (await scope.rollouts.members(id)).filter((member) => member.state === "updated");
+  const first = members.sort((a, b) => Number(b.wave === current) - Number(a.wave === current)).slice(0, BATCH);
+  const instances = new Map((await scope.instances.findAll(first.map(({ name }) => name))).map((instance) => [instance.id, instance]));
+  return first.flatMap((member) => {
+    const instance = instances.get(member.instance);
+    return instance?.deletedAt === undefined && instance ? [{ member, instance }] : [];
+  });
+}
+
+/** Beyond what a probe may take. */
+const SPARE_SECONDS = 60;
+
+interface StepDependencies extends ApplicationDependencies {
+  readonly look: Look;
+  readonly measured: Measured;
+}
+
+async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim, deps: StepDependencies) {
   const scope = await tx.enter(tenantId);
   const rollout = await scope.rollouts.lock(id, fence);
   if (!rollout) {
-    return [];
+    return { written: [], phase: undefined };
   }
   const tenant = (await tx.tenants.get(tenantId)).name;
   const actor = await leaveOf(tx, rollout, tenant);
-  const members = await scope.rollouts.members(id);
+  const before = await scope.rollouts.members(id);
+  const { evidence, marks } = deps.measured;
+  const members = before.map((member) => ({ ...member, logMark: member.logMark ?? marks.get(member.instance) }));
   const observed = await observe(scope, rollout, members);
   const now = deps.clock();
-  const step = nextStep({ spec: rollout.spec, state: rollout.state, members, observed, measured: [], now });
+  const step = nextStep({ spec: rollout.spec, state: rollout.state, members, observed, measured: evidence, now });
   const finish = step.finish ? await finishing(scope, rollout, step.members, tenant) : undefined;
   const changes = [...changesOf(rollout, step, observed, tenant), ...(finish?.changes ?? [])];
   const written = await write(tx, changes, { actor, now: now.toISOString() }, deps);
-  await save(scope, rollout, { step, written, finish, before: members }, now);
-  return written;
+  await save(scope, rollout, { step, written, finish, before }, now);
+  return { written, phase: step.state.phase === rollout.state.phase ? undefined : step.state.phase };
 }
 
 /** @throws {NoLeave} */
@@ -83,7 +125,7 @@ async function write(
   tx: PlatformTransaction,
   changes: readonly PlannedChange[],
   by: { readonly actor: Actor; readonly now: string },
-  deps: ApplicationDependencies & { readonly look: Look },
+  deps: StepDependencies,
 ): Promise<readonly Written[]> {
   if (changes.length === 0) {
     return [];
@@ -128,9 +170,9 @@ async function save(
   now: Date,
 ): Promise<void> {
   const generations = new Map(written.flatMap(({ kind, name, after }) => (kind === "ClawInstance" && after ? [[name, after.generation]] : [])));
-  const written_ = new Set([...step.change, ...step.revert].map(({ instance }) => instance));
+  const touched = new Set([...step.change, ...step.revert].map(({ instance }) => instance));
   const members = step.members.map((member) =>
-    written_.has(member.instance) ? { ...member, generation: generations.get(member.name) ?? member.generation } : member,
+    touched.has(member.instance) ? { ...member, generation: generations.get(member.name) ?? member.generation } : member,
   );
   const state = counted(finish ? { ...step.state, ...finish.state } : step.state, members);
   const { dueInSeconds } = step;
@@ -139,7 +181,7 @@ async function save(
   const former = new Map(before.map((member) => [member.instance, member]));
   await scope.rollouts.save(
     after,
-    members.filter((member) => former.get(member.instance) !== member),
+    members.filter((member) => digestOf(former.get(member.instance)) !== digestOf(member)),
   );
   await tellProgress(scope, rollout, after, now.toISOString());
 }
@@ -149,7 +191,7 @@ async function hold(
   tx: PlatformTransaction,
   { id, tenantId, fence }: Claim,
   why: { readonly reason: string; readonly message: string },
-  { clock }: Pick<ApplicationDependencies, "clock">,
+  { clock, tallies }: Pick<ApplicationDependencies, "clock" | "tallies">,
 ): Promise<void> {
   const scope = await tx.enter(tenantId);
   const rollout = await scope.rollouts.lock(id, fence);
@@ -157,6 +199,7 @@ async function hold(
     const held: StoredRollout = { ...rollout, state: { ...rollout.state, phase: "Paused", ...why }, dueAt: undefined };
     await scope.rollouts.save(held, []);
     await tellProgress(scope, rollout, held, clock().toISOString());
+    tallies.count("claw_rollout_phases_total", { phase: "Paused" });
   }
 }
 

@@ -4,6 +4,7 @@ import { changedResource } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import { decide } from "../../domain/rollouts/decisions.ts";
 import { counted, hasEnded, type Member, type RolloutState, type StoredRollout } from "../../domain/rollouts/rollout.ts";
+import type { Tallies } from "../../domain/tallies.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
@@ -13,8 +14,13 @@ import { presentMetadata } from "../resources/present-metadata.ts";
 import { holdTo, named, planned, type Selection, select, templateOf } from "./selection.ts";
 import { tellProgress } from "./tell-progress.ts";
 
+interface RolloutKindDependencies {
+  readonly types: ClawTypes;
+  readonly tallies: Pick<Tallies, "count">;
+}
+
 /** Rollouts: one is made to begin, is about what it was about then, and can't become another. */
-export function rolloutKind({ types }: { readonly types: ClawTypes }): ResourceKind<"Rollout", StoredRollout> {
+export function rolloutKind({ types, tallies }: RolloutKindDependencies): ResourceKind<"Rollout", StoredRollout> {
   return defineKind(rolloutFacts, ofTenant, {
     rows: (tx) => tx.rollouts,
     async build(writer, { metadata, spec }, before: StoredRollout | undefined, base) {
@@ -91,6 +97,11 @@ export function rolloutKind({ types }: { readonly types: ClawTypes }): ResourceK
       return { op: "update", after };
     },
     present: async (_tx, rollouts, tenant) => rollouts.map((rollout) => presentRollout(rollout, tenant)),
+    async committed({ before, after }) {
+      if (after && before?.state.phase !== after.state.phase) {
+        tallies.count("claw_rollout_phases_total", { phase: after.state.phase });
+      }
+    },
     async leadsTo({ at, home, stamp }, { metadata, spec }) {
       const selection = boundTo({ stamp }, await select(at, spec, types));
       const { members } = planned(metadata.name, spec, selection);

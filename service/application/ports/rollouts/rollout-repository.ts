@@ -28,6 +28,4 @@ export interface RolloutRepository {
 export interface RolloutClaims {
   /** One that is due, for whoever asks, until then: one whose claimant dies is another's after that. */
   claim(now: string, until: string): Promise<{ readonly id: RolloutId; readonly tenantId: TenantId; readonly fence: number } | undefined>;
-  /** How many there are that have not ended, by phase. */
-  countActive(): Promise<ReadonlyMap<string, number>>;
 }

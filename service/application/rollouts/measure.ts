@@ -1,0 +1,181 @@
+import {
+  ChatEventSchema,
+  ClawError,
+  endsTurn,
+  newId,
+  type Permission,
+  parseJson,
+  type RolloutEvidence,
+  redact,
+} from "../../../sdk/contract/index.ts";
+import type { Actor } from "../../domain/access/actor.ts";
+import { allows } from "../../domain/access/grants.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
+import type { Member, StoredRollout } from "../../domain/rollouts/rollout.ts";
+import { addressOf, type OpenChannel } from "../instances/open-channel.ts";
+import { readLines } from "../instances/read-lines.ts";
+import { refusal } from "../resources/permitted.ts";
+
+/** Logs that are read at a look: those of the first instances, by name. */
+const LOGS_MAX = 20;
+/** A log is read this often. */
+const LOGS_EVERY_MS = 5_000;
+const ANSWER_MAX = 200;
+/** Marks of a log that was empty, and of one that tells no positions: what is new in that can't be told. */
+const FROM_THE_START = "start";
+const UNTOLD = "untold";
+const MARKS: ReadonlySet<string> = new Set([FROM_THE_START, UNTOLD]);
+
+/** What asking claws came to. */
+export interface Measured {
+  readonly evidence: readonly RolloutEvidence[];
+  /** How far logs were read when their instances came up. */
+  readonly marks: ReadonlyMap<string, string>;
+}
+
+/** What is asked, by whose leave. */
+export interface Asking {
+  readonly rollout: StoredRollout;
+  /** Instances that have the change and are up, of the current wave first. */
+  readonly up: readonly { readonly member: Member; readonly instance: Instance }[];
+  readonly actor: Actor;
+  readonly tenant: string;
+}
+
+interface MeasureDependencies {
+  readonly openChannel: OpenChannel;
+  readonly clock: () => Date;
+}
+
+/** Whether something is to be asked of claws now: a wave of it is watched whose gates take that. */
+export function isToMeasure({ spec, state }: StoredRollout): boolean {
+  const wave = state.waves.find(({ phase }) => phase !== "Passed");
+  return state.phase === "Progressing" && wave?.phase === "Baking" && (spec.gates.logErrors ?? spec.gates.probe) !== undefined;
+}
+
+/** Asks claws what gates want to know. What was found before and holds still is not asked again. */
+export async function measure(asking: Asking, deps: MeasureDependencies): Promise<Measured> {
+  const { spec, state } = asking.rollout;
+  const wave = state.waves.find(({ phase }) => phase !== "Passed");
+  const since = Date.parse(wave?.bakesUntil ?? "") - spec.bakeSeconds * 1000;
+  const known = (gate: RolloutEvidence["gate"], after: number) =>
+    wave?.gates.find((found) => found.gate === gate && found.verdict !== "waiting" && Date.parse(found.measuredAt) >= after);
+  const marks = new Map<string, string>();
+  const evidence: RolloutEvidence[] = [];
+  if (spec.gates.probe) {
+    evidence.push(known("probe", since) ?? (await probe(asking, spec.gates.probe, deps)));
+  }
+  if (spec.gates.logErrors) {
+    const recent = known("log-errors", Math.max(since, deps.clock().getTime() - LOGS_EVERY_MS));
+    evidence.push(recent ?? (await readLogs(asking, spec.gates.logErrors, marks, deps)));
+  }
+  return { evidence, marks };
+}
+
+type Gates = StoredRollout["spec"]["gates"];
+type Probe = NonNullable<Gates["probe"]>;
+type LogErrors = NonNullable<Gates["logErrors"]>;
+
+async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Promise<RolloutEvidence> {
+  const asked = asking.up.filter(({ instance }) => instance.spec.running).slice(0, gate.instances);
+  const threshold = `an answer with '${gate.expect}' within ${gate.withinSeconds} s`;
+  const of = (verdict: RolloutEvidence["verdict"], value: string): RolloutEvidence => ({
+    ...{ gate: "probe", verdict, value, threshold, measuredAt: deps.clock().toISOString() },
+    source: `a message to ${asked.map(({ instance }) => instance.name).join(", ")}`,
+  });
+  if (asked.length === 0) {
+    return of("passed", "nobody runs who could be asked");
+  }
+  for (const { instance } of asked) {
+    const refused = mayNot(asking, instance, "instances.chat");
+    if (refused !== undefined) {
+      return of("failed", refused);
+    }
+    try {
+      const answer = await ask(asking, instance, gate, deps);
+      if (!answer.toLowerCase().includes(gate.expect.toLowerCase())) {
+        return of("failed", `${instance.name} answered '${redact(answer.slice(0, ANSWER_MAX))}'`);
+      }
+    } catch (error) {
+      // Its agent may be another replica's: that one asks it when its turn comes.
+      const isAway = error instanceof ClawError && error.code === "instance.unreachable";
+      return of(isAway ? "waiting" : "failed", `${instance.name}: ${error instanceof Error ? redact(error.message) : "no answer"}`);
+    }
+  }
+  return of("passed", `${asked.length} of ${asked.length} answered so`);
+}
+
+async function ask({ tenant }: Asking, instance: Instance, { message, withinSeconds }: Probe, { openChannel }: MeasureDependencies) {
+  const session = `rollout:${newId("evt")}`;
+  const channel = await openChannel(addressOf(instance, tenant), { channel: "chat", message, session });
+  return new Promise<string>((resolve, reject) => {
+    let answer = "";
+    const timer = setTimeout(() => {
+      channel.close();
+      reject(new Error(`it had not answered within ${withinSeconds} s`));
+    }, withinSeconds * 1000);
+    channel.onData((data) => {
+      const event = ChatEventSchema.parse(parseJson(data));
+      answer += event.type === "delta" ? event.text : "";
+      if (endsTurn(event)) {
+        clearTimeout(timer);
+        channel.close();
+        if (event.type === "error") {
+          reject(new Error(event.message));
+        } else {
+          resolve(answer);
+        }
+      }
+    });
+    channel.onClose(({ error }) => {
+      clearTimeout(timer);
+      reject(new Error(error ?? "its channel was closed before it had answered"));
+    });
+  });
+}
+
+async function readLogs(
+  asking: Asking,
+  { texts, max, lines }: LogErrors,
+  marks: Map<string, string>,
+  deps: MeasureDependencies,
+): Promise<RolloutEvidence> {
+  const read = asking.up.slice(0, LOGS_MAX);
+  const threshold = `${max} lines with ${texts.map((text) => `'${text}'`).join(" or ")} in one log`;
+  const of = (verdict: RolloutEvidence["verdict"], value: string): RolloutEvidence => ({
+    ...{ gate: "log-errors", verdict, value, threshold, measuredAt: deps.clock().toISOString() },
+    source: `the logs of ${read.length} instances since each came up`,
+  });
+  let most = { count: 0, name: "", line: "" };
+  for (const { member, instance } of read) {
+    const refused = mayNot(asking, instance, "instances.logs");
+    if (refused !== undefined) {
+      return of("failed", refused);
+    }
+    try {
+      const isMarked = member.logMark !== undefined && !MARKS.has(member.logMark);
+      const from = { tailLines: member.logMark === undefined ? 1 : lines, ...(isMarked && { after: member.logMark }) };
+      const open = { channel: "logs", follow: false, items: true, ...from } as const;
+      const found = await readLines(await deps.openChannel(addressOf(instance, asking.tenant), open));
+      if (member.logMark === undefined) {
+        // What is in it by now is from before.
+        marks.set(member.instance, found.position ?? (found.lines.length === 0 ? FROM_THE_START : UNTOLD));
+      }
+      if (member.logMark === undefined || member.logMark === UNTOLD) {
+        continue;
+      }
+      const bad = found.lines.slice(-lines).filter((line) => texts.some((text) => line.toLowerCase().includes(text.toLowerCase())));
+      most = bad.length > most.count ? { count: bad.length, name: instance.name, line: bad.at(-1) ?? "" } : most;
+    } catch (error) {
+      return of("waiting", `${instance.name}: ${error instanceof Error ? redact(error.message) : "it can't be read"}`);
+    }
+  }
+  const value = most.count === 0 ? "0" : `${most.count} of ${most.name}: '${redact(most.line.slice(0, ANSWER_MAX))}'`;
+  return of(most.count > max ? "failed" : "passed", value);
+}
+
+/** Why who began the rollout may not ask that of an instance. */
+function mayNot({ actor, rollout }: Asking, { projectId }: Instance, permission: Permission): string | undefined {
+  const place = { tenantId: rollout.tenantId, project: projectId };
+  return allows(actor.grants, permission, place) ? undefined : refusal(actor, permission).message;
+}
