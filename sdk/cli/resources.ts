@@ -8,8 +8,8 @@ import { valuesKind } from "./kinds/config-values.ts";
 import { instanceKind } from "./kinds/instance.ts";
 import type { ResourceKind } from "./kinds/kind.ts";
 import { policyKind } from "./kinds/policy.ts";
-import { rolloutKind } from "./kinds/rollout.ts";
 import { projectKind } from "./kinds/project.ts";
+import { rolloutKind } from "./kinds/rollout.ts";
 import { tenantKind } from "./kinds/tenant.ts";
 
 /** In the order of writing, each after what it needs: the contract's list without its schemas, to which a test holds it. */

@@ -160,7 +160,8 @@ export const rollbackAction = actionOf(
   z.strictObject({ to: VersionNumberSchema, message: TextSchema.optional() }),
 );
 /** Lets a version that was held reach every instance that is held to none. */
-export const promoteAction = actionOf("promote", "configs.write", z.strictObject({ to: VersionNumberSchema }));
+export const PromoteRequestSchema = z.strictObject({ to: VersionNumberSchema });
+export const promoteAction = actionOf("promote", "configs.write", PromoteRequestSchema);
 
 export const configTemplateFacts = {
   kind: "ConfigTemplate",

@@ -92,7 +92,10 @@ export const roles = {
     summary: "runs a tenant: everything in it, and who may do what there",
     permissions: PERMISSIONS.filter((permission) => permissions[permission].scope !== "platform"),
   },
-  operator: { summary: "runs what is there: starts, stops, looks into it; changes no declaration", permissions: [...reading, ...running, "rollouts.operate"] },
+  operator: {
+    summary: "runs what is there: starts, stops, looks into it; changes no declaration",
+    permissions: [...reading, ...running, "rollouts.operate"],
+  },
   developer: {
     summary: "makes and changes instances, of the projects where it is bound",
     permissions: [...reading, "instances.write", "values.write", ...running],

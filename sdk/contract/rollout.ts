@@ -11,7 +11,10 @@ const WAVES_MAX = 20;
 
 /** Labels of instances, as lists select by them: `ring=canary`. */
 const SelectorSchema = z.string().min(1).max(4096);
-const SecondsSchema = z.int().min(0).max(7 * 24 * 3600);
+const SecondsSchema = z
+  .int()
+  .min(0)
+  .max(7 * 24 * 3600);
 
 /** What is rolled out: one of these. */
 const RolloutChangeSchema = z
@@ -38,7 +41,9 @@ const PercentagesSchema = z
   .check(({ value, issues }) => {
     const index = value.findIndex((percent, at) => at > 0 && percent <= (value[at - 1] ?? 0));
     if (index >= 0) {
-      issues.push(issueOf(value, { message: "is not more than the one before", fix: "give how far each wave goes in all: [5, 25, 100]" }, [index]));
+      issues.push(
+        issueOf(value, { message: "is not more than the one before", fix: "give how far each wave goes in all: [5, 25, 100]" }, [index]),
+      );
     }
   });
 
@@ -57,14 +62,14 @@ const TimeOfDaySchema = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "not a tim
 
 /** When instances may be changed; outside of it what has begun goes on baking. One that ends before it begins goes on past midnight. */
 const WindowSchema = z.strictObject({
-  days: z.array(z.enum(DAYS)).min(1).max(7).default([...DAYS]),
+  days: z
+    .array(z.enum(DAYS))
+    .min(1)
+    .max(7)
+    .default([...DAYS]),
   from: TimeOfDaySchema,
   to: TimeOfDaySchema,
-  timeZone: z
-    .string()
-    .max(64)
-    .refine(isTimeZone, "not a time zone such as 'Europe/Berlin'")
-    .default("UTC"),
+  timeZone: z.string().max(64).refine(isTimeZone, "not a time zone such as 'Europe/Berlin'").default("UTC"),
 });
 
 const FreezeSchema = z.strictObject({
@@ -108,7 +113,10 @@ export const RolloutSpecSchema = z.strictObject({
   bakeSeconds: SecondsSchema.default(60),
   /** How many may be not ready at a time, of all that it is about: a number, or a part such as `20%`. A whole wave when absent. */
   maxUnavailable: z
-    .union([z.int().min(1).max(ROLLOUT_INSTANCES_MAX), z.string().regex(/^([1-9]\d?|100)%$/)], "a number such as 2, or a part such as '20%'")
+    .union(
+      [z.int().min(1).max(ROLLOUT_INSTANCES_MAX), z.string().regex(/^([1-9]\d?|100)%$/)],
+      "a number such as 2, or a part such as '20%'",
+    )
     .optional(),
   /** Whether somebody has to approve of each wave after the first. */
   approval: z.enum(["none", "each-wave"]).default("none"),
@@ -214,9 +222,11 @@ export const pauseAction = actionOf("pause", "rollouts.operate");
 export const resumeAction = actionOf("resume", "rollouts.operate");
 export const approveAction = actionOf("approve", "rollouts.operate");
 /** Ends it: instances stay as they are, or get back what they had. */
-export const abortAction = actionOf("abort", "rollouts.operate", z.strictObject({ rollback: z.boolean().default(false) }));
+export const AbortRequestSchema = z.strictObject({ rollback: z.boolean().default(false) });
+export const abortAction = actionOf("abort", "rollouts.operate", AbortRequestSchema);
 /** Tries what failed once more, one instance or all. */
-export const retryAction = actionOf("retry", "rollouts.operate", z.strictObject({ instance: NameSchema.optional() }));
+export const RetryRequestSchema = z.strictObject({ instance: NameSchema.optional() });
+export const retryAction = actionOf("retry", "rollouts.operate", RetryRequestSchema);
 
 export const rolloutFacts = {
   kind: "Rollout",

@@ -1,7 +1,17 @@
-import { aClusterManifest } from "./builders/cluster.ts";
 import type { Claw } from "../../sdk/client/index.ts";
+import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
-import { aClawType, aPolicy, aRole, aRoleBinding, aRollout, aServiceAccount, aSetOfValues, type Populated, ROLLOUTS } from "./sample-requests.ts";
+import {
+  aClawType,
+  aPolicy,
+  aRole,
+  aRoleBinding,
+  aRollout,
+  aServiceAccount,
+  aSetOfValues,
+  type Populated,
+  ROLLOUTS,
+} from "./sample-requests.ts";
 import { eventually, type TestService } from "./service.ts";
 
 export interface PopulatedTenant extends Omit<Populated, "plan"> {

@@ -44,6 +44,7 @@ const AREAS = {
   RoleBinding: "access",
   ServiceAccount: "access",
   Policy: "policies",
+  Rollout: "rollouts",
 } as const;
 
 /** The permission that a command takes: `create instance`, `logs`, or a permission itself. */

@@ -35,7 +35,8 @@ function defineDraft(verb: "create" | "update", summary: string, write: (claw: C
     path: `configs ${verb}`,
     group: "Resources",
     summary,
-    details: "A draft reaches no instance before it is published: 'claw configs publish'. 'claw apply -f' writes and publishes in one step.",
+    details:
+      "A draft reaches no instance before it is published: 'claw configs publish'. 'claw apply -f' writes and publishes in one step.",
     examples: [`claw configs ${verb} -f base.yaml`],
     syntax: (command) => command.addOption(filesOption).addOption(previewOption).addOption(writeOutputOption),
     async run(context, { filename = [], preview, output }) {

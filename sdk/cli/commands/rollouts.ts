@@ -184,7 +184,11 @@ export const rolloutsWatch = defineCommand({
         return;
       }
       if (phase === "Paused" || ENDED.has(phase)) {
-        throw new CliError(`rollout/${name} is ${phase}`, { why: message, fix: `claw describe rollout ${name}`, exitCode: ExitCode.Failure });
+        throw new CliError(`rollout/${name} is ${phase}`, {
+          why: message,
+          fix: `claw describe rollout ${name}`,
+          exitCode: ExitCode.Failure,
+        });
       }
     }
   },
@@ -240,10 +244,7 @@ export const rolloutsRetry = defineCommand({
   summary: "Try what failed once more, and go on",
   examples: ["claw rollouts retry base-13", "claw rollouts retry base-13 --instance web"],
   syntax: (command) =>
-    command
-      .argument("<rollout>", "its name")
-      .addOption(new Option("--instance <name>", "this one alone"))
-      .addOption(writeOutputOption),
+    command.argument("<rollout>", "its name").addOption(new Option("--instance <name>", "this one alone")).addOption(writeOutputOption),
   async run({ claw, out, signal }, { instance, output }, name) {
     const rollout = await claw.rollouts.retry(name, { ...(instance !== undefined && { instance }) }, { signal, preview: false });
     return output ? out.item(rollout, rolloutKind, output) : out.line(`rollout/${name} is ${rollout.status.phase}`);

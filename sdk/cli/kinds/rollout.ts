@@ -61,7 +61,9 @@ export const rolloutKind: ResourceKind<Rollout> = {
 };
 
 function changeOf({ spec: { change } }: Rollout): string {
-  return change.config ? `config/${change.config.template} v${change.config.version}` : `${change.software?.type} ${change.software?.version}`;
+  return change.config
+    ? `config/${change.config.template} v${change.config.version}`
+    : `${change.software?.type} ${change.software?.version}`;
 }
 
 function waveOf(waves: Rollout["status"]["waves"]): string {

@@ -1,7 +1,9 @@
 import {
+  AbortRequestSchema,
   abortAction,
   approveAction,
   pauseAction,
+  RetryRequestSchema,
   RolloutInputSchema,
   RolloutInstancePageSchema,
   RolloutInstanceQuerySchema,
@@ -72,7 +74,7 @@ export const rolloutRoutes = {
     path: "/rollouts/:id/abort",
     summary: "End a rollout; with 'rollback', instances get back what they had",
     permission: abortAction.permission,
-    body: abortAction.body.prefault({}),
+    body: AbortRequestSchema.prefault({}),
     errors: refusals,
   },
   "rollouts.retry": {
@@ -80,7 +82,7 @@ export const rolloutRoutes = {
     path: "/rollouts/:id/retry",
     summary: "Try the instances that failed once more, or one of them, and go on",
     permission: retryAction.permission,
-    body: retryAction.body.prefault({}),
+    body: RetryRequestSchema.prefault({}),
     errors: [...refusals, "instance.not_found"],
   },
 } as const satisfies Record<string, Route>;

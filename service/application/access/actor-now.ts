@@ -1,5 +1,5 @@
-import { actorOf, type StoredActor } from "../../domain/access/stored-actor.ts";
 import type { Actor } from "../../domain/access/actor.ts";
+import { actorOf, type StoredActor } from "../../domain/access/stored-actor.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { withGrants } from "./authenticate.ts";
 

@@ -187,7 +187,12 @@ async function keep(template: ConfigTemplate, published: Published, writer: Tena
 }
 
 /** Lets a version that is held reach everybody who is held to none. @throws {ClawError} `config.version_not_found`, `request.invalid` for one of before */
-async function promote(template: ConfigTemplate, number: number, writer: TenantWriter, deps: TemplateDependencies): Promise<ConfigTemplate> {
+async function promote(
+  template: ConfigTemplate,
+  number: number,
+  writer: TenantWriter,
+  deps: TemplateDependencies,
+): Promise<ConfigTemplate> {
   const { digest, spec } = await versionOf(writer.at, template, number);
   if (number === template.publishedVersion) {
     return template;

@@ -24,18 +24,20 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
   const own = resourceRoutes(kind, deps, { draft: true });
   const find = (ctx: RequestContext, id: string) => kind.get(ctx, deps.transactions, id);
 
-  const newestOf = (tenantId: TenantId, held = false) => async (written: Written, tx: PlatformTransaction) => {
-    const { after, name } = kind.own(written);
-    const scope = await tx.enter(tenantId);
-    const { templates } = scope;
-    const isHeld = held && after !== undefined && (await isDirty(scope, after));
-    const number = isHeld ? await templates.newestVersion(after.id) : after?.publishedVersion;
-    const version = after && (await templates.findVersion(after.id, number ?? 0));
-    if (!version) {
-      throw new ClawError("service.internal", `version ${number} of '${name}' is missing`);
-    }
-    return presentVersion(version);
-  };
+  const newestOf =
+    (tenantId: TenantId, held = false) =>
+    async (written: Written, tx: PlatformTransaction) => {
+      const { after, name } = kind.own(written);
+      const scope = await tx.enter(tenantId);
+      const { templates } = scope;
+      const isHeld = held && after !== undefined && (await isDirty(scope, after));
+      const number = isHeld ? await templates.newestVersion(after.id) : after?.publishedVersion;
+      const version = after && (await templates.findVersion(after.id, number ?? 0));
+      if (!version) {
+        throw new ClawError("service.internal", `version ${number} of '${name}' is missing`);
+      }
+      return presentVersion(version);
+    };
 
   return {
     "configs.list": own.list,

@@ -30,8 +30,9 @@ type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instance
 export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: InstanceRouteDependencies): InstanceRoutes {
   const own = resourceRoutes(kind, deps);
   const find = (ctx: RequestContext, id: string): Promise<Instance> => kind.get(ctx, deps.transactions, id);
-  const act = (action: Exclude<ActionOf<"ClawInstance">["action"], "pin" | "upgrade">) => async (ctx: RequestContext, input: Named & Asked) =>
-    own.write(ctx, input.query, { action, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name });
+  const act =
+    (action: Exclude<ActionOf<"ClawInstance">["action"], "pin" | "upgrade">) => async (ctx: RequestContext, input: Named & Asked) =>
+      own.write(ctx, input.query, { action, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name });
 
   return {
     "instances.list": own.list,

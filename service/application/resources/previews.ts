@@ -8,7 +8,16 @@ import type { StoredResource } from "../../domain/resource.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
-import { assertAllowed, type ChangeDependencies, foundOut, isAllowed, makeChanges, type Outcome, tellViolations, whatFollows } from "./changes.ts";
+import {
+  assertAllowed,
+  type ChangeDependencies,
+  foundOut,
+  isAllowed,
+  makeChanges,
+  type Outcome,
+  tellViolations,
+  whatFollows,
+} from "./changes.ts";
 import type { Shown, Trace } from "./consequences.ts";
 import { inTurns } from "./in-turns.ts";
 import type { Stamp, Written } from "./kind.ts";

@@ -15,7 +15,7 @@ import { assertAllowed, foundOut, makeChanges } from "../resources/changes.ts";
 import type { Written } from "../resources/kind.ts";
 import { refusal } from "../resources/permitted.ts";
 import { carryOut } from "../resources/requests.ts";
-import { finishing, type Finish } from "./finish-rollout.ts";
+import { type Finish, finishing } from "./finish-rollout.ts";
 import { type Asking, isToMeasure, type Measured, measure } from "./measure.ts";
 import { heldTo, holdTo } from "./selection.ts";
 import { tellProgress } from "./tell-progress.ts";
@@ -37,7 +37,9 @@ class NoLeave extends Error {}
 export async function driveRollout(claim: Claim, deps: ApplicationDependencies): Promise<void> {
   try {
     const measured = await askClaws(claim, deps);
-    const { written, phase } = await foundOut((look) => deps.transactions.platform((tx) => takeStep(tx, claim, { ...deps, look, measured })));
+    const { written, phase } = await foundOut((look) =>
+      deps.transactions.platform((tx) => takeStep(tx, claim, { ...deps, look, measured })),
+    );
     if (phase) {
       deps.tallies.count("claw_rollout_phases_total", { phase });
     }
@@ -169,7 +171,9 @@ async function save(
   },
   now: Date,
 ): Promise<void> {
-  const generations = new Map(written.flatMap(({ kind, name, after }) => (kind === "ClawInstance" && after ? [[name, after.generation]] : [])));
+  const generations = new Map(
+    written.flatMap(({ kind, name, after }) => (kind === "ClawInstance" && after ? [[name, after.generation]] : [])),
+  );
   const touched = new Set([...step.change, ...step.revert].map(({ instance }) => instance));
   const members = step.members.map((member) =>
     touched.has(member.instance) ? { ...member, generation: generations.get(member.name) ?? member.generation } : member,

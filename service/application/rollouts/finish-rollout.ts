@@ -16,7 +16,7 @@ export interface Finish {
  */
 export async function finishing(
   at: TenantTransaction,
-  { spec, tenantId, state }: StoredRollout,
+  { spec, tenantId }: StoredRollout,
   members: readonly Member[],
   tenant: string,
 ): Promise<Finish> {
@@ -39,7 +39,9 @@ export async function finishing(
   }
   const to = { name: template.name, to: config.version, tenant } as const;
   const published: PlannedChange[] =
-    config.version === template.publishedVersion ? [] : [{ action: config.version > template.publishedVersion ? "promote" : "rollback", ...to }];
+    config.version === template.publishedVersion
+      ? []
+      : [{ action: config.version > template.publishedVersion ? "promote" : "rollback", ...to }];
   const released = done.map((member) => ({ ...holdTo(spec.change, member, null, tenant) }));
   const message = `${all}, and version ${config.version} is what everybody has who uses '${template.name}'`;
   return { changes: [...published, ...released], state: { message } };

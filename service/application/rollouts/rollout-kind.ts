@@ -162,6 +162,9 @@ function presentRollout(rollout: StoredRollout, tenant: string): Rollout {
 }
 
 /** An instance of a rollout as clients see it. */
-export function presentMember({ name, wave, state, from, to, message, changedAt }: Member, { state: { waves } }: StoredRollout): RolloutInstance {
+export function presentMember(
+  { name, wave, state, from, to, message, changedAt }: Member,
+  { state: { waves } }: StoredRollout,
+): RolloutInstance {
   return { name, wave: waves[wave]?.name ?? "", state, from, to, message, ...(changedAt !== undefined && { changedAt }) };
 }

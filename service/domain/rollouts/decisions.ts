@@ -58,7 +58,8 @@ export function decide(name: string, before: Decided, decision: Decision): Decid
       }
       const tried = new Set(failed.map(({ instance }) => instance));
       const next = members.map(
-        (member): Member => (tried.has(member.instance) ? { ...member, state: "pending", again: true, message: `tried again, for ${by}` } : member),
+        (member): Member =>
+          tried.has(member.instance) ? { ...member, state: "pending", again: true, message: `tried again, for ${by}` } : member,
       );
       const others = next.filter((member) => member.state === "failed").length;
       return {

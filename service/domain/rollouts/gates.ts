@@ -26,7 +26,10 @@ export interface Looked {
 }
 
 /** What an instance's change came to by now. */
-export type Verdict = { readonly state: "updated" } | { readonly state: "waiting" } | { readonly state: "failed"; readonly message: string };
+export type Verdict =
+  | { readonly state: "updated" }
+  | { readonly state: "waiting" }
+  | { readonly state: "failed"; readonly message: string };
 
 /** Whether an instance that was changed has come up with it. */
 export function verdictOf({ member }: Looked, seen: Observation, { gates }: Pick<RolloutSpec, "gates">, now: Date): Verdict {

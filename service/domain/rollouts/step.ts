@@ -157,7 +157,11 @@ function start(known: Known, index: number, wave: Wave, looked: readonly Looked[
       : `wave '${wave.name}' waits: ${unavailable.size} instances are not ready, and no more may be at a time`);
   const changed = new Map(chosen.map((member) => [member.instance, member]));
   return {
-    state: { ...withWave(state, index, { ...wave, phase: "Updating", bakesUntil: undefined }), reason: closed ? "Waiting" : "Updating", message },
+    state: {
+      ...withWave(state, index, { ...wave, phase: "Updating", bakesUntil: undefined }),
+      reason: closed ? "Waiting" : "Updating",
+      message,
+    },
     members: members.map((member) => changed.get(member.instance) ?? member),
     change: chosen,
     revert: [],
@@ -197,10 +201,20 @@ function bake(known: Known, index: number, wave: Wave, gates: readonly RolloutEv
 
 /** What gates that ask claws have found since the wave came up. */
 function askedOutside({ gates }: RolloutSpec, measured: readonly RolloutEvidence[], since: number, now: Date): RolloutEvidence[] {
-  const wanted: RolloutEvidence["gate"][] = [...(gates.logErrors ? ["log-errors" as const] : []), ...(gates.probe ? ["probe" as const] : [])];
+  const wanted: RolloutEvidence["gate"][] = [
+    ...(gates.logErrors ? ["log-errors" as const] : []),
+    ...(gates.probe ? ["probe" as const] : []),
+  ];
   return wanted.map((gate) => {
     const found = measured.find((evidence) => evidence.gate === gate && Date.parse(evidence.measuredAt) >= since);
-    const unmeasured = { gate, verdict: "waiting", value: "not measured yet", threshold: "", measuredAt: now.toISOString(), source: "" } as const;
+    const unmeasured = {
+      gate,
+      verdict: "waiting",
+      value: "not measured yet",
+      threshold: "",
+      measuredAt: now.toISOString(),
+      source: "",
+    } as const;
     return found ?? unmeasured;
   });
 }
@@ -245,7 +259,8 @@ function rollBack(known: Known): Step {
       return seen.observedGeneration >= member.generation ? { ...member, state: "reverted" } : member;
     }
     if (seen.held !== member.to) {
-      const message = seen.held === member.from ? "it had got back what it had already" : "somebody changed it meanwhile: it stays as it is";
+      const message =
+        seen.held === member.from ? "it had got back what it had already" : "somebody changed it meanwhile: it stays as it is";
       return { ...member, state: seen.held === member.from ? "reverted" : "left", message };
     }
     if (revert.length === BATCH) {

@@ -26,9 +26,9 @@ function isOpen({ days, from, to, timeZone }: RolloutSpec["windows"][number], no
 }
 
 function localTime(now: Date, timeZone: string): { readonly day: number; readonly time: string } {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
-    .formatToParts(now)
-    .reduce<Record<string, string>>((all, { type, value }) => ({ ...all, [type]: value }), {});
-  const day = DAYS.findIndex((name) => name === parts["weekday"]?.toLowerCase());
-  return { day, time: `${parts["hour"]}:${parts["minute"]}` };
+  const format = new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const parts = format.formatToParts(now);
+  const of = (wanted: Intl.DateTimeFormatPartTypes) => parts.find(({ type }) => type === wanted)?.value ?? "";
+  const weekday = of("weekday").toLowerCase();
+  return { day: DAYS.findIndex((name) => weekday.startsWith(name)), time: `${of("hour")}:${of("minute")}` };
 }

@@ -11,7 +11,9 @@ const CLAIM_MS = 30_000;
  * Drives rollouts, one step at a time: each replica takes whichever is due, and nobody else has it meanwhile. A step that fails is taken again when its
  * claim is over.
  */
-export function startRolloutDriver(deps: ApplicationDependencies & { readonly log: Logger; readonly onWake?: (wake: () => void) => void }): Loop {
+export function startRolloutDriver(
+  deps: ApplicationDependencies & { readonly log: Logger; readonly onWake?: (wake: () => void) => void },
+): Loop {
   const loop = startLoop(
     "rollout-driver",
     IDLE_MS,

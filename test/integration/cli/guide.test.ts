@@ -76,6 +76,18 @@ it("runs the guide of configuration", { timeout: 240_000 }, async ({ expect, onT
   expect(said).not.toContain("k-12345678");
 });
 
+it("runs the guide of rollouts", { timeout: 240_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const said = await runGuide("docs/guides/rollouts.md", service);
+  expect(said).toContain("config/base has version 2, which is held");
+  expect(said).toContain("rollout/friendlier has begun: 2 instances in 2 waves");
+  expect(said).toContain("Completed 2/2: 2 instances have it, and version 2 is what everybody has who uses 'base'");
+  expect(said).toMatch(/canary +probe +passed +1 of 1 answered so +an answer with 'there' within 60 s/);
+  expect(said).toContain("AwaitingApproval 1/2: wave 'everybody' begins when somebody approves of it");
+  expect(said).toContain("Completed 2/2: 2 instances have it, and version 3 is what everybody has who uses 'base'");
+});
+
 it("runs the guide of claw types", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
   const service = await startTestService();
   onTestFinished(() => service.stop());

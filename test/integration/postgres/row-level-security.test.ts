@@ -5,8 +5,8 @@ import { ClawTypeInputSchema, newId, type PlanId, type TenantId } from "../../..
 import { entryOf } from "../../../service/domain/audit/chain.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aPreview } from "../../support/builders/resources.ts";
-import { aConfigTemplate, someConfigValues, storeTenant } from "../../support/builders/tenancy.ts";
 import { aMember, aStoredRollout } from "../../support/builders/rollouts.ts";
+import { aConfigTemplate, someConfigValues, storeTenant } from "../../support/builders/tenancy.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { aClawType } from "../../support/sample-requests.ts";
 

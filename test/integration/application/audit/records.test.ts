@@ -4,7 +4,7 @@ import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { collect } from "../../../support/collect.ts";
-import { aClawType, aRole, aRoleBinding, aServiceAccount, aSetOfValues } from "../../../support/sample-requests.ts";
+import { aClawType, aRole, aRoleBinding, aRollout, aServiceAccount, aSetOfValues } from "../../../support/sample-requests.ts";
 
 const app = await anApplication();
 const admin = app.admin();
@@ -31,7 +31,9 @@ describe("the audit log", () => {
     await acme.configs.create(aTemplate("base"));
     await acme.configs.publish("base", { message: "first" });
     await acme.values.create(aSetOfValues("shared", [{ key: "environment.TZ", value: "UTC" }]));
-    await acme.instances.create(anEcho("bot"));
+    await acme.instances.create(anEcho("bot", {}, { labels: { rolls: "bot" } }));
+    await acme.rollouts.create(aRollout("bot"));
+    await acme.rollouts.abort("bot");
     await acme.instances.stop("bot");
     await acme.instances.restart("bot");
     await acme.instances.delete("bot", { purgeData: true });
@@ -52,6 +54,8 @@ describe("the audit log", () => {
       "config.publish ConfigTemplate/base",
       "values.create ConfigValues/shared",
       "instance.create ClawInstance/bot",
+      "rollout.create Rollout/bot",
+      "rollout.abort Rollout/bot",
       "instance.stop ClawInstance/bot",
       "instance.restart ClawInstance/bot",
       "instance.delete ClawInstance/bot",

@@ -7,7 +7,7 @@ import type { Member, RolloutState } from "../../../../service/domain/rollouts/r
 import { nextStep, type Step } from "../../../../service/domain/rollouts/step.ts";
 import { planWaves, unavailableMax } from "../../../../service/domain/rollouts/waves.ts";
 import { closedBecause } from "../../../../service/domain/rollouts/windows.ts";
-import { aRolloutSpec, anObservation, someMembers } from "../../../support/builders/rollouts.ts";
+import { anObservation, aRolloutSpec, someMembers } from "../../../support/builders/rollouts.ts";
 
 const ALICE = { subject: "alice", groups: [], keys: [], tenantId: undefined, scopes: undefined, everything: false };
 
@@ -41,7 +41,10 @@ class Fleet {
     }
     this.steps.push(step);
     this.state = step.state;
-    const written = new Map([...step.change.map((m) => [m.instance, m.to] as const), ...step.revert.map((m) => [m.instance, m.from] as const)]);
+    const written = new Map([
+      ...step.change.map((m) => [m.instance, m.to] as const),
+      ...step.revert.map((m) => [m.instance, m.from] as const),
+    ]);
     this.members = step.members.map((member) => {
       const held = written.get(member.instance);
       const before = this.observed.get(member.instance);
@@ -61,7 +64,11 @@ class Fleet {
     for (const member of this.members) {
       const seen = this.observed.get(member.instance);
       if (seen) {
-        this.observed.set(member.instance, { ...seen, observedGeneration: seen.generation, ready: !broken.has(member.name) || seen.held === null });
+        this.observed.set(member.instance, {
+          ...seen,
+          observedGeneration: seen.generation,
+          ready: !broken.has(member.name) || seen.held === null,
+        });
       }
     }
   }
@@ -84,7 +91,9 @@ class Fleet {
 
 const strategies = fc.oneof(
   fc.constantFrom("all-at-once" as const, "one-then-rest" as const),
-  fc.uniqueArray(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 6 }).map((ends) => ({ percentages: ends.sort((a, b) => a - b) })),
+  fc
+    .uniqueArray(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 6 })
+    .map((ends) => ({ percentages: ends.sort((a, b) => a - b) })),
 );
 
 describe("the waves of a rollout", () => {
@@ -98,7 +107,12 @@ describe("the waves of a rollout", () => {
   });
 
   it("by labels take an instance into the first that selects it, and the others last", ({ expect }) => {
-    const strategy = { waves: [{ name: "canary", selector: "ring=canary" }, { name: "early", selector: "ring in (canary,early)", approval: true }] };
+    const strategy = {
+      waves: [
+        { name: "canary", selector: "ring=canary" },
+        { name: "early", selector: "ring in (canary,early)", approval: true },
+      ],
+    };
     const waves = planWaves(aRolloutSpec({ strategy }), 5, [new Set([3]), new Set([3, 1])]);
     expect(waves.map(({ wave, members }) => [wave.name, wave.approval, members])).toEqual([
       ["canary", false, [3]],
@@ -115,40 +129,52 @@ describe("the waves of a rollout", () => {
 describe("a rollout", () => {
   it("brings it to all, wave by wave, however often its driver dies between a look and the write", ({ expect }) => {
     fc.assert(
-      fc.property(strategies, fc.integer({ min: 1, max: 120 }), fc.integer({ min: 1, max: 10 }), fc.infiniteStream(fc.boolean()), (strategy, count, max, dies) => {
-        const fleet = new Fleet(aRolloutSpec({ strategy, maxUnavailable: max, bakeSeconds: 3 }), count);
-        fleet.run(() => {
-          if (dies.next().value) {
-            fleet.step(true);
-          }
-          fleet.settle();
-        });
-        expect(fleet.state.phase).toBe("Completed");
-        expect(new Set(fleet.held())).toEqual(new Set([2]));
-        expect(fleet.worst).toBeLessThanOrEqual(max);
-        // No wave began before the one before it had passed.
-        const waves = fleet.steps.flatMap(({ change }) => change.map(({ wave }) => wave));
-        expect(waves).toEqual([...waves].sort((a, b) => a - b));
-      }),
+      fc.property(
+        strategies,
+        fc.integer({ min: 1, max: 120 }),
+        fc.integer({ min: 1, max: 10 }),
+        fc.infiniteStream(fc.boolean()),
+        (strategy, count, max, dies) => {
+          const fleet = new Fleet(aRolloutSpec({ strategy, maxUnavailable: max, bakeSeconds: 3 }), count);
+          fleet.run(() => {
+            if (dies.next().value) {
+              fleet.step(true);
+            }
+            fleet.settle();
+          });
+          expect(fleet.state.phase).toBe("Completed");
+          expect(new Set(fleet.held())).toEqual(new Set([2]));
+          expect(fleet.worst).toBeLessThanOrEqual(max);
+          // No wave began before the one before it had passed.
+          const waves = fleet.steps.flatMap(({ change }) => change.map(({ wave }) => wave));
+          expect(waves).toEqual([...waves].sort((a, b) => a - b));
+        },
+      ),
       { numRuns: 40 },
     );
   });
 
   it("stops at the wave whose instance does not come up, and gives back what they had where it is to", ({ expect }) => {
     fc.assert(
-      fc.property(strategies, fc.integer({ min: 2, max: 60 }), fc.nat(), fc.constantFrom("pause" as const, "rollback" as const), (strategy, count, which, onFailure) => {
-        const broken = `web-${which % count}`;
-        const fleet = new Fleet(aRolloutSpec({ strategy, onFailure, bakeSeconds: 0, gates: { ready: { withinSeconds: 5 } } }), count);
-        fleet.run(() => fleet.settle(new Set([broken])));
-        const wave = fleet.members.find(({ name }) => name === broken)?.wave ?? 0;
-        expect(fleet.state.phase).toBe(onFailure === "pause" ? "Paused" : "RolledBack");
-        expect(fleet.state.message).toContain(`${broken}: it was not ready within 5 s`);
-        const touched = fleet.members.filter((member) => fleet.observed.get(member.instance)?.held === 2);
-        expect(touched.every((member) => member.wave <= wave)).toBe(true);
-        if (onFailure === "rollback") {
-          expect(touched).toEqual([]);
-        }
-      }),
+      fc.property(
+        strategies,
+        fc.integer({ min: 2, max: 60 }),
+        fc.nat(),
+        fc.constantFrom("pause" as const, "rollback" as const),
+        (strategy, count, which, onFailure) => {
+          const broken = `web-${which % count}`;
+          const fleet = new Fleet(aRolloutSpec({ strategy, onFailure, bakeSeconds: 0, gates: { ready: { withinSeconds: 5 } } }), count);
+          fleet.run(() => fleet.settle(new Set([broken])));
+          const wave = fleet.members.find(({ name }) => name === broken)?.wave ?? 0;
+          expect(fleet.state.phase).toBe(onFailure === "pause" ? "Paused" : "RolledBack");
+          expect(fleet.state.message).toContain(`${broken}: it was not ready within 5 s`);
+          const touched = fleet.members.filter((member) => fleet.observed.get(member.instance)?.held === 2);
+          expect(touched.every((member) => member.wave <= wave)).toBe(true);
+          if (onFailure === "rollback") {
+            expect(touched).toEqual([]);
+          }
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -175,7 +201,14 @@ describe("a rollout", () => {
     fleet.settle();
     fleet.step();
     expect(fleet.state.waves[0]?.gates).toEqual([
-      { gate: "ready", verdict: "passed", value: "2 of 2", threshold: "all", measuredAt: "2026-01-05T10:00:01.000Z", source: "the condition Ready of 2 instances" },
+      {
+        gate: "ready",
+        verdict: "passed",
+        value: "2 of 2",
+        threshold: "all",
+        measuredAt: "2026-01-05T10:00:01.000Z",
+        source: "the condition Ready of 2 instances",
+      },
       expect.objectContaining({ gate: "config-synced", verdict: "passed" }),
       expect.objectContaining({ gate: "restarts", verdict: "passed", value: "0 at most", threshold: "0" }),
     ]);
@@ -231,7 +264,9 @@ describe("what somebody decides of a rollout", () => {
   it("tries what failed once more, which is no surprise then, and nothing else goes on", ({ expect }) => {
     const fleet = failed();
     expect(() => decide("r", fleet, { action: "resume", by: ALICE, at })).toThrow("instance 'web-0' of rollout 'r' has failed");
-    expect(() => decide("r", fleet, { action: "retry", instance: "web-1", by: ALICE, at })).toThrow("no instance 'web-1' of rollout 'r' has failed");
+    expect(() => decide("r", fleet, { action: "retry", instance: "web-1", by: ALICE, at })).toThrow(
+      "no instance 'web-1' of rollout 'r' has failed",
+    );
     ({ state: fleet.state, members: fleet.members } = decide("r", fleet, { action: "retry", by: ALICE, at }));
     fleet.run();
     expect(fleet.state.phase).toBe("Completed");
