@@ -58,7 +58,10 @@ const StrategySchema = z.union(
 );
 
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
-const TimeOfDaySchema = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "not a time of day such as '09:30'");
+const TimeOfDaySchema = z
+  .string()
+  .max(5)
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "not a time of day such as '09:30'");
 
 /** When instances may be changed; outside of it what has begun goes on baking. One that ends before it begins goes on past midnight. */
 const WindowSchema = z.strictObject({
@@ -114,7 +117,13 @@ export const RolloutSpecSchema = z.strictObject({
   /** How many may be not ready at a time, of all that it is about: a number, or a part such as `20%`. A whole wave when absent. */
   maxUnavailable: z
     .union(
-      [z.int().min(1).max(ROLLOUT_INSTANCES_MAX), z.string().regex(/^([1-9]\d?|100)%$/)],
+      [
+        z.int().min(1).max(ROLLOUT_INSTANCES_MAX),
+        z
+          .string()
+          .max(4)
+          .regex(/^([1-9]\d?|100)%$/),
+      ],
       "a number such as 2, or a part such as '20%'",
     )
     .optional(),

@@ -84,8 +84,12 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
 /** One in each phase in which nothing happens by itself, of an instance that is stopped. */
 async function populateRollouts(claw: Claw): Promise<Record<string, string>> {
   const uids: Record<string, string> = {};
+  await claw.configs.create(aTemplate("rolling"));
+  await claw.configs.publish("rolling");
+  await claw.configs.replace("rolling", aTemplate("rolling", { variables: [{ name: "reply.prefix", type: "string", default: "next " }] }));
+  await claw.configs.publish("rolling", { hold: true });
   for (const name of ROLLOUTS) {
-    await claw.instances.create(anEcho(`idle-${name}`, { running: false }, { labels: { rolls: name } }));
+    await claw.instances.create(anEcho(`idle-${name}`, { running: false, config: { template: "rolling" } }, { labels: { rolls: name } }));
     const rollout = await claw.rollouts.create(aRollout(name));
     uids[name] = rollout.metadata.uid;
     await eventually(

@@ -92,9 +92,9 @@ export function aClawType(name: string, spec: Partial<ClawTypeInput["spec"]> = {
 /** Rollouts that wait: for an approval, as somebody wanted it, and for nothing any more. */
 export const ROLLOUTS = ["asking", "halted", "over"] as const;
 
-/** A rollout of another version of the fast claw to the instance of its name, which waits for an approval. */
+/** A rollout of the second version of a template, `rolling`, to the instances with its name, which waits for an approval. */
 export function aRollout(name: string, spec: object = {}): RolloutInput {
-  const change = { software: { type: "Echo", version: "0.0.0-next" } };
+  const change = { config: { template: "rolling", version: 2 } };
   const selector = `rolls=${name}`;
   const strategy = { waves: [{ name: "all", selector, approval: true }] };
   const manifest = { apiVersion: API_VERSION, kind: "Rollout", metadata: { name }, spec: { change, selector, strategy, ...spec } };

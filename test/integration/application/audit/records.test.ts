@@ -2,7 +2,7 @@ import { describe, it } from "vitest";
 import { type ManifestKind, PLATFORM_CHAIN, resourceKinds } from "../../../../sdk/contract/index.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
-import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { collect } from "../../../support/collect.ts";
 import { aClawType, aRole, aRoleBinding, aRollout, aServiceAccount, aSetOfValues } from "../../../support/sample-requests.ts";
 
@@ -31,9 +31,10 @@ describe("the audit log", () => {
     await acme.configs.create(aTemplate("base"));
     await acme.configs.publish("base", { message: "first" });
     await acme.values.create(aSetOfValues("shared", [{ key: "environment.TZ", value: "UTC" }]));
-    await acme.instances.create(anEcho("bot", {}, { labels: { rolls: "bot" } }));
-    await acme.rollouts.create(aRollout("bot"));
-    await acme.rollouts.abort("bot");
+    await acme.instances.create(anEcho("bot"));
+    await acme.instances.create(anInstance("gate", { type: "OpenClaw" }, { labels: { rolls: "gate" } }));
+    await acme.rollouts.create(aRollout("gate", { change: { software: { type: "OpenClaw", version: "2026.9.4" } } }));
+    await acme.rollouts.abort("gate");
     await acme.instances.stop("bot");
     await acme.instances.restart("bot");
     await acme.instances.delete("bot", { purgeData: true });
@@ -54,8 +55,9 @@ describe("the audit log", () => {
       "config.publish ConfigTemplate/base",
       "values.create ConfigValues/shared",
       "instance.create ClawInstance/bot",
-      "rollout.create Rollout/bot",
-      "rollout.abort Rollout/bot",
+      "instance.create ClawInstance/gate",
+      "rollout.create Rollout/gate",
+      "rollout.abort Rollout/gate",
       "instance.stop ClawInstance/bot",
       "instance.restart ClawInstance/bot",
       "instance.delete ClawInstance/bot",
