@@ -45,6 +45,7 @@ const areas = [
     ["secrets", "runtimes", "instances"],
   ]),
   ["stacks", ["runtimes", "instances", "drift"]],
+  ["rollouts", ["runtimes", "instances", "configs", "access"]],
 ];
 const engineContract = "^adapters/engine/contract/";
 const kubernetesClient = "^adapters/kubernetes/client/";

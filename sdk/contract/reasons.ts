@@ -89,6 +89,26 @@ export const clusterReasons = {
 export const ClusterReason = namesOf(clusterReasons);
 export type ClusterReason = keyof typeof clusterReasons;
 
+/** Reasons of a rollout's status. */
+export const rolloutReasons = {
+  Begun: "it has begun, and nothing of it is done",
+  ApprovalRequired: "a wave begins when somebody approves of it",
+  Approved: "somebody approved of a wave",
+  Waiting: "it waits for a maintenance window, or for the end of a freeze",
+  Updating: "instances of a wave are being changed, or are not ready with it yet",
+  Baking: "all of a wave is ready, and it is watched",
+  WavePassed: "a wave has passed, and the next one begins",
+  GateFailed: "a gate failed, or an instance; the message says which, what was found, and what was wanted",
+  WriteRefused: "what it was about to write is refused: by a policy, a quota, or because it is not there any more",
+  NotAllowed: "it went on by the leave of somebody who may not do that any more",
+  PausedByRequest: "somebody paused it",
+  Resumed: "somebody resumed it, or had what failed tried once more",
+  AbortedByRequest: "somebody aborted it",
+  Completed: "all of its instances have the version",
+} as const;
+export const RolloutReason = namesOf(rolloutReasons);
+export type RolloutReason = keyof typeof rolloutReasons;
+
 /** A warning is of something that went wrong. */
 export const EventType = { Normal: "Normal", Warning: "Warning" } as const;
 export type EventType = keyof typeof EventType;

@@ -195,7 +195,7 @@ const NamedSchema = z.object({ count: z.int(), instances: z.array(z.string()), w
 
 export const RolloutStatusSchema = z.object({
   phase: z.enum(RolloutPhase),
-  /** In one word, and in a sentence. */
+  /** A `RolloutReason`, and in a sentence. */
   reason: z.string(),
   message: z.string(),
   /** The preview that it is bound to. */

@@ -8,6 +8,7 @@ import {
   eventReasons,
   podReasons,
   provisionReasons,
+  rolloutReasons,
 } from "../../sdk/contract/index.ts";
 import { markdownTable } from "../support/markdown-table.ts";
 
@@ -15,7 +16,7 @@ const INTRODUCTION = `# Conditions, reasons and events
 
 A resource says in its phase where it is in its life, and in \`status.conditions\` what is known of it beside that: each condition has a type, a status (\`True\`,
 \`False\`, \`Unknown\`), a reason for programs and a message for people. An instance's events (\`claw events\`) have a reason too. In the contract these are
-\`ConditionType\`, \`ConditionReason\`, \`AgentReason\`, \`PodReason\`, \`ProvisionReason\`, \`ClusterReason\` and \`EventReason\`. A reason keeps its meaning; new ones
+\`ConditionType\`, \`ConditionReason\`, \`AgentReason\`, \`PodReason\`, \`ProvisionReason\`, \`ClusterReason\`, \`RolloutReason\` and \`EventReason\`. A reason keeps its meaning; new ones
 come, and some are other programs' words, so take those that you don't know for what the status says.
 `;
 
@@ -57,6 +58,12 @@ const sections: readonly Section[] = [
     text: "Reasons of `Reachable` and `ClusterReachable`, beside those that its API gives, such as `Unauthorized`.",
     head: "reason",
     names: clusterReasons,
+  },
+  {
+    title: "How a rollout goes on",
+    text: "Reasons of a rollout's `status.reason`, beside its phase.",
+    head: "reason",
+    names: rolloutReasons,
   },
   {
     title: "Events",

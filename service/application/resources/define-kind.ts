@@ -175,6 +175,7 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       const own = changes.filter((change) => changedResource(change).kind === kind).map((change) => asKindChange(kind, change));
       return own.length > 0 && spec.touches ? spec.touches(tx, own) : UNTOUCHED;
     },
+    leads: spec.leadsTo !== undefined,
     async leadsTo(tx, change, stamp) {
       if (!spec.leadsTo || change.action !== "apply" || !isOfKind(kind, change.manifest)) {
         return [];

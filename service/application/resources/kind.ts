@@ -163,6 +163,8 @@ export interface AnyKind {
   look(tx: PlatformTransaction, tenant: Tenant, name: string): Promise<Resource | undefined>;
   /** @param changes of whichever kinds: others' are left alone */
   touches(tx: PlatformTransaction, changes: readonly PlannedChange[]): Promise<Touches>;
+  /** Whether applying one leads to anything. */
+  readonly leads: boolean;
   /** What a change of this kind leads to, once it is made. */
   leadsTo(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp): Promise<readonly PlannedChange[]>;
   /** @param written a write of whichever kind: others' are left alone */

@@ -1,4 +1,4 @@
-import { ClawError, type Manifest, type Preview, rolloutFacts } from "../../../sdk/contract/index.ts";
+import { ClawError, type Manifest, type Preview } from "../../../sdk/contract/index.ts";
 import { type PlannedChange, tenantOf } from "../../domain/change.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { assertAllowed, foundOut, makeChanges, type Outcome, tellViolations, whatFollows } from "./changes.ts";
@@ -121,7 +121,8 @@ async function assertCanFollow(
   allowUnchecked: boolean,
 ): Promise<void> {
   // Most changes lead to nothing, and cost no transaction for it.
-  if (!changes.some((change) => change.action === "apply" && change.manifest.kind === rolloutFacts.kind)) {
+  const leading = new Set<string>(deps.kinds.filter(({ leads }) => leads).map(({ kind }) => kind));
+  if (!changes.some((change) => change.action === "apply" && leading.has(change.manifest.kind))) {
     return;
   }
   await foundOut((look) =>

@@ -1,4 +1,13 @@
-import { ClawError, ConditionType, InstancePhase, type RolloutId, type RolloutSpec, type TenantId } from "../../../sdk/contract/index.ts";
+import {
+  ClawError,
+  ConditionReason,
+  ConditionType,
+  InstancePhase,
+  type RolloutId,
+  RolloutReason,
+  type RolloutSpec,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
 import { batchesOf } from "../../domain/batches.ts";
@@ -49,7 +58,7 @@ export async function driveRollout(claim: Claim, deps: ApplicationDependencies):
     if (!isRefused && !(error instanceof NoLeave)) {
       throw error;
     }
-    const reason = error instanceof NoLeave || error.code === "auth.forbidden" ? "NotAllowed" : "WriteRefused";
+    const reason = error instanceof NoLeave || error.code === "auth.forbidden" ? RolloutReason.NotAllowed : RolloutReason.WriteRefused;
     await deps.transactions.platform((tx) => hold(tx, claim, { reason, message: error.message }, deps));
   }
 }
@@ -251,7 +260,7 @@ function observationOf(instance: Instance, { change }: RolloutSpec): Observation
 }
 
 function configOf(condition: { readonly status: string; readonly reason: string } | undefined): Observation["config"] {
-  if (!condition || condition.reason === "NotTold" || condition.reason === "Stopped") {
+  if (!condition || condition.reason === ConditionReason.NotTold || condition.reason === ConditionReason.Stopped) {
     return "untold";
   }
   return condition.status === "True" ? "used" : condition.status === "False" ? "refused" : "waiting";

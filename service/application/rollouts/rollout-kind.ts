@@ -1,4 +1,4 @@
-import { API_VERSION, ClawError, type Rollout, type RolloutInstance, rolloutFacts } from "../../../sdk/contract/index.ts";
+import { API_VERSION, ClawError, type Rollout, type RolloutInstance, RolloutReason, rolloutFacts } from "../../../sdk/contract/index.ts";
 import { storedActor } from "../../domain/access/stored-actor.ts";
 import { changedResource } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -37,7 +37,7 @@ export function rolloutKind({ types, tallies }: RolloutKindDependencies): Resour
       const now = stamp.plan?.appliedAt ?? stamp.now;
       const state: RolloutState = {
         phase: "Progressing",
-        reason: "Begun",
+        reason: RolloutReason.Begun,
         message: "",
         planId: stamp.plan?.id,
         actor: storedActor(stamp.actor),

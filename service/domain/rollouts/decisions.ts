@@ -1,4 +1,4 @@
-import { ClawError, type RolloutPhase } from "../../../sdk/contract/index.ts";
+import { ClawError, type RolloutPhase, RolloutReason } from "../../../sdk/contract/index.ts";
 import type { StoredActor } from "../access/stored-actor.ts";
 import { hasEnded, type Member, type RolloutState } from "./rollout.ts";
 
@@ -22,7 +22,7 @@ export function decide(name: string, before: Decided, decision: Decision): Decid
   switch (decision.action) {
     case "pause":
       from("Progressing", "AwaitingApproval");
-      return { members, state: { ...state, phase: "Paused", reason: "PausedByRequest", message: `paused by ${by}` } };
+      return { members, state: { ...state, phase: "Paused", reason: RolloutReason.PausedByRequest, message: `paused by ${by}` } };
     case "resume":
       from("Paused");
       assertNothingFailed(name, members);
@@ -32,19 +32,19 @@ export function decide(name: string, before: Decided, decision: Decision): Decid
       const index = state.waves.findIndex(({ phase }) => phase === "Pending");
       const waves = state.waves.map((wave, at) => (at === index ? { ...wave, approvedBy: by } : wave));
       const message = `wave '${waves[index]?.name}' was approved of by ${by}`;
-      return { members, state: { ...state, waves, phase: "Progressing", reason: "Approved", message } };
+      return { members, state: { ...state, waves, phase: "Progressing", reason: RolloutReason.Approved, message } };
     }
     case "abort": {
       from("Progressing", "AwaitingApproval", "Paused", ...(decision.rollback ? [] : ["RollingBack" as const]));
       const actor = decision.by;
       return decision.rollback
-        ? { members, state: { ...state, actor, phase: "RollingBack", reason: "AbortedByRequest", message: `aborted by ${by}` } }
+        ? { members, state: { ...state, actor, phase: "RollingBack", reason: RolloutReason.AbortedByRequest, message: `aborted by ${by}` } }
         : {
             members,
             state: {
               ...state,
               phase: "Aborted",
-              reason: "AbortedByRequest",
+              reason: RolloutReason.AbortedByRequest,
               message: `aborted by ${by}: instances stay as they are`,
               endedAt: decision.at,
             },
@@ -75,7 +75,7 @@ function goingOn(state: RolloutState, { by }: Decision): RolloutState {
   const waves = state.waves.map((wave) =>
     wave.phase === "Failed" || wave.phase === "Baking" ? { ...wave, phase: "Updating" as const, bakesUntil: undefined, gates: [] } : wave,
   );
-  return { ...state, waves, actor: by, phase: "Progressing", reason: "Resumed", message: `goes on for ${by.subject}` };
+  return { ...state, waves, actor: by, phase: "Progressing", reason: RolloutReason.Resumed, message: `goes on for ${by.subject}` };
 }
 
 function assertNothingFailed(name: string, members: readonly Member[]): void {

@@ -1,4 +1,4 @@
-import type { RolloutEvidence, RolloutSpec } from "../../../sdk/contract/index.ts";
+import { type RolloutEvidence, RolloutReason, type RolloutSpec } from "../../../sdk/contract/index.ts";
 import { evidenceOf, heldText, type Looked, type Observation, verdictOf } from "./gates.ts";
 import type { Member, RolloutState, Wave } from "./rollout.ts";
 import { unavailableMax } from "./waves.ts";
@@ -61,13 +61,13 @@ function progress(known: Known): Step {
     if (wave.approval && wave.approvedBy === undefined) {
       const message = `wave '${wave.name}' begins when somebody approves of it`;
       return {
-        ...nothing({ ...known, state: { ...state, phase: "AwaitingApproval", reason: "ApprovalRequired", message } }),
+        ...nothing({ ...known, state: { ...state, phase: "AwaitingApproval", reason: RolloutReason.ApprovalRequired, message } }),
         dueInSeconds: undefined,
       };
     }
     const closed = closedBecause(spec, now);
     if (closed !== undefined) {
-      return { ...nothing({ ...known, state: { ...state, reason: "Waiting", message: closed } }), dueInSeconds: REST_SECONDS };
+      return { ...nothing({ ...known, state: { ...state, reason: RolloutReason.Waiting, message: closed } }), dueInSeconds: REST_SECONDS };
     }
   }
   const begun: Wave = { ...wave, phase: wave.phase === "Baking" ? "Baking" : "Updating", startedAt: wave.startedAt ?? now.toISOString() };
@@ -90,7 +90,7 @@ function progress(known: Known): Step {
   if (waiting.length > 0) {
     const message = `wave '${wave.name}': ${waiting.length} of ${own.length} instances are not ready yet: ${namesOf(waiting)}`;
     const next = withWave(state, index, { ...begun, phase: "Updating", bakesUntil: undefined, gates });
-    return { ...nothing({ ...known, members, state: { ...next, reason: "Updating", message } }) };
+    return { ...nothing({ ...known, members, state: { ...next, reason: RolloutReason.Updating, message } }) };
   }
   return bake({ ...known, members }, index, begun, gates);
 }
@@ -159,7 +159,7 @@ function start(known: Known, index: number, wave: Wave, looked: readonly Looked[
   return {
     state: {
       ...withWave(state, index, { ...wave, phase: "Updating", bakesUntil: undefined }),
-      reason: closed ? "Waiting" : "Updating",
+      reason: closed ? RolloutReason.Waiting : RolloutReason.Updating,
       message,
     },
     members: members.map((member) => changed.get(member.instance) ?? member),
@@ -189,14 +189,14 @@ function bake(known: Known, index: number, wave: Wave, gates: readonly RolloutEv
       now.toISOString() < bakesUntil
         ? `wave '${wave.name}' is watched until ${bakesUntil}`
         : `wave '${wave.name}' waits for ${missing.map(({ gate }) => gate).join(", ")}`;
-    return nothing({ members, state: { ...withWave(state, index, baking), reason: "Baking", message } });
+    return nothing({ members, state: { ...withWave(state, index, baking), reason: RolloutReason.Baking, message } });
   }
   const passed = withWave(state, index, { ...baking, phase: "Passed", passedAt: now.toISOString() });
   if (index === state.waves.length - 1) {
     return finished({ ...known, state: passed });
   }
   const message = `wave '${wave.name}' has passed`;
-  return { ...nothing({ members, state: { ...passed, reason: "WavePassed", message } }), dueInSeconds: 0 };
+  return { ...nothing({ members, state: { ...passed, reason: RolloutReason.WavePassed, message } }), dueInSeconds: 0 };
 }
 
 /** What gates that ask claws have found since the wave came up. */
@@ -229,7 +229,7 @@ function failAt({ spec, state, members }: Known, index: number, wave: Wave, mess
   const rollsBack = spec.onFailure === "rollback";
   const next = withWave(state, index, { ...wave, phase: "Failed", bakesUntil: undefined });
   return {
-    ...nothing({ members, state: { ...next, phase: rollsBack ? "RollingBack" : "Paused", reason: "GateFailed", message } }),
+    ...nothing({ members, state: { ...next, phase: rollsBack ? "RollingBack" : "Paused", reason: RolloutReason.GateFailed, message } }),
     dueInSeconds: rollsBack ? 0 : undefined,
   };
 }
@@ -237,7 +237,7 @@ function failAt({ spec, state, members }: Known, index: number, wave: Wave, mess
 function finished({ state, members, now }: Known): Step {
   const message = `all ${members.length} instances have it`;
   return {
-    ...nothing({ members, state: { ...state, phase: "Completed", reason: "Completed", message, endedAt: now.toISOString() } }),
+    ...nothing({ members, state: { ...state, phase: "Completed", reason: RolloutReason.Completed, message, endedAt: now.toISOString() } }),
     finish: true,
     dueInSeconds: undefined,
   };
@@ -273,11 +273,11 @@ function rollBack(known: Known): Step {
   const isOpen = ({ state: of, generation }: Member) => generation !== undefined && of !== "left" && of !== "reverted";
   const open = members.filter(isOpen);
   if (open.length > 0) {
-    const why = state.reason === "GateFailed" ? state.message : `${open.length} instances get back what they had`;
+    const why = state.reason === RolloutReason.GateFailed ? state.message : `${open.length} instances get back what they had`;
     return { ...nothing({ members, state: { ...state, message: why } }), revert };
   }
   const count = members.filter((member) => member.state === "reverted").length;
-  const why = state.reason === "GateFailed" ? `${state.message}; ` : "";
+  const why = state.reason === RolloutReason.GateFailed ? `${state.message}; ` : "";
   const message = `${why}${count} instances have what they had before`;
   return {
     ...nothing({ members, state: { ...state, phase: "RolledBack", message, endedAt: now.toISOString() } }),
