@@ -1,7 +1,7 @@
 import { type Change, factsOf, kindOfAction, type Manifest, type ManifestKind, writeRank } from "../../sdk/contract/index.ts";
 import { SHARED_TENANT } from "./tenancy/tenant.ts";
 
-/** An instance is sent to another cluster, for something that was asked for and permitted elsewhere: nobody can ask for this alone. */
+/** An instance is sent to another cluster. */
 export interface Move {
   readonly action: "move";
   readonly kind: "ClawInstance";
@@ -12,8 +12,19 @@ export interface Move {
   readonly reason: string;
 }
 
+/** An instance is let go of with its cluster, which nobody reaches any more and which is deleted. */
+export interface LettingGo {
+  readonly action: "let-go";
+  readonly kind: "ClawInstance";
+  readonly name: string;
+  readonly cluster: string;
+}
+
+/** Follows from what was asked for and permitted elsewhere: nobody can ask for it alone. */
+export type Consequence = Move | LettingGo;
+
 /** A change with what the caller meant beyond it. */
-export type PlannedChange = (Change | Move) & {
+export type PlannedChange = (Change | Consequence) & {
   /** Name of the tenant it is made in; for a Tenant manifest, the tenant itself. What is of no tenant goes with the shared one. */
   readonly tenant: string;
   /** `POST` wants the resource absent, `PUT` wants it present; a manifest that is applied takes either. */
@@ -34,12 +45,13 @@ export interface ChangedResource {
   readonly name: string;
 }
 
-export function changedResource(change: Change | Move): ChangedResource {
+export function changedResource(change: Change | Consequence): ChangedResource {
   switch (change.action) {
     case "apply":
       return { kind: change.manifest.kind, name: change.manifest.metadata.name };
     case "delete":
     case "move":
+    case "let-go":
       return { kind: change.kind, name: change.name };
     default:
       return { kind: kindOfAction(change.action), name: change.name };
@@ -47,8 +59,12 @@ export function changedResource(change: Change | Move): ChangedResource {
 }
 
 /** Whether it lets go of a resource and leaves what that has where it is. */
-export function forgets(change: Change | Move): boolean {
+export function forgets(change: Change | Consequence): boolean {
   return change.action === "delete" && change.forget === true;
+}
+
+export function isConsequence(change: Change | Consequence): change is Consequence {
+  return change.action === "move" || change.action === "let-go";
 }
 
 /** Identifies a change's resource within a plan: `ClawInstance/tenant-a/claw-1`. */

@@ -31,22 +31,6 @@ const INSTANCE_VERBS: Readonly<Record<string, Permission>> = {
   open: "instances.connect",
   chat: "instances.chat",
 };
-/** What the permissions of a kind begin with. */
-const AREAS = {
-  ClawInstance: "instances",
-  ConfigTemplate: "configs",
-  ConfigValues: "values",
-  ClawType: "types",
-  Project: "projects",
-  Tenant: "tenants",
-  Cluster: "clusters",
-  Role: "access",
-  RoleBinding: "access",
-  ServiceAccount: "access",
-  Policy: "policies",
-  Rollout: "rollouts",
-} as const;
-
 /** The permission that a command takes: `create instance`, `logs`, or a permission itself. */
 function permissionOf(verb: string, word: string | undefined): Permission {
   if (Object.hasOwn(permissions, verb)) {
@@ -68,7 +52,7 @@ function permissionOf(verb: string, word: string | undefined): Permission {
       `claw auth can-i ${verb} <kind>; kinds: ${resourceKinds.map((known) => known.word).join(", ")}`,
     );
   }
-  return `${AREAS[kind.kind]}.${how}`;
+  return `${kind.permissions}.${how}`;
 }
 
 export const authCanI = defineCommand({

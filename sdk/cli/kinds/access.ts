@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const serviceAccountKind: ResourceKind<ServiceAccount> = {
   kind: "ServiceAccount",
   scope: "tenant",
+  permissions: "access",
   word: "serviceaccount",
   aliases: ["serviceaccounts", "sa"],
   name: (a) => `serviceaccount/${a.metadata.name}`,
@@ -23,6 +24,7 @@ export const serviceAccountKind: ResourceKind<ServiceAccount> = {
 export const roleKind: ResourceKind<Role> = {
   kind: "Role",
   scope: "tenant",
+  permissions: "access",
   word: "role",
   aliases: ["roles"],
   name: (r) => `role/${r.metadata.name}`,
@@ -41,6 +43,7 @@ export const roleKind: ResourceKind<Role> = {
 export const roleBindingKind: ResourceKind<RoleBinding> = {
   kind: "RoleBinding",
   scope: "tenant",
+  permissions: "access",
   word: "rolebinding",
   aliases: ["rolebindings", "rb"],
   name: (b) => `rolebinding/${b.metadata.name}`,

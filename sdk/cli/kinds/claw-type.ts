@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const clawTypeKind: ResourceKind<ClawType> = {
   kind: "ClawType",
   scope: "tenant",
+  permissions: "types",
   word: "type",
   aliases: ["types", "clawtype", "clawtypes"],
   name: (t) => `type/${t.metadata.name}`,

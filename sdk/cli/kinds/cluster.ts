@@ -6,6 +6,7 @@ import { ageColumn, condition, type Fact, nameColumn, type ResourceKind, wideCol
 export const clusterKind: ResourceKind<Cluster> = {
   kind: "Cluster",
   scope: "platform",
+  permissions: "clusters",
   word: "cluster",
   aliases: ["clusters", "cls"],
   name: (c) => `cluster/${c.metadata.name}`,

@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const configKind: ResourceKind<ConfigTemplate> = {
   kind: "ConfigTemplate",
   scope: "tenant",
+  permissions: "configs",
   word: "config",
   aliases: ["configs", "cfg", "configtemplate", "configtemplates", "template", "templates"],
   name: (c) => `config/${c.metadata.name}`,

@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const valuesKind: ResourceKind<ConfigValues> = {
   kind: "ConfigValues",
   scope: "tenant",
+  permissions: "values",
   word: "values",
   aliases: ["configvalues", "value", "val"],
   name: (v) => `values/${v.metadata.name}`,

@@ -10,6 +10,7 @@ import { ageColumn, condition, type Fact, nameColumn, type ResourceKind, wideCol
 export const instanceKind: ResourceKind<ClawInstance> = {
   kind: "ClawInstance",
   scope: "tenant",
+  permissions: "instances",
   word: "instance",
   aliases: ["instances", "ins", "clawinstance", "clawinstances"],
   name: (i) => `instance/${i.metadata.name}`,

@@ -1,5 +1,5 @@
 import type { Claw, PagePromise } from "../../client/index.ts";
-import type { Condition, KindFacts, ManifestKind, Resource } from "../../contract/index.ts";
+import type { Condition, KindFacts, ManifestKind, Permission, Resource } from "../../contract/index.ts";
 import type { Context } from "../context.ts";
 import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
@@ -7,11 +7,15 @@ import type { Column } from "../output/table.ts";
 
 type ListQuery = NonNullable<Parameters<Claw["instances"]["list"]>[0]>;
 
+type AreaOf<P extends Permission> = P extends `${infer Area}.write` ? Area : never;
+
 /** A kind of resource: what it is called, how it is shown, and the calls of its area. */
 export interface ResourceKind<T extends Resource = Resource> extends View<T> {
   readonly kind: ManifestKind;
   /** As the contract's facts of the kind say: they come with its schemas, which the command line does without. */
   readonly scope: KindFacts["scope"];
+  /** What its permissions begin with: the facts' `access` again. */
+  readonly permissions: AreaOf<Permission>;
   readonly word: string;
   readonly aliases: readonly string[];
   list(claw: Claw, query: ListQuery, signal: AbortSignal): PagePromise<T>;

@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const policyKind: ResourceKind<Policy> = {
   kind: "Policy",
   scope: "tenant",
+  permissions: "policies",
   word: "policy",
   aliases: ["policies", "pol"],
   name: (p) => `policy/${p.metadata.name}`,

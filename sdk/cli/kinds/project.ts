@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const projectKind: ResourceKind<Project> = {
   kind: "Project",
   scope: "tenant",
+  permissions: "projects",
   word: "project",
   aliases: ["projects", "prj"],
   name: (p) => `project/${p.metadata.name}`,

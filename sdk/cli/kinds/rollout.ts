@@ -5,6 +5,7 @@ import { ageColumn, type Fact, nameColumn, type ResourceKind, wideColumns } from
 export const rolloutKind: ResourceKind<Rollout> = {
   kind: "Rollout",
   scope: "tenant",
+  permissions: "rollouts",
   word: "rollout",
   aliases: ["rollouts", "rll"],
   name: (r) => `rollout/${r.metadata.name}`,

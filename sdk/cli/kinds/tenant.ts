@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, type ResourceKind, wideColumns } from "./kind.ts
 export const tenantKind: ResourceKind<Tenant> = {
   kind: "Tenant",
   scope: "itself",
+  permissions: "tenants",
   word: "tenant",
   aliases: ["tenants", "ten"],
   name: (t) => `tenant/${t.metadata.name}`,

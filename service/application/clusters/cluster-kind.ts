@@ -1,5 +1,4 @@
 import { API_VERSION, type Cluster as ClusterResource, clusterFacts } from "../../../sdk/contract/index.ts";
-import { forgets } from "../../domain/change.ts";
 import {
   type Amount,
   type Cluster,
@@ -13,7 +12,7 @@ import {
 import { digestOf } from "../../domain/digest.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
 import { toGibibytes } from "../../domain/tenancy/quota.ts";
-import { assertLost, forgetAllOn } from "../instances/lost.ts";
+import { assertLost, lettingGoOf } from "../instances/lost.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { defineKind, ofPlatform, REMOVED } from "../resources/define-kind.ts";
@@ -36,11 +35,13 @@ export function clusterKind({ cipher }: { readonly cipher: SecretCipher }): Reso
       }
       return {};
     },
-    async remove({ at, tx, change, stamp }, before) {
-      if (forgets(change)) {
-        await assertLost(tx, before.name);
-        await forgetAllOn(tx, before.name, stamp.now);
+    async *consequences(tx, { name, forget }) {
+      if (forget) {
+        await assertLost(tx, name);
+        yield* lettingGoOf(tx, name);
       }
+    },
+    async remove({ at }, before) {
       await at.clusters.delete(before);
       return REMOVED;
     },

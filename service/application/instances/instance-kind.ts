@@ -82,7 +82,10 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
       }
       return request(writer, before, "delete");
     },
-    act: async (writer, _action, before) => {
+    act: async (writer, { action }, before) => {
+      if (action === "let-go") {
+        return request(writer, before, before.movedFrom === undefined ? "delete" : "update");
+      }
       await assertStays(writer.tx, before);
       return request(writer, before, "update");
     },
@@ -137,6 +140,8 @@ async function request(writer: TenantWriter, before: Instance, op: "update" | "d
   if (change.action === "move") {
     const message = `moved from '${change.from}' to '${change.to}': ${change.reason}`;
     await recordEvent(at, after.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: stamp.actor.subject }, stamp.now);
+  } else if (change.action === "let-go") {
+    await recordRequest(writer, before, after, `let go of with its cluster '${change.cluster}'`);
   } else {
     const what = change.action === "delete" ? "destroy" : change.action;
     await recordRequest(writer, before, after, change.rollout === undefined ? what : `${what} of rollout '${change.rollout}'`);
@@ -154,6 +159,11 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
       return before.deletedAt !== undefined && purgeData === before.purgeData && forget === before.forget
         ? before
         : { ...before, deletedAt: before.deletedAt ?? now, purgeData, forget };
+    }
+    case "let-go": {
+      // What was moved away from there only begins elsewhere.
+      const deletedAt = before.movedFrom === change.cluster ? before.deletedAt : (before.deletedAt ?? now);
+      return { ...before, forget: true, deletedAt };
     }
     case "start":
     case "stop":

@@ -1,4 +1,4 @@
-import { requestReconcile } from "../../domain/instances/instance.ts";
+import type { LettingGo } from "../../domain/change.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { everyOf } from "../resources/pages.ts";
@@ -20,13 +20,9 @@ export async function assertLost(tx: PlatformTransaction, cluster: string): Prom
   }
 }
 
-/** Lets go of everything on a cluster: what is on it is destroyed, what was moved away from it begins where it goes to. */
-export async function forgetAllOn(tx: PlatformTransaction, cluster: string, now: string): Promise<void> {
-  for await (const { tenantId, instance: name } of everyOf((page) => tx.clusters.users(cluster, page))) {
-    const { instances } = await tx.enter(tenantId);
-    const instance = await instances.get(name);
-    const deletedAt = instance.movedFrom === cluster ? instance.deletedAt : (instance.deletedAt ?? now);
-    const next = { ...requestReconcile(instance), forget: true, deletedAt, updatedAt: now, resourceVersion: instance.resourceVersion + 1 };
-    await instances.update(next, instance.resourceVersion);
+/** What is on a cluster is destroyed when that is let go of; what was moved away from it begins where it goes to. */
+export async function* lettingGoOf(tx: PlatformTransaction, cluster: string): AsyncIterable<LettingGo & { readonly tenant: string }> {
+  for await (const { tenant, instance: name } of everyOf((page) => tx.clusters.users(cluster, page))) {
+    yield { action: "let-go", kind: "ClawInstance", name, tenant, cluster };
   }
 }

@@ -99,8 +99,8 @@ function endedEvent({ id, status }: Instance, state: InstanceState): EventOf | u
 }
 
 /** Ways into an instance, by the reason of their events: they ask nothing of it. */
-export const SESSIONS = { console: EventReason.ConsoleOpened, connect: EventReason.Connected, chat: EventReason.ChatOpened } as const;
-const SESSION_REASONS: ReadonlySet<string> = new Set(Object.values(SESSIONS));
+export const WAYS_IN = { console: EventReason.ConsoleOpened, connect: EventReason.Connected, chat: EventReason.ChatOpened } as const;
+const ENTRY_REASONS: ReadonlySet<string> = new Set(Object.values(WAYS_IN));
 
 /** Events that are looked through for the one that a transition comes from. */
 const RECENT_EVENTS = 20;
@@ -110,7 +110,7 @@ function requestOf(recent: readonly InstanceEvent[], phase: InstancePhase): Inst
   let transitions = phase === InstancePhase.Creating ? 1 : 0;
   for (const event of recent) {
     if (event.reason !== EventReason.PhaseChanged) {
-      if (event.actor !== undefined && !SESSION_REASONS.has(event.reason)) {
+      if (event.actor !== undefined && !ENTRY_REASONS.has(event.reason)) {
         return event;
       }
     } else if (transitions-- === 0) {

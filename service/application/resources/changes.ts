@@ -71,11 +71,13 @@ export async function writeChanges(
 ): Promise<Written[]> {
   const written: Written[] = [];
   for (const change of inWriteOrder(changes)) {
-    const result = await kindNamed(changedResource(change).kind, kinds)
-      .write(tx, change, stamp)
-      .catch((error: unknown) => {
-        throw located(error, change);
-      });
+    const kind = kindNamed(changedResource(change).kind, kinds);
+    for await (const consequence of kind.consequences(tx, change)) {
+      await writeChanges(tx, [consequence], stamp, { kinds });
+    }
+    const result = await kind.write(tx, change, stamp).catch((error: unknown) => {
+      throw located(error, change);
+    });
     written.push(result);
     await publish(tx, result, stamp);
     await putOnRecord(tx, result, stamp);

@@ -10,7 +10,7 @@ import {
   type TenantId,
 } from "../../../sdk/contract/index.ts";
 import { allows, type Place, projectsThatAllow } from "../../domain/access/grants.ts";
-import { changedResource, changeKey, forgets, type PlannedChange } from "../../domain/change.ts";
+import { changedResource, changeKey, forgets, isConsequence, type PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -89,9 +89,8 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       });
     return seen(ctx, stored);
   };
-  /** A move follows from what was permitted elsewhere. */
   const assertMayChange = ({ actor }: Stamp, change: PlannedChange, stored: S, tenantId: TenantId | undefined): void => {
-    if (change.action === "move") {
+    if (isConsequence(change)) {
       return;
     }
     const place = placeOf(stored, tenantId);
@@ -171,6 +170,11 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       const stored = await find(at, name, home);
       return stored && presentOne(at, stored, tenant.name);
     },
+    async *consequences(tx, change) {
+      if (spec.consequences) {
+        yield* spec.consequences(tx, asKindChange(kind, change));
+      }
+    },
     async touches(tx, changes) {
       const own = changes.filter((change) => changedResource(change).kind === kind).map((change) => asKindChange(kind, change));
       return own.length > 0 && spec.touches ? spec.touches(tx, own) : UNTOUCHED;
@@ -198,7 +202,7 @@ function isOfKind<K extends ManifestKind>(kind: K, manifest: { readonly kind: Ma
 }
 
 function isActionOf<K extends ManifestKind>(kind: K, change: PlannedChange): change is PlannedChange & OwnChangeOf<K> {
-  if (change.action === "move") {
+  if (isConsequence(change)) {
     return change.kind === kind;
   }
   return change.action !== "apply" && change.action !== "delete" && kindOfAction(change.action) === kind;

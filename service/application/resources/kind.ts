@@ -13,7 +13,7 @@ import type {
 } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import type { Place } from "../../domain/access/grants.ts";
-import type { ChangedResource, Move, PlannedChange } from "../../domain/change.ts";
+import type { ChangedResource, Consequence, PlannedChange } from "../../domain/change.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
@@ -86,7 +86,7 @@ export interface Rows<S extends StoredResource> {
 export type Base<K extends ManifestKind> = Omit<StoredResource, "id" | "spec"> & { readonly id: Id<FactsOf<K>["idPrefix"]> };
 
 /** A change that is one kind's alone, whether it can be asked for or not. */
-export type OwnChangeOf<K extends ManifestKind> = ActionOf<K> | Extract<Move, { readonly kind: K }>;
+export type OwnChangeOf<K extends ManifestKind> = ActionOf<K> | Extract<Consequence, { readonly kind: K }>;
 
 /** A change as its kind sees it. */
 export interface KindChange<K extends ManifestKind> {
@@ -133,6 +133,8 @@ export interface KindSpec<K extends ManifestKind, S extends StoredResource, At, 
   act?(writer: Writer<At, Home>, action: OwnChangeOf<K>, before: S): Promise<Made<S>>;
   /** As clients see them, secrets masked. @param tenant the tenant's name */
   present(at: At, stored: readonly S[], tenant: string): Promise<readonly ResourceOf<K>[]>;
+  /** What is written before a change of it because that follows from it; nothing unless given. */
+  consequences?(tx: PlatformTransaction, change: KindChange<K>): AsyncIterable<PlannedChange>;
   /** Which instances changes of it touch, asked before they are made; none unless given. */
   touches?(tx: PlatformTransaction, changes: readonly KindChange<K>[]): Promise<Touches>;
   /** The changes that applying a new one leads to, which are made later: a preview shows them, and they have to be allowed. */
@@ -157,6 +159,8 @@ export interface AnyKind {
   readonly kind: ManifestKind;
   /** Makes one change in a transaction. @throws {ClawError} when it can't be made */
   write(tx: PlatformTransaction, change: PlannedChange, stamp: Stamp): Promise<Written>;
+  /** What follows from a change of this kind and is written before it: some at a time, for it may be much. */
+  consequences(tx: PlatformTransaction, change: PlannedChange): AsyncIterable<PlannedChange>;
   /** What a write of this kind left there, as clients see it; undefined when that is nothing. */
   presentWritten(tx: PlatformTransaction, written: Written): Promise<Resource | undefined>;
   /** The tenant's own of that name, as clients see it. */

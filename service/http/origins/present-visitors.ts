@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { type AuditOrigin, ClawError } from "../../../sdk/contract/index.ts";
+import type { Entries } from "../../application/instances/entries.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
-import type { Sessions } from "../../application/instances/sessions.ts";
 import type { Visitor, Visits } from "../../application/instances/visits.ts";
 import type { AgentChannel } from "../../application/ports/instances/agents.ts";
 import { passOf } from "../../domain/instances/visit.ts";
@@ -18,7 +18,7 @@ const KIND = "open";
 export interface PresentVisitorOptions {
   readonly visits: Pick<Visits, "visitor">;
   readonly openChannel: OpenChannel;
-  readonly sessions: Pick<Sessions, "open">;
+  readonly entries: Pick<Entries, "enter">;
   readonly open: Pick<OpenStreams, "take">;
   readonly tallies: Pick<Tallies, "count">;
 }
@@ -61,13 +61,13 @@ export class PresentVisitors {
     if (!present) {
       throw ended();
     }
-    const { openChannel, sessions, open, tallies } = this.#options;
+    const { openChannel, entries, open, tallies } = this.#options;
     const { address, actor } = present.who;
     const leave = open.take(address.tenant, KIND);
     let channel: AgentChannel | undefined;
     try {
       channel = await openChannel(address, { channel: "tcp", pass: present.passDigest });
-      const onLeft = await sessions.open("connect", address, { ...actor, from });
+      const onLeft = await entries.enter("connect", address, { ...actor, from });
       if (present.hasEnded) {
         onLeft();
         throw ended();

@@ -15,9 +15,9 @@ import {
 import type { Access } from "../../application/access/authenticate.ts";
 import type { Application } from "../../application/application.ts";
 import { attendConsole, type ConsoleDependencies } from "../../application/instances/console-session.ts";
+import type { Entries, WayIn } from "../../application/instances/entries.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
-import type { SessionKind, Sessions } from "../../application/instances/sessions.ts";
 import type { AgentChannel, Agents } from "../../application/ports/instances/agents.ts";
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
@@ -50,7 +50,7 @@ export interface StreamOptions {
   readonly targetOf: Application["targetOf"];
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
-  readonly sessions: Pick<Sessions, "open">;
+  readonly entries: Pick<Entries, "enter">;
   readonly refusals: NoteRefusal;
   readonly open: Pick<OpenStreams, "take">;
   readonly tallies: Pick<Tallies, "count">;
@@ -71,25 +71,25 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     tallies.count("claw_streams_opened_total", { kind });
     keepChecking(stream, request, facts, options, onLook);
   };
-  const registered = (stream: Stream, session: SessionKind | undefined) => ({
+  const registered = (stream: Stream, way: WayIn | undefined) => ({
     method: "GET" as const,
     url: `/api/v1${stream.path}`,
     config: {
       scope: "tenant" as const,
       heavy: true as const,
-      ...(session && { action: `instance.${session}`, permission: stream.permission }),
+      ...(way && { action: `instance.${way}`, permission: stream.permission }),
     },
     schema: { params: idParams, querystring: stream.query },
-    preHandler: (request: FastifyRequest) => findTarget(request, stream, session, options),
+    preHandler: (request: FastifyRequest) => findTarget(request, stream, way, options),
   });
   /** A stream both ways. */
   const socketRoute = <S extends Stream>(
     stream: S,
-    session: SessionKind | undefined,
+    way: WayIn | undefined,
     serve: (socket: WebSocket, request: FastifyRequest, query: QueryOf<S>) => Promise<void>,
   ) =>
     app.route({
-      ...registered(stream, session),
+      ...registered(stream, way),
       handler: upgradeOnly,
       wsHandler: async (socket, request) => {
         try {
@@ -132,14 +132,14 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
   };
   const relay = <S extends Stream>(
     stream: S,
-    session: SessionKind,
+    way: WayIn,
     openOf: (query: QueryOf<S>) => ChannelOpen,
     attend?: (channel: AgentChannel, socket: WebSocket, request: FastifyRequest, query: QueryOf<S>) => Promise<AgentChannel>,
   ) =>
-    socketRoute(stream, session, async (socket, request, query) => {
+    socketRoute(stream, way, async (socket, request, query) => {
       let onLeft = () => {};
       const opening = options.openChannel(request.address, openOf(query)).then(async (opened) => {
-        onLeft = await recorded(opened, session, request, options);
+        onLeft = await recorded(opened, way, request, options);
         const attended = attend?.(opened, socket, request, query).catch((error: unknown) => {
           opened.close();
           onLeft();
@@ -257,12 +257,7 @@ function lastEventIdOf({ headers }: FastifyRequest): string | undefined {
 }
 
 /** Finds the instance that a stream is to. */
-async function findTarget(
-  request: FastifyRequest,
-  { permission }: Stream,
-  session: SessionKind | undefined,
-  options: StreamOptions,
-): Promise<void> {
+async function findTarget(request: FastifyRequest, { permission }: Stream, way: WayIn | undefined, options: StreamOptions): Promise<void> {
   const { actor, tenant, id: requestId } = request;
   const params = request.params as { id: string };
   const instance = await options.targetOf({ actor, tenant, requestId, ifMatch: undefined }, params.id, permission);
@@ -270,7 +265,7 @@ async function findTarget(
   const { uid, name, namespace = "" } = metadata;
   const tenantId = tenant?.id as TenantId;
   request.address = { uid, name, tenant: namespace, tenantId, running: spec.running, cluster: status.cluster, pod: status.pod?.name };
-  if (session === "console") {
+  if (way === "console") {
     assertConfined(actor, status.cluster, options.unconfined);
   }
 }
@@ -307,12 +302,12 @@ function keepChecking(stream: OpenStream, request: FastifyRequest, facts: Stream
 /** Puts on record who has got into an instance, before anything passes between the two. @returns says that they have left */
 async function recorded(
   channel: AgentChannel,
-  session: SessionKind,
+  way: WayIn,
   { actor, address }: FastifyRequest,
-  { sessions }: StreamOptions,
+  { entries }: StreamOptions,
 ): Promise<() => void> {
   try {
-    return await sessions.open(session, { ...address, uid: address.uid as InstanceId }, actor);
+    return await entries.enter(way, { ...address, uid: address.uid as InstanceId }, actor);
   } catch (error) {
     channel.close();
     throw error;

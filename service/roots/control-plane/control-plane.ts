@@ -29,8 +29,8 @@ import { createApplication } from "../../application/application.ts";
 import { Refusals } from "../../application/audit/refusals.ts";
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
 import { createConfigChecks } from "../../application/instances/config-checks.ts";
+import { Entries } from "../../application/instances/entries.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
-import { Sessions } from "../../application/instances/sessions.ts";
 import { createVisits } from "../../application/instances/visits.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
@@ -198,8 +198,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const signIns = { transactions, cipher, clock };
   const access = createAccess({ transactions, clock, providers });
   const refusals = new Refusals({ transactions, clock, tallies });
-  const sessions = new Sessions({ transactions, clock });
-  closers.push(async () => void (await Promise.all([refusals.tell(true), sessions.tell(true)])));
+  const entries = new Entries({ transactions, clock });
+  closers.push(async () => void (await Promise.all([refusals.tell(true), entries.tell(true)])));
   const open = new OpenStreams();
   const limiting = { limits: env.rateLimits, counters: new SharedCounters({ transactions, log }) };
   const app = await buildApp({
@@ -226,7 +226,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       targetOf,
       agents: hub,
       openChannel,
-      sessions,
+      entries,
       refusals,
       open,
       tallies,
@@ -240,7 +240,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   if (origins) {
     const visits = createVisits({ transactions, clock, access, targetOf });
     const { trustedProxies } = env;
-    const pages = await buildOrigins({ log, trustedProxies, rateLimit: limiting, visits, openChannel, sessions, open, tallies });
+    const pages = await buildOrigins({ log, trustedProxies, rateLimit: limiting, visits, openChannel, entries, open, tallies });
     closers.push(() => pages.close());
     listener.serve(byHost(origins.domain, pages, app));
   } else {
@@ -268,7 +268,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),
     startOutboxRelay({ transactions, bus, log }),
-    startAuditTeller([refusals, sessions], log),
+    startAuditTeller([refusals, entries], log),
     startAuditKeeper({ transactions, auditSigner: stores.signer, clock, days: env.auditDays, log }),
     startAgentReviver({
       transactions,

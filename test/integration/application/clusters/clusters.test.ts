@@ -249,6 +249,15 @@ describe("a cluster", () => {
     ]);
     await admin.clusters.delete("ashes", { forget: true });
     await expect(admin.clusters.get("ashes")).rejects.toMatchObject({ code: "cluster.not_found" });
+    const told = await acme.instances.events("saved");
+    expect(told.items).toContainEqual(expect.objectContaining({ reason: "Requested", message: "let go of with its cluster 'ashes'" }));
+    const { items: records } = await acme.audit.list({ action: "instance.let-go" });
+    expect(records.map(({ resource, details }) => [resource.name, details])).toEqual(
+      expect.arrayContaining([
+        ["burnt", { cluster: "ashes" }],
+        ["saved", { cluster: "ashes" }],
+      ]),
+    );
     await app.settle();
     await expect(acme.instances.get("burnt")).rejects.toMatchObject({ code: "instance.not_found" });
     expect((await acme.instances.get("saved")).status).toMatchObject({ cluster: "local", phase: "Running" });

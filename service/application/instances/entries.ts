@@ -2,12 +2,12 @@ import { EventType, type InstanceId, type TenantId } from "../../../sdk/contract
 import type { Actor } from "../../domain/access/actor.ts";
 import { type AuditEntry, entryOf } from "../../domain/audit/chain.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
-import { recordEvent, SESSIONS } from "./report-status.ts";
+import { recordEvent, WAYS_IN } from "./report-status.ts";
 
-export type SessionKind = keyof typeof SESSIONS;
+export type WayIn = keyof typeof WAYS_IN;
 
-/** A program that connects does so many times a minute, and a chat with every message: that is one session. */
-const SAME_SESSION_MS = 10 * 60_000;
+/** A program that connects does so many times a minute, and a chat with every message: that is one entry. */
+const SAME_ENTRY_MS = 10 * 60_000;
 const RECENT_EVENTS = 20;
 
 /** The instance that somebody gets into. */
@@ -19,7 +19,7 @@ export interface Entered {
 }
 
 interface Kept {
-  readonly session: SessionKind;
+  readonly way: WayIn;
   readonly entered: Entered;
   readonly actor: Actor;
   readonly begunAt: number;
@@ -33,9 +33,9 @@ interface Kept {
 
 /**
  * Puts on record who gets into an instance, before they do, and when they have left it again. What chats and programs that connect do within ten minutes is one
- * session; each terminal is one. A replica that is killed tells no ends.
+ * entry; each terminal is one. A replica that is killed tells no ends.
  */
-export class Sessions {
+export class Entries {
   readonly #deps: { readonly transactions: Transactions; readonly clock: () => Date };
   readonly #kept = new Map<string, Kept>();
   #terminals = 0;
@@ -45,13 +45,13 @@ export class Sessions {
   }
 
   /** @returns ends it: a stream of it is no more */
-  async open(session: SessionKind, entered: Entered, actor: Actor): Promise<() => void> {
-    const key = JSON.stringify([session, entered.uid, actor.subject, session === "console" ? this.#terminals++ : 0]);
+  async enter(way: WayIn, entered: Entered, actor: Actor): Promise<() => void> {
+    const key = JSON.stringify([way, entered.uid, actor.subject, way === "console" ? this.#terminals++ : 0]);
     const known = this.#kept.get(key);
     const now = this.#deps.clock();
     const kept = known ?? {
-      ...{ session, entered, actor, begunAt: now.getTime(), open: 0, streams: 0, leftAt: 0 },
-      begun: this.#write(entered.tenantId, (tx) => begin(tx, session, entered, actor, now)),
+      ...{ way, entered, actor, begunAt: now.getTime(), open: 0, streams: 0, leftAt: 0 },
+      begun: this.#write(entered.tenantId, (tx) => begin(tx, way, entered, actor, now)),
     };
     this.#kept.set(key, kept);
     kept.open += 1;
@@ -72,7 +72,7 @@ export class Sessions {
   async tell(isLast = false): Promise<void> {
     const now = this.#deps.clock().getTime();
     for (const [key, kept] of this.#kept) {
-      const waits = kept.session === "console" ? 0 : SAME_SESSION_MS;
+      const waits = kept.way === "console" ? 0 : SAME_ENTRY_MS;
       if (isLast || (kept.open === 0 && now - kept.leftAt >= waits)) {
         this.#kept.delete(key);
         const end = kept.open > 0 ? now : kept.leftAt;
@@ -93,25 +93,25 @@ export class Sessions {
   }
 }
 
-async function begin(tx: TenantTransaction, session: SessionKind, entered: Entered, actor: Actor, now: Date): Promise<void> {
-  const reason = SESSIONS[session];
-  const { items } = session === "console" ? { items: [] } : await tx.events.list(entered.uid, RECENT_EVENTS);
+async function begin(tx: TenantTransaction, way: WayIn, entered: Entered, actor: Actor, now: Date): Promise<void> {
+  const reason = WAYS_IN[way];
+  const { items } = way === "console" ? { items: [] } : await tx.events.list(entered.uid, RECENT_EVENTS);
   // Another replica may have told of it.
   const isTold = items.some(
-    (event) => event.reason === reason && event.actor === actor.subject && now.getTime() - Date.parse(event.time) < SAME_SESSION_MS,
+    (event) => event.reason === reason && event.actor === actor.subject && now.getTime() - Date.parse(event.time) < SAME_ENTRY_MS,
   );
   if (!isTold) {
-    const message = `${session === "console" ? "a terminal was" : `a ${session} session was`} opened by ${actor.subject}`;
+    const message = `${way === "console" ? "a terminal was" : `a ${way} session was`} opened by ${actor.subject}`;
     await recordEvent(tx, entered.uid, { type: EventType.Normal, reason, message, actor: actor.subject }, now.toISOString());
   }
-  tx.audit.append(recordOf(`instance.${session}`, { entered, actor }, now.toISOString(), {}));
+  tx.audit.append(recordOf(`instance.${way}`, { entered, actor }, now.toISOString(), {}));
 }
 
 function endOf(kept: Kept, end: number, now: number): AuditEntry {
-  const { session, begunAt, streams } = kept;
+  const { way, begunAt, streams } = kept;
   const seconds = Math.max(0, Math.round((end - begunAt) / 1000));
   const details = { began: new Date(begunAt).toISOString(), seconds: String(seconds), ...(streams > 1 && { streams: String(streams) }) };
-  return recordOf(`instance.${session}-end`, kept, new Date(now).toISOString(), details);
+  return recordOf(`instance.${way}-end`, kept, new Date(now).toISOString(), details);
 }
 
 function recordOf(
