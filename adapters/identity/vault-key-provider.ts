@@ -1,35 +1,19 @@
-import { open, readFile } from "node:fs/promises";
-import { request as requestInClear } from "node:http";
-import { request } from "node:https";
 import { z } from "zod";
-import { ClawError } from "../../sdk/contract/index.ts";
 import type { KeyProvider, WrappedKey } from "../../service/application/ports/secrets/key-provider.ts";
 import { type Circuit, CircuitBreaker } from "../../service/domain/circuit-breaker.ts";
+import { Away, exchange, jsonOf, unavailable, type VaultAccess, whyRefused } from "./vault-exchange.ts";
 
 /** Where the key-encryption key is: HashiCorp Vault's transit engine, or OpenBao's, which is the same. */
-export interface VaultSettings {
-  /** `https://vault.example.com:8200` */
-  readonly address: string;
-  /** Read for each request: an agent of Vault's renews what is in it. */
-  readonly tokenFile: string;
+export interface VaultSettings extends VaultAccess {
   /** Where the engine is mounted, and the key's name there. */
   readonly mount: string;
   readonly key: string;
-  /** Certificates, in PEM, of who vouches for Vault's; the system's when undefined. */
-  readonly caFile: string | undefined;
 }
-
-const TIMEOUT_MS = 10_000;
-const TOKEN_BYTES_MAX = 8 * 1024;
-/** The times of some ten thousand versions. */
-const ANSWER_BYTES_MAX = 512 * 1024;
-const WORDS_MAX = 300;
 
 const CIPHERTEXT = /^vault:v([1-9]\d{0,8}):[\w+/=-]{1,2048}$/;
 const StateSchema = z.object({ data: z.object({ latest_version: z.int().positive() }) });
 const CiphertextSchema = z.object({ data: z.object({ ciphertext: z.string().regex(CIPHERTEXT) }) });
 const PlaintextSchema = z.object({ data: z.object({ plaintext: z.base64().max(1024) }) });
-const ErrorsSchema = z.object({ errors: z.array(z.string()) });
 
 /** Wraps by a key that never leaves Vault. */
 export class VaultKeyProvider implements KeyProvider {
@@ -97,7 +81,7 @@ export class VaultKeyProvider implements KeyProvider {
     const path = what === "rotate" ? `${mount}/keys/${key}/rotate` : `${mount}/${what}/${key}`;
     try {
       return await this.#breaker.run(async () => {
-        const { status, text } = await this.#exchange(method, `/v1/${path}`, body);
+        const { status, text } = await exchange(this.#settings, method, `/v1/${path}`, body);
         if (status >= 200 && status < 300) {
           return answerOf(text, schema, address);
         }
@@ -106,62 +90,6 @@ export class VaultKeyProvider implements KeyProvider {
     } catch (error) {
       throw error instanceof Away ? unavailable(`Vault at ${address} ${error.message}`, error) : error;
     }
-  }
-
-  async #exchange(method: string, path: string, body: object | undefined): Promise<{ readonly status: number; readonly text: string }> {
-    const { address, tokenFile, caFile } = this.#settings;
-    const token = await tokenIn(tokenFile);
-    const ca =
-      caFile === undefined
-        ? undefined
-        : await readFile(caFile).catch((error: Error) => Promise.reject(unreadable("CLAW_VAULT_CA_FILE", error)));
-    const url = new URL(path, address);
-    const sent = body && JSON.stringify(body);
-    const headers = {
-      "x-vault-token": token,
-      "x-vault-request": "true",
-      ...(sent !== undefined && { "content-type": "application/json" }),
-    };
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const options = { method, headers, signal, agent: false as const };
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error) =>
-        reject(
-          error instanceof ClawError
-            ? error
-            : new Away(signal.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : `can't be reached: ${error.message}`),
-        );
-      const asked = url.protocol === "https:" ? request(url, { ...options, ...(ca && { ca }) }) : requestInClear(url, options);
-      asked.on("error", fail);
-      asked.on("response", (response) => {
-        const parts: Buffer[] = [];
-        let length = 0;
-        response.on("data", (part: Buffer) => {
-          length += part.length;
-          length > ANSWER_BYTES_MAX ? response.destroy(new Error("it says more than it should")) : parts.push(part);
-        });
-        response.on("error", fail);
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString() }));
-      });
-      asked.end(sent);
-    });
-  }
-}
-
-/** It is not there, or in trouble: what another try may find different. */
-class Away extends Error {}
-
-async function tokenIn(file: string): Promise<string> {
-  try {
-    const handle = await open(file);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(TOKEN_BYTES_MAX), 0, TOKEN_BYTES_MAX, 0).finally(() => handle.close());
-    const token = buffer.toString("utf8", 0, bytesRead).trim();
-    if (!/^[\x21-\x7e]+$/.test(token)) {
-      throw new Error(`${file} holds no token`);
-    }
-    return token;
-  } catch (error) {
-    throw unreadable("CLAW_VAULT_TOKEN_FILE", error as Error);
   }
 }
 
@@ -176,9 +104,7 @@ function answerOf<T>(text: string, schema: z.ZodType<T>, address: string): T {
 
 /** What Vault says no with, and what to do about it. */
 function refusal(status: number, text: string, path: string, { mount, key, tokenFile }: VaultSettings): Error {
-  const told = ErrorsSchema.safeParse(jsonOf(text));
-  const words = (told.success ? told.data.errors.join("; ") : "").replace(/\p{Cc}+/gu, " ").slice(0, WORDS_MAX);
-  const why = `${status}${words === "" ? "" : `, ${words}`}`;
+  const why = whyRefused(status, text);
   if (status >= 500 || status === 429) {
     return new Away(`does not serve (${why}): unseal it, or wait`);
   }
@@ -191,20 +117,4 @@ function refusal(status: number, text: string, path: string, { mount, key, token
     return unavailable(`Vault has no ${path} (${why}): make the key, 'vault write -f ${mount}/keys/${key}', or correct CLAW_VAULT_KEY`);
   }
   return unavailable(`Vault refuses ${path} (${why})`);
-}
-
-function unreadable(setting: string, { message }: Error): ClawError {
-  return unavailable(`${setting} names a file that can't be used: ${message}`);
-}
-
-function unavailable(message: string, cause?: unknown): ClawError {
-  return new ClawError("service.unavailable", message, { cause });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

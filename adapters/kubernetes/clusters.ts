@@ -22,6 +22,7 @@ import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
 import { isAbandoned, markedObjects, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
+import { readSecret } from "./read-secret.ts";
 import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
 
@@ -113,6 +114,7 @@ function connection(server: () => Server): ClusterConnection {
       }),
     marked: (controlPlane) => asking(async () => markedObjects(await client(), controlPlane)),
     isAbandoned: (namespace) => asking(async () => isAbandoned(await client(), namespace)),
+    secret: (namespace, name, key) => asking(async () => readSecret(await client(), namespace, name, key)),
     remove: (thing) => asking(async () => removeObject(await client(), thing)),
     customResources: () => openCustomResources(client),
   };

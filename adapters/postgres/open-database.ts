@@ -22,6 +22,7 @@ import { PolicyEntity } from "./entities/policy.ts";
 import { ProjectEntity } from "./entities/project.ts";
 import { RecordingEntity, RecordingPartEntity } from "./entities/recording.ts";
 import { RolloutEntity, RolloutMemberEntity } from "./entities/rollout.ts";
+import { SecretEntity } from "./entities/secret.ts";
 import { SessionEntity } from "./entities/session.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
@@ -56,6 +57,7 @@ import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
 import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
+import { KeepSecrets1700000000048 } from "./migrations/0048-keep-secrets.ts";
 import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
 import { RollOutInstances1700000000051 } from "./migrations/0051-roll-out-instances.ts";
 import { connectionName } from "./repositories/replicas.ts";
@@ -95,6 +97,7 @@ const entities = [
   RoleBindingEntity,
   RoleEntity,
   ServiceAccountEntity,
+  SecretEntity,
   SessionEntity,
   TenantEntity,
 ];
@@ -130,6 +133,7 @@ export const migrations = [
   KeepWarnings1700000000042,
   DefineTypes1700000000044,
   SetValues1700000000047,
+  KeepSecrets1700000000048,
   RollOut1700000000050,
   RollOutInstances1700000000051,
 ];

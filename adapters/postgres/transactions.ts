@@ -34,6 +34,7 @@ import { PostgresProjectRepository } from "./repositories/projects.ts";
 import { PostgresRecordingRepository } from "./repositories/recordings.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresRolloutClaims, PostgresRolloutRepository } from "./repositories/rollouts.ts";
+import { PostgresSecretRepository } from "./repositories/secrets.ts";
 import { PostgresSessionRepository } from "./repositories/sessions.ts";
 import { PostgresTenantRepository } from "./repositories/tenants.ts";
 import { PostgresVisitRepository } from "./repositories/visits.ts";
@@ -155,6 +156,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     templates: new PostgresConfigTemplateRepository(scope, session.platform),
     values: new PostgresConfigValuesRepository(scope),
     rollouts: new PostgresRolloutRepository(scope, tenantId),
+    secrets: new PostgresSecretRepository(scope, session.platform),
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
     recordings: new PostgresRecordingRepository(scope, tenantId),

@@ -66,6 +66,10 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     const module = await import("./commands/values.ts");
     return [module.valuesList, module.valuesGet, module.valuesSet, module.valuesUnset, module.valuesDelete];
   },
+  secrets: async () => {
+    const module = await import("./commands/secrets.ts");
+    return [module.secretsList, module.secretsGet, module.secretsSet, module.secretsWhereUsed, module.secretsRefresh, module.secretsDelete];
+  },
   clusters: async () => {
     const module = await import("./commands/clusters.ts");
     return [module.clustersList, module.clustersCreate, module.clustersGet, module.clustersDrain, module.clustersDelete];

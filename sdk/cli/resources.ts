@@ -10,6 +10,7 @@ import type { ResourceKind } from "./kinds/kind.ts";
 import { policyKind } from "./kinds/policy.ts";
 import { projectKind } from "./kinds/project.ts";
 import { rolloutKind } from "./kinds/rollout.ts";
+import { secretKind } from "./kinds/secret.ts";
 import { tenantKind } from "./kinds/tenant.ts";
 
 /** In the order of writing, each after what it needs: the contract's list without its schemas, to which a test holds it. */
@@ -22,6 +23,7 @@ export const resourceKinds: readonly ResourceKind[] = [
   roleBindingKind,
   policyKind,
   clawTypeKind,
+  secretKind,
   configKind,
   instanceKind,
   valuesKind,

@@ -51,6 +51,7 @@ export class Claw {
   readonly instances: Api["instances"] & InstanceStreams;
   readonly configs: Api["configs"];
   readonly values: Api["values"];
+  readonly secrets: Api["secrets"];
   readonly tenants: Api["tenants"];
   readonly projects: Api["projects"];
   readonly roles: Api["roles"];
@@ -88,6 +89,7 @@ export class Claw {
     this.instances = { ...instances, ...instanceStreams(this.#config, instances, new Turnstile(LOOK_INTERVAL_MS)) };
     this.configs = this.#methodsOf("configs");
     this.values = this.#methodsOf("values");
+    this.secrets = this.#methodsOf("secrets");
     this.tenants = this.#methodsOf("tenants");
     this.projects = this.#methodsOf("projects");
     this.roles = this.#methodsOf("roles");

@@ -100,6 +100,17 @@ export const auditedFields: { readonly [K in ManifestKind]: Audited<ManifestOf<K
     chat: { protocol: "track", path: "track", model: "track", tokenEnv: "track" },
     console: "track",
   },
+  Secret: {
+    description: "track",
+    value: "secret",
+    source: {
+      env: "track",
+      file: "track",
+      vault: { path: "track", field: "track" },
+      kubernetes: { cluster: "track", name: "track", key: "track" },
+    },
+    refreshSeconds: "track",
+  },
   ConfigTemplate: {
     description: "track",
     extends: "track",

@@ -57,6 +57,10 @@ export const busEvents = {
     data: subject.extend({ policy: z.string(), mode: PolicyModeSchema, message: z.string(), tenant: z.string(), actor: z.string() }),
   },
   "instance.destroyed": { when: "nothing of an instance is left but the data that is kept", data: subject },
+  "secret.changed": {
+    when: "the source of a secret gave another value, which those who use it get",
+    data: subject.extend({ tenant: z.string() }),
+  },
   "instance.orphaned": {
     when: "something was found of an instance that nobody knows",
     data: LeftoverSchema,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { boundedRecord, DisplayNameSchema, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { PlainVariableSchema } from "./config-template.ts";
-import { PackageNameSchema, RelativePathSchema, VersionSchema } from "./identifiers.ts";
+import { EnvNameSchema, PackageNameSchema, RelativePathSchema, VersionSchema } from "./identifiers.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 import { HttpProbeSchema } from "./runtime.ts";
@@ -55,11 +55,6 @@ export const ClawTypeDescriptionSchema = ClawTypeSummarySchema.extend({
   platformKeys: z.array(z.string()),
 });
 export type ClawTypeDescription = z.infer<typeof ClawTypeDescriptionSchema>;
-
-const EnvNameSchema = z
-  .string()
-  .max(256)
-  .regex(/^[A-Z_][A-Z0-9_]*$/, "an environment variable such as 'API_KEY'");
 
 const ClawVariableSchema = PlainVariableSchema.safeExtend({
   /** It is handed over in this environment variable rather than in the config file. Secrets always are. */

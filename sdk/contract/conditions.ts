@@ -11,6 +11,7 @@ export const conditionTypes = {
   PodReady: "of an instance on a cluster: its pod is ready",
   ClusterReachable: "of an instance on a cluster: its cluster answers",
   Reachable: "of a cluster: its API answers",
+  Available: "of a secret: there is a value for those who use it",
   Accepted: "of a custom resource: it is carried into the control plane",
 } as const;
 export const ConditionType = namesOf(conditionTypes);
@@ -46,6 +47,12 @@ export const conditionReasons = {
   NoPod: "`PodReady`: there is no pod",
   Answered: "`Reachable`, `ClusterReachable`: the cluster answers",
   Unreachable: "`Reachable`, `ClusterReachable`, `Ready`: the cluster does not answer, for a reason that has no name here",
+  Given: "`Available`: the value stands in the secret itself",
+  Read: "`Available`: the value was read from its source",
+  NotReadYet: "`Available`: its source was not read yet",
+  SourceMissing: "`Available`: its source has no such value; what was read before goes on",
+  SourceForbidden: "`Available`: the control plane may not read its source; what was read before goes on",
+  SourceUnreachable: "`Available`: its source does not answer, or not as it should; what was read before goes on",
   Carried: "`Accepted`: it is carried into the control plane",
 } as const;
 export const ConditionReason = namesOf(conditionReasons);

@@ -7,6 +7,7 @@ import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.t
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 import { FileDiffSchema, PropertyDiffSchema } from "./property-diff.ts";
 import { SECRET_MASK } from "./redact.ts";
+import { isSecretRef } from "./secret.ts";
 
 /** Versions are numbered from one. */
 export const VersionNumberSchema = z
@@ -62,7 +63,7 @@ export const PlainVariableSchema = z
     secret: z.boolean().default(false),
     description: TextSchema.default(""),
   })
-  .refine((v) => v.default === undefined || v.default === SECRET_MASK || matchesVariableType(v.type, v.default), {
+  .refine((v) => v.default === undefined || v.default === SECRET_MASK || isSecretRef(v.default) || matchesVariableType(v.type, v.default), {
     message: "the default does not have the variable's type",
     path: ["default"],
   });

@@ -18,6 +18,12 @@ export const VersionSchema = z
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, "not a version such as '2026.9.6': letters, digits, '.', '_', '+' and '-'");
 
+/** The name of an environment variable. */
+export const EnvNameSchema = z
+  .string()
+  .max(256)
+  .regex(/^[A-Z_][A-Z0-9_]*$/, "an environment variable such as 'API_KEY'");
+
 /** The name of a claw type or of its adapter: `OpenClaw`, `EchoAdapter`. */
 export const TypeNameSchema = z
   .string()

@@ -9,6 +9,7 @@ export type ClusterId = Id<"cls">;
 export type PlanId = Id<"pln">;
 export type RoleId = Id<"rol">;
 export type PolicyId = Id<"pol">;
+export type SecretId = Id<"sec">;
 export type ClawTypeId = Id<"typ">;
 export type RolloutId = Id<"rll">;
 export type RoleBindingId = Id<"rbd">;

@@ -39,6 +39,7 @@ export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./run-dir.ts";
 export * from "./runtime.ts";
+export * from "./secret.ts";
 export * from "./service.ts";
 export * from "./session.ts";
 export * from "./stack.ts";

@@ -8,6 +8,7 @@ import { instanceFacts } from "./instance.ts";
 import type { CustomResourceFacts, KindFacts } from "./kind.ts";
 import { policyFacts } from "./policy.ts";
 import { rolloutFacts } from "./rollout.ts";
+import { secretFacts } from "./secret.ts";
 import { projectFacts, tenantFacts } from "./tenant.ts";
 
 /** Every kind of resource, in the order of writing: each after what it needs. Deletions go the other way. */
@@ -20,6 +21,7 @@ export const resourceKinds = [
   roleBindingFacts,
   policyFacts,
   clawTypeFacts,
+  secretFacts,
   configTemplateFacts,
   instanceFacts,
   configValuesFacts,

@@ -36,6 +36,12 @@ export const permissions = {
   "rollouts.operate": { allows: "pause, resume, approve, abort and retry rollouts", scope: "tenant" },
   "types.read": { allows: "see claw types of the tenant's own, and the platform's", scope: "tenant", fromProject: true },
   "types.write": { allows: "make, change and delete claw types; those of the platform with a binding there", scope: "tenant" },
+  "secrets.read": {
+    allows: "see secrets: where each comes from, whether it can be read and who uses it, never what it is",
+    scope: "tenant",
+    fromProject: true,
+  },
+  "secrets.write": { allows: "give, change and delete secrets, and have their sources read", scope: "tenant" },
   "access.read": { allows: "see roles, role bindings, service accounts and what tokens there are", scope: "tenant" },
   "access.write": {
     allows: "give roles to others, make service accounts and their tokens: of what one may do oneself, no more",

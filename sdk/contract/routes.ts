@@ -7,6 +7,7 @@ import { instanceRoutes } from "./routes/instances.ts";
 import { policyRoutes } from "./routes/policies.ts";
 import { recordingRoutes } from "./routes/recordings.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { stackRoutes } from "./routes/stacks.ts";
 import { tenancyRoutes } from "./routes/tenancy.ts";
@@ -18,6 +19,7 @@ export const routes = {
   ...instanceRoutes,
   ...configRoutes,
   ...valuesRoutes,
+  ...secretRoutes,
   ...tenancyRoutes,
   ...accessRoutes,
   ...auditRoutes,

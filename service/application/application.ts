@@ -19,6 +19,8 @@ import { previewRoutes } from "./resources/routes.ts";
 import { tenantIn } from "./resources/tenant-in.ts";
 import { rolloutKind } from "./rollouts/rollout-kind.ts";
 import { rolloutRoutes } from "./rollouts/routes.ts";
+import { secretRoutes } from "./secrets/routes.ts";
+import { secretKind } from "./secrets/secret-kind.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { policyKind } from "./tenancy/policy-kind.ts";
@@ -49,6 +51,7 @@ export function createApplication(outer: OuterDependencies): Application {
     roleBinding: roleBindingKind,
     policy: policyKind,
     clawType: clawTypeKind(outer),
+    secret: secretKind({ cipher: outer.cipher, sources: outer.secretSources }),
     configTemplate: configTemplateKind(outer),
     instance: instanceKind(outer),
     configValues: configValuesKind(outer),
@@ -69,6 +72,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...projectRoutes(own.project, dependencies),
       ...configRoutes(own.configTemplate, dependencies),
       ...valuesRoutes(own.configValues, dependencies),
+      ...secretRoutes(own.secret, dependencies),
       ...instanceRoutes(own.instance, dependencies),
       ...policyRoutes(own.policy, dependencies),
       ...rolloutRoutes(own.rollout, dependencies),

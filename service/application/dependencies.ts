@@ -9,6 +9,7 @@ import type { Agents } from "./ports/instances/agents.ts";
 import type { ClawTypes } from "./ports/instances/claw-adapter.ts";
 import type { Runtimes } from "./ports/runtimes/runtime.ts";
 import type { SecretCipher } from "./ports/secrets/secret-cipher.ts";
+import type { SecretSources } from "./ports/secrets/secret-sources.ts";
 import type { Vitals } from "./ports/service/vitals.ts";
 import type { AdoptionOf } from "./ports/stacks/adoption.ts";
 import type { StackAdministration, StackOperations } from "./ports/stacks/stack-operations.ts";
@@ -19,6 +20,7 @@ import type { RequestDependencies } from "./resources/requests.ts";
 export interface OuterDependencies {
   readonly runtimes: Runtimes;
   readonly cipher: SecretCipher;
+  readonly secretSources: SecretSources;
   readonly transactions: Transactions;
   readonly stacks: StackOperations;
   readonly administration: StackAdministration;

@@ -22,7 +22,9 @@ export interface Environment {
   /** Master keys of the past, newest first: what they encrypted is encrypted anew at the start. */
   readonly formerMasterKeys: readonly Uint8Array[];
   /** The key in Vault that wraps what secrets are sealed with, instead of a master key. */
-  readonly vault: VaultSettings | undefined;
+  readonly vault: (VaultAccess & { readonly mount: string; readonly key: string }) | undefined;
+  /** The folder of Vault's KV engine in which each tenant has one for its secrets. */
+  readonly vaultSecrets: (VaultAccess & { readonly folder: string }) | undefined;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Most stack operations at a time on one cluster or on this host, each in a process of its own; twice as many on all together. */
   readonly workers: number;
@@ -48,12 +50,10 @@ export interface Environment {
   readonly typeFolders: readonly string[];
 }
 
-/** A key of Vault's transit engine, and how to get at it. */
-interface VaultSettings {
+/** How to get at a Vault. */
+interface VaultAccess {
   readonly address: string;
   readonly tokenFile: string;
-  readonly mount: string;
-  readonly key: string;
   readonly caFile: string | undefined;
 }
 
@@ -137,6 +137,11 @@ const EnvironmentSchema = z
       .string()
       .regex(/^[\w-]+(\/[\w-]+)*\/[\w-]+$/, "is not the engine's path with a key's name")
       .optional(),
+    CLAW_VAULT_SECRETS: z
+      .string()
+      .max(512)
+      .regex(/^[\w-]+(\/[\w-]+)*\/data(\/[\w-]+)*$/, "is not the path of a folder of Vault's KV engine, with its `data`")
+      .optional(),
     CLAW_VAULT_CA_FILE: z.string().optional(),
     CLAW_LOG_LEVEL: z
       .enum(["fatal", "error", "warn", "info", "debug", "trace"], { error: "is no level: fatal, error, warn, info, debug or trace" })
@@ -192,9 +197,13 @@ const EnvironmentSchema = z
     error: "goes with CLAW_TLS_KEY, and that with it",
   })
   .refine(
-    ({ CLAW_VAULT_ADDR, CLAW_VAULT_KEY, CLAW_VAULT_TOKEN_FILE }) =>
-      new Set([CLAW_VAULT_ADDR, CLAW_VAULT_KEY, CLAW_VAULT_TOKEN_FILE].map((value) => value === undefined)).size === 1,
-    { path: ["CLAW_VAULT_ADDR"], error: "goes with CLAW_VAULT_KEY and CLAW_VAULT_TOKEN_FILE, and those with it" },
+    ({ CLAW_VAULT_ADDR, CLAW_VAULT_KEY, CLAW_VAULT_SECRETS, CLAW_VAULT_TOKEN_FILE }) =>
+      new Set([CLAW_VAULT_ADDR, CLAW_VAULT_KEY ?? CLAW_VAULT_SECRETS, CLAW_VAULT_TOKEN_FILE].map((value) => value === undefined)).size ===
+      1,
+    {
+      path: ["CLAW_VAULT_ADDR"],
+      error: "goes with CLAW_VAULT_TOKEN_FILE and with CLAW_VAULT_KEY or CLAW_VAULT_SECRETS, and those with it",
+    },
   );
 
 const fixes: Readonly<Record<string, string>> = {
@@ -206,7 +215,9 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_ADMIN_TOKEN: "set one made by `openssl rand -hex 24`, or unset it to have one made",
   CLAW_MASTER_KEY: "set one made by `openssl rand -base64 32`, or unset it to have one made",
   CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
-  CLAW_VAULT_ADDR: "set it like https://vault.example.com:8200, with CLAW_VAULT_KEY and CLAW_VAULT_TOKEN_FILE, or unset all",
+  CLAW_VAULT_ADDR:
+    "set it like https://vault.example.com:8200, with CLAW_VAULT_TOKEN_FILE and CLAW_VAULT_KEY, CLAW_VAULT_SECRETS or both, or unset all",
+  CLAW_VAULT_SECRETS: "set the folder of the KV engine in which each tenant has one, like secret/data/claw, or unset it",
   CLAW_VAULT_KEY: "set the transit engine's path and the key's name, like transit/open-cluster-claw",
   CLAW_LOG_LEVEL: "set `info`, or `debug` to see more",
   CLAW_ISSUERS: "set the path of a YAML file with the identity providers whose tokens are taken, or unset it",
@@ -223,16 +234,17 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_TYPES: `set the folders of your claw types, like /etc/claw/weather${delimiter}/etc/claw/news, or unset it`,
 };
 
-function vaultOf(env: z.output<typeof EnvironmentSchema>): VaultSettings | undefined {
-  const { CLAW_VAULT_ADDR: address, CLAW_VAULT_TOKEN_FILE: tokenFile, CLAW_VAULT_KEY: name, CLAW_VAULT_CA_FILE: caFile } = env;
-  if (address === undefined || tokenFile === undefined || name === undefined) {
-    return undefined;
+function vaultOf(env: z.output<typeof EnvironmentSchema>): Pick<Environment, "vault" | "vaultSecrets"> {
+  const { CLAW_VAULT_ADDR: address, CLAW_VAULT_TOKEN_FILE: tokenFile, CLAW_VAULT_CA_FILE: caFile } = env;
+  if (address === undefined || tokenFile === undefined) {
+    return { vault: undefined, vaultSecrets: undefined };
   }
-  const at = name.lastIndexOf("/");
+  const { CLAW_VAULT_KEY: name, CLAW_VAULT_SECRETS: folder } = env;
+  const access = { address, tokenFile: resolve(tokenFile), caFile: caFile === undefined ? undefined : resolve(caFile) };
+  const at = name?.lastIndexOf("/");
   return {
-    ...{ address, mount: name.slice(0, at), key: name.slice(at + 1) },
-    tokenFile: resolve(tokenFile),
-    caFile: caFile === undefined ? undefined : resolve(caFile),
+    vault: name === undefined ? undefined : { ...access, mount: name.slice(0, at), key: name.slice((at ?? 0) + 1) },
+    vaultSecrets: folder === undefined ? undefined : { ...access, folder },
   };
 }
 
@@ -261,7 +273,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     adminToken: env.CLAW_ADMIN_TOKEN,
     masterKey: env.CLAW_MASTER_KEY,
     formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,
-    vault: vaultOf(env),
+    ...vaultOf(env),
     logLevel: env.CLAW_LOG_LEVEL,
     issuers: env.CLAW_ISSUERS,
     workers: env.CLAW_WORKERS ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2))),

@@ -1,4 +1,4 @@
-import { formatConfigKey, SECRET_MASK } from "../../sdk/contract/index.ts";
+import { formatConfigKey, isSecretRef, SECRET_MASK } from "../../sdk/contract/index.ts";
 import { isReference } from "./configs/references.ts";
 
 /** A secret value at rest: its ciphertext in place of the value. */
@@ -141,13 +141,27 @@ function nameOf(item: unknown, isPlain: (key: string, name: string) => boolean):
   return undefined;
 }
 
-/** A copy with its secrets in plain. @param note told of each place where a secret was */
-export function openLeaves(value: unknown, cipher: Cipher, note: (path: ValuePath) => void = () => {}, path: ValuePath = []): unknown {
+/** What it takes to have secrets in plain. */
+export interface Opening {
+  readonly cipher: Cipher;
+  /** What a named secret is; undefined for one that there is not, or that has no value. */
+  readonly meaning?: ((secret: string) => unknown) | undefined;
+}
+
+/** A copy with its secrets in plain; a name that means nothing stays. @param note told of each place where a secret was */
+export function openLeaves(value: unknown, opening: Opening, note: (path: ValuePath) => void = () => {}, path: ValuePath = []): unknown {
   if (isSealed(value)) {
     note(path);
-    return JSON.parse(cipher.decrypt(value.$sealed));
+    return JSON.parse(opening.cipher.decrypt(value.$sealed));
   }
-  return mapItems(value, (item, key) => openLeaves(item, cipher, note, [...path, key]));
+  if (isSecretRef(value)) {
+    const meant = opening.meaning?.(value.secretRef);
+    if (meant !== undefined) {
+      note(path);
+    }
+    return meant ?? value;
+  }
+  return mapItems(value, (item, key) => openLeaves(item, opening, note, [...path, key]));
 }
 
 /** A copy as clients may see it. */

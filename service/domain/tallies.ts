@@ -11,6 +11,10 @@ export const TALLIES = {
     labels: ["policy", "mode"],
   },
   claw_rollout_phases_total: { help: "Rollouts that came to a phase, by which.", labels: ["phase"] },
+  claw_secret_reads_total: {
+    help: "Sources of secrets that were read, by what they are, and what came of it: ok, or the reason why not.",
+    labels: ["source", "result"],
+  },
   claw_streams_opened_total: { help: "Streams to instances that were opened, by what they are.", labels: ["kind"] },
   claw_stream_frames_total: {
     help: "Items of streams, and pieces of terminals and connections, that were sent to clients.",

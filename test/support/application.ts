@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { afterAll } from "vitest";
 import { createClawTypes } from "../../adapters/claws/claw-types.ts";
 import { SecretCipherAes } from "../../adapters/identity/cipher.ts";
+import { hostSecrets } from "../../adapters/identity/host-secrets.ts";
 import { adoptionOf, runtimeComponents } from "../../components/claw-instance/runtimes.ts";
 import { Claw } from "../../sdk/client/index.ts";
 import {
@@ -24,6 +25,7 @@ import { createReports } from "../../service/application/instances/report-status
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
 import { createRuntimes } from "../../service/application/runtimes/runtimes.ts";
+import { createSecretSources } from "../../service/application/secrets/secret-sources.ts";
 import { type Actor, ANONYMOUS, administrator } from "../../service/domain/access/actor.ts";
 import { grantsOf } from "../../service/domain/access/grants.ts";
 import type { Inspection } from "../../service/domain/clusters/cluster.ts";
@@ -161,6 +163,7 @@ export function anApplicationOn(
     types: createClawTypes(),
     checks: createConfigChecks({ transactions, programs, clock }),
     cipher,
+    secretSources: createSecretSources({ transactions, cipher, clusters: playedClusters, host: hostSecrets, vault: undefined }),
     runtimes,
     clock,
     agents,

@@ -7,6 +7,7 @@ import {
   aRole,
   aRoleBinding,
   aRollout,
+  aSecret,
   aServiceAccount,
   aSetOfValues,
   type Populated,
@@ -30,6 +31,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
   await claw.configs.publish("base");
   const policy = await claw.policies.create(aPolicy("small"));
   const values = await claw.values.create(aSetOfValues("shared", [{ key: "environment.TZ", value: "UTC" }]));
+  const secret = await claw.secrets.create(aSecret("key"));
   const clawType = await claw.clawTypes.create(aClawType("weather"));
   const role = await claw.roles.create(aRole("reader"));
   const binding = await claw.roleBindings.create(aRoleBinding("readers"));
@@ -57,6 +59,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
     ...{
       policy: "small",
       values: "shared",
+      secret: "key",
       clawType: "weather",
       role: "reader",
       roleBinding: "readers",
@@ -71,6 +74,7 @@ export async function populateTenant(service: Pick<TestService, "claw">, tenant:
       web: project.metadata.uid,
       small: policy.metadata.uid,
       shared: values.metadata.uid,
+      key: secret.metadata.uid,
       weather: clawType.metadata.uid,
       reader: role.metadata.uid,
       readers: binding.metadata.uid,

@@ -7,6 +7,7 @@ import {
   type RolloutInput,
   RolloutInputSchema,
   type RouteId,
+  type SecretInput,
 } from "../../sdk/contract/index.ts";
 import { aClusterManifest } from "./builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "./builders/manifests.ts";
@@ -20,6 +21,7 @@ export interface Populated {
   readonly cluster: string;
   readonly policy: string;
   readonly values: string;
+  readonly secret: string;
   readonly clawType: string;
   readonly role: string;
   readonly roleBinding: string;
@@ -72,6 +74,10 @@ export function aSetOfValues(
   return { apiVersion: API_VERSION, kind: "ConfigValues" as const, metadata: { name }, spec: { at, values: [...values] } };
 }
 
+export function aSecret(name: string, spec: SecretInput["spec"] = { value: "s3cr3t-1" }) {
+  return { apiVersion: API_VERSION, kind: "Secret" as const, metadata: { name }, spec };
+}
+
 /** The smallest claw type: a program of one file. */
 export function aClawType(name: string, spec: Partial<ClawTypeInput["spec"]> = {}) {
   const probe = (path: string) => ({ path, expect: { ok: true }, periodSeconds: 1, failureThreshold: 3 });
@@ -114,6 +120,7 @@ export function sampleRequests({
   cluster,
   policy,
   values,
+  secret,
   clawType,
   role,
   roleBinding,
@@ -201,6 +208,13 @@ export function sampleRequests({
     "service.version": {},
     "service.status": {},
     "policies.test": { body: {} },
+    "secrets.list": {},
+    "secrets.create": { body: aSecret("another") },
+    "secrets.get": { id: secret },
+    "secrets.replace": { id: secret, body: aSecret(secret, { value: "s3cr3t-2" }) },
+    "secrets.delete": { id: secret },
+    "secrets.users": { id: secret },
+    "secrets.refresh": { id: secret },
     "values.list": {},
     "values.create": { body: aSetOfValues("more", [{ key: "greeting", value: "more" }]) },
     "values.get": { id: values },

@@ -73,7 +73,7 @@ const failed = (status: number, message: string): Answer => [status, { errors: [
 
 /**
  * What of transit's HTTP API the key provider speaks, for machines without Vault: keys with versions, AES-256-GCM under each, what is too old refused by
- * `min_decryption_version`, tokens, `sys/seal`. `vault-key-provider.test.ts` holds both to the same.
+ * `min_decryption_version`, tokens, `sys/seal`; and of the KV engine reading and writing. `vault-key-provider.test.ts` holds both to the same.
  * @param over TLS, or how it answers instead
  */
 export async function standIn(over: { readonly tls?: true; readonly instead?: RequestListener } = {}): Promise<Transit> {
@@ -106,6 +106,15 @@ export async function standIn(over: { readonly tls?: true; readonly instead?: Re
       return failed(400, "cipher: message authentication failed");
     }
   };
+  const kept = new Map<string, unknown>();
+  const keptAt = (request: string, body: Readonly<Record<string, unknown>>): Answer => {
+    const [method, path = ""] = request.split(" ");
+    if (method === "POST" && path.startsWith("secret/data/")) {
+      kept.set(path, body["data"]);
+      return [200, { data: { version: 1 } }];
+    }
+    return method === "GET" && kept.has(path) ? [200, { data: { data: kept.get(path), metadata: {} } }] : [404, { errors: [] }];
+  };
   const answer = (path: string, body: Readonly<Record<string, unknown>>): Answer => {
     switch (path) {
       case "PUT sys/seal":
@@ -133,7 +142,7 @@ export async function standIn(over: { readonly tls?: true; readonly instead?: Re
         return Buffer.isBuffer(plaintext) ? encrypt(plaintext) : plaintext;
       }
       default:
-        return [404, { errors: [] }];
+        return keptAt(path, body);
     }
   };
   const listener: RequestListener = async (req, res) => {

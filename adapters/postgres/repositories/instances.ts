@@ -244,6 +244,19 @@ export class PostgresInstanceRepository implements InstanceRepository {
   }
 }
 
+/** Where values of an instance `i` are kept, and the versions of a template `t` that it uses: both are `s`. */
+const ITS_VALUES = `config_values s where (s.level in ('global', 'tenant')
+  or s.level = 'project' and s.project_id = i.project_id or s.level = 'instance' and s.instance_id = i.id)`;
+const ITS_VERSION = `config_templates t join config_versions s on s.template_id = t.id
+  and s.version = coalesce((i.spec->'config'->>'version')::integer, t.published_version) where t.name = i.template`;
+const NAMES_IT = `strpos(s.spec::text, $1) > 0`;
+const NAMED_BY_TENANT = `(strpos(i.spec::text, $1) > 0
+  or exists (select from ${ITS_VALUES} and s.tenant_id = i.tenant_id and ${NAMES_IT})
+  or exists (select from ${ITS_VERSION} and t.tenant_id = i.tenant_id and ${NAMES_IT}))`;
+const NAMED_BY_PLATFORM = `(exists (select from ${ITS_VALUES} and s.tenant_id <> i.tenant_id and ${NAMES_IT})
+  or exists (select from ${ITS_VERSION} and t.tenant_id <> i.tenant_id and ${NAMES_IT}
+    and not exists (select from config_templates own where own.tenant_id = i.tenant_id and own.name = t.name)))`;
+
 /** What selects them, and its parameter. */
 function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string | null] {
   if (use === "any") {
@@ -257,6 +270,10 @@ function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string |
   }
   if ("cluster" in use) {
     return ["(i.cluster = $1 or i.moved_from = $1)", use.cluster];
+  }
+  if ("secret" in use) {
+    // As it is written by JSON.stringify, which columns of the type json keep as it is.
+    return [use.shared ? NAMED_BY_PLATFORM : NAMED_BY_TENANT, JSON.stringify({ secretRef: use.secret }).slice(1, -1)];
   }
   return "project" in use ? ["i.project_id = $1", use.project] : ["i.id = $1", use.instance];
 }

@@ -1,4 +1,4 @@
-import type { CustomKind, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
+import type { CustomKind, InstanceId, SecretId, TenantId } from "../../../sdk/contract/index.ts";
 import type { UsageSample } from "../../../service/application/ports/instances/agents.ts";
 import type { WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
@@ -67,6 +67,23 @@ export class PostgresWorkRepository implements WorkRepository {
       }
       const [row] = await manager.query<TenantRow[]>(`select * from tenants where id = $1`, [claimed.tenant_id]);
       return row && { tenant: toTenant(row), cluster: claimed.cluster };
+    });
+  }
+
+  async claimSecrets(limit: number, putOffSeconds: number): Promise<readonly { tenant: Tenant; id: SecretId }[]> {
+    return this.#scope.run(async (manager) => {
+      const [claimed] = await manager.query<[{ tenant_id: TenantId; id: SecretId }[], number]>(
+        `update secrets set due_at = now() + $2 * interval '1 second'
+         where id in (select id from secrets where due_at <= now() order by due_at limit $1 for update skip locked)
+         returning tenant_id, id`,
+        [limit, putOffSeconds],
+      );
+      const rows = await manager.query<TenantRow[]>(`select * from tenants where id = any($1)`, [claimed.map((row) => row.tenant_id)]);
+      const tenants = new Map(rows.map((row) => [row.id, toTenant(row)]));
+      return claimed.flatMap(({ tenant_id, id }) => {
+        const tenant = tenants.get(tenant_id);
+        return tenant ? [{ tenant, id }] : [];
+      });
     });
   }
 

@@ -48,7 +48,7 @@ function unconstrained({ name, type, required, secret, description }: ConfigVari
 function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: TemplateOf, values: Readonly<Record<string, unknown>>) {
   const sealed = new Set<string>();
   return resolveConfig({
-    template: openTemplate(spec, cipher, (key) => sealed.add(key)),
+    template: openTemplate(spec, { cipher, meaning: () => SAMPLES.string }, (key) => sealed.add(key)),
     defaults: adapter.defaults,
     secretKeys: adapter.secretKeys,
     plainKeys: adapter.plainKeys,

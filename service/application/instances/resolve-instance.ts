@@ -1,4 +1,11 @@
-import { type ClusterSpec, formatConfigKey, type InstanceId, type ProjectId, type ResolvedInstance } from "../../../sdk/contract/index.ts";
+import {
+  type ClusterSpec,
+  formatConfigKey,
+  type InstanceId,
+  type ProjectId,
+  type ResolvedInstance,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
 import { agentTokenPurpose } from "../../domain/access/tokens.ts";
 import { isTree, valueAt } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigVersion } from "../../domain/configs/config-template.ts";
@@ -9,6 +16,8 @@ import type { Instance } from "../../domain/instances/instance.ts";
 import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
 import { isAbout, type Policy, policiesOf } from "../../domain/policies/policy.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
+import { isSealed, type Opening } from "../../domain/sealed.ts";
+import { type StoredSecret, secretRefsIn } from "../../domain/secrets/secret.ts";
 import type { ClawAdapter, ClawTypes, Demands, NamedModel, NamedSkill, ParsedConfig } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -75,6 +84,10 @@ interface Sources {
   /** By name; undefined for one that is not there. */
   readonly templates: ReadonlyMap<string, KnownTemplate | undefined>;
   valuesOf(instance: Instance): readonly OpenValues[];
+  /** How what a tenant keeps is opened: it names that tenant's secrets. */
+  openingOf(tenantId: TenantId): Opening;
+  /** How what is the instances' own is. */
+  readonly own: Opening;
   /** Where an instance runs, as that is declared; undefined for the control plane's own host. */
   clusterOf(name: string): Promise<Pick<ClusterSpec, "networkPolicy"> | undefined>;
   /** What instances of the tenant have to comply with. */
@@ -129,12 +142,23 @@ async function sourcesOf(
     projects,
     instances.map(({ id }) => id),
   );
+  const named = await secretsNamedBy(scope, [
+    ...instances.map(({ spec }) => ({ tenantId: scope.tenantId, spec: spec.config.overrides })),
+    ...values,
+    ...[...templates.values()].flatMap((known) => {
+      const { template, versions } = known as KnownTemplate;
+      return [...versions.values()].map(({ spec }) => ({ tenantId: template.tenantId, spec }));
+    }),
+  ]);
+  const openingOf = (tenantId: TenantId): Opening => ({ cipher, meaning: (name) => meaningOf(named(tenantId, name), cipher) });
   const byOwner = Map.groupBy(values, ({ instanceId, projectId }) => instanceId ?? projectId);
-  const opened = new Map([...byOwner].map(([owner, sets]) => [owner, sets.map((set) => openValues(set, cipher))]));
+  const opened = new Map([...byOwner].map(([owner, sets]) => [owner, sets.map((set) => openValues(set, openingOf(set.tenantId)))]));
   const of = (owner: string | undefined) => opened.get(owner as ProjectId | InstanceId | undefined) ?? [];
   return {
     adapters,
     templates,
+    openingOf,
+    own: openingOf(scope.tenantId),
     policies: policiesOf(await scope.tenants.get(scope.tenantId), await scope.policies.inForce()),
     clusterOf: async (name) => (await tx.clusters.find(name))?.spec,
     valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)],
@@ -208,7 +232,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     );
   }
 
-  const config = configOf(sources, instance, { adapter, published, cipher: deps.cipher });
+  const config = configOf(sources, instance, { adapter, template, published });
   if (config.issues.length > 0) {
     return failed(config.issues, configVersion);
   }
@@ -281,34 +305,62 @@ function unfitFor(cluster: string, { origin, type }: ClawAdapter, unconfined: Un
   return { path: "spec.placement.cluster", message, fix: `place it on a cluster, or ${unconfined.fix}` };
 }
 
-function openValues({ name, spec, settings }: StoredConfigValues, cipher: SecretCipher): OpenValues {
+function openValues({ name, spec, settings }: StoredConfigValues, opening: Opening): OpenValues {
   const sealed: string[] = [];
   const level = levelOf(spec.at);
   const values = spec.values.map(({ key, value, secret, locked }) => {
-    const open = openAt(key, value, cipher, (at) => sealed.push(at));
+    const open = openAt(key, value, opening, (at) => sealed.push(at));
     return { level, key, value: open, secret, locked, of: name, setting: settings[key] };
   });
   return { values, sealed };
+}
+
+/**
+ * The secrets that sources name. Each names those of the tenant that keeps it: what is the platform's, the platform's.
+ * @returns finds one, by the tenant of whatever names it
+ */
+async function secretsNamedBy(
+  scope: TenantTransaction,
+  sources: readonly { readonly tenantId: TenantId; readonly spec: unknown }[],
+): Promise<(tenantId: TenantId, name: string) => StoredSecret | undefined> {
+  const namesIn = (isOwn: boolean) => {
+    const names = new Set<string>();
+    for (const { tenantId, spec } of sources) {
+      if ((tenantId === scope.tenantId) === isOwn) {
+        secretRefsIn(spec, names);
+      }
+    }
+    return [...names];
+  };
+  const found = [...(await scope.secrets.named(namesIn(true), "tenant")), ...(await scope.secrets.named(namesIn(false), "platform"))];
+  const byName = new Map(found.map((secret) => [`${secret.tenantId}/${secret.name}`, secret]));
+  return (tenantId, name) => byName.get(`${tenantId}/${name}`);
+}
+
+/** What a secret is in plain. */
+function meaningOf(secret: StoredSecret | undefined, cipher: SecretCipher): unknown {
+  const value: unknown = secret?.spec.value ?? secret?.state.value;
+  return isSealed(value) ? JSON.parse(cipher.decrypt(value.$sealed)) : undefined;
 }
 
 /** Template, levels and overrides of an instance, merged. */
 function configOf(
   sources: Sources,
   instance: Instance,
-  { adapter, published, cipher }: { adapter: ClawAdapter; published: ConfigVersion | undefined; cipher: SecretCipher },
+  { adapter, template, published }: { adapter: ClawAdapter; template: ConfigTemplate | undefined; published: ConfigVersion | undefined },
 ): ResolvedConfig {
   const sets = sources.valuesOf(instance);
   const sealed = new Set(sets.flatMap((set) => set.sealed));
   const note = (key: string) => sealed.add(key);
   return resolveConfig({
-    template: published && openTemplate(published.spec, cipher, note),
+    template: template && published && openTemplate(published.spec, sources.openingOf(template.tenantId), note),
     defaults: adapter.defaults,
     secretKeys: adapter.secretKeys,
     plainKeys: adapter.plainKeys,
     values: sets.flatMap(({ values }) => values),
     overrides: instance.spec.config.overrides.map(({ key, value }) => ({
       key,
-      value: openAt(key, value, cipher, note),
+      value: openAt(key, value, sources.own, note),
       setting: instance.settings[key],
     })),
     sealed,
@@ -330,7 +382,7 @@ export async function explainInstance(
   const { template: name, version } = instance.spec.config;
   const known = name === undefined ? undefined : sources.templates.get(name);
   const published = known?.versions.get(version ?? known.template.publishedVersion);
-  return { published, config: configOf(sources, instance, { adapter, published, cipher }) };
+  return { published, config: configOf(sources, instance, { adapter, template: known?.template, published }) };
 }
 
 /** A claw is told what may be chosen while it runs. */

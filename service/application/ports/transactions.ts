@@ -24,6 +24,7 @@ import type { PlanRepository } from "./resources/plan-repository.ts";
 import type { RolloutClaims, RolloutRepository } from "./rollouts/rollout-repository.ts";
 import type { DataKeyRepository } from "./secrets/data-key-repository.ts";
 import type { KeyringRepository } from "./secrets/keyring-repository.ts";
+import type { SecretRepository } from "./secrets/secret-repository.ts";
 import type { ReplicaRepository } from "./service/replica-repository.ts";
 import type { WorkRepository } from "./stacks/work-repository.ts";
 import type { PolicyRepository } from "./tenancy/policy-repository.ts";
@@ -90,6 +91,7 @@ export interface TenantTransaction {
   readonly templates: ConfigTemplateRepository;
   readonly values: ConfigValuesRepository;
   readonly rollouts: RolloutRepository;
+  readonly secrets: SecretRepository;
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
   readonly recordings: RecordingRepository;

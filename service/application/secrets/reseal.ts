@@ -43,6 +43,7 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
   }
   const places = new Set<string>();
   for await (const { id } of tenantsOf(deps)) {
+    await resealSecrets(id, deps);
     for (const place of await resealValues(id, deps)) {
       places.add(place);
     }
@@ -113,6 +114,20 @@ function remembering(cipher: RotatingCipher): RotatingCipher {
     decrypt: (text: string) => cipher.decrypt(text),
     encrypt: (text: string) => known.get(text) ?? known.set(text, cipher.encrypt(text)).get(text) ?? "",
   };
+}
+
+async function resealSecrets(tenantId: TenantId, { transactions, cipher }: ResealDependencies): Promise<void> {
+  for await (const { id } of everyOf((page) => transactions.tenant(tenantId, (tx) => tx.secrets.list(page)))) {
+    await patiently(() =>
+      transactions.tenant(tenantId, async (tx) => {
+        const secret = await tx.secrets.find(id);
+        const next = secret && { ...secret, ...rewrapLeaves({ spec: secret.spec, state: secret.state }, cipher) };
+        if (secret && next && digestOf([next.spec, next.state]) !== digestOf([secret.spec, secret.state])) {
+          await tx.secrets.update(next, secret.resourceVersion);
+        }
+      }),
+    );
+  }
 }
 
 /** Every tenant's. */

@@ -6,7 +6,7 @@ import {
   parseConfigKey,
 } from "../../../sdk/contract/index.ts";
 import { SecretRules } from "../../domain/configs/secret-rules.ts";
-import { openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
+import { type Opening, openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
 import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { invalid } from "../resources/refusals.ts";
@@ -87,19 +87,19 @@ export function sealValues(
 }
 
 /** A template with its secrets in plain. @param note told of each key that held one */
-export function openTemplate(spec: ConfigTemplateSpec, cipher: SecretCipher, note: Note): ConfigTemplateSpec {
+export function openTemplate(spec: ConfigTemplateSpec, opening: Opening, note: Note): ConfigTemplateSpec {
   return {
     ...spec,
     variables: spec.variables.map((variable) =>
-      variable.default === undefined ? variable : { ...variable, default: openAt(variable.name, variable.default, cipher, note) },
+      variable.default === undefined ? variable : { ...variable, default: openAt(variable.name, variable.default, opening, note) },
     ),
-    base: openAt(BASE, spec.base, cipher, note),
+    base: openAt(BASE, spec.base, opening, note),
   };
 }
 
 /** The value of a key with its secrets in plain. */
-export function openAt<T>(key: string, value: T, cipher: SecretCipher, note: Note): T {
-  return openLeaves(value, cipher, (path) => note(formatConfigKey(path)), parseConfigKey(key)) as T;
+export function openAt<T>(key: string, value: T, opening: Opening, note: Note): T {
+  return openLeaves(value, opening, (path) => note(formatConfigKey(path)), parseConfigKey(key)) as T;
 }
 
 function secrecyOf({ secretKeys, plainKeys }: ClawAdapter, variables: Variables): Sealing["isSecret"] {

@@ -1,3 +1,5 @@
+import { isSecretRef } from "../../../sdk/contract/index.ts";
+
 /** `${NAME}` in a text stands for the claw's environment variable of that name; `$${NAME}` is that text itself. */
 const REFERENCE = /(?<!\$)\$\{([A-Z_][A-Z0-9_]*)\}/g;
 const REFERENCE_OR_ESCAPED = /\$?\$\{([A-Z_][A-Z0-9_]*)\}/g;
@@ -16,7 +18,7 @@ export function replaceReferences(text: string, meaning: (name: string) => strin
 
 /**
  * Whether a value only says where a secret is: references, perhaps after a word such as `Bearer`, or an object that names a source
- * (`{"source": "env", "id": "NAME"}`).
+ * (`{"source": "env", "id": "NAME"}`), or one that names a secret (`{"secretRef": "openai"}`).
  */
 export function isReference(value: unknown): boolean {
   if (typeof value === "string") {
@@ -25,6 +27,9 @@ export function isReference(value: unknown): boolean {
   }
   if (typeof value !== "object" || value === null) {
     return false;
+  }
+  if (isSecretRef(value)) {
+    return true;
   }
   const { source, provider, id, ...others } = value as Readonly<Record<string, unknown>>;
   const isText = typeof id === "string" && (provider === undefined || typeof provider === "string");

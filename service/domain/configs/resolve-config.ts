@@ -5,8 +5,10 @@ import {
   formatConfigKey,
   type Issue,
   isKeyWithin,
+  isSecretRef,
   matchesVariableType,
   parseConfigKey,
+  type SecretRef,
 } from "../../../sdk/contract/index.ts";
 import { type ConfigTree, dropAt, isTree, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
 import { ConfigLevel, type ConfigValue } from "./config-values.ts";
@@ -275,6 +277,10 @@ class Merge {
     // Keys of the secrets and of what holds them.
     const holders = new Set<string>();
     for (const [path, value] of scalars(this.#unified, isReference)) {
+      if (isSecretRef(value)) {
+        this.issues.push(missingSecret(formatConfigKey(path), value));
+        continue;
+      }
       if (!this.#rules.isSecret(path, value)) {
         continue;
       }
@@ -318,7 +324,7 @@ class Merge {
 
   #typeProblem(key: string, value: unknown): ConfigIssue | undefined {
     const variable = this.#variables.get(key);
-    if (variable === undefined || value === null || value === undefined) {
+    if (variable === undefined || value === null || value === undefined || isSecretRef(value)) {
       return undefined;
     }
     const { type } = variable;
@@ -331,6 +337,12 @@ class Merge {
       fix: fixOfType(type, this.#rules.isSecret(parseConfigKey(key), value) ? undefined : value),
     };
   }
+}
+
+/** It has a value as soon as its source has one, or somebody gives it. */
+function missingSecret(path: string, { secretRef: name }: SecretRef): ConfigIssue {
+  const message = `waits for the secret '${name}', which is not there or has no value yet`;
+  return { path, message, fix: `see why: claw secrets get ${name}; or make it: claw secrets set ${name}`, pending: true };
 }
 
 function nameOfType(value: unknown): string {

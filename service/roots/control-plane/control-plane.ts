@@ -8,8 +8,10 @@ import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
 import { keyIdOf } from "../../../adapters/identity/cipher.ts";
+import { hostSecrets } from "../../../adapters/identity/host-secrets.ts";
 import { openJwtIdentities } from "../../../adapters/identity/jwt-identities.ts";
 import { openOidcSignIn } from "../../../adapters/identity/oidc-sign-in.ts";
+import { VaultKv } from "../../../adapters/identity/vault-secrets.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
@@ -36,6 +38,7 @@ import type { Host } from "../../application/ports/runtimes/host.ts";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
 import { resealStored } from "../../application/secrets/reseal.ts";
+import { createSecretSources } from "../../application/secrets/secret-sources.ts";
 import type { Environment } from "../../config/environment.ts";
 import { signInOf } from "../../config/issuers.ts";
 import { Tallies } from "../../domain/tallies.ts";
@@ -60,6 +63,7 @@ import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
 import { startRefresher } from "../../workers/refresher.ts";
 import { startRolloutDriver } from "../../workers/rollouts/rollout-driver.ts";
+import { startSecretReader } from "../../workers/secret-reader.ts";
 import { createClusterSweeper, startHostSweeper } from "../../workers/sweeper.ts";
 import { startUsageRecorder } from "../../workers/usage-recorder.ts";
 import { createWakeUp } from "../../workers/wake-up.ts";
@@ -156,6 +160,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(async () => watched.stop());
   const providers = openJwtIdentities(env.issuers);
   const places = openOidcSignIn(env.issuers, providers);
+  const vault = env.vaultSecrets && new VaultKv(env.vaultSecrets, env.vaultSecrets.folder);
   const vitals = (): Vitals => ({
     ...watched.read(),
     circuits: [
@@ -165,11 +170,13 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       ...places.circuits(),
       ...registryCircuits(softwareDir),
       ...stores.keys.circuits(),
+      ...(vault ? [vault.circuit] : []),
     ],
   });
   const keyWatcher = startKeyWatcher({ transactions, provider: stores.keys.provider, idOf: keyIdOf, log });
   closers.push(() => keyWatcher.stop());
   const { wake, onWake } = createWakeUp();
+  const secretSources = createSecretSources({ transactions, cipher, clusters, host: hostSecrets, vault });
   const origins = instanceOriginsOf(env, listener.url);
   const { routes, targetOf, dependencies } = createApplication({
     transactions,
@@ -179,6 +186,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     types,
     checks,
     cipher,
+    secretSources,
     runtimes,
     clock,
     agents: hub,
@@ -267,6 +275,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     startRolloutDriver({ ...dependencies, onWake, log }),
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),
+    startSecretReader({ transactions, cipher, sources: secretSources, clock, tallies, wake, log }),
     startOutboxRelay({ transactions, bus, log }),
     startAuditTeller([refusals, entries], log),
     startAuditKeeper({ transactions, auditSigner: stores.signer, clock, days: env.auditDays, log }),

@@ -97,6 +97,18 @@ it("runs the guide of claw types", { timeout: 120_000 }, async ({ expect, onTest
   expect(said).toContain("type/greeter deleted");
 });
 
+it("runs the guide of secrets", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+  const service = await startTestService();
+  onTestFinished(() => service.stop());
+  const said = await runGuide("docs/guides/secrets.md", service);
+  expect(said).toContain("secret/openai created");
+  expect(said).toMatch(/openai +given +yes/);
+  expect(said).toMatch(/secrets-guide +asker +default/);
+  expect(said).toMatch(/~ instance\/asker/);
+  expect(said).toContain("secret/openai changed");
+  expect(said).not.toMatch(/sk-0123456789|sk-9876543210/);
+});
+
 /** In a folder of its own, with the files that the guide shows. */
 async function runGuide(document: string, service: TestService): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");

@@ -66,6 +66,8 @@ async function aFullTenant(): Promise<TenantId> {
     const rollout = aStoredRollout({ tenantId: tenant.id });
     await tx.rollouts.insert(rollout);
     await tx.rollouts.insertMembers(rollout.id, [aMember({ instance: id })]);
+    const secret = { ...common, id: newId("sec"), name: "key", spec: { value: "sealed", refreshSeconds: 300 }, shared: false, state: {} };
+    await tx.secrets.insert(secret);
     const preview = aPreview({ id: newId("pln") });
     const plan = { id: preview.id as PlanId, tenantId: tenant.id, createdAt: now, expiresAt: now, author: "a", appliedAt: undefined };
     await tx.plans.insert({ ...plan, changes: [], ids: {}, base: {}, digest: "d", preview }, [{ items: [] }]);

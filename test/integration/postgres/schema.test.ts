@@ -67,6 +67,7 @@ describe("schema", () => {
         "KeepWarnings1700000000042",
         "DefineTypes1700000000044",
         "SetValues1700000000047",
+        "KeepSecrets1700000000048",
         "RollOut1700000000050",
         "RollOutInstances1700000000051",
       ]);

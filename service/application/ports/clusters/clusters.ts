@@ -88,6 +88,8 @@ export interface ClusterConnection {
   ): Promise<{ readonly resource: DeclaredResource; readonly deviation: Deviation | undefined } | undefined>;
   /** Whether nobody has anything in a namespace of ours, and nobody else wrote it. @throws {ClusterError} also where it may not look */
   isAbandoned(namespace: string): Promise<boolean>;
+  /** A key of a Secret that is somebody else's; undefined where there is none, or it is ours. @throws {ClusterError} */
+  secret(namespace: string, name: string, key: string): Promise<string | undefined>;
   /** The objects that the control plane of that id made for instances, and its tenants' namespaces. @throws {ClusterError} */
   marked(controlPlane: string): Promise<readonly MarkedThing[]>;
   /** Deletes such an object; one that is another instance's by now is left alone. @throws {ClusterError} */

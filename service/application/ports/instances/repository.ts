@@ -10,12 +10,16 @@ export interface ResourceUsage {
   readonly storageBytes: number;
 }
 
-/** What instances have in common: the name of their template, their type, a cluster that they are on or have not left yet, a project; or the one that is meant. */
+/**
+ * What instances have in common: the name of their template, their type, a cluster that they are on or have not left yet, a project; a secret that
+ * their configuration names, where the platform's own names it when it is `shared`; or the one that is meant.
+ */
 export type InstanceUse =
   | { readonly template: string }
   | { readonly type: string }
   | { readonly cluster: string }
   | { readonly project: ProjectId }
+  | { readonly secret: string; readonly shared: boolean }
   | { readonly instance: InstanceId };
 
 export interface InstanceRepository {

@@ -1,4 +1,4 @@
-import type { InstanceId, TenantId } from "../../../../sdk/contract/index.ts";
+import type { InstanceId, SecretId, TenantId } from "../../../../sdk/contract/index.ts";
 import type { Tenant } from "../../../domain/tenancy/tenant.ts";
 import type { UsageSample } from "../instances/agents.ts";
 
@@ -10,6 +10,8 @@ export interface WorkRepository {
   listStacksDue(limit: number): Promise<readonly { readonly tenant: Tenant; readonly cluster: string }[]>;
   /** Takes one stack whose next refresh is due, and puts that off by about a period. A new stack's first one is somewhere in the first period. */
   claimRefresh(periodSeconds: number): Promise<{ readonly tenant: Tenant; readonly cluster: string } | undefined>;
+  /** Takes secrets whose source is due to be read, and puts that off: another takes them when nothing was heard of them by then. */
+  claimSecrets(limit: number, putOffSeconds: number): Promise<readonly { readonly tenant: Tenant; readonly id: SecretId }[]>;
   /** Keeps the newest sample of each instance. Nothing of the instance itself is written. */
   recordUsage(samples: readonly UsageSample[]): Promise<void>;
   /**

@@ -8,7 +8,7 @@ import type { SecretCipher } from "../../ports/secrets/secret-cipher.ts";
 /** The way into a cluster. */
 export function kubernetesAccess({ spec: { credentials } }: Cluster, cipher: SecretCipher): KubernetesAccess {
   return credentials.source === "kubeconfig"
-    ? { kubeconfig: String(openLeaves(credentials.kubeconfig, cipher)), context: credentials.context }
+    ? { kubeconfig: String(openLeaves(credentials.kubeconfig, { cipher })), context: credentials.context }
     : { kubeconfig: "" };
 }
 

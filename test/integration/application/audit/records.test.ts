@@ -4,7 +4,7 @@ import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { collect } from "../../../support/collect.ts";
-import { aClawType, aRole, aRoleBinding, aRollout, aServiceAccount, aSetOfValues } from "../../../support/sample-requests.ts";
+import { aClawType, aRole, aRoleBinding, aRollout, aSecret, aServiceAccount, aSetOfValues } from "../../../support/sample-requests.ts";
 
 const app = await anApplication();
 const admin = app.admin();
@@ -28,6 +28,7 @@ describe("the audit log", () => {
       spec: { rule: { name: "max-replicas", value: "3" } },
     });
     await acme.clawTypes.create(aClawType("weather"));
+    await acme.secrets.create(aSecret("key"));
     await acme.configs.create(aTemplate("base"));
     await acme.configs.publish("base", { message: "first" });
     await acme.values.create(aSetOfValues("shared", [{ key: "environment.TZ", value: "UTC" }]));
@@ -51,6 +52,7 @@ describe("the audit log", () => {
       "role_binding.create RoleBinding/readers",
       "policy.create Policy/few",
       "type.create ClawType/weather",
+      "secret.create Secret/key",
       "config.create ConfigTemplate/base",
       "config.publish ConfigTemplate/base",
       "values.create ConfigValues/shared",

@@ -1,83 +1,207 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "vitest";
+import { type SecretInput, stackNameOf } from "../../../../sdk/contract/index.ts";
+import { readSecret } from "../../../../service/application/secrets/read-secret.ts";
 import { anApplication } from "../../../support/application.ts";
-import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { uniqueName } from "../../../support/builders/tenancy.ts";
+import { tempDir } from "../../../support/cli.ts";
+import { aSecret, aSetOfValues } from "../../../support/sample-requests.ts";
 
-const SECRET = "hunter2-is-not-a-good-key";
 const app = await anApplication();
-await app.admin().tenants.create(aTenant("acme"));
-const claw = app.as({ tenant: "acme" });
+const admin = app.admin();
+const platform = app.admin("default");
 
-describe("a secret value", () => {
-  it("is in no answer, preview, event or database row, and reaches the claw", async ({ expect }) => {
-    const variables = [{ name: "reply.prefix", type: "string", required: true, secret: true, description: "A key" }];
-    await claw.configs.create(aTemplate("keyed", { variables }));
-    await claw.configs.publish("keyed");
-    const config = { template: "keyed", overrides: [{ key: "reply.prefix", value: SECRET }] };
-    const answers: unknown[] = [];
-    answers.push(await claw.previews.create({ manifests: [anEcho("keeper", { config })] }));
-    answers.push(await claw.instances.create(anEcho("keeper", { config })));
+const named = (secretRef: string) => [{ key: "environment.API_KEY", value: { secretRef } }];
+const using = (name: string, secret: string) => anEcho(name, { config: { overrides: named(secret) } });
+
+async function aPlace() {
+  const tenant = uniqueName("tenant");
+  await admin.tenants.create(aTenant(tenant));
+  const made = () => JSON.stringify(app.stacks.made(stackNameOf(tenant, "local"), "web"));
+  return { tenant, acme: app.admin(tenant), team: app.as({ tenant }), made };
+}
+
+/** What reads sources when they are due, of this tenant. */
+async function readDue(tenant: string) {
+  const { transactions } = app.dependencies;
+  const claimed = await transactions.platform((tx) => tx.work.claimSecrets(100, 60));
+  for (const { tenant: home, id } of claimed.filter((each) => each.tenant.name === tenant)) {
+    await readSecret(home, id, { ...app.dependencies, sources: app.dependencies.secretSources });
+  }
+  return claimed.filter((each) => each.tenant.name === tenant).length;
+}
+
+const makeDue = (name: string) => app.database.pool.query(`update secrets set due_at = now() where name = $1`, [name]);
+
+describe("a secret that configurations name", () => {
+  it("reaches the claws, is shown nowhere, and reaches them again when it is another", async ({ expect }) => {
+    const { acme, made } = await aPlace();
+    await acme.secrets.create(aSecret("openai", { value: "k-first-3141" }));
+    await acme.instances.create(using("web", "openai"));
+    await acme.instances.create(anEcho("plain"));
     await app.settle();
-    answers.push(await claw.instances.get("keeper"));
-    answers.push(await claw.instances.list(), await claw.instances.events("keeper", {}), await claw.configs.get("keyed"));
-    answers.push(await claw.previews.create({ changes: [{ action: "restart", name: "keeper" }] }));
-    expect(JSON.stringify(answers)).not.toContain(SECRET);
-    expect(JSON.stringify(answers)).toContain("[secret]");
-    expect(await app.tablesWith(SECRET)).toEqual([]);
-    expect(Object.values(app.stacks.made("acme", "keeper")?.runtime.secretEnv ?? {})).toContain(SECRET);
+    expect(made()).toContain("k-first-3141");
+    const shown = [
+      await acme.secrets.get("openai"),
+      await acme.instances.get("web"),
+      await acme.instances.config("web", { explain: true }),
+      await acme.audit.list(),
+      await acme.instances.events("web"),
+    ];
+    expect(JSON.stringify(shown)).not.toContain("k-first-3141");
+    expect((await acme.secrets.get("openai")).spec.value).toBe("[secret]");
+    expect((await acme.secrets.users("openai")).items).toMatchObject([{ instance: "web" }]);
+
+    const next = aSecret("openai", { value: "k-second-2718" });
+    const preview = await acme.secrets.replace("openai", next, { preview: true });
+    expect(preview.items.map(({ kind, name, op }) => [kind, name, op])).toEqual([
+      ["Secret", "openai", "update"],
+      ["ClawInstance", "web", "update"],
+    ]);
+    expect(JSON.stringify(preview)).not.toMatch(/k-first|k-second/);
+    const { generation } = (await acme.instances.get("plain")).metadata;
+    await acme.secrets.replace("openai", next);
+    await app.settle();
+    expect(made()).toContain("k-second-2718");
+    expect((await acme.instances.get("plain")).metadata.generation).toBe(generation);
+    for (const text of ["k-first-3141", "k-second-2718"]) {
+      expect(await app.tablesWith(text)).toEqual([]);
+    }
+    // As it was shown, nothing of it is new.
+    expect((await acme.previews.create({ manifests: [(await acme.secrets.get("openai")) as SecretInput] })).items).toEqual([]);
   });
 
-  it("is in nothing of a template or an instance of OpenClaw either, wherever it stands", async ({ expect }) => {
-    const spec = {
-      adapter: "OpenClawAdapter",
-      variables: [{ name: "model.apiKey", type: "string", default: SECRET }],
-      base: {
-        models: { providers: { own: { baseUrl: "http://own.example", apiKey: SECRET, models: [] } } },
-        channels: { telegram: { accounts: { main: { botToken: SECRET } } } },
-        env: { vars: { OPENROUTER_API_KEY: SECRET } },
+  it("is waited for, and can't go while it is named", async ({ expect }) => {
+    const { acme } = await aPlace();
+    await acme.instances.create(using("web", "openai"));
+    await app.settle();
+    const { status } = await acme.instances.get("web");
+    expect(status.conditions).toContainEqual(
+      expect.objectContaining({ type: "Provisioned", status: "False", message: expect.stringContaining("waits for the secret 'openai'") }),
+    );
+    await acme.secrets.create(aSecret("openai", { value: "k-9" }));
+    await app.settle();
+    expect((await acme.instances.get("web")).status.phase).toBe("Running");
+    await expect(acme.secrets.delete("openai")).rejects.toMatchObject({ code: "secret.in_use" });
+    await acme.instances.replace("web", anEcho("web"));
+    await acme.secrets.delete("openai");
+  });
+
+  it("is found wherever it is named: overrides, values of each level, the version of the template in use", async ({ expect }) => {
+    const { acme } = await aPlace();
+    await acme.secrets.create(aSecret("key"));
+    const variables = [{ name: "environment.API_KEY", type: "string", secret: true, default: { secretRef: "key" } }];
+    await acme.configs.create(aTemplate("base", { variables }));
+    await acme.configs.publish("base");
+    await acme.instances.create(using("by-override", "key"));
+    await acme.instances.create(anEcho("by-template", { config: { template: "base" } }));
+    await acme.instances.create(anEcho("by-values"));
+    await acme.instances.create(anEcho("not"));
+    await acme.values.create(aSetOfValues("own", named("key"), { instance: "by-values" }));
+    const users = async () => (await acme.secrets.users("key")).items.map(({ instance }) => instance);
+    expect(await users()).toEqual(["by-override", "by-template", "by-values"]);
+    const [first] = (await acme.secrets.users("key", { limit: 1 })).items;
+    expect(first?.instance).toBe("by-override");
+    await acme.configs.replace("base", aTemplate("base"));
+    await acme.configs.publish("base");
+    expect(await users()).toEqual(["by-override", "by-values"]);
+  });
+
+  it("of the platform is named by what is the platform's alone", async ({ expect }) => {
+    const { acme, team, tenant, made } = await aPlace();
+    const [secret, values] = [uniqueName("shared"), uniqueName("global")];
+    await platform.secrets.create(aSecret(secret, { value: "k-platform-42" }));
+    await acme.instances.create(using("web", secret));
+    await app.settle();
+    // A tenant that knows its name gets nothing of it.
+    expect((await acme.instances.get("web")).status.phase).not.toBe("Running");
+    await expect(team.secrets.get(secret)).rejects.toMatchObject({ code: "secret.not_found" });
+    await acme.instances.replace("web", anEcho("web"));
+    await platform.values.create(aSetOfValues(values, named(secret), "global"));
+    await app.settle();
+    expect(made()).toContain("k-platform-42");
+    expect((await platform.secrets.users(secret)).items).toContainEqual({ tenant, instance: "web", project: "default" });
+    await expect(platform.secrets.delete(secret)).rejects.toMatchObject({
+      code: "secret.in_use",
+      message: expect.not.stringContaining("web"),
+    });
+    await platform.values.delete(values);
+    await platform.secrets.delete(secret);
+  });
+});
+
+describe("a secret that is kept elsewhere", () => {
+  it("is read, read again, and goes on as it was while it can't be", async ({ expect }) => {
+    const { acme, tenant, made } = await aPlace();
+    const file = join(await tempDir(), "key");
+    await acme.secrets.create(aSecret("openai", { source: { file }, refreshSeconds: 30 }));
+    await acme.instances.create(using("web", "openai"));
+    await app.settle();
+    const available = async () => (await acme.secrets.get("openai")).status.conditions[0];
+    expect(await available()).toMatchObject({ status: "Unknown", reason: "NotReadYet" });
+    expect(await readDue(tenant)).toBe(1);
+    expect(await available()).toMatchObject({ status: "False", reason: "SourceMissing", message: expect.stringContaining(file) });
+
+    await writeFile(file, "k-kept-1");
+    expect(await acme.secrets.refresh("openai")).toMatchObject({ status: { conditions: [{ status: "True", reason: "Read" }] } });
+    await app.settle();
+    expect(made()).toContain("k-kept-1");
+    expect(await app.published("secret.changed")).toContainEqual(
+      expect.objectContaining({ data: expect.objectContaining({ name: "openai", tenant }) }),
+    );
+    // Nothing is due before its time, and the same value is nothing new.
+    expect(await readDue(tenant)).toBe(0);
+    const { generation } = (await acme.instances.get("web")).metadata;
+    await makeDue("openai");
+    await readDue(tenant);
+    expect((await acme.instances.get("web")).metadata.generation).toBe(generation);
+
+    await rm(file);
+    await makeDue("openai");
+    await readDue(tenant);
+    expect(await available()).toMatchObject({ status: "False", reason: "SourceMissing" });
+    await acme.instances.restart("web");
+    await app.settle();
+    expect(made()).toContain("k-kept-1");
+    await writeFile(file, "k-kept-2");
+    await acme.secrets.refresh("openai");
+    await app.settle();
+    expect(made()).toContain("k-kept-2");
+    expect(await app.tablesWith("k-kept-")).toEqual([]);
+  });
+
+  it("is written as it was read by whoever read what is wanted now, and by nobody else", async ({ expect }) => {
+    const { acme, tenant } = await aPlace();
+    const file = join(await tempDir(), "key");
+    await writeFile(file, "k-slow");
+    const { metadata } = await acme.secrets.create(aSecret("openai", { source: { file } }));
+    const home = await app.dependencies.transactions.platform((tx) => tx.tenants.get(tenant));
+    const sources = {
+      whyNot: () => undefined,
+      read: async () => {
+        await acme.secrets.replace("openai", aSecret("openai", { value: "k-given" }));
+        return { value: "k-slow" };
       },
     };
-    const answers: unknown[] = [await claw.configs.create(aTemplate("open", spec))];
-    answers.push(await claw.configs.publish("open"), await claw.configs.validate("open", { values: { "model.name": "gpt-5-mini" } }));
-    const overrides = [
-      { key: "model", value: { name: "gpt-5-mini", apiKey: SECRET } },
-      { key: "channels.telegram", value: { botToken: SECRET } },
-      { key: "tools.web.search.apiKey", value: SECRET },
-      { key: "hooks.token", value: SECRET },
-    ];
-    const manifest = anInstance("open", { type: "OpenClaw", config: { template: "open", overrides } });
-    const preview = await claw.previews.create({ manifests: [manifest] });
-    answers.push(preview, await claw.previews.get(preview.planId ?? ""));
-    answers.push(await claw.instances.create(manifest));
-    await app.settle();
-    answers.push(await claw.instances.get("open"), await claw.instances.events("open"));
-    const turnedOff = { ...spec, variables: [{ ...spec.variables[0], secret: false, default: "another-good-key" }] };
-    answers.push(await claw.previews.create({ manifests: [aTemplate("open", turnedOff)] }));
-    answers.push(await claw.configs.versions("open"), await claw.configs.get("open"), await claw.configs.list());
-    expect(JSON.stringify(answers)).not.toMatch(/hunter2|another-good-key/);
-    expect(preview.items[0]?.files[0]?.diff).toContain("CLAW_SECRET_MODEL_API_KEY");
-    expect(await app.tablesWith(SECRET)).toEqual([]);
-    expect(await app.tablesWith("another-good-key")).toEqual([]);
+    await readSecret(home, metadata.uid as `sec_${string}`, { ...app.dependencies, sources });
+    expect((await acme.secrets.get("openai")).status).toMatchObject({ conditions: [{ reason: "Given" }] });
   });
 
-  it("is unchanged when its mask is sent back", async ({ expect }) => {
-    const { metadata, spec } = await claw.instances.get("keeper");
-    const answer = await claw.instances.replace("keeper", anEcho("keeper", spec));
-    expect(answer).toMatchObject({ metadata: { generation: metadata.generation } });
-  });
-
-  it("is not its mask: what was read is refused under another name, wherever the secret stands", async ({ expect }) => {
-    // Secret by its form alone: nothing else says that a mask in its place stands for something.
-    const overrides = [
-      { key: "model.name", value: "gpt-5-mini" },
-      { key: "messages.responsePrefix", value: "sk-aaaaaaaaaaaaaaaaaaaaaaaa" },
-    ];
-    await claw.instances.create(anInstance("original", { type: "OpenClaw", config: { overrides } }));
-    const { spec } = await claw.instances.get("original");
-    expect(spec.config.overrides[1]).toEqual({ key: "messages.responsePrefix", value: "[secret]" });
-    const copied = claw.instances.create(anInstance("copy", spec));
-    await expect(copied).rejects.toMatchObject({
-      issues: [{ path: "spec.config.overrides[messages.responsePrefix].value", fix: expect.stringContaining("the secret itself") }],
+  it("is not the host's for whoever may not use that, and not in what is not set up", async ({ expect }) => {
+    const { team } = await aPlace();
+    for (const source of [{ env: "PATH" }, { file: "/etc/passwd" }]) {
+      await expect(team.secrets.create(aSecret("host", { source }))).rejects.toMatchObject({ code: "auth.forbidden" });
+    }
+    await expect(team.secrets.create(aSecret("host", { source: { vault: { path: "a/b" } } }))).rejects.toMatchObject({
+      issues: [{ path: "spec.source", message: expect.stringContaining("CLAW_VAULT_SECRETS") }],
     });
-    expect(await claw.instances.replace("original", anInstance("original", spec))).toMatchObject({ metadata: { generation: 1 } });
+    const kubernetes = { cluster: "nowhere", name: "a", key: "b" };
+    await expect(team.secrets.create(aSecret("host", { source: { kubernetes } }))).rejects.toMatchObject({ code: "cluster.not_found" });
+    await expect(team.secrets.create(aSecret("host", {}))).rejects.toMatchObject({ issues: [{ path: "spec" }] });
+    const both = { value: "a", source: { vault: { path: "a" } } };
+    await expect(team.secrets.create(aSecret("host", both))).rejects.toMatchObject({ issues: [{ path: "spec" }] });
+    await expect(team.secrets.create(aSecret("host", { value: "[secret]" }))).rejects.toMatchObject({ issues: [{ path: "spec.value" }] });
   });
 });

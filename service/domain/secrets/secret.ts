@@ -1,0 +1,81 @@
+import {
+  type Condition,
+  ConditionReason,
+  ConditionType,
+  isSecretRef,
+  type SecretId,
+  type SecretSpec,
+  type TenantId,
+} from "../../../sdk/contract/index.ts";
+import type { StoredResource } from "../resource.ts";
+import type { Sealed } from "../sealed.ts";
+
+/** Why a source gave nothing: the reasons of `Available` that say so. */
+export type SourceFailureReason = Extract<ConditionReason, `Source${string}`>;
+
+export interface SourceFailure {
+  readonly reason: SourceFailureReason;
+  /** Without anything secret. */
+  readonly message: string;
+}
+
+/** What is known of a secret's source. */
+export interface SecretState {
+  /** What it gave last. */
+  readonly value?: Sealed | undefined;
+  readonly readAt?: string | undefined;
+  readonly changedAt?: string | undefined;
+  readonly failure?: (SourceFailure & { readonly since: string }) | undefined;
+}
+
+/** A secret at rest: its own value, and what its source gave, are sealed. */
+export interface StoredSecret extends StoredResource {
+  readonly id: SecretId;
+  readonly tenantId: TenantId;
+  /** Its `value` is sealed, whatever its type says. */
+  readonly spec: SecretSpec;
+  /** Whether it is the platform's, which configurations of the platform name wherever they hold. */
+  readonly shared: boolean;
+  readonly state: SecretState;
+}
+
+/** The names of the secrets that something names, at any depth. */
+export function secretRefsIn(value: unknown, found = new Set<string>()): Set<string> {
+  if (isSecretRef(value)) {
+    found.add(value.secretRef);
+  } else if (typeof value === "object" && value !== null) {
+    for (const item of Object.values(value)) {
+      secretRefsIn(item, found);
+    }
+  }
+  return found;
+}
+
+/** Its state after its source was read, at a time. @param given what it gave, sealed anew only when that is another value */
+export function afterReading(state: SecretState, given: { readonly value: Sealed } | SourceFailure, now: string): SecretState {
+  if ("reason" in given) {
+    const { reason, message } = given;
+    const since = state.failure?.reason === reason ? state.failure.since : now;
+    return { ...state, failure: { reason, message, since } };
+  }
+  const isChanged = state.value?.$sealed !== given.value.$sealed;
+  return { value: given.value, readAt: now, changedAt: isChanged ? now : state.changedAt, failure: undefined };
+}
+
+/** Whether those who use it have a value. */
+export function availability({ spec, state, updatedAt }: Pick<StoredSecret, "spec" | "state" | "updatedAt">): Condition {
+  const of = (status: Condition["status"], reason: string, message: string, since: string): Condition => ({
+    type: ConditionType.Available,
+    ...{ status, reason, message, lastTransitionTime: since },
+  });
+  if (spec.source === undefined) {
+    return of("True", ConditionReason.Given, "its value stands in the secret itself", updatedAt);
+  }
+  const { value, changedAt = updatedAt, failure } = state;
+  if (failure) {
+    return of("False", failure.reason, failure.message, failure.since);
+  }
+  return value === undefined
+    ? of("Unknown", ConditionReason.NotReadYet, "its source was not read yet", updatedAt)
+    : of("True", ConditionReason.Read, "its value was read from its source", changedAt);
+}
