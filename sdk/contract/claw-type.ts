@@ -187,6 +187,7 @@ export const clawTypeFacts = {
   noun: "claw type",
   area: "type",
   idPrefix: "typ",
+  configures: true,
   scope: "tenant",
   access: { read: "types.read", write: "types.write" },
   actions: [],

@@ -169,6 +169,7 @@ export const configTemplateFacts = {
   noun: "config template",
   area: "config",
   idPrefix: "cfg",
+  configures: true,
   scope: "tenant",
   access: { read: "configs.read", write: "configs.write" },
   actions: [publishAction, rollbackAction, promoteAction],

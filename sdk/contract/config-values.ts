@@ -60,6 +60,7 @@ export const configValuesFacts = {
   noun: "set of config values",
   area: "values",
   idPrefix: "val",
+  configures: true,
   scope: "tenant",
   access: { read: "values.read", write: "values.write" },
   actions: [],

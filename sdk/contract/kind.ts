@@ -21,6 +21,8 @@ export interface KindFacts {
   readonly actions: readonly ActionFacts[];
   /** When its `deleted` event is published, where that is not when it is gone. */
   readonly deletedWhen?: string;
+  /** Whether it configures instances: a change of one is refused that would keep an instance from being resolved which can be now. */
+  readonly configures?: true;
   /** A manifest of it, as people write it. */
   readonly input: z.ZodType;
   /** How it is answered. */

@@ -54,7 +54,7 @@ export const SecretSpecSchema = z.strictObject({
 export type SecretSpec = z.infer<typeof SecretSpecSchema>;
 
 export const SecretInputSchema = manifestOf("Secret", SecretSpecSchema);
-export type SecretInput = z.infer<typeof SecretInputSchema>;
+export type SecretInput = z.input<typeof SecretInputSchema>;
 
 export const SecretSchema = resourceOf(
   "Secret",
@@ -74,6 +74,7 @@ export const secretFacts = {
   noun: "secret",
   area: "secret",
   idPrefix: "sec",
+  configures: true,
   scope: "tenant",
   access: { read: "secrets.read", write: "secrets.write" },
   actions: [],

@@ -1,5 +1,6 @@
-import { instanceFacts, type TenantId, type Verdict } from "../../../sdk/contract/index.ts";
+import { factsOf, instanceFacts, type KindFacts, type TenantId, type Verdict } from "../../../sdk/contract/index.ts";
 import type { PlannedChange } from "../../domain/change.ts";
+import type { ConfigIssue } from "../../domain/configs/resolve-config.ts";
 import { digestOf } from "../../domain/digest.ts";
 import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { StackOperations } from "../ports/stacks/stack-operations.ts";
@@ -13,6 +14,9 @@ import { itemOf, itemsOfOthers } from "./preview-items.ts";
 import { previewStacks, type TouchedStack, touchedStacks } from "./preview-stacks.ts";
 import { type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 import { claimAccounts, type WarningDependencies, warningsOf } from "./warnings.ts";
+
+/** Of those that a change would break: an answer is no list of a fleet. */
+const BROKEN_NAMED_MAX = 20;
 
 interface ConsequenceDependencies extends ResolveDependencies, WarningDependencies {
   readonly runtimes: Runtimes;
@@ -139,12 +143,18 @@ async function effectsOf(
   deps: ConsequenceDependencies & { readonly purpose: Purpose },
 ): Promise<Effects> {
   const named = new Set(written.filter(isInstance).map(keyOf));
-  // Instances that merely use a changed template report theirs as a condition.
-  const problems = affected.filter((item) => named.has(keyOf(item))).flatMap((item) => item.after?.issues ?? []);
+  const others = affected.filter((item) => !named.has(keyOf(item)));
+  // What was declared of those fits no more. Where a change is of something else, a cluster for one, they report it as a condition.
+  const isRefused = written.some(({ kind, op }) => op !== "same" && (factsOf(kind) as KindFacts).configures);
+  const broken = isRefused ? others.filter(isBroken) : [];
+  const own = affected.filter((item) => named.has(keyOf(item))).flatMap((item) => item.after?.issues ?? []);
+  const problems = [...own, ...broken.slice(0, BROKEN_NAMED_MAX).flatMap(issuesOf)];
+  const blocking = new Set([...own, ...broken.flatMap(({ after }) => after?.issues ?? [])]);
   const questions = affected.flatMap((item) => (hasNewConfig(item) ? (item.after?.question ?? []) : []));
   return {
     verdicts,
     problems,
+    ...(broken.length > 0 && { broken: { instances: broken.length, of: others.length } }),
     findOut: questions.length > 0 ? () => deps.checks.ask(questions) : undefined,
     unchecked: affected.flatMap((item) => uncheckedOf(item) ?? []),
     digests: affected.map(({ tenant, name, after }) => digestOf([tenant, name, after?.digest])),
@@ -160,20 +170,26 @@ async function effectsOf(
           const unseen = touched.filter(({ reachable }) => !reachable);
           const stacks = { ...(await previewStacks(touched, deps)), unseen, warnings };
           const affectedBy = new Map(affected.map((item) => [keyOf(item), item]));
-          const blocking = new Set(problems);
           return {
             of: (item) => itemOf(item, isInstance(item) ? affectedBy.get(keyOf(item)) : undefined, stacks, blocking),
-            others: () =>
-              itemsOfOthers(
-                affected.filter((item) => !named.has(keyOf(item))),
-                stacks,
-              ),
+            others: () => itemsOfOthers(others, stacks, blocking),
             boundaries: stacks.boundaries,
           };
         },
       };
     },
   };
+}
+
+/** Whether it could be resolved, and can't be any more. */
+function isBroken({ before, after }: Affected): boolean {
+  return before?.isResolved === true && after?.isResolved === false && after.issues.some(({ pending }) => !pending);
+}
+
+/** What is wrong with an instance that the changes do not name, with whose that is. */
+function issuesOf({ tenant, name, after }: Affected): ConfigIssue[] {
+  const fix = `change the instance first, or hold it to the version that it has: claw pin ${name} --version N`;
+  return (after?.issues ?? []).map((issue) => ({ fix, ...issue, path: `instances[${tenant}/${name}].${issue.path}` }));
 }
 
 /** Whether it is a write that an instance has to comply for: one that stops it, or is about something else that it uses, asks nothing of it. */

@@ -19,19 +19,23 @@ export function itemOf(
   written: Written,
   affected: Affected | undefined,
   stacks: StackPreviews,
-  problems: ReadonlySet<ConfigIssue>,
+  blocking: ReadonlySet<ConfigIssue>,
 ): ItemEffects {
   if (!affected) {
     return { effect: "none", files: [], resources: [], problems: unseenBoundaries(written, stacks.unseen) };
   }
-  const effects = consequences(affected, stacks, problems, written.reason);
+  const effects = consequences(affected, stacks, blocking, written.reason);
   return written.change.action === "kill" ? { ...effects, effect: "kill" } : effects;
 }
 
 /** Instances that change though no manifest names them, because what they rest on does. */
-export function itemsOfOthers(others: readonly Affected[], stacks: StackPreviews): Promise<PreviewItem[]> {
+export function itemsOfOthers(
+  others: readonly Affected[],
+  stacks: StackPreviews,
+  blocking: ReadonlySet<ConfigIssue>,
+): Promise<PreviewItem[]> {
   return inTurns(others, (affected): PreviewItem => {
-    const what = consequences(affected, stacks, new Set());
+    const what = consequences(affected, stacks, blocking);
     // It may be only the boundary that changes. What can't be seen is taken for a change.
     const isSame = what.effect === "none" && what.files.length === 0 && what.problems.length === 0 && what.resources.every(isKept);
     const op = affected.after === undefined ? "delete" : isSame ? "same" : "update";
@@ -43,7 +47,7 @@ function isKept({ op }: ResourceChange): boolean {
   return op === "same" || op === "read";
 }
 
-function consequences(affected: Affected, stacks: StackPreviews, problems: ReadonlySet<ConfigIssue>, reason?: string): ItemEffects {
+function consequences(affected: Affected, stacks: StackPreviews, blocking: ReadonlySet<ConfigIssue>, reason?: string): ItemEffects {
   const before = affected.before?.resolved;
   const after = affected.after?.resolved;
   const own = [...(stacks.byInstance.get(keyOf(affected)) ?? [])];
@@ -56,7 +60,9 @@ function consequences(affected: Affected, stacks: StackPreviews, problems: Reado
     resources: own,
     ...(unchecked && { unchecked: unchecked.why }),
     problems: [
-      ...(affected.after?.issues ?? []).filter((problem) => problems.has(problem)).map(toPreviewProblem),
+      ...(affected.after?.issues ?? [])
+        .filter((issue) => blocking.has(issue) || affected.before?.isResolved)
+        .map((issue) => toPreviewProblem(issue, blocking.has(issue) && !issue.pending)),
       ...(affected.forgottenAt === undefined ? [] : [forgottenProblem(affected.forgottenAt)]),
       ...(stacks.warnings.get(keyOf(affected)) ?? []),
       ...unseenProblems(affected, stacks.unseen),
@@ -90,8 +96,8 @@ function unseenProblem(path: string, cluster: string): PreviewItem["problems"][n
   return { path, message, blocking: false };
 }
 
-function toPreviewProblem({ path, message, fix, pending }: ConfigIssue): PreviewItem["problems"][number] {
-  return { path, message, ...(fix !== undefined && { fix }), blocking: !pending };
+function toPreviewProblem({ path, message, fix }: ConfigIssue, blocking: boolean): PreviewItem["problems"][number] {
+  return { path, message, ...(fix !== undefined && { fix }), blocking };
 }
 
 function effectOf(affected: Affected, isExchanged: boolean): (typeof ChangeEffect)[keyof typeof ChangeEffect] {

@@ -17,7 +17,7 @@ import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
 import { isAbout, type Policy, policiesOf } from "../../domain/policies/policy.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import { isSealed, type Opening } from "../../domain/sealed.ts";
-import { type StoredSecret, secretRefsIn } from "../../domain/secrets/secret.ts";
+import { type StoredSecret, secretRefsAt } from "../../domain/secrets/secret.ts";
 import type { ClawAdapter, ClawTypes, Demands, NamedModel, NamedSkill, ParsedConfig } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
@@ -327,7 +327,9 @@ async function secretsNamedBy(
     const names = new Set<string>();
     for (const { tenantId, spec } of sources) {
       if ((tenantId === scope.tenantId) === isOwn) {
-        secretRefsIn(spec, names);
+        for (const [, name] of secretRefsAt(spec)) {
+          names.add(name);
+        }
       }
     }
     return [...names];

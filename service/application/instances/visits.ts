@@ -16,7 +16,7 @@ import {
 import type { InstanceAddress } from "../ports/runtimes/runtime.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import type { RequestContext } from "../resources/route-handlers.ts";
-import type { Entered } from "./sessions.ts";
+import type { Entered } from "./entries.ts";
 
 /** Where instances' origins are: `https://*.claws.example.com`. */
 export interface InstanceOrigins {

@@ -164,7 +164,9 @@ export function assertAllowed({ effects }: Outcome, { tallies }: Pick<ChangeDepe
   }
   const issues = effects.problems.filter((issue) => !issue.pending);
   if (issues[0]) {
-    throw new ClawError("config.invalid", `${issues[0].path}: ${issues[0].message}`, { issues });
+    const { broken } = effects;
+    const many = broken ? `it would break ${broken.instances} of ${broken.of} instances that use it: ` : "";
+    throw new ClawError("config.invalid", `${many}${issues[0].path}: ${issues[0].message}`, { issues });
   }
   const [unchecked] = allowUnchecked ? [] : effects.unchecked;
   if (unchecked) {

@@ -29,8 +29,10 @@ export interface Effects {
   readonly findOut: (() => Promise<void>) | undefined;
   /** What nobody has checked, and why. */
   readonly unchecked: readonly { readonly name: string; readonly why: string }[];
-  /** What is wrong with what the changes name; what is only waited for is `pending`. */
+  /** What is wrong with what the changes name, and with what they would break; what is only waited for is `pending`. */
   readonly problems: readonly ConfigIssue[];
+  /** How many instances they would break of those that they touch without naming them. */
+  readonly broken?: { readonly instances: number; readonly of: number };
   /** Of everything that they touch, as it is resolved. */
   readonly digests: readonly string[];
   /** What has to be known to show them, asked in the same transaction. */

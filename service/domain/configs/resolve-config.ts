@@ -8,8 +8,8 @@ import {
   isSecretRef,
   matchesVariableType,
   parseConfigKey,
-  type SecretRef,
 } from "../../../sdk/contract/index.ts";
+import { secretRefsAt } from "../secrets/secret.ts";
 import { type ConfigTree, dropAt, isTree, KeyMap, keyProblem, leafKeys, prune, scalars, setAt, valueAt } from "./config-path.ts";
 import { ConfigLevel, type ConfigValue } from "./config-values.ts";
 import { constraintProblem } from "./constraints.ts";
@@ -273,14 +273,13 @@ class Merge {
         this.issues.push(problem);
       }
     }
+    for (const [path, name] of secretRefsAt(this.#unified)) {
+      this.issues.push(missingSecret(formatConfigKey(path), name));
+    }
     const secrets = new Set<string>();
     // Keys of the secrets and of what holds them.
     const holders = new Set<string>();
     for (const [path, value] of scalars(this.#unified, isReference)) {
-      if (isSecretRef(value)) {
-        this.issues.push(missingSecret(formatConfigKey(path), value));
-        continue;
-      }
       if (!this.#rules.isSecret(path, value)) {
         continue;
       }
@@ -340,7 +339,7 @@ class Merge {
 }
 
 /** It has a value as soon as its source has one, or somebody gives it. */
-function missingSecret(path: string, { secretRef: name }: SecretRef): ConfigIssue {
+function missingSecret(path: string, name: string): ConfigIssue {
   const message = `waits for the secret '${name}', which is not there or has no value yet`;
   return { path, message, fix: `see why: claw secrets get ${name}; or make it: claw secrets set ${name}`, pending: true };
 }

@@ -39,16 +39,15 @@ export interface StoredSecret extends StoredResource {
   readonly state: SecretState;
 }
 
-/** The names of the secrets that something names, at any depth. */
-export function secretRefsIn(value: unknown, found = new Set<string>()): Set<string> {
+/** Where something names secrets, at any depth. */
+export function* secretRefsAt(value: unknown, path: readonly string[] = []): Iterable<[path: readonly string[], name: string]> {
   if (isSecretRef(value)) {
-    found.add(value.secretRef);
+    yield [path, value.secretRef];
   } else if (typeof value === "object" && value !== null) {
-    for (const item of Object.values(value)) {
-      secretRefsIn(item, found);
+    for (const [segment, item] of Object.entries(value)) {
+      yield* secretRefsAt(item, [...path, segment]);
     }
   }
-  return found;
 }
 
 /** Its state after its source was read, at a time. @param given what it gave, sealed anew only when that is another value */

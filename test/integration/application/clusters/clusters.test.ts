@@ -252,7 +252,7 @@ describe("a cluster", () => {
     const told = await acme.instances.events("saved");
     expect(told.items).toContainEqual(expect.objectContaining({ reason: "Requested", message: "let go of with its cluster 'ashes'" }));
     const { items: records } = await acme.audit.list({ action: "instance.let-go" });
-    expect(records.map(({ resource, details }) => [resource.name, details])).toEqual(
+    expect(records.map(({ resource, details }) => [resource?.name, details])).toEqual(
       expect.arrayContaining([
         ["burnt", { cluster: "ashes" }],
         ["saved", { cluster: "ashes" }],

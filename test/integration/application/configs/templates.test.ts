@@ -227,3 +227,39 @@ describe("what a template's variables allow", () => {
     });
   });
 });
+
+describe("a change that would break instances which use it", () => {
+  it("is refused, and says which, why, and what to do; it is made once they can take it", async ({ expect }) => {
+    const prefix = { name: "reply.prefix", type: "string", default: "hi" };
+    await claw.configs.create(aTemplate("tone", { variables: [prefix] }));
+    await claw.configs.publish("tone");
+    const saying = (name: string, value: string) =>
+      anEcho(name, { config: { template: "tone", overrides: [{ key: "reply.prefix", value }] } });
+    for (const [name, value] of [
+      ["short", "yo"],
+      ["long", "good afternoon"],
+      ["longer", "a very good afternoon"],
+    ] as const) {
+      await claw.instances.create(saying(name, value));
+    }
+    await app.settle();
+    await claw.configs.replace("tone", aTemplate("tone", { variables: [{ ...prefix, maxLength: 5 }] }));
+    const refused = await claw.configs.publish("tone").catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "config.invalid",
+      message: expect.stringContaining("it would break 2 of 3 instances that use it"),
+      issues: ["long", "longer"].map((name) => ({
+        path: expect.stringMatching(`^instances\\[.*/${name}\\]\\.reply\\.prefix$`),
+        message: "'reply.prefix' is more than its template allows",
+        fix: expect.any(String),
+      })),
+    });
+    const preview = await claw.configs.publish("tone", {}, { preview: true });
+    const blocked = preview.items.filter(({ problems }) => problems.some(({ blocking }) => blocking)).map(({ name }) => name);
+    expect(blocked).toEqual(["long", "longer"]);
+    expect((await claw.configs.get("tone")).status).toMatchObject({ publishedVersion: 1, dirty: true });
+    await claw.instances.pin("long", { version: 1 });
+    await claw.instances.replace("longer", saying("longer", "hey"));
+    expect(await claw.configs.publish("tone")).toMatchObject({ version: 2 });
+  });
+});

@@ -39,7 +39,7 @@ describe("secrets at rest", () => {
     for (const table of ["instances", "config_templates", "config_versions"]) {
       const { rows } = await pool.query(`select ctid::text as id, spec from ${table}`);
       for (const { id, spec } of rows) {
-        await pool.query(`update ${table} set spec = $2 where ctid = $1::tid`, [id, JSON.stringify(openLeaves(spec, cipher))]);
+        await pool.query(`update ${table} set spec = $2 where ctid = $1::tid`, [id, JSON.stringify(openLeaves(spec, { cipher }))]);
       }
     }
     expect(await app.tablesWith(SECRET)).toEqual(["config_templates", "config_versions", "instances"]);

@@ -70,7 +70,11 @@ describe("a secret that configurations name", () => {
       expect(await app.tablesWith(text)).toEqual([]);
     }
     // As it was shown, nothing of it is new.
-    expect((await acme.previews.create({ manifests: [(await acme.secrets.get("openai")) as SecretInput] })).items).toEqual([]);
+    const again = await acme.previews.create({ manifests: [(await acme.secrets.get("openai")) as SecretInput] });
+    expect(again.items.map(({ name, op }) => [name, op])).toEqual([
+      ["openai", "same"],
+      ["web", "same"],
+    ]);
   });
 
   it("is waited for, and can't go while it is named", async ({ expect }) => {

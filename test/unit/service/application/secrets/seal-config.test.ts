@@ -24,12 +24,12 @@ function resolved(spec: ReturnType<typeof instance>, from?: ReturnType<typeof te
   const keys = new Set<string>();
   const note = (key: string) => keys.add(key);
   const config = resolveConfig({
-    template: from && openTemplate(from, cipher, note),
+    template: from && openTemplate(from, { cipher }, note),
     defaults: adapter.defaults,
     secretKeys: adapter.secretKeys,
     plainKeys: adapter.plainKeys,
     values: [],
-    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: openAt(key, value, cipher, note) })),
+    overrides: spec.config.overrides.map(({ key, value }) => ({ key, value: openAt(key, value, { cipher }, note) })),
     sealed: keys,
   });
   return { ...config, parsed: adapter.parseConfig(config.unified, config.secrets) };
@@ -98,7 +98,7 @@ describe("a secret of a template", () => {
     expect(ConfigTemplateSpecSchema.parse(maskLeaves(stored)).base["models"]).toEqual({
       providers: { own: { baseUrl: "http://a", apiKey: SECRET_MASK, models: [] } },
     });
-    expect(openTemplate(stored, cipher, () => undefined)).toEqual(given);
+    expect(openTemplate(stored, { cipher }, () => undefined)).toEqual(given);
   });
 
   it("stays masked when its variable is not declared secret any more", ({ expect }) => {
