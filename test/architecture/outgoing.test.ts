@@ -9,7 +9,7 @@ import { describe, it } from "vitest";
 const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/engine/deployment/assets.ts": "a Pulumi program; those that the service runs are its own, and declare no remote asset",
   "adapters/identity/jwt-identities.ts": "CLAW_ISSUERS, and the discovery document of a provider that it names",
-  "adapters/identity/vault-key-provider.ts": "CLAW_VAULT_ADDR",
+  "adapters/identity/vault-exchange.ts": "CLAW_VAULT_ADDR; of a secret, a path below the tenant's own folder",
   "adapters/kubernetes/client/api-client.ts": "a platform administrator, by a cluster's kubeconfig; see reachable-address.ts",
   "adapters/kubernetes/exec.ts": "the same",
   "adapters/nats/jetstream-bus.ts": "CLAW_NATS_URL",

@@ -163,7 +163,7 @@ export function anApplicationOn(
     types: createClawTypes(),
     checks: createConfigChecks({ transactions, programs, clock }),
     cipher,
-    secretSources: createSecretSources({ transactions, cipher, clusters: playedClusters, host: hostSecrets, vault: undefined }),
+    secretSources: createSecretSources({ transactions, runtimes, host: hostSecrets, vault: undefined }),
     runtimes,
     clock,
     agents,

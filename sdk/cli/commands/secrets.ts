@@ -26,7 +26,7 @@ export const secretsSet = defineCommand({
   examples: [
     "claw secrets set openai < key.txt",
     "claw secrets set openai --vault team/openai#apiKey",
-    "claw secrets set openai --kubernetes east/openai#api-key --refresh 60",
+    "claw secrets set openai --cluster-secret east/openai#api-key --refresh 60",
     "claw secrets set openai --env OPENAI_API_KEY",
   ],
   syntax: (command) =>
@@ -35,11 +35,11 @@ export const secretsSet = defineCommand({
       .addOption(
         new Option("--vault <path#field>", "kept in Vault, below the tenant's folder")
           .argParser(parseVault)
-          .conflicts(["env", "file", "kubernetes"]),
+          .conflicts(["env", "file", "clusterSecret"]),
       )
       .addOption(
-        new Option("--kubernetes <cluster/name#key>", "kept in a Secret of the tenant's namespace")
-          .argParser(parseKubernetes)
+        new Option("--cluster-secret <cluster/name#key>", "kept in a Secret of the tenant's namespace")
+          .argParser(parseClusterSecret)
           .conflicts(["env", "file"]),
       )
       .addOption(new Option("--env <name>", "kept in the control plane's environment").conflicts("file"))
@@ -48,9 +48,9 @@ export const secretsSet = defineCommand({
       .addOption(new Option("--description <text>", "what it is for"))
       .addOption(previewOption)
       .addOption(writeOutputOption),
-  async run(context, { vault, kubernetes, env, file, refresh, description, preview, output }, name) {
+  async run(context, { vault, clusterSecret, env, file, refresh, description, preview, output }, name) {
     const { claw, io, out, signal } = context;
-    const source = sourceOf({ vault, kubernetes, env, file });
+    const source = sourceOf({ vault, clusterSecret, env, file });
     const former = await existing(context, name);
     const about = description ?? former?.spec.description;
     const given = source ? { source } : { value: await valueFrom(io, name) };
@@ -128,13 +128,13 @@ const REFRESH_SECONDS = 300;
 
 interface Sources {
   readonly vault: SecretSource | undefined;
-  readonly kubernetes: SecretSource | undefined;
+  readonly clusterSecret: SecretSource | undefined;
   readonly env: string | undefined;
   readonly file: string | undefined;
 }
 
-function sourceOf({ vault, kubernetes, env, file }: Sources): SecretSource | undefined {
-  return vault ?? kubernetes ?? (env !== undefined ? { env } : file !== undefined ? { file } : undefined);
+function sourceOf({ vault, clusterSecret, env, file }: Sources): SecretSource | undefined {
+  return vault ?? clusterSecret ?? (env !== undefined ? { env } : file !== undefined ? { file } : undefined);
 }
 
 /** Without the end of a line that an editor or `echo` puts behind it. */
@@ -156,10 +156,10 @@ function parseVault(text: string): SecretSource {
   return { vault: { path, field } };
 }
 
-function parseKubernetes(text: string): SecretSource {
+function parseClusterSecret(text: string): SecretSource {
   const [, cluster, name, key] = /^([^/#]+)\/([^/#]+)#([^#]+)$/.exec(text) ?? [];
   if (cluster === undefined || name === undefined || key === undefined) {
-    throw usageError(`'${text}' is no key of a Secret`, "--kubernetes east/openai#api-key");
+    throw usageError(`'${text}' is no key of a Secret`, "--cluster-secret east/openai#api-key");
   }
   return { kubernetes: { cluster, name, key } };
 }

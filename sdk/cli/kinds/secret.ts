@@ -40,5 +40,5 @@ function sourceOf(source: Secret["spec"]["source"]): string {
   if ("vault" in source) {
     return `vault ${source.vault.path}#${source.vault.field}`;
   }
-  return `kubernetes ${source.kubernetes.cluster}/${source.kubernetes.name}#${source.kubernetes.key}`;
+  return `cluster ${source.kubernetes.cluster}/${source.kubernetes.name}#${source.kubernetes.key}`;
 }

@@ -1,22 +1,20 @@
 import { ConditionReason, type SecretSource } from "../../../sdk/contract/index.ts";
 import { namespaceOf } from "../../domain/clusters/cluster.ts";
-import { ClusterError, type Clusters } from "../ports/clusters/clusters.ts";
-import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
+import { ClusterError } from "../ports/clusters/clusters.ts";
+import type { Runtimes } from "../ports/runtimes/runtime.ts";
 import type { Given, HostSecrets, SecretSources, VaultSecrets } from "../ports/secrets/secret-sources.ts";
 import type { Transactions } from "../ports/transactions.ts";
-import { kubernetesAccess } from "../runtimes/kubernetes/kubernetes-target.ts";
 
 interface SourceDependencies {
   readonly transactions: Transactions;
-  readonly cipher: SecretCipher;
-  readonly clusters: Pick<Clusters, "connect">;
+  readonly runtimes: Runtimes;
   readonly host: HostSecrets;
   /** Undefined where the settings name no Vault. */
   readonly vault: VaultSecrets | undefined;
 }
 
 /** The places where secrets may be kept. */
-export function createSecretSources({ transactions, cipher, clusters, host, vault }: SourceDependencies): SecretSources {
+export function createSecretSources({ transactions, runtimes, host, vault }: SourceDependencies): SecretSources {
   const inCluster = async (
     { kubernetes: { cluster: at, name, key } }: Extract<SecretSource, { kubernetes: unknown }>,
     tenant: string,
@@ -27,7 +25,7 @@ export function createSecretSources({ transactions, cipher, clusters, host, vaul
     }
     const place = `${namespaceOf(cluster.spec, tenant)}/${name} of cluster '${at}'`;
     try {
-      const value = await clusters.connect(kubernetesAccess(cluster, cipher)).secret(namespaceOf(cluster.spec, tenant), name, key);
+      const value = await runtimes.at(at).connect(cluster)?.secret(namespaceOf(cluster.spec, tenant), name, key);
       return value === undefined
         ? { reason: ConditionReason.SourceMissing, message: `there is no Secret ${place} with the key '${key}'` }
         : { value };

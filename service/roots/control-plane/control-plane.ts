@@ -176,7 +176,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const keyWatcher = startKeyWatcher({ transactions, provider: stores.keys.provider, idOf: keyIdOf, log });
   closers.push(() => keyWatcher.stop());
   const { wake, onWake } = createWakeUp();
-  const secretSources = createSecretSources({ transactions, cipher, clusters, host: hostSecrets, vault });
+  const secretSources = createSecretSources({ transactions, runtimes, host: hostSecrets, vault });
   const origins = instanceOriginsOf(env, listener.url);
   const { routes, targetOf, dependencies } = createApplication({
     transactions,

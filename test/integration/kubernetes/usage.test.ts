@@ -6,7 +6,7 @@ import { type PodMetrics, serveMetrics } from "../../support/kubernetes/metrics-
 import { useCluster } from "../../support/kubernetes/use-cluster.ts";
 import { eventually } from "../../support/service.ts";
 
-const { cluster } = useCluster();
+const { cluster, aNamespace } = useCluster();
 const { aFleet } = useFleets();
 
 describe("what a claw takes of its cluster", () => {
@@ -46,5 +46,22 @@ describe("what a claw takes of its cluster", () => {
     expect(measured.status.usage).toMatchObject({ cpu: "124m", memory: "85Mi" });
     expect(measured.metadata).toEqual(metadata);
     expect([...selectors]).toContain("app.kubernetes.io/managed-by=clusterclaw,clusterclaw.io/instance-uid");
+  });
+});
+
+describe("a Secret of somebody else in a cluster", () => {
+  it("is read by its key; what is ours, or is not there, is as if there were none", async ({ expect, onTestFinished }) => {
+    const clusters = createClusters();
+    onTestFinished(() => clusters.close());
+    const connection = clusters.connect(cluster());
+    const namespace = await aNamespace();
+    const secrets = `/api/v1/namespaces/${namespace}/secrets`;
+    const stringData = { "api-key": "k-1" };
+    await cluster().api.create(secrets, { metadata: { name: "theirs" }, stringData });
+    await cluster().api.create(secrets, { metadata: { name: "ours", labels: { "clusterclaw.io/tenant": "acme" } }, stringData });
+    expect(await connection.secret(namespace, "theirs", "api-key")).toBe("k-1");
+    expect(await connection.secret(namespace, "theirs", "other")).toBeUndefined();
+    expect(await connection.secret(namespace, "ours", "api-key")).toBeUndefined();
+    expect(await connection.secret(namespace, "none", "api-key")).toBeUndefined();
   });
 });
