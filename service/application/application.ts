@@ -7,6 +7,8 @@ import { clusterRoutes } from "./clusters/routes.ts";
 import { configTemplateKind } from "./configs/config-template-kind.ts";
 import { configValuesKind } from "./configs/config-values-kind.ts";
 import { configRoutes, valuesRoutes } from "./configs/routes.ts";
+import { secretKind } from "./configs/secret-kind.ts";
+import { secretRoutes } from "./configs/secret-routes.ts";
 import type { ApplicationDependencies, OuterDependencies } from "./dependencies.ts";
 import { instanceConsequences } from "./instances/consequences.ts";
 import { instanceKind } from "./instances/instance-kind.ts";

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { type ReadSecretDependencies, readSecret } from "../application/secrets/read-secret.ts";
+import { type ReadSecretDependencies, readSecret } from "../application/configs/read-secret.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 const IDLE_MS = 2_000;

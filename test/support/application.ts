@@ -18,6 +18,7 @@ import {
 import { createAccess } from "../../service/application/access/authenticate.ts";
 import { type Application, createApplication } from "../../service/application/application.ts";
 import { recordInspection } from "../../service/application/clusters/report-cluster.ts";
+import { createSecretSources } from "../../service/application/configs/secret-sources.ts";
 import type { ApplicationDependencies } from "../../service/application/dependencies.ts";
 import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
 import type { Unconfined } from "../../service/application/instances/host-use.ts";
@@ -25,7 +26,6 @@ import { createReports } from "../../service/application/instances/report-status
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
 import { createRuntimes } from "../../service/application/runtimes/runtimes.ts";
-import { createSecretSources } from "../../service/application/secrets/secret-sources.ts";
 import { type Actor, ANONYMOUS, administrator } from "../../service/domain/access/actor.ts";
 import { grantsOf } from "../../service/domain/access/grants.ts";
 import type { Inspection } from "../../service/domain/clusters/cluster.ts";

@@ -11,7 +11,7 @@ import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { everyOf, pagesOf } from "../resources/pages.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { invalid, platformOnly } from "../resources/refusals.ts";
-import { sealGiven } from "./seal-config.ts";
+import { sealGiven } from "../secrets/seal-config.ts";
 import { isNamed, reviseUsers, tenantsOf } from "./secret-users.ts";
 
 interface SecretDependencies {

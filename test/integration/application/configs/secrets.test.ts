@@ -2,7 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "vitest";
 import { type SecretInput, stackNameOf } from "../../../../sdk/contract/index.ts";
-import { readSecret } from "../../../../service/application/secrets/read-secret.ts";
+import { readSecret } from "../../../../service/application/configs/read-secret.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { uniqueName } from "../../../support/builders/tenancy.ts";
