@@ -218,11 +218,16 @@ describe("a deletion", () => {
       );
     }
     await app.settle();
-    await claw.configs.replace("base", aTemplate("base", { variables: [{ name: "reply.prefix", type: "string", required: true }] }));
-    await claw.configs.publish("base", {});
-    await app.database.pool.query(
-      `update instances set spec = (spec::jsonb || '{"type":"Gone"}')::json, type = 'Gone', generation = generation + 1 where name = 'orphan'`,
-    );
+    // Nobody may publish what would break them: as something else would leave it.
+    const required = JSON.stringify([{ name: "reply.prefix", type: "string", required: true, secret: false, description: "" }]);
+    for (const statement of [
+      `update config_versions set spec = (spec::jsonb || jsonb_build_object('variables', '${required}'::jsonb))::json
+       where template_id = (select id from config_templates where name = 'base')`,
+      `update instances set spec = (spec::jsonb || '{"type":"Gone"}')::json, type = 'Gone' where name = 'orphan'`,
+      `update instances set generation = generation + 1 where name in ('unclear', 'orphan')`,
+    ]) {
+      await app.database.pool.query(statement);
+    }
     await app.settle();
     const why = async (name: string) =>
       (await claw.instances.get(name)).status.conditions.find(({ reason }) => reason === "ConfigInvalid")?.message;
