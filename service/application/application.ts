@@ -21,8 +21,6 @@ import { previewRoutes } from "./resources/routes.ts";
 import { tenantIn } from "./resources/tenant-in.ts";
 import { rolloutKind } from "./rollouts/rollout-kind.ts";
 import { rolloutRoutes } from "./rollouts/routes.ts";
-import { secretRoutes } from "./secrets/routes.ts";
-import { secretKind } from "./secrets/secret-kind.ts";
 import { serviceRoutes } from "./service/routes.ts";
 import { stackRoutes } from "./stacks/routes.ts";
 import { policyKind } from "./tenancy/policy-kind.ts";
