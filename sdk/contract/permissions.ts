@@ -31,7 +31,7 @@ export const permissions = {
     allows: "set config values: of projects and their instances, and with a binding there of the tenant or of all",
     scope: "project",
   },
-  "rollouts.read": { allows: "see rollouts, and how far each instance of one is", scope: "tenant", fromProject: true },
+  "rollouts.read": { allows: "see rollouts, and how far each of their instances is, whichever project it is of", scope: "tenant" },
   "rollouts.write": { allows: "begin rollouts, and delete those that have ended", scope: "tenant" },
   "rollouts.operate": { allows: "pause, resume, approve, abort and retry rollouts", scope: "tenant" },
   "types.read": { allows: "see claw types of the tenant's own, and the platform's", scope: "tenant", fromProject: true },

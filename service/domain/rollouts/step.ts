@@ -8,6 +8,8 @@ import { closedBecause } from "./windows.ts";
 export const BATCH = 50;
 /** Until it is looked again, while something is waited for. */
 const LOOK_SECONDS = 1;
+/** Instances for which that is: a larger rollout is looked at as often as its instances are worth. */
+const LOOKED_MAX = 100;
 const REST_SECONDS = 15;
 
 /** What is known when a rollout is looked at. */
@@ -47,7 +49,7 @@ export function nextStep(known: Known): Step {
 }
 
 function nothing({ state, members }: Pick<Known, "state" | "members">): Step {
-  return { state, members, change: [], revert: [], finish: false, dueInSeconds: LOOK_SECONDS };
+  return { state, members, change: [], revert: [], finish: false, dueInSeconds: Math.max(LOOK_SECONDS, members.length / LOOKED_MAX) };
 }
 
 function progress(known: Known): Step {

@@ -1,12 +1,13 @@
 import { describe, it } from "vitest";
 import type { Claw } from "../../../../sdk/client/index.ts";
-import type { RolloutInput } from "../../../../sdk/contract/index.ts";
+import type { InstanceId, RolloutInput } from "../../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../../../../service/application/dependencies.ts";
 import { driveRollout } from "../../../../service/application/rollouts/drive-rollout.ts";
+import { anAgentStatus } from "../../../support/application/agents.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { aRolloutSpec } from "../../../support/builders/rollouts.ts";
-import { aPolicy, aRoleBinding } from "../../../support/sample-requests.ts";
+import { aPolicy, aRoleBinding, aServiceAccount } from "../../../support/sample-requests.ts";
 
 const app = await anApplication();
 
@@ -190,6 +191,26 @@ describe("a rollout of a config version", () => {
     await claw.rollouts.delete("two");
   });
 
+  it("gives back by itself what instances had, where a claw refuses what it is told", async ({ expect }) => {
+    const claw = await aFleet("refusing", 3);
+    await claw.rollouts.create(aRollout("two", { onFailure: "rollback" }));
+    await turn();
+    const { metadata } = await claw.instances.get("web-1");
+    const tenant = await app.database.transactions.platform((tx) => tx.tenants.get("refusing"));
+    const config = { digest: "new", state: "refused" as const, message: "unknown key" };
+    const status = { ...anAgentStatus("Ready", app.dependencies.clock().toISOString()), config };
+    await app.reports.status(tenant.id, metadata.uid as InstanceId, status);
+    await turn();
+    await turn();
+    expect((await claw.rollouts.get("two")).status).toMatchObject({
+      phase: "RolledBack",
+      reason: "GateFailed",
+      message: "wave 'one': web-1: its claw refused the configuration; 1 instances have what they had before",
+      counts: { reverted: 1, pending: 2 },
+    });
+    expect(await held(claw)).toEqual({ "web-1": -1, "web-2": -1, "web-3": -1 });
+  });
+
   it("waits for an approval, and for nobody else's rollout", async ({ expect }) => {
     const claw = await aFleet("asking", 2);
     const waves = [
@@ -247,6 +268,31 @@ describe("a rollout of a config version", () => {
       await turn();
     }
     expect((await admin.rollouts.get("two")).status.phase).toBe("Completed");
+  });
+
+  it("does not go on for a service account that is gone, though a role is bound to it still", async ({ expect }) => {
+    const admin = await aFleet("robots", 2);
+    await admin.serviceAccounts.create(aServiceAccount("ci"));
+    const subjects = [{ kind: "ServiceAccount" as const, name: "ci" }];
+    const metadata = { name: "ci" };
+    await admin.roleBindings.create({
+      apiVersion: "clusterclaw.io/v1",
+      kind: "RoleBinding",
+      metadata,
+      spec: { role: "tenant-admin", subjects },
+    });
+    const { id } = await admin.rollouts.create(aRollout("two")).then(({ metadata: { uid } }) => ({ id: uid }));
+    const actor = { subject: "serviceaccount:robots/ci", groups: [], keys: ["ServiceAccount/robots/ci"], everything: false };
+    await app.database.pool.query(`update rollouts set state = jsonb_set(state::jsonb, '{actor}', $2)::json where id = $1`, [
+      id,
+      JSON.stringify(actor),
+    ]);
+    await turn();
+    expect((await admin.rollouts.get("two")).status).toMatchObject({ phase: "Progressing", actor: actor.subject });
+    await admin.serviceAccounts.delete("ci");
+    await turn();
+    expect((await admin.rollouts.get("two")).status).toMatchObject({ phase: "Paused", reason: "NotAllowed" });
+    await admin.rollouts.abort("two");
   });
 });
 
