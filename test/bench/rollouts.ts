@@ -6,7 +6,8 @@ import { startServiceProcess } from "../support/service-process.ts";
 import { setup } from "../support/services.ts";
 import { atMost, type Figure, shown } from "./figure.ts";
 
-const INSTANCES = 100;
+/** Others by `CLAW_BENCH_SIZES`. */
+const INSTANCES = Number(process.env["CLAW_BENCH_SIZES"] ?? 100);
 const BAKE_SECONDS = 5;
 const PERCENTAGES = [5, 25, 50, 100];
 const TIMEOUT_MS = 600_000;

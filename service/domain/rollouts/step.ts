@@ -7,9 +7,9 @@ import { closedBecause } from "./windows.ts";
 /** Instances that one step changes: a step is one transaction. */
 export const BATCH = 50;
 /** Until it is looked again, while something is waited for. */
-const LOOK_SECONDS = 1;
+const LOOK_SECONDS = 0.5;
 /** Instances for which that is: a larger rollout is looked at as often as its instances are worth. */
-const LOOKED_MAX = 100;
+const LOOKED_MAX = 200;
 const REST_SECONDS = 15;
 
 /** What is known when a rollout is looked at. */
@@ -49,7 +49,11 @@ export function nextStep(known: Known): Step {
 }
 
 function nothing({ state, members }: Pick<Known, "state" | "members">): Step {
-  return { state, members, change: [], revert: [], finish: false, dueInSeconds: Math.max(LOOK_SECONDS, members.length / LOOKED_MAX) };
+  return { state, members, change: [], revert: [], finish: false, dueInSeconds: lookSeconds(members) };
+}
+
+function lookSeconds(members: readonly Member[]): number {
+  return Math.max(LOOK_SECONDS, members.length / LOOKED_MAX);
 }
 
 function progress(known: Known): Step {
@@ -191,7 +195,11 @@ function bake(known: Known, index: number, wave: Wave, gates: readonly RolloutEv
       now.toISOString() < bakesUntil
         ? `wave '${wave.name}' is watched until ${bakesUntil}`
         : `wave '${wave.name}' waits for ${missing.map(({ gate }) => gate).join(", ")}`;
-    return nothing({ members, state: { ...withWave(state, index, baking), reason: RolloutReason.Baking, message } });
+    const left = (Date.parse(bakesUntil) - now.getTime()) / 1000;
+    return {
+      ...nothing({ members, state: { ...withWave(state, index, baking), reason: RolloutReason.Baking, message } }),
+      dueInSeconds: left > 0 ? Math.min(left, lookSeconds(members)) : lookSeconds(members),
+    };
   }
   const passed = withWave(state, index, { ...baking, phase: "Passed", passedAt: now.toISOString() });
   if (index === state.waves.length - 1) {
