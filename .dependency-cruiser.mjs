@@ -78,6 +78,26 @@ export default {
     ),
     arrow("http-inward", "^service/http/", ["^service/(domain|application)/", contract], "http knows application"),
     arrow("workers-inward", "^service/workers/", ["^service/(domain|application)/", contract], "workers know application"),
+    arrow(
+      "console-alone",
+      "^service/console/",
+      ["^sdk/client/index\\.ts$", contract],
+      "the console reaches the service by its client, as others do",
+    ),
+    {
+      name: "console-without-schemas",
+      comment: "schemas and their library would be most of what a browser loads",
+      severity: "error",
+      from: { path: "^service/console/" },
+      to: { path: contract, pathNot: "/(conditions|names|permissions|reasons)\\.ts$", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "console-outermost",
+      comment: "nothing imports the console: it runs in browsers",
+      severity: "error",
+      from: { path: "^(sdk|service|adapters|components|stacks)/", pathNot: "^service/console/" },
+      to: { path: "^service/console/" },
+    },
     arrow("config-alone", "^service/config/", [contract], "the settings know nothing else"),
     arrow(
       "agent-alone",
@@ -219,6 +239,7 @@ export default {
       from: { path: "^sdk/cli/", pathNot: "^sdk/cli/sign-in/" },
       to: { path: "^sdk/cli/sign-in/", dynamic: false },
     },
+    ...vendor("react", "react|react-dom|@tanstack/[^/]+|@radix-ui/[^/]+|lucide-react|@xterm/[^/]+|vite|tailwindcss", ["^service/console/"]),
     ...vendor("node-pty", "@lydell/node-pty", ["^service/agent/"]),
 
     {
@@ -246,7 +267,8 @@ export default {
       name: "no-dev-dependencies",
       comment: "what runs imports what is installed to run it",
       severity: "error",
-      from: { path: "^(sdk|service|adapters|components|stacks)/" },
+      // The console's libraries are built into it.
+      from: { path: "^(sdk|service|adapters|components|stacks)/", pathNot: "^service/console/" },
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], pathNot: "(^|/)node_modules/@types/" },
     },
   ],
@@ -257,7 +279,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["node", "import", "require", "types"],
-      extensions: [".ts", ".js", ".mjs", ".d.ts"],
+      extensions: [".ts", ".tsx", ".js", ".mjs", ".d.ts"],
     },
   },
 };

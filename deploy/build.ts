@@ -1,7 +1,8 @@
-/** `npm run build`: the package's programs, types and source maps in `dist`. Development needs none of it: Node runs the sources. */
+/** `npm run build`: the package's programs, types and source maps, and the web console, in `dist`. Development needs none of it: Node runs the sources. */
 import { spawnSync } from "node:child_process";
 import { copyFile, glob, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { buildConsole } from "./console.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -24,3 +25,4 @@ for (const pattern of ["adapters/**/*.{mjs,yaml}", "{adapters,stacks}/**/pulumi-
 const packageFile = join(dist, "package.json");
 const { name, version, type } = JSON.parse(await readFile(packageFile, "utf8"));
 await writeFile(packageFile, `${JSON.stringify({ name, version, type })}\n`);
+await buildConsole();

@@ -30,6 +30,19 @@ const steps: readonly Step[] = [
     fix: "mend the types; npx tsc --noEmit shows them again",
   },
   {
+    name: "types of the console",
+    command: [
+      "tsc",
+      "--noEmit",
+      "--incremental",
+      "--tsBuildInfoFile",
+      "node_modules/.cache/console.tsbuildinfo",
+      "--project",
+      "service/console",
+    ],
+    fix: "mend the types; npx tsc --noEmit -p service/console shows them again",
+  },
+  {
     name: "package",
     command: ["node", "test/package.ts"],
     fix: "mend what is said; npm run check:package -- -u writes the pages of what is exported anew",

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -14,6 +15,8 @@ import { reportSurface } from "./support/public-surface.ts";
 
 const CLIENT_GZIP_BYTES_MAX = 25_000;
 const TARBALL_BYTES_MAX = 4_000_000;
+/** What a browser loads of the console before it shows anything. */
+const CONSOLE_GZIP_BYTES_MAX = 350_000;
 const root = join(import.meta.dirname, "..");
 const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const problems: string[] = [];
@@ -46,10 +49,24 @@ try {
   if (gzipBytes > CLIENT_GZIP_BYTES_MAX) {
     problems.push(`the client's bundle for browsers has ${gzipBytes} bytes after gzip, more than ${CLIENT_GZIP_BYTES_MAX}`);
   }
+  const consoleBytes = firstLoadBytes(join(root, "dist/console"));
+  if (consoleBytes > CONSOLE_GZIP_BYTES_MAX) {
+    problems.push(`the console's first load has ${consoleBytes} bytes after gzip, more than ${CONSOLE_GZIP_BYTES_MAX}`);
+  }
   problems.push(...reportSurface(root, packageJson.exports, process.argv.includes("-u")));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+/** The document of the console, and what it names. */
+function firstLoadBytes(folder: string): number {
+  const document = readFileSync(join(folder, "index.html"), "utf8");
+  const named = [...document.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = ""]) => readFileSync(join(folder, path)));
+  if (named.length < 2) {
+    throw new Error("the console's document names neither a script nor a style sheet");
+  }
+  return [Buffer.from(document), ...named].reduce((sum, file) => sum + gzipSync(file).length, 0);
+}
+
 for (const problem of problems) {
   process.stdout.write(`${problem}\n`);
 }

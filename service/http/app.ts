@@ -13,6 +13,7 @@ import { type RateLimitOptions, rateLimit } from "./plugins/rate-limit.ts";
 import { schemas } from "./plugins/schemas.ts";
 import { type TenantOptions, tenant } from "./plugins/tenant.ts";
 import { webSockets } from "./plugins/web-sockets.ts";
+import { type ConsoleOptions, webConsole } from "./routes/console.ts";
 import { docs } from "./routes/docs.ts";
 import { type MetricsOptions, metrics } from "./routes/metrics.ts";
 import { type ProbeOptions, probes } from "./routes/probes.ts";
@@ -31,6 +32,7 @@ export interface ApiOptions {
   readonly idempotency: IdempotencyOptions;
   readonly probes: ProbeOptions;
   readonly signIn: SignInOptions;
+  readonly console: ConsoleOptions;
   readonly metrics: MetricsOptions;
   readonly routes: ContractRouteOptions;
   readonly streams: StreamOptions;
@@ -53,6 +55,7 @@ export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(probes, options.probes);
   await app.register(docs);
   await app.register(signIn, options.signIn);
+  await app.register(webConsole, options.console);
   await app.register(metrics, options.metrics);
   await app.register(contractRoutes, options.routes);
   await app.register(streams, options.streams);

@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { accessFile, readAccess } from "../../adapters/identity/access-file.ts";
 import { Claw } from "../../sdk/client/index.ts";
 import { readEnvironment } from "../config/environment.ts";
+import { makeConsoleLink } from "../server/console-link.ts";
 import { startModelServer } from "./model-server.ts";
+import { prepareConsole } from "./prepare-console.ts";
 import { prepareSoftware } from "./prepare-software.ts";
 import { exitOf, headline, say, shell, withProgress } from "./screen.ts";
 import { type TourModel, tourManifests } from "./tour-manifests.ts";
@@ -26,6 +28,8 @@ const dataDir = isCheckout
     }).dataDir;
 /** How a person types the CLI. */
 const clawCommand = isCheckout ? "npm run claw --" : "npx --package open-cluster-claw claw";
+/** How they get into the console again. */
+const consoleCommand = `CLAW_DATA_DIR=${dataDir} ${isCheckout ? "npm run console" : "npx --package open-cluster-claw claw-server console"}`;
 const port = process.env["CLAW_PORT"] || "8787";
 const once = process.argv.includes("--once");
 
@@ -114,6 +118,12 @@ async function tour(closers: Closers): Promise<ChildProcess> {
 
   headline(1, STEPS, "Start the control plane, and install the claw's software (once per version, from the npm registry)");
   const installed = withProgress("installing openclaw", (note) => prepareSoftware(dataDir, note));
+  // Beside everything else: it takes a core for seconds, and is looked at in the end.
+  const built = isCheckout ? prepareConsole(root) : Promise.resolve();
+  const consoleFault = built.then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
   // Whichever of the two fails first is told.
   installed.catch(() => {});
   let service = await startService(closers);
@@ -171,7 +181,11 @@ async function tour(closers: Closers): Promise<ChildProcess> {
   await claw("chat", "assistant-1", "Are you still there?");
 
   headline(8, STEPS, "Done");
+  const fault = await consoleFault;
+  const link = await makeConsoleLink(service.url, service.token);
   process.stdout.write(`
+  Console  ${fault === undefined ? link.url : `could not be built: ${fault}`}
+           (signs one browser in, within ten minutes; another link: ${consoleCommand})
   API      ${service.url}/api/v1   (OpenAPI: ${service.url}/api/v1/openapi.json)
   Token    in ${accessFile(dataDir)}
 

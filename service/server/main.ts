@@ -33,6 +33,13 @@ program
     const { runDoctor } = await import("./doctor.ts");
     process.exitCode = (await runDoctor(process.env, process.stdout)) ? 0 : 1;
   });
+program
+  .command("console")
+  .description("print a link that opens the web console in one browser, signed in as the administrator")
+  .action(async () => {
+    const { runConsoleLink } = await import("./console-link.ts");
+    process.exitCode = (await runConsoleLink(process.env, process)) ? 0 : 1;
+  });
 const token = program.command("token").description("the administrator's token, from the host of the service");
 token
   .command("reset")

@@ -13,7 +13,8 @@ async function broken(files: Record<string, string>): Promise<string[]> {
   const baseDir = await mkdtemp(join(tmpdir(), "arrows-"));
   onTestFinished(() => rm(baseDir, { recursive: true }));
   const all: Record<string, string> = {
-    "package.json": '{"dependencies":{"typeorm":"*","pg":"*","zod":"*","pino":"*","@kubernetes/client-node":"*","openid-client":"*"}}',
+    "package.json":
+      '{"dependencies":{"typeorm":"*","pg":"*","zod":"*","pino":"*","react":"*","@kubernetes/client-node":"*","openid-client":"*"}}',
     ...files,
   };
   for (const [file, text] of Object.entries(files)) {
@@ -88,6 +89,11 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "components/x/y.ts", imports: "../../service/domain/z.ts", rules: ["components-inward"] },
   { file: "stacks/tenant/x.ts", imports: "../../adapters/engine/y.ts", rules: ["stacks-inward"] },
   { file: "service/domain/x.ts", imports: "../../test/support/y.ts", rules: ["domain-inward", "test-outside"] },
+  { file: "service/console/x.ts", imports: "../domain/y.ts", rules: ["console-alone"] },
+  { file: "service/console/x.ts", imports: "../../sdk/cli/y.ts", rules: ["console-alone"] },
+  { file: "service/console/x.ts", imports: "../../sdk/contract/instance.ts", rules: ["console-without-schemas"] },
+  { file: "service/http/x.ts", imports: "../console/y.ts", rules: ["console-outermost", "http-inward"] },
+  { file: "service/http/x.ts", imports: "react", rules: ["vendor-react"] },
   { file: "service/domain/index.ts", imports: "./y.ts", rules: ["no-barrels"] },
 ];
 

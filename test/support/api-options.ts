@@ -10,6 +10,7 @@ export function withoutUseCases(over: Partial<ApiOptions> = {}): ApiOptions {
     idempotency: {},
     probes: {},
     signIn: {},
+    console: { folder: "" },
     metrics: {},
     routes: { handlers: {} },
     streams: {},

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   ClawError,
   newId,
@@ -13,6 +14,7 @@ import { allows } from "../../domain/access/grants.ts";
 import {
   endOf,
   isLive,
+  isTicket,
   keyEndOf,
   keyOf,
   keyPurpose,
@@ -22,6 +24,8 @@ import {
   renewal,
   type SessionHolder,
   type SessionRow,
+  TICKET_MS,
+  ticketOf,
 } from "../../domain/access/session.ts";
 import { digestToken, isSameToken } from "../../domain/access/tokens.ts";
 import { type AuditEntry, entryOf } from "../../domain/audit/chain.ts";
@@ -74,32 +78,87 @@ export async function openSession(newcomer: Newcomer, form: SessionForm, deps: S
     throw new ClawError("auth.forbidden", "a session can't open another one; sign in with a token, or at an identity provider");
   }
   const now = deps.clock();
-  const at = now.toISOString();
   const holder: SessionHolder =
     credential.kind === "token"
       ? { tokenDigest: credential.digest }
       : { issuer: credential.issuer, name: subject, groups: newcomer.groups };
-  const session: SessionRow = {
+  const session = sessionOf({ subject, holder, form, expiresAt: endOf(form, now, credential.until), from }, now);
+  const key = keyFor(session, deps);
+  await deps.transactions.platform((tx) => insertSession(tx, session, { digest: digestToken(key), action: "session.open", by: newcomer }));
+  return { session, key };
+}
+
+/** A link by which one browser signs in as whoever asked for it: good once, and not for long. */
+export interface SignInLink {
+  readonly ticket: string;
+  readonly expiresAt: string;
+}
+
+/**
+ * Makes such a link: a session that no browser has come into yet. What stands for it is no credential of any other request.
+ * @throws {ClawError} `auth.forbidden` for whoever has no token
+ */
+export async function makeSignInLink(newcomer: Newcomer, { transactions, clock }: SessionDependencies): Promise<SignInLink> {
+  const { credential, subject, from } = newcomer;
+  if (credential?.kind !== "token") {
+    throw new ClawError("auth.forbidden", "a link that signs a browser in is made for a token: call with one");
+  }
+  const now = clock();
+  const expiresAt = new Date(now.getTime() + TICKET_MS).toISOString();
+  const session = sessionOf({ subject, holder: { tokenDigest: credential.digest }, form: "cookie", expiresAt, from }, now);
+  const ticket = ticketOf(randomBytes(TICKET_BYTES).toString("base64url"));
+  await transactions.platform((tx) => insertSession(tx, session, { digest: digestToken(ticket), action: "session.link", by: newcomer }));
+  return { ticket, expiresAt };
+}
+
+/** Opens the session that a link was made for, in the browser that comes first. @throws {ClawError} `session.not_found` */
+export function enterByLink(ticket: string, from: Actor["from"], deps: SessionDependencies): Promise<OpenedSession> {
+  return deps.transactions.platform(async (tx) => {
+    const now = deps.clock();
+    const found = isTicket(ticket) ? await tx.sessions.byKey(digestToken(ticket)) : undefined;
+    const link = found && (await tx.sessions.lock(found.id, now.toISOString()));
+    if (!link || !isLive(link, now)) {
+      throw new ClawError("session.not_found", "the link has been used, or is too old: make another by 'claw-server console'");
+    }
+    await tx.sessions.end(link.id);
+    const { subject, holder, form } = link;
+    const session = sessionOf({ subject, holder, form, expiresAt: endOf(form, now, undefined), from }, now);
+    const key = keyFor(session, deps);
+    await insertSession(tx, session, { digest: digestToken(key), action: "session.open", by: { subject, ...(from && { from }) } });
+    return { session, key };
+  });
+}
+
+const TICKET_BYTES = 32;
+
+function sessionOf(
+  { from, ...given }: Pick<SessionRow, "subject" | "holder" | "form" | "expiresAt"> & { readonly from: Actor["from"] },
+  now: Date,
+): SessionRow {
+  const at = now.toISOString();
+  return {
+    ...given,
     id: newId("ses", now.getTime()),
-    subject,
-    holder,
-    form,
     rotation: 0,
     rotatedAt: at,
     createdAt: at,
-    expiresAt: endOf(form, now, credential.until),
     lastUsedAt: at,
     address: from?.address,
     agent: from?.agent,
   };
-  const key = keyFor(session, deps);
-  await deps.transactions.platform(async (tx) => {
-    const ended = await tx.sessions.trim(subject, SESSIONS_MAX - 1, at);
-    await tx.sessions.insert(session, digestToken(key));
-    const records = ended.map((each) => recordOf("session.end", each, newcomer, at));
-    await putOnRecord(tx, session, [...records, recordOf("session.open", session, newcomer, at)]);
-  });
-  return { session, key };
+}
+
+/** Keeps a session of somebody who has no more than they may, and puts on record how it came to be. */
+async function insertSession(
+  tx: PlatformTransaction,
+  session: SessionRow,
+  { digest, action, by }: { readonly digest: string; readonly action: string; readonly by: Pick<Actor, "subject" | "from"> },
+): Promise<void> {
+  const at = session.createdAt;
+  const ended = await tx.sessions.trim(session.subject, SESSIONS_MAX - 1, at);
+  await tx.sessions.insert(session, digest);
+  const records = ended.map((each) => recordOf("session.end", each, by, at));
+  await putOnRecord(tx, session, [...records, recordOf(action, session, by, at)]);
 }
 
 /** Ends a session: one's own, or anybody's who may change access on the platform. @throws {ClawError} `session.not_found` */

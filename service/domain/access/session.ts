@@ -61,6 +61,17 @@ export function isSessionKey(token: string): boolean {
   return token.startsWith(KEY_PREFIX);
 }
 
+const TICKET_PREFIX = "clawl_";
+/** How long a link that signs a browser in waits for it. */
+export const TICKET_MS = 10 * 60_000;
+/** What stands for such a link. It is no session's key: nothing is let in by it but one browser. */
+export const ticketOf = (secret: string) => `${TICKET_PREFIX}${secret}`;
+
+/** Whether a text has the form of what stands for a link. */
+export function isTicket(text: string): boolean {
+  return text.startsWith(TICKET_PREFIX);
+}
+
 /** The parts of a refresh token; undefined for what is none. */
 export function parseRefreshToken(
   token: string,

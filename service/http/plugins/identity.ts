@@ -97,8 +97,8 @@ function isSafe({ method }: FastifyRequest): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** Browsers send cookies along with what pages of others ask, and say whose page it is. */
-function isOwnPage({ headers, protocol, host }: FastifyRequest): boolean {
+/** Whether a page of this service asks. Browsers send cookies along with what pages of others ask, and say whose page it is. */
+export function isOwnPage({ headers, protocol, host }: FastifyRequest): boolean {
   const { origin, "sec-fetch-site": site } = headers;
   // A form of a page that tells nobody where it is has `null` for its origin.
   return site === undefined ? origin === `${protocol}://${host}` : site === "same-origin";

@@ -2,13 +2,13 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { ClawError, LocalPathSchema } from "../../../sdk/contract/index.ts";
 import type { Access } from "../../application/access/authenticate.ts";
-import type { Newcomer, OpenedSession } from "../../application/access/sessions.ts";
+import type { Newcomer, OpenedSession, SignInLink } from "../../application/access/sessions.ts";
 import type { BrowserSignIn, PendingSignIn } from "../../application/ports/access/browser-sign-in.ts";
 import type { SecretCipher } from "../../application/ports/secrets/secret-cipher.ts";
 import { type Actor, isReserved } from "../../domain/access/actor.ts";
 import { escaped } from "../html.ts";
 import { NOTHING } from "../plugins/browser-rules.ts";
-import { originOf } from "../plugins/identity.ts";
+import { isOwnPage, originOf } from "../plugins/identity.ts";
 import { assertConfidential, forgetSession, keepSession, sessionKeyOf } from "../session-cookie.ts";
 
 export interface SignInOptions {
@@ -17,6 +17,10 @@ export interface SignInOptions {
   /** Opens a browser's session. */
   readonly open: (newcomer: Newcomer) => Promise<OpenedSession>;
   readonly end: (actor: Actor, id: string) => Promise<undefined>;
+  /** Makes a link that signs one browser in. */
+  readonly link: (newcomer: Newcomer) => Promise<SignInLink>;
+  /** Opens the session that a link stands for. */
+  readonly enter: (ticket: string, from: Actor["from"]) => Promise<OpenedSession>;
   readonly cipher: SecretCipher;
 }
 
@@ -27,6 +31,9 @@ const PENDING = "claw-sign-in";
 /** Over TLS by a name that no other host can set: a page of a subdomain would sign people in as somebody else. */
 const SECURE_PENDING = `__Host-${PENDING}`;
 const PENDING_SECONDS = 600;
+/** The console's own page, which takes the ticket out of its address. */
+const ENTRANCE = "/sign-in#ticket=";
+const EnterSchema = z.strictObject({ ticket: z.string().max(128) });
 const BeginSchema = z.strictObject({ provider: z.string().max(64).optional(), return: LocalPathSchema.optional() });
 const PendingSchema = z.object({
   place: z.string(),
@@ -91,6 +98,25 @@ export const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) =>
   app.post("/auth/session", { config: { scope: "authenticated" } }, async (request, reply) => {
     assertConfidential(request);
     const { key, session } = await options.open(request.actor);
+    keepSession(request, reply, key, session.expiresAt);
+    return reply.code(204).send();
+  });
+
+  app.post("/auth/links", { config: { scope: "authenticated" } }, async (request, reply) => {
+    assertConfidential(request);
+    const { ticket, expiresAt } = await options.link(request.actor);
+    // Behind the `#`: it is sent nowhere, and no log has it.
+    return reply.code(201).send({ url: `${baseOf(request)}${ENTRANCE}${ticket}`, expiresAt });
+  });
+
+  app.post("/auth/links/enter", { config: { scope: "public" }, schema: { body: EnterSchema } }, async (request, reply) => {
+    assertConfidential(request);
+    // Else another site could sign somebody in as somebody else.
+    if (!isOwnPage(request)) {
+      throw new ClawError("auth.forbidden", "a link is taken from this service's own page alone: open it in a browser");
+    }
+    const { ticket } = request.body as z.output<typeof EnterSchema>;
+    const { key, session } = await options.enter(ticket, originOf(request));
     keepSession(request, reply, key, session.expiresAt);
     return reply.code(204).send();
   });

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
@@ -25,7 +26,7 @@ import { createStoredLogs } from "../../agent/stored-logs.ts";
 import type { StartToken } from "../../application/access/administrator.ts";
 import { createAccess } from "../../application/access/authenticate.ts";
 import { assertBootstrapped, bootstrap } from "../../application/access/bootstrap.ts";
-import { endSession, openSession } from "../../application/access/sessions.ts";
+import { endSession, enterByLink, makeSignInLink, openSession } from "../../application/access/sessions.ts";
 import { verifyAgent } from "../../application/access/verify-agent.ts";
 import { createApplication } from "../../application/application.ts";
 import { Refusals } from "../../application/audit/refusals.ts";
@@ -73,6 +74,10 @@ import { instanceOriginsOf } from "./instance-origins.ts";
 import { findDatabase, openStores } from "./stores.ts";
 import { watchVitals } from "./vitals.ts";
 
+/** Where it is built: beside the compiled service, or by a checkout's sources. */
+const consoleFolder = fileURLToPath(
+  new URL(extname(import.meta.url) === ".ts" ? "../../../dist/console" : "../../../console", import.meta.url),
+);
 const DOCKER_SOCKET = "/var/run/docker.sock";
 
 export interface ControlPlane {
@@ -224,8 +229,11 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       browser: places,
       open: (newcomer) => openSession(newcomer, "cookie", signIns),
       end: (actor, id) => endSession(actor, id, signIns),
+      link: (newcomer) => makeSignInLink(newcomer, signIns),
+      enter: (ticket, from) => enterByLink(ticket, from, signIns),
       cipher,
     },
+    console: { folder: consoleFolder },
     metrics: { vitals, tallies, open, keys: keyWatcher.seen },
     probes: { assertReady: () => assertBootstrapped(transactions) },
     routes: { handlers: routes },

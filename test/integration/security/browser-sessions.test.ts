@@ -133,6 +133,42 @@ describe("a browser's session", () => {
     expect(JSON.stringify(items)).not.toContain(cookie.split("=")[1]);
   });
 
+  it("is opened by a link, in the browser that comes first and from our own page", async ({ expect }) => {
+    const made = await ask("POST", "/auth/links", { authorization: `Bearer ${token}` });
+    expect(made.status).toBe(201);
+    const { url } = JSON.parse(made.text) as { url: string };
+    const [page, ticket = ""] = url.split("#ticket=");
+    expect(page).toBe(`${service.url}/sign-in`);
+    // It is no credential of anything else.
+    expect((await ask("GET", "/api/v1/me", { authorization: `Bearer ${ticket}` })).status).toBe(401);
+    expect((await ask("GET", "/api/v1/me", { cookie: `claw-session=${ticket}` })).status).toBe(401);
+    const enter = (headers: Readonly<Record<string, string>>) =>
+      ask("POST", "/auth/links/enter", { ...JSON_TYPE, ...headers }, JSON.stringify({ ticket }));
+    const own = { origin: service.url, "sec-fetch-site": "same-origin" };
+    expect((await enter({ origin: "https://evil.example", "sec-fetch-site": "cross-site" })).status).toBe(403);
+    // Of browsers that come at once, one is let in.
+    const entered = await Promise.all([enter(own), enter(own), enter(own)]);
+    expect(entered.map(({ status }) => status).sort()).toEqual([204, 404, 404]);
+    const [cookie = ""] = (entered.find(({ status }) => status === 204)?.cookies[0] ?? "").split("; ");
+    expect(JSON.parse((await ask("GET", "/api/v1/me", { cookie })).text)).toMatchObject({ subject: "serviceaccount:acme/alice" });
+    expect(JSON.parse((await enter(own)).text)).toMatchObject({ code: "session.not_found" });
+    // A session can't be made to make others.
+    expect((await ask("POST", "/auth/links", { cookie, ...own })).status).toBe(403);
+    const { items } = await service.claw().audit.platform({ action: "session", limit: 2 });
+    expect(items.map(({ action }) => action)).toEqual(["session.open", "session.link"]);
+    expect(JSON.stringify(items)).not.toContain(ticket);
+  });
+
+  it("is not opened by a link whose token has been revoked meanwhile", async ({ expect }) => {
+    const claw = service.claw("acme");
+    const brief = await claw.tokens.create({ name: "brief", serviceAccount: "alice" });
+    const { url } = JSON.parse((await ask("POST", "/auth/links", { authorization: `Bearer ${brief.token}` })).text) as { url: string };
+    await claw.tokens.revoke(brief.id);
+    const own = { origin: service.url, "sec-fetch-site": "same-origin", ...JSON_TYPE };
+    const answer = await ask("POST", "/auth/links/enter", own, JSON.stringify({ ticket: url.split("#ticket=")[1] }));
+    expect([answer.status, JSON.parse(answer.text).code]).toEqual([404, "session.not_found"]);
+  });
+
   it("is told on the page of signing in, and not opened over a network in clear", async ({ expect }) => {
     const page = await ask("GET", "/auth/sign-in", { cookie: await aCookie() });
     expect(page.text).toContain("serviceaccount:acme/alice");

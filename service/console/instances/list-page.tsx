@@ -1,0 +1,369 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, ArrowUp, Boxes, X } from "lucide-react";
+import { type Dispatch, memo, type SetStateAction, useCallback, useDeferredValue, useMemo, useRef, useState } from "react";
+import type { ClawInstance } from "../../../sdk/contract/index.ts";
+import { allows, meQuery } from "../app/claw.ts";
+import { useHotkeys } from "../app/hotkeys.ts";
+import { useTexts } from "../app/preferences.ts";
+import { Button } from "../parts/button.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
+import { Input, Select } from "../parts/field.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { PageHead } from "../parts/panel.tsx";
+import { Empty, ErrorNote, Failure, Skeleton } from "../parts/states.tsx";
+import { Ago } from "../parts/time.tsx";
+import { useIsPhone } from "../parts/use-is-phone.ts";
+import { ACTIONS, type Action, ActionDialog } from "./actions.tsx";
+import { FLEET_MAX, fleetQuery } from "./queries.ts";
+import type { InstancesSearch } from "./search.ts";
+import { InstanceStatus } from "./standing.tsx";
+import { matches, type Sort, STANDINGS, sorted, standingOf, worryOf } from "./state.ts";
+
+const ROW_PX = 40;
+const CARD_PX = 76;
+const BULK = ["start", "stop", "restart", "destroy"] as const satisfies readonly Action[];
+const GRID =
+  "grid grid-cols-[2.25rem_minmax(10rem,2fr)_9rem_minmax(7rem,1fr)_minmax(6rem,1fr)_6rem_4.5rem_8rem_6.5rem] items-center gap-x-3 px-3";
+
+/** All instances of a tenant, as a table of which only the rows in sight are drawn. */
+export function InstancesPage() {
+  const t = useTexts();
+  const { tenant = "" } = useParams({ strict: false });
+  const search: InstancesSearch = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const filter = useRef<HTMLInputElement>(null);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [action, setAction] = useState<Action>();
+  const labels = useDeferredValue(search.labels ?? "");
+  const fleet = useQuery({ ...fleetQuery(tenant, labels), placeholderData: keepPreviousData });
+  const me = useQuery(meQuery(tenant)).data;
+  const set = (change: Partial<InstancesSearch>) =>
+    void navigate({ to: ".", search: (before: InstancesSearch) => ({ ...before, ...change }), replace: true });
+  useHotkeys({ "/": () => filter.current?.focus() });
+
+  const words = search.q ?? "";
+  const all = fleet.data?.items;
+  const shown = useMemo(() => {
+    const found = (all ?? []).filter(
+      (instance) => (words === "" || matches(instance, words)) && (search.state === undefined || standingOf(instance) === search.state),
+    );
+    return sorted(found, search.sort ?? "name", search.desc ?? false);
+  }, [all, words, search.state, search.sort, search.desc]);
+  const names = useMemo(
+    () => shown.filter(({ metadata }) => selected.has(metadata.name)).map(({ metadata }) => metadata.name),
+    [shown, selected],
+  );
+  const isFiltered = words !== "" || search.state !== undefined || search.labels !== undefined;
+
+  return (
+    <div className="flex h-full flex-col">
+      <PageHead
+        title={t("instances.title")}
+        note={
+          fleet.data &&
+          (isFiltered && all && shown.length !== all.length
+            ? t("instances.countOf", { shown: shown.length, count: all.length })
+            : t("instances.count", { count: shown.length }))
+        }
+        actions={
+          <Equivalents
+            tenant={tenant}
+            command={`claw get instances${search.labels ? ` -l '${search.labels}'` : ""}`}
+            path={`/instances${search.labels ? `?labelSelector=${encodeURIComponent(search.labels)}` : ""}`}
+          />
+        }
+      />
+      <search className="flex flex-wrap items-center gap-2 pb-3">
+        <Input
+          ref={filter}
+          type="search"
+          aria-label={t("instances.filter")}
+          placeholder={t("instances.filter")}
+          value={words}
+          onChange={(event) => set({ q: event.target.value || undefined })}
+          className="min-w-40 flex-1 md:max-w-72"
+        />
+        <Select
+          aria-label={t("instances.state")}
+          value={search.state ?? ""}
+          onChange={(event) => set({ state: STANDINGS.find((standing) => standing === event.target.value) })}
+          options={[
+            ["", t("instances.anyState")],
+            ...STANDINGS.map((standing) => [standing, t(`instances.standing_${standing}`)] as const),
+          ]}
+        />
+        <Input
+          aria-label={t("instances.labels")}
+          placeholder={t("instances.selector")}
+          value={search.labels ?? ""}
+          onChange={(event) => set({ labels: event.target.value || undefined })}
+          className="min-w-40 flex-1 font-mono max-md:hidden md:max-w-72"
+        />
+        {isFiltered && (
+          <Button look="quiet" icon={<Icon of={X} />} onClick={() => set({ q: undefined, state: undefined, labels: undefined })}>
+            {t("instances.clear")}
+          </Button>
+        )}
+        {names.length > 0 && (
+          <div role="toolbar" aria-label={t("instances.actions")} className="appear ml-auto flex flex-wrap items-center gap-2">
+            <span className="text-sm text-ink-soft">{t("instances.selected", { count: names.length })}</span>
+            {BULK.map((each) => (
+              <Button
+                key={each}
+                icon={<Icon of={ACTIONS[each].icon} size={14} />}
+                disabled={!me || !allows(me, ACTIONS[each].permission)}
+                onClick={() => setAction(each)}
+              >
+                {t(`instances.act_${each}`)}
+              </Button>
+            ))}
+          </div>
+        )}
+      </search>
+      {fleet.data?.isCut && <p className="pb-2 text-sm text-warn">{t("instances.cut", { count: FLEET_MAX })}</p>}
+      {fleet.error && all && labels !== "" && <ErrorNote error={fleet.error} />}
+      {all === undefined ? (
+        fleet.error ? (
+          <Failure error={fleet.error} onRetry={() => void fleet.refetch()} />
+        ) : (
+          <Skeleton lines={10} className="rounded-lg border border-line bg-panel p-4" />
+        )
+      ) : shown.length === 0 ? (
+        <div className="rounded-lg border border-line bg-panel">
+          <Empty icon={<Icon of={Boxes} size={20} />} title={t(isFiltered ? "instances.noMatch" : "instances.emptyTitle")}>
+            {!isFiltered && <p>{t("instances.emptyHelp")}</p>}
+          </Empty>
+        </div>
+      ) : (
+        <Table
+          instances={shown}
+          tenant={tenant}
+          search={search}
+          selected={selected}
+          onSelect={setSelected}
+          onSort={(sort, desc) => set({ sort, desc })}
+        />
+      )}
+      {action && (
+        <ActionDialog
+          action={action}
+          names={names}
+          tenant={tenant}
+          onClose={() => setAction(undefined)}
+          onDone={() => setSelected(new Set())}
+        />
+      )}
+    </div>
+  );
+}
+
+function Table({
+  instances,
+  tenant,
+  search,
+  selected,
+  onSelect,
+  onSort,
+}: {
+  readonly instances: readonly ClawInstance[];
+  readonly tenant: string;
+  readonly search: InstancesSearch;
+  readonly selected: ReadonlySet<string>;
+  readonly onSelect: Dispatch<SetStateAction<ReadonlySet<string>>>;
+  readonly onSort: (sort: Sort | undefined, desc: boolean | undefined) => void;
+}) {
+  const t = useTexts();
+  const isPhone = useIsPhone();
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: instances.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (isPhone ? CARD_PX : ROW_PX),
+    overscan: 12,
+    getItemKey: (index) => instances[index]?.metadata.uid ?? index,
+  });
+  const areAll = instances.every(({ metadata }) => selected.has(metadata.name));
+  const toggle = useCallback(
+    (name: string) =>
+      onSelect((before) => {
+        const next = new Set(before);
+        if (!next.delete(name)) {
+          next.add(name);
+        }
+        return next;
+      }),
+    [onSelect],
+  );
+  const head = (sort: Sort, text: string) => {
+    const isCurrent = (search.sort ?? "name") === sort;
+    const isDescending = search.desc ?? false;
+    return (
+      <div role="columnheader" aria-sort={isCurrent ? (isDescending ? "descending" : "ascending") : "none"}>
+        <button
+          type="button"
+          className="flex items-center gap-1 rounded-sm hover:text-ink"
+          onClick={() => onSort(sort === "name" ? undefined : sort, isCurrent && !isDescending ? true : undefined)}
+        >
+          {text}
+          {isCurrent && <Icon of={isDescending ? ArrowDown : ArrowUp} size={12} />}
+        </button>
+      </div>
+    );
+  };
+  const rows = virtual.getVirtualItems();
+  return (
+    <div
+      role="table"
+      aria-label={t("instances.title")}
+      aria-rowcount={instances.length + 1}
+      className="flex min-h-0 flex-1 flex-col overflow-hidden rounded-lg border border-line bg-panel"
+    >
+      <div role="rowgroup" className="overflow-hidden border-b border-line [scrollbar-gutter:stable] [scrollbar-width:thin] max-md:hidden">
+        <div role="row" aria-rowindex={1} className={`${GRID} h-9 text-xs font-medium text-ink-faint`}>
+          <div role="columnheader" className="flex">
+            <input
+              type="checkbox"
+              aria-label={t("instances.select", { name: t("instances.many", { count: instances.length }) })}
+              checked={areAll}
+              onChange={() => onSelect(new Set(areAll ? [] : instances.map(({ metadata }) => metadata.name)))}
+            />
+          </div>
+          {head("name", t("instances.name"))}
+          {head("state", t("instances.state"))}
+          {head("type", t("instances.type"))}
+          <div role="columnheader">{t("instances.template")}</div>
+          <div role="columnheader">{t("instances.cluster")}</div>
+          <div role="columnheader" className="text-right">
+            {t("instances.restarts")}
+          </div>
+          <div role="columnheader" className="text-right">
+            {t("instances.usage")}
+          </div>
+          <div className="flex justify-end">{head("age", t("instances.age"))}</div>
+        </div>
+      </div>
+      <div
+        ref={scroller}
+        tabIndex={0}
+        role="rowgroup"
+        className="min-h-0 flex-1 overflow-auto [scrollbar-gutter:stable] max-md:[scrollbar-gutter:auto]"
+      >
+        <div role="presentation" className="relative" style={{ height: virtual.getTotalSize() }}>
+          {rows.map(({ index, key, start }) => {
+            const instance = instances[index];
+            return (
+              instance && (
+                <Row
+                  key={key}
+                  instance={instance}
+                  tenant={tenant}
+                  index={index}
+                  start={start}
+                  isPhone={isPhone}
+                  isSelected={selected.has(instance.metadata.name)}
+                  onToggle={toggle}
+                />
+              )
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+interface RowProps {
+  readonly instance: ClawInstance;
+  readonly tenant: string;
+  readonly index: number;
+  readonly start: number;
+  readonly isPhone: boolean;
+  readonly isSelected: boolean;
+  readonly onToggle: (name: string) => void;
+}
+
+const Row = memo(
+  function Row({ instance, tenant, index, start, isPhone, isSelected, onToggle }: RowProps) {
+    const t = useTexts();
+    const { metadata, spec, status } = instance;
+    const worry = worryOf(instance);
+    const link = (className: string) => (
+      <Link to="/t/$tenant/instances/$id/{-$tab}" params={{ tenant, id: metadata.name, tab: undefined }} className={className}>
+        {metadata.name}
+      </Link>
+    );
+    if (isPhone) {
+      return (
+        <div
+          role="row"
+          aria-rowindex={index + 2}
+          className="absolute inset-x-0 flex flex-col justify-center gap-1 border-b border-line px-4"
+          style={{ height: CARD_PX, transform: `translateY(${start}px)` }}
+        >
+          <div role="cell" className="flex items-center justify-between gap-3">
+            {link("min-w-0 truncate text-lg font-medium after:absolute after:inset-0")}
+            <InstanceStatus instance={instance} />
+          </div>
+          <div role="cell" className={`truncate text-sm ${worry ? "text-warn" : "text-ink-soft"}`}>
+            {worry ? worry.message || worry.reason : `${spec.type} ${status.version ?? ""} · ${status.cluster}`}
+          </div>
+        </div>
+      );
+    }
+    return (
+      <div
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={isSelected}
+        className={`${GRID} absolute inset-x-0 border-b border-line text-sm hover:bg-sunken ${isSelected ? "bg-accent-soft" : ""}`}
+        style={{ height: ROW_PX, transform: `translateY(${start}px)` }}
+      >
+        <div role="cell" className="flex">
+          <input
+            type="checkbox"
+            aria-label={t("instances.select", { name: metadata.name })}
+            checked={isSelected}
+            onChange={() => onToggle(metadata.name)}
+          />
+        </div>
+        <div role="cell" className="flex min-w-0 items-baseline gap-2">
+          {link("truncate rounded-sm font-medium hover:text-accent hover:underline")}
+          {metadata.project !== undefined && metadata.project !== "default" && (
+            <span className="truncate text-xs text-ink-faint">{metadata.project}</span>
+          )}
+        </div>
+        <div role="cell" className="flex" title={worry && `${worry.reason}: ${worry.message}`}>
+          <InstanceStatus instance={instance} />
+        </div>
+        <div role="cell" className="truncate">
+          {spec.type} <span className="text-ink-faint">{status.version}</span>
+        </div>
+        <div role="cell" className="truncate text-ink-soft">
+          {spec.config.template}
+          {status.configVersion !== undefined && <span className="text-ink-faint"> v{status.configVersion}</span>}
+        </div>
+        <div role="cell" className="truncate text-ink-soft">
+          {status.cluster}
+        </div>
+        <div role="cell" className={`tabular text-right ${status.restarts > 0 ? "" : "text-ink-faint"}`}>
+          {status.restarts}
+        </div>
+        <div role="cell" className="tabular truncate text-right text-ink-soft">
+          {status.usage && `${status.usage.cpu} · ${status.usage.memory}`}
+        </div>
+        <div role="cell" className="text-right text-ink-soft">
+          <Ago time={metadata.createdAt} />
+        </div>
+      </div>
+    );
+  },
+  (a, b) =>
+    a.instance === b.instance &&
+    a.start === b.start &&
+    a.isSelected === b.isSelected &&
+    a.isPhone === b.isPhone &&
+    a.index === b.index &&
+    a.onToggle === b.onToggle,
+);

@@ -1,0 +1,101 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { type ReactNode, useId, useState } from "react";
+import { ConflictError, type Plan } from "../../../sdk/client/index.ts";
+import { useTexts } from "../app/preferences.ts";
+import { Button } from "../parts/button.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { ErrorNote, Skeleton } from "../parts/states.tsx";
+import { PlanView } from "./plan-view.tsx";
+
+/** Shows what a write would do, and makes exactly that when somebody says so. */
+export function PlanDialog({
+  title,
+  ask,
+  confirm,
+  danger = false,
+  children,
+  askKey = "",
+  onClose,
+  onApplied,
+}: {
+  readonly title: string;
+  /** Asks the service for the preview. */
+  readonly ask: () => Promise<Plan>;
+  /** What the button says, naming the thing. */
+  readonly confirm: string;
+  readonly danger?: boolean;
+  /** Choices above the preview. */
+  readonly children?: ReactNode;
+  /** Changes with these choices: the preview is asked for anew. */
+  readonly askKey?: string;
+  readonly onClose: () => void;
+  readonly onApplied: (plan: Plan) => void;
+}) {
+  const t = useTexts();
+  const id = useId();
+  const [wasStale, setStale] = useState(false);
+  const preview = useQuery({
+    queryKey: ["plan", id, askKey],
+    queryFn: ask,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    retry: false,
+    refetchOnWindowFocus: false,
+  });
+  const apply = useMutation({
+    mutationFn: (plan: Plan) => plan.apply(),
+    onSuccess: onApplied,
+    onError: (error) => {
+      if (error instanceof ConflictError && error.code === "preview.stale") {
+        setStale(true);
+        apply.reset();
+        void preview.refetch();
+      }
+    },
+  });
+  const plan = preview.data;
+  const refusal = plan?.refusal();
+  return (
+    <Dialog
+      title={title}
+      size="lg"
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>{t("app.cancel")}</Button>
+          <Button
+            look={danger ? "danger" : "primary"}
+            disabled={!plan || refusal !== undefined || preview.isFetching}
+            isBusy={apply.isPending}
+            onClick={() => plan && apply.mutate(plan)}
+          >
+            {confirm}
+          </Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-4" aria-live="polite" aria-busy={preview.isFetching}>
+        {children}
+        {wasStale && <p className="text-sm text-warn">{t("plans.stale")}</p>}
+        {apply.error && <ErrorNote error={apply.error} />}
+        {preview.error ? (
+          <ErrorNote error={preview.error} />
+        ) : plan ? (
+          <>
+            {refusal && (
+              <p className="text-sm font-medium text-bad">
+                {t("plans.refused")}: {refusal.message}
+              </p>
+            )}
+            <PlanView plan={plan} />
+          </>
+        ) : (
+          <div>
+            <p className="pb-3 text-sm text-ink-soft">{t("plans.asking")}</p>
+            <Skeleton lines={4} />
+          </div>
+        )}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,265 @@
+import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
+import { aToken } from "../../support/access.ts";
+import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { startChromium } from "../../support/chromium.ts";
+import { eventually, startTestService, type TestService } from "../../support/service.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const pictures = join(root, "test-results/console");
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const DESK = { viewport: { width: 1360, height: 850 } };
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+
+let service: TestService;
+let browser: Browser;
+/** A browser that is signed in as the platform's administrator. */
+let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
+
+beforeAll(async () => {
+  await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "deploy/console.ts")]);
+  await mkdir(pictures, { recursive: true });
+  service = await startTestService({ CLAW_RATE_LIMITS: "off" });
+  browser = await startChromium();
+  await service.claw().tenants.create(aTenant("acme", { quota: { instances: 40, cpu: "16", memory: "24Gi", storage: "200Gi" } }));
+  await service.claw().tenants.create(aTenant("globex"));
+  const claw = service.claw("acme");
+  for (const name of ["assistant-1", "assistant-2"]) {
+    await claw.instances.create(anEcho(name, {}, { labels: { team: "red" } }));
+  }
+  await Promise.all(Array.from({ length: 12 }, (_, index) => claw.instances.create(anEcho(`batch-${index + 1}`, { running: false }))));
+  await service.claw("globex").instances.create(anEcho("secret-project", { running: false }));
+  await claw.instances.wait("assistant-1", { until: "Ready" });
+});
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+/** What a page complains of is a fault of ours: a script that failed, or what the security policy refused. */
+async function open(options: object = DESK, state: typeof signedIn | undefined = signedIn): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext({ ...options, ...(state && { storageState: state }) });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    // That a request failed is told in red by the browser, whether it is shown to people or not.
+    if (
+      message.type() === "error" &&
+      !message.text().startsWith("Failed to load resource") &&
+      !message.text().includes("WebSocket connection")
+    ) {
+      complaints.push(message.text());
+    }
+  });
+  return { page, complaints };
+}
+
+async function linkFor(token: string): Promise<string> {
+  const response = await fetch(`${service.url}/auth/links`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+  return ((await response.json()) as { url: string }).url;
+}
+
+/** What axe finds of WCAG 2.2 AA. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: axe }).catch(() => undefined);
+  const found = (await page.evaluate(
+    `window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ": " + nodes.map(({ target, failureSummary }) => target.join(" ") + " " + failureSummary).join("; ")))`,
+  )) as string[];
+  return found;
+}
+
+describe("signing in", () => {
+  it("is one click on the link that the service's host gives out, which is good once and stays in no history", async ({ expect }) => {
+    const { page, complaints } = await open(DESK, undefined);
+    const command = [join(root, "service/server/main.ts"), "console"];
+    const env = { ...process.env, CLAW_DATA_DIR: service.dataDir };
+    const link = (await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], { env })).stdout.trim();
+    await page.goto(link);
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    expect(page.url()).toBe(`${service.url}/t/acme`);
+    signedIn = await page.context().storageState();
+    const { page: other } = await open(DESK, undefined);
+    await other.goto(link);
+    await other.getByText("The link did not work").waitFor();
+    expect(other.url()).not.toContain("ticket");
+    await other.screenshot({ path: join(pictures, "sign-in-used-link.png") });
+    expect(complaints).toEqual([]);
+  });
+
+  it("by a token leads back to where one wanted to go", async ({ expect }) => {
+    const { page, complaints } = await open(DESK, undefined);
+    await page.goto(`${service.url}/t/acme/instances?q=assistant-2`);
+    await page.getByLabel("Access token").fill("clawt_nobody");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.screenshot({ path: join(pictures, "sign-in.png") });
+    await page.getByLabel("Access token").fill(service.adminToken);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("link", { name: "assistant-2" }).waitFor();
+    expect(page.url()).toBe(`${service.url}/t/acme/instances?q=assistant-2`);
+    expect(await page.getByRole("link", { name: /^batch-/ }).count()).toBe(0);
+    await page.getByRole("button", { name: "admin" }).click();
+    await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await page.getByLabel("Access token").waitFor();
+    await page.goto(`${service.url}/t/acme`);
+    await page.getByLabel("Access token").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("shows somebody of another tenant nothing of this one", async ({ expect }) => {
+    const { page } = await open(DESK, undefined);
+    await page.goto(await linkFor(await aToken(service.claw("acme"), { name: "alice", role: "viewer" })));
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.goto(`${service.url}/t/globex/instances/secret-project`);
+    await page.getByText("There is no such thing here").waitFor();
+    expect(await page.content()).not.toContain("ins_");
+    // And what one may not do here is there, and can't be done.
+    await page.goto(`${service.url}/t/acme/instances/assistant-1`);
+    expect(await page.getByRole("button", { name: "Stop" }).isDisabled()).toBe(true);
+  });
+});
+
+describe("an instance", () => {
+  it("is found by typing, talked to, and looked into", async ({ expect }) => {
+    const { page, complaints } = await open();
+    await page.goto(`${service.url}/t/acme`);
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("assistant-1 chat");
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: /Say something/ }).fill("Hello there");
+    await page.keyboard.press("Enter");
+    await page.getByText(/tokens in/).waitFor();
+    expect(await page.getByRole("log").textContent()).toMatch(/Hello there.*Hello there/s);
+    await page.getByRole("link", { name: "Logs" }).click();
+    await page.getByRole("log", { name: "Logs" }).getByText(/\w/).first().waitFor();
+    await page.getByRole("link", { name: "Terminal" }).click();
+    await page.getByRole("button", { name: "Open a terminal" }).click();
+    await page.locator(".xterm-screen").waitFor();
+    await page.locator(".xterm-helper-textarea").waitFor({ state: "attached" });
+    await eventually(
+      async () => {
+        await page.keyboard.type("echo $((6 * 7))-inside\n");
+        return page.locator(".xterm-rows").textContent();
+      },
+      (text) => text?.includes("42-inside") ?? false,
+      20_000,
+    );
+    await page.getByRole("link", { name: "Specification" }).click();
+    await page.getByText("kind: ClawInstance").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("is stopped when its preview has been seen, and started again", async ({ expect }) => {
+    const { page, complaints } = await open();
+    await page.goto(`${service.url}/t/acme/instances/assistant-2`);
+    await page.getByRole("button", { name: "Stop" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("spec.running").first().waitFor();
+    await page.screenshot({ path: join(pictures, "instance-stop-preview.png") });
+    expect((await service.claw("acme").instances.get("assistant-2")).spec.running).toBe(true);
+    await dialog.getByRole("button", { name: "Stop assistant-2" }).click();
+    await page.getByRole("status").getByText("assistant-2 is being stopped").waitFor();
+    await page.getByRole("button", { name: "Start", exact: true }).waitFor();
+    expect((await service.claw("acme").instances.get("assistant-2")).spec.running).toBe(false);
+    await page.getByText("Stopped", { exact: true }).first().waitFor();
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await dialog.getByRole("button", { name: "Start assistant-2" }).click();
+    await page.getByText("Running", { exact: true }).first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("is destroyed with others in one plan", async ({ expect }) => {
+    const { page, complaints } = await open();
+    await page.goto(`${service.url}/t/acme/instances?q=batch-1`);
+    await page.getByRole("checkbox", { name: "Select 4 instances" }).check();
+    await page.getByRole("toolbar").getByRole("button", { name: "Destroy" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("ClawInstance/batch-12").waitFor();
+    await page.screenshot({ path: join(pictures, "instances-destroy-preview.png") });
+    await dialog.getByRole("button", { name: "Destroy 4 instances" }).click();
+    await page.getByText("No instance matches").waitFor({ timeout: 30_000 });
+    expect((await service.claw("acme").instances.list()).items.map(({ metadata }) => metadata.name)).not.toContain("batch-12");
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe("the console", () => {
+  it("goes on while the control plane starts anew, and says that it does not answer", async ({ expect }) => {
+    const { page } = await open();
+    await page.goto(`${service.url}/t/acme/instances`);
+    await page.getByRole("link", { name: "assistant-1" }).waitFor();
+    await service.restart(undefined, async () => {
+      await page.getByText("The control plane does not answer.").waitFor({ timeout: 30_000 });
+      // What was shown stays.
+      expect(await page.getByRole("link", { name: "assistant-1" }).isVisible()).toBe(true);
+      await page.screenshot({ path: join(pictures, "instances-offline.png") });
+    });
+    await page.getByText("The control plane does not answer.").waitFor({ state: "detached", timeout: 30_000 });
+    await page.getByRole("link", { name: "assistant-1" }).click();
+    await page.getByRole("heading", { name: /assistant-1/ }).waitFor();
+  });
+
+  const pages: readonly (readonly [name: string, path: string, ready: RegExp])[] = [
+    ["overview", "", /Running|运行中/],
+    ["instances", "/instances", /assistant-1/],
+    ["instances-none", "/instances?q=nothing-is-called-so", /No instance matches|没有匹配的实例/],
+    ["instance", "/instances/assistant-1", /AgentConnected/],
+    ["instance-config", "/instances/assistant-1/config", /Configuration|配置/],
+    ["instance-events", "/instances/assistant-1/events", /PhaseChanged/],
+    ["instance-chat", "/instances/assistant-1/chat", /assistant-1/],
+    ["instance-logs", "/instances/assistant-1/logs", /assistant-1/],
+    ["instance-spec", "/instances/assistant-1/spec", /apiVersion/],
+    ["not-found", "/instances/nobody", /no such thing|未找到/],
+  ];
+
+  it.for([
+    { name: "desk-light", device: { ...DESK, colorScheme: "light", locale: "en" } },
+    { name: "desk-dark", device: { ...DESK, colorScheme: "dark", locale: "zh-CN" } },
+    { name: "phone-light", device: { ...PHONE, colorScheme: "light", locale: "zh-CN" } },
+    { name: "phone-dark", device: { ...PHONE, colorScheme: "dark", locale: "en" } },
+  ])("can be read and used by everybody: $name", async ({ name, device }, { expect }) => {
+    // axe is put into the page, which its security policy forbids: that it is not violated is seen by the other tests.
+    const { page } = await open({ ...device, bypassCSP: true, reducedMotion: "reduce" });
+    const faults: string[] = [];
+    for (const [pageName, path, ready] of pages) {
+      await page.goto(`${service.url}/t/acme${path}`);
+      await page.locator("#content").getByText(ready).first().waitFor();
+      await page.screenshot({ path: join(pictures, `${pageName}.${name}.png`) });
+      faults.push(...(await faultsOf(page)).map((fault) => `${pageName}: ${fault}`));
+      const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+      expect([pageName, overflow]).toEqual([pageName, 0]);
+    }
+    expect(faults).toEqual([]);
+  });
+
+  it("is used with the keyboard alone", async ({ expect }) => {
+    const { page, complaints } = await open();
+    await page.goto(`${service.url}/t/acme`);
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.keyboard.press("g");
+    await page.keyboard.press("i");
+    await page.getByRole("heading", { name: "Instances" }).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("assistant-1");
+    await page.getByText(/^1 of \d+ instances$/).waitFor();
+    expect(page.url()).toContain("?q=assistant-1");
+    await page.keyboard.press("Tab");
+    await page.evaluate("document.activeElement.blur()");
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+    await page.screenshot({ path: join(pictures, "keyboard.png") });
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(complaints).toEqual([]);
+  });
+});
