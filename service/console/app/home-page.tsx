@@ -12,7 +12,7 @@ export function HomePage() {
   const t = useTexts();
   const tenants = useQuery(tenantsQuery());
   if (!tenants.data) {
-    return tenants.error ? (
+    return tenants.error && !isSignedOut(tenants.error) ? (
       <Failure error={tenants.error} onRetry={() => void tenants.refetch()} />
     ) : (
       <Skeleton lines={6} className="p-6" />
