@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import axe from "axe-core";
@@ -79,6 +79,7 @@ async function faultsOf(page: Page): Promise<string[]> {
 describe("signing in", () => {
   it("is one click on the link that the service's host gives out, which is good once and stays in no history", async ({ expect }) => {
     const { page, complaints } = await open(DESK, undefined);
+    expect(await readFile(join(root, "docs/guides/console.md"), "utf8")).toContain("```sh\nclaw-server console\n```");
     const command = [join(root, "service/server/main.ts"), "console"];
     const env = { ...process.env, CLAW_DATA_DIR: service.dataDir };
     const link = (
