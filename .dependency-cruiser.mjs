@@ -110,7 +110,7 @@ export default {
       comment: "an agent that has nothing to read holds no schemas: they and their library are half of its memory; it loads them on demand",
       severity: "error",
       from: { path: "^service/agent/", pathNot: "^service/agent/pod/" },
-      to: { path: contract, pathNot: "/(flow|reasons|registry-settings|run-dir)\\.ts$", dependencyTypesNot: ["type-only"], dynamic: false },
+      to: { path: contract, pathNot: "/(flow|paths|reasons|registry-settings|run-dir)\\.ts$", dependencyTypesNot: ["type-only"], dynamic: false },
     },
     arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
     arrow(
@@ -132,8 +132,8 @@ export default {
     arrow(
       "adapter-providers",
       "^adapters/providers/",
-      ["^service/application/ports/", "^service/domain/", contract, engineContract, kubernetesClient],
-      "providers are adapters too. That of Kubernetes has the one arrow between neighbours: both speak to the same API server, by one client",
+      ["^service/application/ports/", "^service/domain/", contract, engineContract, kubernetesClient, "^adapters/confinement/"],
+      "providers are adapters too, and write where claws do. That of Kubernetes has the one arrow between neighbours: both speak to the same API server, by one client",
     ),
     arrow(
       "components-inward",

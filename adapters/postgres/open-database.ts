@@ -60,6 +60,7 @@ import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
 import { KeepSecrets1700000000048 } from "./migrations/0048-keep-secrets.ts";
 import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
 import { RollOutInstances1700000000051 } from "./migrations/0051-roll-out-instances.ts";
+import { DeliverConfigs1700000000052 } from "./migrations/0052-deliver-configs.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -136,6 +137,7 @@ export const migrations = [
   KeepSecrets1700000000048,
   RollOut1700000000050,
   RollOutInstances1700000000051,
+  DeliverConfigs1700000000052,
 ];
 
 export interface Database {

@@ -9,6 +9,9 @@ import { z } from "zod";
  * upgraded together, so each says that it grants: the agent by `grants` of its hello, upon which its first grant says that a channel is open;
  * the control plane by the `window` of an open. To a side that says nothing no credit is sent, and none is expected of it.
  *
+ * What an instance's claw is to run with is delivered beside the channels: a `notice` says by its digest what the agent is to have, the agent pulls
+ * what it does not have, and its status says what it has stored. A notice may come at any time and again; only the newest counts.
+ *
  * A frame that can't be read ends the channel that it names, and is dropped where it names none.
  */
 export const AgentPhase = {
@@ -40,6 +43,10 @@ export const AgentStatusSchema = z.object({
   message: z.string(),
   /** Digest of the process specification that it runs. */
   specDigest: z.string(),
+  /** Digest of the specification that it has stored, with its files: what the claw runs after its next start, if not now. Absent of agents that nothing can be delivered to. */
+  stored: z.string().max(200).optional(),
+  /** What was delivered and could not be stored, and why. */
+  unstored: z.object({ digest: z.string().max(200), message: z.string().max(1000) }).optional(),
   pid: z.int().optional(),
   port: z.int().optional(),
   version: z.string().optional(),
@@ -126,6 +133,7 @@ export const LogItemSchema = z.discriminatedUnion("type", [
 export type LogItem = z.infer<typeof LogItemSchema>;
 
 const channelId = z.string().min(1).max(64);
+const specDigest = z.string().min(1).max(200);
 const credit = z
   .int()
   .min(1)
@@ -175,6 +183,10 @@ export const ServerFrameSchema = z.discriminatedUnion("type", [
   TerminalSizeSchema.extend({ type: z.literal("resize"), id: channelId }),
   /** With `keep` what goes on in it is kept for who comes back: it was lost, and not left. */
   z.object({ type: z.literal("close"), id: channelId, keep: z.literal(true).optional() }),
+  /** What the agent is to have: one that has something else pulls it. */
+  z.object({ type: z.literal("notice"), digest: specDigest }),
+  /** The answer to a pull: `content` is a {@link Handing} as JSON text. */
+  z.object({ type: z.literal("handing"), digest: specDigest, content: z.string() }),
 ]);
 export type ServerFrame = z.infer<typeof ServerFrameSchema>;
 
@@ -190,11 +202,14 @@ export const AgentFrameSchema = z.discriminatedUnion("type", [
     grants: z.literal(true).optional(),
     /** Its logs come as items, and from a position on, and answers that broke off go on; absent of agents before that. */
     resumes: z.literal(true).optional(),
+    /** It takes deliveries: it pulls what a notice is about. Absent of agents before that. */
+    delivers: z.literal(true).optional(),
   }),
   /** `usage` where the agent can tell, at most every few seconds. */
   z.object({ type: z.literal("status"), status: AgentStatusSchema, usage: UsageSchema.optional() }),
   z.object({ type: z.literal("data"), id: channelId, data: z.string() }),
   z.object({ type: z.literal("credit"), id: channelId, credit }),
+  z.object({ type: z.literal("pull"), digest: specDigest }),
   /** `error` says why when the channel did not end by itself. */
   z.object({ type: z.literal("close"), id: channelId, error: z.string().optional(), exitCode: z.int().optional() }),
 ]);

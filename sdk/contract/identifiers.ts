@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRelativePath } from "./paths.ts";
 
 /** Where a file of a claw is, below the folder that it is written to: `skills/weather/SKILL.md`. */
 export const RelativePathSchema = z
@@ -35,21 +36,3 @@ export const PackageNameSchema = z
   .string()
   .max(214)
   .regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/, "must be the name of an npm package");
-
-/**
- * Joins a path to a folder and proves that it stays below it: what every path is made with whose parts somebody else may have chosen.
- * @throws {RangeError} when it would lead out of the folder, or be the folder itself
- */
-export function pathBelow(root: string, ...parts: readonly string[]): string {
-  for (const part of parts) {
-    if (!isRelativePath(part)) {
-      throw new RangeError(`${JSON.stringify(part.slice(0, 200))} is not a path below '${root}'`);
-    }
-  }
-  return [root.replace(/\/+$/, ""), ...parts].join("/");
-}
-
-function isRelativePath(path: string): boolean {
-  // A backslash is a separator elsewhere, and a NUL ends a path early.
-  return path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..") && !/[\\\0]/.test(path);
-}

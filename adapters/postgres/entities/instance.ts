@@ -10,6 +10,7 @@ import type {
   TenantId,
 } from "../../../sdk/contract/index.ts";
 import type { Settings } from "../../../service/domain/configs/config-values.ts";
+import type { Delivery } from "../../../service/domain/instances/instance.ts";
 import type { PodReport } from "../../../service/domain/instances/pod.ts";
 import { type MetadataRow, metadataColumns, NAME_CHECK, timestamp } from "./columns.ts";
 import { ProjectEntity } from "./project.ts";
@@ -44,6 +45,7 @@ export interface InstanceRow extends MetadataRow {
   agent: AgentStatus | null;
   pod: PodReport | null;
   drift: readonly Drift[];
+  delivery: Delivery | null;
   config_version: number | null;
   attempts: number;
   next_attempt_at: Date | null;
@@ -79,6 +81,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     agent: { type: "json", nullable: true },
     pod: { type: "json", nullable: true },
     drift: { type: "json", default: [] },
+    delivery: { type: "json", nullable: true },
     config_version: { type: "integer", nullable: true },
     attempts: { type: "integer" },
     next_attempt_at: { ...timestamp, nullable: true },

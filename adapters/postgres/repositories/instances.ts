@@ -2,6 +2,7 @@ import type { EntityManager } from "typeorm";
 import {
   boundedQuantity,
   ClawError,
+  ConditionType,
   type InstanceId,
   InstancePhase,
   type ListQuery,
@@ -11,11 +12,13 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { InstanceRepository, InstanceUse, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
 import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
+import { DELIVERY_SECONDS } from "../../../service/domain/instances/delivery.ts";
 import type { ConfiguredMark, Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
+import { WORK_CHANNEL } from "../work-channel.ts";
 import { boundedQuantities, columnOf, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
@@ -38,6 +41,11 @@ const select = `select ${COLUMNS} from ${from}`;
 export const DUE = "i.generation > i.observed_generation and (i.next_attempt_at is null or i.next_attempt_at <= now())";
 /** Where the next operation on an instance takes place: one that moves first leaves. */
 export const WORKPLACE = "coalesce(i.moved_from, i.cluster)";
+
+/** Until when the engine leaves an instance of which something new is wanted to a delivery: to one whose agent could take it. */
+const LEFT_TO_DELIVERY = `case when delivery->>'frame' is not null and agent->>'stored' is not null and deleted_at is null and moved_from is null
+  and exists (select from json_array_elements(conditions) c where c->>'type' = '${ConditionType.AgentConnected}' and c->>'status' = 'True')
+  then now() + interval '${DELIVERY_SECONDS} seconds' end`;
 
 const listing: Listing = {
   columns: COLUMNS,
@@ -104,20 +112,27 @@ export class PostgresInstanceRepository implements InstanceRepository {
   update(instance: Instance, expected: number): Promise<void> {
     return this.#scope.run(async (manager) => {
       // Attempts are counted per generation: a new one starts afresh, without waiting out the old one's pause.
-      await manager.query(
-        `update instances set attempts = 0, next_attempt_at = null
-         where id = $1 and resource_version = $2 and generation <> $3 and attempts > 0`,
-        [instance.id, expected, instance.generation],
+      const [, count] = await manager.query<[unknown, number]>(
+        `update instances set attempts = 0, next_attempt_at = case when $4 then ${LEFT_TO_DELIVERY} end
+         where id = $1 and resource_version = $2 and generation <> $3`,
+        [instance.id, expected, instance.generation, instance.spec.running && !instance.deletedAt && !instance.movedFrom],
       );
+      if (count > 0) {
+        await tellWork(manager);
+      }
       await updateRow(manager, InstanceEntity, toDeclaredRow(instance), expected, "instance");
     });
   }
 
   /** The domain's `requestReconcile` in one statement, for a whole fleet; a test holds the two together. */
   async requestReconcile(ids: readonly InstanceId[]): Promise<void> {
-    await this.#scope.run((manager) =>
-      manager.query(`update instances set generation = generation + 1, attempts = 0, next_attempt_at = null where id = any($1)`, [ids]),
-    );
+    await this.#scope.run(async (manager) => {
+      await manager.query(
+        `update instances set generation = generation + 1, attempts = 0, next_attempt_at = case when running then ${LEFT_TO_DELIVERY} end where id = any($1)`,
+        [ids],
+      );
+      await tellWork(manager);
+    });
   }
 
   async updateStatus(id: InstanceId, change: (instance: Instance) => InstanceState): Promise<boolean> {
@@ -278,6 +293,11 @@ function usedBy(use: InstanceUse | "any"): readonly [sql: string, name: string |
   return "project" in use ? ["i.project_id = $1", use.project] : ["i.id = $1", use.instance];
 }
 
+/** Tells every replica, once this is committed. */
+async function tellWork(manager: EntityManager): Promise<void> {
+  await manager.query(`select pg_notify('${WORK_CHANNEL}', '')`);
+}
+
 const STATE_COLUMNS = {
   phase: "text",
   observed_generation: "integer",
@@ -286,6 +306,7 @@ const STATE_COLUMNS = {
   agent: "json",
   pod: "json",
   drift: "json",
+  delivery: "json",
   config_version: "integer",
   attempts: "integer",
   next_attempt_at: "timestamptz",
@@ -328,6 +349,7 @@ function toStateRow(state: InstanceState): Pick<InstanceRow, StateColumn> {
     agent: state.agent ?? null,
     pod: state.pod ?? null,
     drift: state.drift,
+    delivery: state.delivery ?? null,
     config_version: state.configVersion ?? null,
     attempts: state.attempts,
     next_attempt_at: toDate(state.nextAttemptAt),
@@ -370,6 +392,7 @@ function toInstance(row: JoinedRow): Instance {
       agent: row.agent ?? undefined,
       pod: row.pod ?? undefined,
       drift: row.drift,
+      delivery: row.delivery ?? undefined,
       configVersion: row.config_version ?? undefined,
       attempts: row.attempts,
       nextAttemptAt: row.next_attempt_at?.toISOString(),

@@ -128,6 +128,19 @@ export class PostgresWorkRepository implements WorkRepository {
     return rows.map(({ tenant_id, id }) => ({ tenantId: tenant_id, id }));
   }
 
+  async listToDeliver(ids: readonly InstanceId[]): Promise<readonly { tenantId: TenantId; id: InstanceId; state: string }[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: TenantId; id: InstanceId; generation: number; frame: string; handed: string }[]>(
+        `select tenant_id, id, generation, delivery->>'frame' as frame, delivery->>'handed' as handed from instances
+         where id = any($1) and delivery->>'frame' is not null and deleted_at is null and moved_from is null
+           and ((generation > observed_generation and (delivery->>'generation')::integer < generation)
+             or delivery->>'handed' is distinct from agent->>'stored')`,
+        [ids],
+      ),
+    );
+    return rows.map(({ tenant_id, id, generation, frame, handed }) => ({ tenantId: tenant_id, id, state: `${generation}/${frame}/${handed}` }));
+  }
+
   async findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined> {
     const [row] = await this.#scope.run((manager) =>
       manager.query<{ tenant_id: TenantId }[]>("select tenant_id from instances where id = $1", [instanceId]),

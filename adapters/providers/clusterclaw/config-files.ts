@@ -1,11 +1,10 @@
-import { lstat, open, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { ProvisionReason, pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
+import { pathBelow, RelativePathSchema } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
+import { inFolderThere, removeFiles, writeFiles } from "../../confinement/claw-files.ts";
+import { readClawFile } from "../../confinement/claw-folder.ts";
 import { hasUnknowns, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
-import { giveToOwner, inClawFolder, readClawFile } from "./claw-folder.ts";
-import { draftOf, removeDrafts } from "./drafts.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -24,7 +23,7 @@ export const configFilesType: ResourceType<ConfigFilesInputs> = {
   idOf: (inputs) => String(inputs["dir"]),
   plan: (inputs) => ({ ...inputs, digest: hasUnknowns(inputs["files"]) ? UNKNOWN_VALUE : digestOf(inputs["files"]) }),
   async create(inputs) {
-    await writeFiles(inputs);
+    await writeFiles(inputs.dir, inputs.files);
     return outputsOf(inputs);
   },
   async read(inputs) {
@@ -43,7 +42,7 @@ export const configFilesType: ResourceType<ConfigFilesInputs> = {
     return { inputs: actual, outputs: outputsOf(actual) };
   },
   async update(olds, news) {
-    await writeFiles(news);
+    await writeFiles(news.dir, news.files);
     await removeFiles(
       olds.dir,
       Object.keys(olds.files).filter((path) => news.files[path] === undefined),
@@ -56,64 +55,3 @@ export const configFilesType: ResourceType<ConfigFilesInputs> = {
 };
 
 const outputsOf = (inputs: ConfigFilesInputs) => ({ ...inputs, digest: digestOf(inputs.files) });
-
-async function writeFiles({ dir, files }: ConfigFilesInputs): Promise<void> {
-  for (const [path, content] of Object.entries(files)) {
-    const target = pathBelow(dir, path);
-    await inClawFolder(dirname(target), true, (folder) => writeFile(join(folder, basename(target)), folder, content)).catch(
-      (err: NodeJS.ErrnoException) => {
-        const [reason, fix] =
-          err.code === "ENOSPC" ? [ProvisionReason.DiskFull, "; free space on that disk"] : [ProvisionReason.FileNotWritable, ""];
-        throw new Error(`${reason}: the config file '${target}' can't be written: ${err.message}${fix}`, { cause: err });
-      },
-    );
-  }
-}
-
-async function writeFile(target: string, folder: string, content: string): Promise<void> {
-  await removeDrafts(target);
-  // An equal file is left alone: claws watch their files.
-  if ((await readClawFile(target)) === content && ((await lstat(target)).mode & 0o777) === 0o600) {
-    return;
-  }
-  const draft = draftOf(target);
-  try {
-    const file = await open(draft, "wx", 0o600);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await giveToOwner(folder, draft);
-    await rename(draft, target);
-  } catch (err) {
-    await rm(draft, { force: true });
-    throw err;
-  }
-}
-
-/** Removes the files, and the sub-folders that become empty. */
-async function removeFiles(dir: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    const target = pathBelow(dir, path);
-    await inFolderThere(dirname(target), async (folder) => {
-      await rm(join(folder, basename(target)), { force: true });
-      await removeDrafts(join(folder, basename(target)));
-    });
-    for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
-      const emptied = pathBelow(dir, parent);
-      await inFolderThere(dirname(emptied), (folder) => rmdir(join(folder, basename(emptied))).catch(() => undefined));
-    }
-  }
-}
-
-/** Undefined where there is no such folder. */
-async function inFolderThere<T>(path: string, use: (folder: string) => Promise<T>): Promise<T | undefined> {
-  return inClawFolder(path, false, use).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") {
-      return undefined;
-    }
-    throw error;
-  });
-}

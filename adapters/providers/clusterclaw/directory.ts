@@ -2,7 +2,7 @@ import { chmod, stat } from "node:fs/promises";
 import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
 import { ProvisionReason } from "../../../sdk/contract/index.ts";
-import { inClawFolder, removeClawFolder } from "./claw-folder.ts";
+import { inClawFolder, removeClawFolder } from "../../confinement/claw-folder.ts";
 import type { ResourceType } from "./resource-type.ts";
 
 const DirectorySchema = z.strictObject({

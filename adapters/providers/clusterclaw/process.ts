@@ -6,7 +6,7 @@ import { digestOf } from "../../../service/domain/digest.ts";
 import { ResourceInitError } from "../../engine/contract/provider.ts";
 import { hasUnknowns, type PropertyMap, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { type AgentLauncher, AgentNotRunningError, askAgent, callAgent, endAgent, hasAgent, readSpec } from "./agent-client.ts";
-import { draftOf, removeDrafts } from "./drafts.ts";
+import { draftOf, removeDrafts } from "../../confinement/drafts.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 
@@ -28,7 +28,7 @@ const ProcessInputsSchema = z.strictObject({
   restartedAt: z.string().optional(),
   configDigest: z.string(),
 });
-type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
+export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
 
 /**
  * A supervised claw. It is made when its agent has taken over the specification: whether the claw is ready is the agent's to report. One that
@@ -100,7 +100,8 @@ async function hand(inputs: ProcessInputs, launcher: AgentLauncher, signal: Abor
   return toProperties({ ...inputs, specDigest: spec.specDigest, agentRunning: spec.running });
 }
 
-function toSpec(inputs: ProcessInputs): ProcessSpec {
+/** What the agent of a claw is given. */
+export function toSpec(inputs: ProcessInputs): ProcessSpec {
   const { hostDir, runDir, configDir, dataDir, softwareDir, runtime, secretEnv, ...rest } = inputs;
   const spec = {
     ...rest,

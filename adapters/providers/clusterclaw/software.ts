@@ -99,7 +99,8 @@ export async function installSoftware(
   return { dir, bin: await readBins(dir, software) };
 }
 
-function softwareDir({ cacheDir, package: name, version }: PackageVersion): string {
+/** Where a version is installed. */
+export function softwareDir({ cacheDir, package: name, version }: PackageVersion): string {
   return pathBelow(cacheDir, name, version);
 }
 

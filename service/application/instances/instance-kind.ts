@@ -298,6 +298,7 @@ function newInstance(
       agent: undefined,
       pod: undefined,
       drift: [],
+      delivery: undefined,
       configVersion: undefined,
       attempts: 0,
       nextAttemptAt: undefined,

@@ -58,6 +58,16 @@ export function requestReconcile(instance: Instance): Instance {
   };
 }
 
+/** What an instance's agent is to have, and what that may differ in without an operation of the engine. */
+export interface Delivery {
+  /** Digest of all that only the engine changes, as its stack holds it; absent while an operation is under way, or when nobody knows what came of one. */
+  readonly frame?: string | undefined;
+  /** Digest of what its agent is to have. */
+  readonly handed: string;
+  /** What that was worked out for. */
+  readonly generation: number;
+}
+
 /** What is known of an instance: written by the reconciler and by what its agent reports. */
 export interface InstanceState {
   readonly phase: InstancePhase;
@@ -70,6 +80,8 @@ export interface InstanceState {
   readonly pod: PodReport | undefined;
   /** What somebody changed of its resources, by resource. */
   readonly drift: readonly Drift[];
+  /** What its agent is to have; undefined before that was worked out first. */
+  readonly delivery: Delivery | undefined;
   /** Number of the template version it was last applied with. */
   readonly configVersion: number | undefined;
   /** Failed attempts at this generation, and when the next may be made. */

@@ -11,6 +11,7 @@ import {
 import { rulesAt } from "../runtimes/runtimes.ts";
 import { withChannels } from "./channels-condition.ts";
 import { type NewCondition, notProvisioned, withCondition } from "./conditions.ts";
+import { FOLLOW_SECONDS, isDelivered, OWN_WORD, syncedCondition, type Wanted, wayOf } from "./delivery.ts";
 import type { Instance, InstanceMark, InstanceState } from "./instance.ts";
 import type { PodReport } from "./pod.ts";
 
@@ -59,6 +60,8 @@ export type OperationOutcome =
       readonly configVersion: number | undefined;
       /** Of the files that were written, for a claw that says which ones it uses. */
       readonly configDigest: string | undefined;
+      /** What the stack holds now of what only the engine changes; absent of one that has left it. */
+      readonly frame?: string | undefined;
     }
   /** `final` failures are not tried again until something changes: a config that can't be resolved, a version that does not exist. */
   | {
@@ -67,12 +70,15 @@ export type OperationOutcome =
       readonly reason: string;
       readonly message: string;
       readonly final: boolean;
+      /** What the stack holds still, where the operation was to change nothing of it. */
+      readonly frame?: string | undefined;
     }
   /** Nothing failed: somebody else's operation is under way on the stack, or a pod that is to go still ends. */
   | {
       readonly ok: false;
       readonly waitsFor: typeof ConditionReason.StackLocked | typeof ConditionReason.StillEnding;
       readonly message: string;
+      readonly frame?: string | undefined;
     };
 
 /** Whether no operation on it is due or under way. */
@@ -85,9 +91,30 @@ export function isFinal(instance: Instance, reason: string): boolean {
   return FINAL_REASONS.has(reason) && instance.deletedAt === undefined && instance.movedFrom === undefined;
 }
 
+/** The state when an operation begins: until it has ended nothing is delivered, which it could undo. */
+export function afterBegin(instance: Instance, { handed }: Wanted, now: string): InstanceState {
+  return derive(instance, { ...instance.status, delivery: { handed, generation: instance.generation } }, now);
+}
+
+/** The state once it is known what an instance is to have: what can be delivered is waited for, everything else is the engine's at once. */
+export function afterConsidered(instance: Instance, wanted: Wanted, now: string): InstanceState {
+  const state = instance.status;
+  const way = wayOf(wanted, state);
+  const { handed } = wanted;
+  const delivery = { handed, generation: instance.generation, ...(way !== "engine" && { frame: wanted.frame }) };
+  return derive(instance, { ...state, delivery, ...(way !== "delivery" && { nextAttemptAt: undefined }) }, now);
+}
+
+/** The state when what an instance is to have can't be worked out: the reconciler says why. */
+export function afterUnresolved(instance: Instance): InstanceState {
+  const { delivery } = instance.status;
+  return { ...instance.status, nextAttemptAt: undefined, delivery: delivery && { ...delivery, generation: instance.generation } };
+}
+
 /** The state after an engine operation ended. */
 export function afterOperation(instance: Instance, outcome: OperationOutcome, now: string): InstanceState {
-  const state = instance.status;
+  const before = instance.status;
+  const state = { ...before, delivery: before.delivery && { ...before.delivery, frame: outcome.frame } };
   if (outcome.ok) {
     const changes: NewCondition[] = [
       {
@@ -167,32 +194,32 @@ export function afterReport(instance: Instance, agent: AgentStatus, now: string)
   );
   const config = configCondition(instance.status, agent);
   const configured = config ? withCondition(conditions, config, now) : conditions;
-  return derive(instance, { ...instance.status, conditions: withChannels(configured, agent, now), agent }, now);
+  const next = { ...instance.status, conditions: withChannels(configured, agent, now), agent };
+  const isNewlyDelivered = isDelivered(instance, next) && !isDelivered(instance, instance.status) && !isSettled(instance);
+  // Until then the stack's operation was put off.
+  const nextAttemptAt = isNewlyDelivered ? inSeconds(now, FOLLOW_SECONDS) : next.nextAttemptAt;
+  return derive(instance, { ...next, nextAttemptAt }, now);
 }
 
 /** What the claw last said of its configuration is not about the files that it has now. */
 function isOfOtherFiles({ agent }: InstanceState, configDigest: string | undefined): boolean {
-  return agent?.config !== undefined && configDigest !== undefined && agent.config.digest !== configDigest;
+  return agent?.stored === undefined && agent?.config !== undefined && configDigest !== undefined && agent.config.digest !== configDigest;
 }
 
-const CONFIG_CONDITIONS = {
-  pending: { status: applying.status, reason: applying.reason },
-  applied: { status: "True", reason: ConditionReason.Applied },
-  refused: { status: "False", reason: ConditionReason.Refused },
-  unknown: { status: "Unknown", reason: ConditionReason.NotTold },
-} as const;
-
-/** Whether the claw uses the configuration that is declared, by its own word: undefined when there is nothing new to say. */
+/** Whether the claw uses the configuration that is declared, by its own word: undefined when there is nothing new to say. Of an agent that does not say what it has. */
 function configCondition(before: InstanceState, agent: AgentStatus): NewCondition | undefined {
+  if (agent.stored !== undefined) {
+    return undefined;
+  }
   const { config } = agent;
   if (config) {
     const known = before.agent?.config;
     // Said again, it is of before the last operation; the condition may know better.
     const isNew = config.digest !== known?.digest || config.state !== known.state;
-    return isNew ? { type: ConditionType.ConfigSynced, ...CONFIG_CONDITIONS[config.state], message: config.message } : undefined;
+    return isNew ? { type: ConditionType.ConfigSynced, ...OWN_WORD[config.state], message: config.message } : undefined;
   }
   const isStarting = agent.phase === AgentPhase.Starting && before.conditions.some(({ type }) => type === ConditionType.ConfigSynced);
-  return isStarting ? { type: ConditionType.ConfigSynced, ...CONFIG_CONDITIONS.pending, message: "it is starting" } : undefined;
+  return isStarting ? { type: ConditionType.ConfigSynced, ...OWN_WORD.pending, message: "it is starting" } : undefined;
 }
 
 /** The state after its cluster showed its pod; a pod that is gone leaves its last word to the agent. */
@@ -251,7 +278,9 @@ function untold({ conditions }: InstanceState): Condition | undefined {
   return isConnected ? undefined : conditions.find(({ type, status }) => type === ConditionType.ClusterReachable && status === "False");
 }
 
-function derive(instance: Instance, state: InstanceState, now: string): InstanceState {
+function derive(instance: Instance, before: InstanceState, now: string): InstanceState {
+  const synced = syncedCondition(instance, before);
+  const state = synced ? { ...before, conditions: withCondition(before.conditions, synced, now) } : before;
   const phase = phaseOf(instance, state);
   if (isDown(instance, phase)) {
     const ofOwnWord = [stopped.config, stopped.channels].filter((condition) =>

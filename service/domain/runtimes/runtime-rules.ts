@@ -1,4 +1,4 @@
-import type { ClusterSpec, InstancePhase, StackTarget } from "../../../sdk/contract/index.ts";
+import type { ClawRuntime, ClusterSpec, InstancePhase, StackTarget } from "../../../sdk/contract/index.ts";
 import type { ClusterState } from "../clusters/cluster.ts";
 import type { Instance, InstanceState } from "../instances/instance.ts";
 
@@ -25,6 +25,8 @@ export interface RuntimeRules {
   readonly readsAfterFailure: boolean;
   /** Whether an operation that nobody has heard of can have made something there. @param cluster what is known of it, if it is registered */
   canBeReached(cluster: ClusterState | undefined): boolean;
+  /** What of a claw's runtime its agent takes while it runs; anything else is the engine's. */
+  readonly delivers: readonly (keyof ClawRuntime)[];
   isReady(state: InstanceState): boolean;
   /** The restart that what runs has been through, empty for none; undefined where nobody tells. */
   restartedAt(state: InstanceState): string | undefined;

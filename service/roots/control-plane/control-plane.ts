@@ -17,7 +17,7 @@ import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
 import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
-import { removeClawFolder } from "../../../adapters/providers/clusterclaw/claw-folder.ts";
+import { removeClawFolder } from "../../../adapters/confinement/claw-folder.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";

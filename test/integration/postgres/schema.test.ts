@@ -70,6 +70,7 @@ describe("schema", () => {
         "KeepSecrets1700000000048",
         "RollOut1700000000050",
         "RollOutInstances1700000000051",
+        "DeliverConfigs1700000000052",
       ]);
   });
 

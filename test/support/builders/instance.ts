@@ -34,6 +34,7 @@ export function anInstance(over: Partial<Omit<Instance, "status">> & { status?: 
       agent: undefined,
       pod: undefined,
       drift: [],
+      delivery: undefined,
       configVersion: undefined,
       attempts: 0,
       nextAttemptAt: undefined,

@@ -21,6 +21,11 @@ export interface WorkRepository {
   findVersions(keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Those of the instances that are to be stopped on a cluster, with nothing due, and which are not known to be. */
   findStopping(cluster: string, ids: readonly InstanceId[]): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
+  /**
+   * Those of the instances whose agent does not have what it is to have, or of which that is to be found out, while no operation is under way.
+   * `state` is another whenever there is more to find out.
+   */
+  listToDeliver(ids: readonly InstanceId[]): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId; readonly state: string }[]>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
   /** Those of the instances that exist, of any tenant and in any state. */

@@ -21,6 +21,8 @@ export const kubernetesRules: RuntimeRules = {
       : undefined,
   // Somebody deleted the namespace while nobody had an instance there.
   readsAfterFailure: true,
+  // What a restart is needed for is in the pod.
+  delivers: ["files", "configCheck", "channelCheck"],
   canBeReached: (cluster) => cluster?.reachable === true,
   isReady: ({ pod }) => pod?.ready === true,
   restartedAt: ({ pod }) => pod?.restartedAt,

@@ -13,6 +13,8 @@ export const processRules: RuntimeRules = {
   enforcesResources: false,
   whyUnprepared: () => undefined,
   readsAfterFailure: false,
+  // The agent starts its claw itself: it takes what asks for a restart too.
+  delivers: ["files", "env", "secretEnv", "restartDigest", "prepare", "configCheck", "channelCheck"],
   canBeReached: () => true,
   isReady: ({ agent }) => agent?.phase === AgentPhase.Ready,
   restartedAt: ({ agent }) => agent?.restartedAt,
