@@ -110,7 +110,12 @@ export default {
       comment: "an agent that has nothing to read holds no schemas: they and their library are half of its memory; it loads them on demand",
       severity: "error",
       from: { path: "^service/agent/", pathNot: "^service/agent/pod/" },
-      to: { path: contract, pathNot: "/(flow|paths|reasons|registry-settings|run-dir)\\.ts$", dependencyTypesNot: ["type-only"], dynamic: false },
+      to: {
+        path: contract,
+        pathNot: "/(flow|paths|reasons|registry-settings|run-dir)\\.ts$",
+        dependencyTypesNot: ["type-only"],
+        dynamic: false,
+      },
     },
     arrow("confinement-alone", "^adapters/confinement/", [contract], "what confines claws knows the contract only"),
     arrow(

@@ -2,12 +2,12 @@ import { isAbsolute } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClawRuntime, clawRunDir, NO_CONTROL_PLANE } from "../../sdk/contract/index.ts";
 import { instanceDirs } from "../claw-instance/instance-dirs.ts";
-import { replacePlaceholders } from "../claw-instance/placeholders.ts";
 import { uidOf } from "../claw-instance/uid.ts";
 import { ConfigFiles } from "./config-files.ts";
 import { Directory } from "./directory.ts";
 import { Process } from "./process.ts";
 import { INSTANCE_TYPE, instanceChildren } from "./process-component.ts";
+import { resolveFiles } from "./resolve-files.ts";
 import { Software, type SoftwareArgs } from "./software.ts";
 
 /** Inputs of {@link ProcessClawInstance}. */
@@ -125,15 +125,4 @@ function softwareArgs(runtime: pulumi.Output<ClawRuntime>, cacheDir: string): So
     cacheDir: npm.apply((from) => from?.cacheDir),
     package: npm.apply((from) => from?.package),
   };
-}
-
-/**
- * Path → content, with the directory placeholders replaced. `${port}` and `${node}` stay: they are known only where the claw starts.
- * @internal
- */
-export function resolveFiles(
-  files: ClawRuntime["files"],
-  dirs: { readonly configDir: string; readonly dataDir: string; readonly runDir: string; readonly softwareDir: string | undefined },
-): Record<string, string> {
-  return Object.fromEntries(files.map(({ path, content }) => [path, replacePlaceholders(content, { ...dirs })]));
 }

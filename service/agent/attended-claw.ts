@@ -1,4 +1,4 @@
-import type { AgentStatus, Usage } from "../../sdk/contract/index.ts";
+import type { AgentStatus, Handing, Usage } from "../../sdk/contract/index.ts";
 import type { OwnWord } from "./status-report.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -19,6 +19,13 @@ export interface AttendedClaw {
   readonly process: Supervisor | undefined;
   /** What it takes now; undefined when this agent can't tell. */
   usage(): Usage | undefined;
+  /**
+   * Stores what was delivered, and has the claw run with it: its status says when it is stored.
+   * @throws when it can't be stored, or is not for this claw
+   */
+  take(handing: Handing): Promise<void>;
+  /** Makes it part of the status that something could not be stored, without what is secret. */
+  tellUnstored(unstored: NonNullable<AgentStatus["unstored"]>): void;
   onStatus(listener: (status: AgentStatus) => void): void;
   /** Makes it part of the status, without what is secret. */
   tellOwnWord(word: OwnWord): void;

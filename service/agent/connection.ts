@@ -4,6 +4,7 @@ import { CHANNEL_WINDOW, Inflow, Outflow } from "../../sdk/contract/flow.ts";
 import type { AgentFrame, ChannelOpen } from "../../sdk/contract/index.ts";
 import { type AttendedClaw, NOT_OF_THE_AGENT } from "./attended-claw.ts";
 import type { ChannelContext, ChannelHandler } from "./channels/channel.ts";
+import { Deliveries, deliveryIn } from "./deliveries.ts";
 
 const CHANNELS_MAX = 256;
 
@@ -20,6 +21,7 @@ export class Connection {
   readonly #claw: AttendedClaw;
   readonly #log: (message: string) => void;
   readonly #channels = new Map<string, Channel>();
+  readonly #deliveries: Deliveries;
   /** Frames are handled in order although opening a channel may take a while. */
   #queue: Promise<void> = Promise.resolve();
   #isUnderstood = true;
@@ -28,9 +30,15 @@ export class Connection {
     this.#socket = socket;
     this.#claw = claw;
     this.#log = log;
+    this.#deliveries = new Deliveries(claw, (frame) => this.#send(frame), log);
   }
 
   receive(data: Buffer, isBinary: boolean): void {
+    const delivered = isBinary ? undefined : deliveryIn(data.toString());
+    if (delivered) {
+      this.#deliveries.receive(delivered);
+      return;
+    }
     this.#queue = this.#queue
       .then(() => this.#handle(data, isBinary))
       .catch((err: Error) => this.#log(`a frame was not handled: ${err.message}`));
@@ -60,6 +68,9 @@ export class Connection {
       return;
     }
     const { frame } = read;
+    if (frame.type === "notice" || frame.type === "handing") {
+      return;
+    }
     if (frame.type === "open") {
       await this.#open(frame.id, frame.open, frame.window);
       return;

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Handing } from "../../sdk/contract/index.ts";
 import type { AttendedClaw } from "./attended-claw.ts";
 import { resolvePlaceholders } from "./launch.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -36,8 +38,24 @@ export function supervisedClaw(supervisor: Supervisor): AttendedClaw {
       const { channelCheck, secretEnv } = supervisor.spec.runtime;
       return channelCheck && { token: secretEnv[channelCheck.tokenEnv] ?? "", channels: channelCheck.channels };
     },
+    take: (handing) => take(supervisor, handing),
+    tellUnstored: (unstored) => supervisor.tellUnstored(unstored),
     usage: () => meter.read(supervisor.status.pid),
     tellOwnWord: (word) => supervisor.tellOwnWord(word),
     onStatus: (listener) => supervisor.onStatus(listener),
   };
+}
+
+/** First the files, as an operation of the engine does it: whoever dies in between has the former specification still, and is handed both again. */
+async function take(supervisor: Supervisor, handing: Handing): Promise<void> {
+  const { spec } = supervisor;
+  if (handing.runtime !== "process" || handing.spec.instanceUid !== spec.instanceUid || !isDeepStrictEqual(handing.spec.dirs, spec.dirs)) {
+    throw new Error("it is not for this claw");
+  }
+  const { writeFiles } = await import("../../adapters/confinement/claw-files.ts");
+  await writeFiles(spec.dirs.configDir, handing.files);
+  if (supervisor.spec.specDigest !== spec.specDigest) {
+    throw new Error("its specification was changed meanwhile");
+  }
+  supervisor.apply(handing.spec);
 }

@@ -54,6 +54,7 @@ export class Supervisor {
   #claw: ClawProcess | undefined;
   #slot: Claim | undefined;
   #requested: "restart" | "kill" | undefined;
+  #unstored: AgentStatus["unstored"];
   #closed = false;
   /** The claw is to be stopped, and is: nothing is left to supervise. */
   #isStopped = false;
@@ -77,6 +78,7 @@ export class Supervisor {
       reason: this.#claw ? AgentReason.Adopted : AgentReason.AgentStarted,
       message: "",
       specDigest: this.#claw?.record.specDigest ?? spec.specDigest,
+      stored: spec.specDigest,
       restarts: this.#state.current.restarts,
     });
   }
@@ -100,6 +102,11 @@ export class Supervisor {
     this.#report.tellOwnWord(wordWithout(this.#secrets(), word));
   }
 
+  tellUnstored({ digest, message }: NonNullable<AgentStatus["unstored"]>): void {
+    this.#unstored = { digest, message: this.#withoutSecrets(message) };
+    this.#tellAgain();
+  }
+
   onApply(listener: () => void): void {
     this.#applyListeners.add(listener);
   }
@@ -112,6 +119,8 @@ export class Supervisor {
       this.#state.change({ failed: undefined, backOff: undefined, crashes: noCrashes });
     }
     this.#spec = spec;
+    this.#unstored = undefined;
+    this.#tellAgain();
     for (const listener of this.#applyListeners) {
       listener();
     }
@@ -299,7 +308,7 @@ export class Supervisor {
     if (claw.record.specDigest !== spec.specDigest) {
       claw.record = { ...claw.record, specDigest: spec.specDigest };
       this.#saveClaw();
-      this.#setStatus(this.status.phase, this.status.reason, this.status.message);
+      this.#tellAgain();
     }
     return claw.record.readyAtMs === undefined || claw.restarting ? this.#awaitReady(claw, spec) : this.#watch(claw, spec);
   }
@@ -492,6 +501,12 @@ export class Supervisor {
     this.#slot = undefined;
   }
 
+  /** What it was, with what has changed besides. */
+  #tellAgain(): void {
+    const { phase, reason, message } = this.status;
+    this.#setStatus(phase, reason, message);
+  }
+
   #setStatus(phase: AgentPhase, reason: string, message: string): void {
     const claw = this.#claw?.exit ? undefined : this.#claw;
     const { version } = this.#spec.runtime.software;
@@ -501,6 +516,8 @@ export class Supervisor {
       reason,
       message,
       specDigest: claw?.record.specDigest ?? this.#spec.specDigest,
+      stored: this.#spec.specDigest,
+      ...(this.#unstored && { unstored: this.#unstored }),
       ...(claw ? { pid: claw.record.pid, port: claw.record.port } : {}),
       ...(claw?.record.confinement !== undefined && { confinement: claw.record.confinement }),
       ...(claw?.record.restartedAt !== undefined && { restartedAt: claw.record.restartedAt }),

@@ -74,7 +74,8 @@ export class Uplink {
     socket.on("open", () => {
       this.#attempt = 0;
       const { instanceUid } = this.#claw.identity;
-      this.#send({ type: "hello", instanceUid, protocol: 1, bootId: this.#bootId, ...this.#report(), grants: true, resumes: true });
+      const can = { grants: true, resumes: true, delivers: true } as const;
+      this.#send({ type: "hello", instanceUid, protocol: 1, bootId: this.#bootId, ...this.#report(), ...can });
     });
     socket.on("message", (data: Buffer, isBinary) => connection.receive(data, isBinary));
     socket.on("error", (err) => {

@@ -8,14 +8,16 @@ import {
   type StackTarget,
   stackNameOf,
 } from "../../sdk/contract/index.ts";
+import { wantedOf } from "../application/instances/deliver.ts";
 import { isLost } from "../application/instances/lost.ts";
 import { recordEvent, recordStates } from "../application/instances/report-status.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/instances/resolve-instance.ts";
 import type { Runtime, Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { StackAdministration, StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
+import type { Wanted } from "../domain/instances/delivery.ts";
 import type { Instance } from "../domain/instances/instance.ts";
-import { afterOperation, hasLeft, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
+import { afterBegin, afterOperation, hasLeft, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
 import { rulesAt } from "../domain/runtimes/runtimes.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import { type Loop, startLoop } from "./loop.ts";
@@ -77,6 +79,24 @@ export function startReconciler(deps: ReconcilerDependencies): Loop {
 interface Work {
   readonly instance: Instance;
   readonly resolution: Resolution | undefined;
+  /** Undefined for one that goes, or can't be resolved. */
+  readonly wanted: Wanted | undefined;
+}
+
+/** From here on until the operation's end is written down, nothing is delivered to its instances. */
+async function begin(tx: TenantTransaction, items: readonly Work[], now: string): Promise<void> {
+  const wantedOf = new Map(items.flatMap(({ instance, wanted }) => (wanted ? [[instance.id, wanted] as const] : [])));
+  const change = (current: Instance) => {
+    const wanted = wantedOf.get(current.id);
+    return wanted ? afterBegin(current, wanted, now) : current.status;
+  };
+  await recordStates(tx, [...wantedOf.keys()], change, now);
+}
+
+/** What the stack holds of an instance when an operation on it has failed: where that was to change none of it, what it held before. */
+function frameLeft({ instance, wanted }: Work): { frame?: string } {
+  const frame = instance.status.delivery?.frame;
+  return frame !== undefined && frame === wanted?.frame ? { frame } : {};
 }
 
 async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerDependencies): Promise<void> {
@@ -95,9 +115,16 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
       deps,
     );
     const resolutionOf = new Map(resolutions.map((resolution) => [resolution.instance.id, resolution]));
-    const items = due.map((instance): Work => ({ instance, resolution: resolutionOf.get(instance.id) }));
     // After the instances: one that is due for a change of the tenant or the cluster is due for what is read here, or newer.
-    return { work: items, target: await runtime.target(tx, await tx.tenants.get(tenant.id), cluster) };
+    const at = await runtime.target(tx, await tx.tenants.get(tenant.id), cluster);
+    const items = due.map((instance): Work => {
+      const resolution = resolutionOf.get(instance.id);
+      const place = { tenant: tenant.name, target: at, runtimes: deps.runtimes };
+      const wanted = resolution?.resolved && wantedOf(instance, resolution.resolved, place).wanted;
+      return { instance, resolution, wanted };
+    });
+    await begin(await tx.enter(tenant.id), items, deps.clock().toISOString());
+    return { work: items, target: at };
   });
   const isResolved = ({ instance, resolution }: Work) => leaves(instance) || resolution?.resolved !== undefined;
   const unresolved = work.filter((item) => !isResolved(item));
@@ -108,7 +135,14 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     await settle(
       tenant,
       instance,
-      { ok: false, generation: instance.generation, reason: ConditionReason.ConfigInvalid, message, final: true },
+      {
+        ok: false,
+        generation: instance.generation,
+        reason: ConditionReason.ConfigInvalid,
+        message,
+        final: true,
+        frame: instance.status.delivery?.frame,
+      },
       deps,
     );
   }
@@ -241,35 +275,42 @@ function leaves(instance: Instance): boolean {
 type OutcomeOf = (item: Work) => OperationOutcome;
 
 async function runOperation(operation: StackOperation, runtime: Runtime, deps: ReconcilerDependencies): Promise<OutcomeOf> {
-  const failed = (instance: Instance, reason: string, message: string): OperationOutcome => ({
+  const failed = (item: Work, reason: string, message: string): OperationOutcome => ({
     ok: false,
-    generation: instance.generation,
+    generation: item.instance.generation,
     reason,
     message,
-    final: isFinal(instance, reason),
+    final: isFinal(item.instance, reason),
+    ...frameLeft(item),
   });
   let result: StackResult;
   try {
     result = await deps.stacks.up(operation);
   } catch (err) {
     if (err instanceof ClawError && err.code === "stack.locked") {
-      return () => ({ ok: false, waitsFor: ConditionReason.StackLocked, message: err.message });
+      return (item) => ({
+        ok: false,
+        waitsFor: ConditionReason.StackLocked,
+        message: err.message,
+        frame: item.instance.status.delivery?.frame,
+      });
     }
     deps.log.warn({ err, tenantId: operation.tenantId }, "a stack operation failed; it is tried again");
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
-    return ({ instance }) => failed(instance, ConditionReason.OperationFailed, message);
+    return (item) => failed(item, ConditionReason.OperationFailed, message);
   }
   const { target, instances } = operation.spec;
   // A changed boot file should reach an instance that runs now: it is what a config reload is made of.
   await runtime
     .deliverFiles(target, instances, result.changes)
     .catch((err: unknown) => deps.log.warn({ err, cluster: clusterOf(target) }, "changed files reach their claws within a minute"));
-  return ({ instance, resolution }) => {
+  return (item) => {
+    const { instance, resolution, wanted } = item;
     const failure =
       result.failures.find((item) => item.instance === instance.name) ?? result.failures.find((item) => item.instance === undefined);
     return failure
-      ? failed(instance, failure.reason ?? ConditionReason.ResourceFailed, failure.message)
-      : { ok: true, generation: instance.generation, ...configOf(resolution) };
+      ? failed(item, failure.reason ?? ConditionReason.ResourceFailed, failure.message)
+      : { ok: true, generation: instance.generation, ...configOf(resolution), frame: wanted?.frame };
   };
 }
 

@@ -1,6 +1,6 @@
 import type { CustomKind, InstanceId, SecretId, TenantId } from "../../../sdk/contract/index.ts";
 import type { UsageSample } from "../../../service/application/ports/instances/agents.ts";
-import type { WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
+import type { ToDeliver, WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
 import type { Scope } from "../session.ts";
@@ -128,17 +128,28 @@ export class PostgresWorkRepository implements WorkRepository {
     return rows.map(({ tenant_id, id }) => ({ tenantId: tenant_id, id }));
   }
 
-  async listToDeliver(ids: readonly InstanceId[]): Promise<readonly { tenantId: TenantId; id: InstanceId; state: string }[]> {
+  async listToDeliver(ids: readonly InstanceId[], asking: readonly InstanceId[]): Promise<readonly ToDeliver[]> {
     const rows = await this.#scope.run((manager) =>
-      manager.query<{ tenant_id: TenantId; id: InstanceId; generation: number; frame: string; handed: string }[]>(
-        `select tenant_id, id, generation, delivery->>'frame' as frame, delivery->>'handed' as handed from instances
-         where id = any($1) and delivery->>'frame' is not null and deleted_at is null and moved_from is null
-           and ((generation > observed_generation and (delivery->>'generation')::integer < generation)
-             or delivery->>'handed' is distinct from agent->>'stored')`,
-        [ids],
+      manager.query<
+        { tenant_id: TenantId; id: InstanceId; name: string; generation: number; frame: string; handed: string; due: boolean }[]
+      >(
+        `select * from (
+           select tenant_id, id, name, generation, delivery->>'frame' as frame, delivery->>'handed' as handed,
+             (generation > observed_generation and (delivery->>'generation')::integer < generation)
+               or delivery->>'handed' is distinct from agent->>'stored' as due
+           from instances where id = any($1) and delivery->>'frame' is not null and deleted_at is null and moved_from is null and running
+         ) held where due or id = any($2)`,
+        [ids, asking],
       ),
     );
-    return rows.map(({ tenant_id, id, generation, frame, handed }) => ({ tenantId: tenant_id, id, state: `${generation}/${frame}/${handed}` }));
+    return rows.map(({ tenant_id, id, name, generation, frame, handed, due }) => ({
+      tenantId: tenant_id,
+      id,
+      name,
+      handed,
+      isDue: due,
+      state: `${generation}/${frame}/${handed}`,
+    }));
   }
 
   async findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined> {

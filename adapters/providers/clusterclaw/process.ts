@@ -3,10 +3,10 @@ import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { type AgentPhase, ClawRuntimeSchema, type ProcessSpec } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../../../service/domain/digest.ts";
+import { draftOf, removeDrafts } from "../../confinement/drafts.ts";
 import { ResourceInitError } from "../../engine/contract/provider.ts";
 import { hasUnknowns, type PropertyMap, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
 import { type AgentLauncher, AgentNotRunningError, askAgent, callAgent, endAgent, hasAgent, readSpec } from "./agent-client.ts";
-import { draftOf, removeDrafts } from "../../confinement/drafts.ts";
 import { isDirectory } from "./is-directory.ts";
 import type { ResourceType } from "./resource-type.ts";
 

@@ -1,4 +1,11 @@
-import { AgentPhase, type AgentStatus, type ClawRuntime, ConditionReason, ConditionType, type ResolvedInstance } from "../../../sdk/contract/index.ts";
+import {
+  AgentPhase,
+  type AgentStatus,
+  type ClawRuntime,
+  ConditionReason,
+  ConditionType,
+  type ResolvedInstance,
+} from "../../../sdk/contract/index.ts";
 import { digestOf } from "../digest.ts";
 import type { NewCondition } from "./conditions.ts";
 import type { Instance, InstanceState } from "./instance.ts";
@@ -12,6 +19,8 @@ export const FOLLOW_SECONDS = 1;
 export interface Wanted {
   readonly frame: string;
   readonly handed: string;
+  /** What it was worked out for. */
+  readonly generation: number;
 }
 
 /** Digest of what of an instance only the engine changes: everything but what its runtime delivers. Files that come or go are the engine's too: it knows which are there. */
@@ -29,7 +38,10 @@ export function wayOf(wanted: Wanted, { delivery, agent }: Pick<InstanceState, "
 }
 
 /** Whether its agent has what it is to have, though the stack does not hold that yet. */
-export function isDelivered({ generation }: Pick<Instance, "generation">, { delivery, agent }: Pick<InstanceState, "delivery" | "agent">): boolean {
+export function isDelivered(
+  { generation }: Pick<Instance, "generation">,
+  { delivery, agent }: Pick<InstanceState, "delivery" | "agent">,
+): boolean {
   return delivery !== undefined && delivery.generation === generation && agent?.stored === delivery.handed;
 }
 

@@ -92,16 +92,16 @@ export function isFinal(instance: Instance, reason: string): boolean {
 }
 
 /** The state when an operation begins: until it has ended nothing is delivered, which it could undo. */
-export function afterBegin(instance: Instance, { handed }: Wanted, now: string): InstanceState {
-  return derive(instance, { ...instance.status, delivery: { handed, generation: instance.generation } }, now);
+export function afterBegin(instance: Instance, { handed, generation }: Wanted, now: string): InstanceState {
+  return derive(instance, { ...instance.status, delivery: { handed, generation } }, now);
 }
 
 /** The state once it is known what an instance is to have: what can be delivered is waited for, everything else is the engine's at once. */
 export function afterConsidered(instance: Instance, wanted: Wanted, now: string): InstanceState {
   const state = instance.status;
   const way = wayOf(wanted, state);
-  const { handed } = wanted;
-  const delivery = { handed, generation: instance.generation, ...(way !== "engine" && { frame: wanted.frame }) };
+  const { handed, generation } = wanted;
+  const delivery = { handed, generation, ...(way !== "engine" && { frame: wanted.frame }) };
   return derive(instance, { ...state, delivery, ...(way !== "delivery" && { nextAttemptAt: undefined }) }, now);
 }
 

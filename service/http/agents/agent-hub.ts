@@ -6,10 +6,12 @@ import {
   AgentFrameSchema,
   type AgentStatus,
   ClawError,
+  digestOfHanding,
   type InstanceId,
   readFrame,
   type ServerFrame,
 } from "../../../sdk/contract/index.ts";
+import type { AgentLink, Deliveries } from "../../application/instances/deliveries.ts";
 import type { Agents, UsageSample } from "../../application/ports/instances/agents.ts";
 import { Channel, UNREADABLE } from "./agent-channel.ts";
 import { itemsOfText } from "./items-of-text.ts";
@@ -25,6 +27,8 @@ export interface AgentHubOptions {
   readonly verifyAgent: (uid: InstanceId, token: string) => Promise<boolean>;
   readonly onStatus: (uid: InstanceId, status: AgentStatus) => Promise<unknown>;
   readonly onDisconnect: (uid: InstanceId) => Promise<unknown>;
+  /** Where those are told of that take deliveries. */
+  readonly deliveries: Pick<Deliveries, "arrived" | "left" | "pulled">;
   readonly clock: () => Date;
   readonly log: Pick<FastifyBaseLogger, "error" | "warn">;
 }
@@ -45,6 +49,8 @@ interface Connection {
   isGranting: boolean;
   /** Whether its logs come as items. */
   isResuming: boolean;
+  /** The way to one that takes deliveries. */
+  link: AgentLink | undefined;
 }
 
 export function createAgentHub(options: AgentHubOptions): AgentHub {
@@ -106,7 +112,14 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
         return;
       }
       connections.get(uid)?.socket.terminate();
-      const connection: Connection = { socket, channels: new Map(), status: undefined, isGranting: false, isResuming: false };
+      const connection: Connection = {
+        socket,
+        channels: new Map(),
+        status: undefined,
+        isGranting: false,
+        isResuming: false,
+        link: undefined,
+      };
       connections.set(uid, connection);
       serve(connection, uid as InstanceId);
     },
@@ -118,6 +131,16 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       await Promise.all(writing.values());
     },
   };
+
+  function linkTo(connection: Connection): AgentLink {
+    const { socket } = connection;
+    const send = (frame: ServerFrame) => socket.readyState === socket.OPEN && socket.send(JSON.stringify(frame));
+    connection.link = {
+      notice: (digest) => void send({ type: "notice", digest }),
+      hand: (handing) => void send({ type: "handing", digest: digestOfHanding(handing), content: JSON.stringify(handing) }),
+    };
+    return connection.link;
+  }
 
   function serve(connection: Connection, uid: InstanceId): void {
     const { socket } = connection;
@@ -180,11 +203,17 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
           connection.isResuming ||= frame.type === "hello" && frame.resumes === true;
           connection.status = frame.status;
           write(() => options.onStatus(uid, frame.status));
+          if (frame.type === "hello" && frame.delivers && !connection.link) {
+            // Once it is written what it has: that is what it is compared with.
+            write(async () => options.deliveries.arrived(uid, linkTo(connection)));
+          }
           if (frame.usage) {
             // By this clock: an agent's own may be anything.
             samples.set(uid, { instance: uid, ...frame.usage, time: options.clock().toISOString() });
           }
           return;
+        case "pull":
+          return options.deliveries.pulled(uid, frame.digest);
         case "data":
           return connection.channels.get(frame.id)?.receive(frame.data);
         case "credit":
@@ -200,6 +229,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       }
       if (connections.get(uid) === connection) {
         connections.delete(uid);
+        options.deliveries.left(uid);
         write(() => options.onDisconnect(uid));
       }
     });

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
+import { removeClawFolder } from "../../../adapters/confinement/claw-folder.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
 import { keyIdOf } from "../../../adapters/identity/cipher.ts";
@@ -17,7 +18,6 @@ import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
 import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
-import { removeClawFolder } from "../../../adapters/confinement/claw-folder.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
@@ -34,6 +34,7 @@ import { createSecretSources } from "../../application/configs/secret-sources.ts
 import { createAgentReports } from "../../application/instances/agent-reports.ts";
 import { createConfigChecks } from "../../application/instances/config-checks.ts";
 import { Entries } from "../../application/instances/entries.ts";
+import { Deliveries } from "../../application/instances/deliveries.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
 import { createVisits } from "../../application/instances/visits.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
@@ -59,6 +60,7 @@ import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
 import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
+import { startDeliverer } from "../../workers/deliverer.ts";
 import { startKeyWatcher } from "../../workers/key-watcher.ts";
 import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
@@ -70,6 +72,7 @@ import { startUsageRecorder } from "../../workers/usage-recorder.ts";
 import { createWakeUp } from "../../workers/wake-up.ts";
 import type { Closers } from "./closers.ts";
 import { openEngine } from "./engine.ts";
+import { handings } from "./handings.ts";
 import { instanceOriginsOf } from "./instance-origins.ts";
 import { findDatabase, openStores } from "./stores.ts";
 import { watchVitals } from "./vitals.ts";
@@ -145,7 +148,9 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const clusters = createClusters();
   closers.push(async () => clusters.close());
   const reports = createAgentReports({ transactions, clock });
+  const deliveries = new Deliveries();
   const hub = createAgentHub({
+    deliveries,
     verifyAgent: (uid, token) => verifyAgent(stores, uid, token),
     onStatus: reports.status,
     onDisconnect: reports.disconnected,
@@ -156,7 +161,17 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     storedLogs: createStoredLogs(env.dataDir),
     removeData: (tenant, uid) => removeClawFolder(instanceRoot(env.dataDir, tenant, uid)),
   };
-  const runtimes = createRuntimes({ local, host, agents: hub, clusters, transactions, cipher, declared, components: runtimeComponents });
+  const runtimes = createRuntimes({
+    local,
+    host,
+    agents: hub,
+    clusters,
+    transactions,
+    cipher,
+    declared,
+    handings,
+    components: runtimeComponents,
+  });
   const openChannel = createChannelOpener(runtimes);
   const recorder = startUsageRecorder({ transactions, runtimes, log });
   closers.push(() => recorder.stop());
@@ -268,6 +283,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const warming = warmAgents(env.dataDir, localLauncher);
   closers.push(() => warming);
   const workers = [
+    startDeliverer({ transactions, runtimes, types, checks, cipher, clock, deliveries, wake, onWake, log }),
     startReconciler({ transactions, stacks, administration, runtimes, types, checks, cipher, clock, onWake, log }),
     startClusterKeeper({
       transactions,

@@ -1,4 +1,13 @@
-import type { ChannelOpen, Drift, ResolvedInstance, ResourceChange, StackTarget } from "../../../../sdk/contract/index.ts";
+import type {
+  ChannelOpen,
+  Drift,
+  Handing,
+  KubernetesTarget,
+  ProcessTarget,
+  ResolvedInstance,
+  ResourceChange,
+  StackTarget,
+} from "../../../../sdk/contract/index.ts";
 import type { Cluster } from "../../../domain/clusters/cluster.ts";
 import type { Instance } from "../../../domain/instances/instance.ts";
 import type { RuntimeName } from "../../../domain/runtimes/runtime-rules.ts";
@@ -27,6 +36,8 @@ export interface Runtime<T extends StackTarget = StackTarget> {
   previewBase(target: T): unknown;
   /** Whether a change of a resource ends the claw that runs and starts another. */
   exchangesClaw(change: ResourceChange): boolean;
+  /** All that an agent is handed of an instance, as an operation of the engine would leave it. @param tenant its name */
+  handing(target: T, tenant: string, resolved: ResolvedInstance): Handing;
   /** Has running claws see the files that an operation changed, where they would not at once. */
   deliverFiles(target: T, instances: readonly ResolvedInstance[], changes: readonly ResourceChange[]): Promise<void>;
   /** Takes out what others added to what is an instance's wholly, as its drift tells: no write of what is declared would. Safe to repeat. */
@@ -63,3 +74,9 @@ export interface DeclaredResources {
 }
 
 export type RuntimeComponents = Readonly<Record<RuntimeName, DeclaredResources>>;
+
+/** What the stack of each runtime hands to agents. Pure. */
+export interface Handings {
+  process(target: ProcessTarget, tenant: string, resolved: ResolvedInstance): Handing;
+  kubernetes(target: KubernetesTarget, tenant: string, resolved: ResolvedInstance): Handing;
+}

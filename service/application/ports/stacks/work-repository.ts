@@ -2,6 +2,19 @@ import type { InstanceId, SecretId, TenantId } from "../../../../sdk/contract/in
 import type { Tenant } from "../../../domain/tenancy/tenant.ts";
 import type { UsageSample } from "../instances/agents.ts";
 
+/** An instance whose agent is to be told what it is to have. */
+export interface ToDeliver {
+  readonly tenantId: TenantId;
+  readonly id: InstanceId;
+  readonly name: string;
+  /** Digest of what it is to have, as far as is known. */
+  readonly handed: string;
+  /** Whether there is more to it than to tell that. */
+  readonly isDue: boolean;
+  /** Another one whenever there is something new to be found out. */
+  readonly state: string;
+}
+
 export interface WorkRepository {
   /**
    * Stacks, a tenant's part of a cluster each, that have due instances: the clusters take turns. Those of clusters that can't be reached
@@ -22,10 +35,10 @@ export interface WorkRepository {
   /** Those of the instances that are to be stopped on a cluster, with nothing due, and which are not known to be. */
   findStopping(cluster: string, ids: readonly InstanceId[]): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
   /**
-   * Those of the instances whose agent does not have what it is to have, or of which that is to be found out, while no operation is under way.
-   * `state` is another whenever there is more to find out.
+   * Those of the running instances whose agent does not have what it is to have, or of which that is to be found out; and those that ask. Ones with an
+   * operation under way are left out.
    */
-  listToDeliver(ids: readonly InstanceId[]): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId; readonly state: string }[]>;
+  listToDeliver(ids: readonly InstanceId[], asking: readonly InstanceId[]): Promise<readonly ToDeliver[]>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
   /** Those of the instances that exist, of any tenant and in any state. */

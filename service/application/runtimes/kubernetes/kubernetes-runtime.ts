@@ -3,7 +3,7 @@ import { namespaceOf } from "../../../domain/clusters/cluster.ts";
 import { ClusterError, type Clusters, type DeclaredOf } from "../../ports/clusters/clusters.ts";
 import type { Agents } from "../../ports/instances/agents.ts";
 import type { Pods } from "../../ports/instances/pods.ts";
-import type { DeclaredResources, InstanceAddress, Runtime } from "../../ports/runtimes/runtime.ts";
+import type { DeclaredResources, Handings, InstanceAddress, Runtime } from "../../ports/runtimes/runtime.ts";
 import type { SecretCipher } from "../../ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../../ports/transactions.ts";
 import { controlPlaneId } from "../control-plane-id.ts";
@@ -19,6 +19,7 @@ export interface KubernetesRuntimeDependencies {
   readonly transactions: Transactions;
   readonly cipher: SecretCipher;
   readonly declared: DeclaredOf;
+  readonly handings: Pick<Handings, "kubernetes">;
 }
 
 /**
@@ -26,13 +27,14 @@ export interface KubernetesRuntimeDependencies {
  * cluster's API.
  */
 export function createKubernetesRuntime(
-  { clusters, agents, transactions, cipher, declared }: KubernetesRuntimeDependencies,
+  { clusters, agents, transactions, cipher, declared, handings }: KubernetesRuntimeDependencies,
   resources: DeclaredResources,
 ): Runtime<KubernetesTarget> {
   return {
     target: async (tx, tenant, cluster) => kubernetesTarget(await tx.clusters.get(cluster), tenant, await controlPlaneId(tx), cipher),
     // Credentials that rotate change nothing that was shown.
     previewBase: ({ kubeconfig: _kubeconfig, context: _context, ...declared }) => declared,
+    handing: handings.kubernetes,
     exchangesClaw: resources.exchangesClaw,
     async deliverFiles(target, instances, changes) {
       const changed = new Set(changes.filter(resources.changesMountedFiles).map(({ instance }) => instance));

@@ -3,7 +3,7 @@ import type { InstanceId, ProcessTarget } from "../../../../sdk/contract/index.t
 import type { Agents } from "../../ports/instances/agents.ts";
 import type { StoredLogReader } from "../../ports/instances/stored-logs.ts";
 import type { Host } from "../../ports/runtimes/host.ts";
-import type { DeclaredResources, Runtime } from "../../ports/runtimes/runtime.ts";
+import type { DeclaredResources, Handings, Runtime } from "../../ports/runtimes/runtime.ts";
 import { isDown, notRunning } from "../down.ts";
 import { readingChannel } from "../reading-channel.ts";
 
@@ -15,16 +15,18 @@ export interface ProcessRuntimeDependencies {
   readonly local: ProcessTarget;
   readonly host: Host;
   readonly agents: Agents;
+  readonly handings: Pick<Handings, "process">;
 }
 
 /** Instances that are processes of the control plane's host. Their agents do everything; what a stopped one has logged is read where it lies. */
 export function createProcessRuntime(
-  { local, host, agents }: ProcessRuntimeDependencies,
+  { local, host, agents, handings }: ProcessRuntimeDependencies,
   resources: DeclaredResources,
 ): Runtime<ProcessTarget> {
   return {
     target: async () => local,
     previewBase: () => undefined,
+    handing: handings.process,
     exchangesClaw: resources.exchangesClaw,
     // They are where the claw reads them.
     async deliverFiles() {},

@@ -1,0 +1,79 @@
+import type { AgentFrame, Handing, ServerFrame } from "../../sdk/contract/index.ts";
+import type { AttendedClaw } from "./attended-claw.ts";
+
+type Delivered = Extract<ServerFrame, { type: "notice" | "handing" }>;
+
+/** An answer comes at once: of a later one nobody knows what the engine has done meanwhile. */
+const ANSWER_MS = 3_000;
+const MESSAGE_CHARS_MAX = 500;
+
+/** The frame that a text is, if it is about a delivery. By hand: one delivery must not cost an agent the memory of all schemas. */
+export function deliveryIn(text: string): Delivered | undefined {
+  if (!text.startsWith('{"type":"notice"') && !text.startsWith('{"type":"handing"')) {
+    return undefined;
+  }
+  try {
+    const frame: Partial<Record<string, unknown>> = JSON.parse(text);
+    const isWhole = typeof frame["digest"] === "string" && (frame["type"] === "notice" || typeof frame["content"] === "string");
+    return isWhole ? (frame as unknown as Delivered) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is delivered over one connection: the agent pulls what a notice is about and it does not have. */
+export class Deliveries {
+  readonly #claw: AttendedClaw;
+  readonly #send: (frame: AgentFrame) => void;
+  readonly #log: (message: string) => void;
+  /** Only the newest counts. */
+  #pulled: { readonly digest: string; readonly atMs: number } | undefined;
+  #taking: Promise<void> = Promise.resolve();
+
+  constructor(claw: AttendedClaw, send: (frame: AgentFrame) => void, log: (message: string) => void) {
+    this.#claw = claw;
+    this.#send = send;
+    this.#log = log;
+  }
+
+  receive(frame: Delivered): void {
+    if (frame.type === "notice") {
+      this.#noticed(frame.digest);
+    } else if (frame.digest === this.#pulled?.digest) {
+      const { atMs } = this.#pulled;
+      this.#taking = this.#taking.then(() => this.#take(frame, atMs));
+    }
+  }
+
+  #noticed(digest: string): void {
+    const { status } = this.#claw;
+    this.#pulled = undefined;
+    if (status.stored === digest) {
+      this.#send({ type: "status", status });
+    } else {
+      this.#pull(digest);
+    }
+  }
+
+  #pull(digest: string): void {
+    this.#pulled = { digest, atMs: performance.now() };
+    this.#send({ type: "pull", digest });
+  }
+
+  async #take({ digest, content }: Extract<Delivered, { type: "handing" }>, pulledAtMs: number): Promise<void> {
+    if (this.#pulled?.digest !== digest) {
+      return;
+    }
+    if (performance.now() - pulledAtMs > ANSWER_MS) {
+      return this.#pull(digest);
+    }
+    this.#pulled = undefined;
+    try {
+      await this.#claw.take(JSON.parse(content) as Handing);
+    } catch (err) {
+      const { message } = err as Error;
+      this.#log(`what was delivered was not taken over: ${message}`);
+      this.#claw.tellUnstored({ digest, message: message.slice(0, MESSAGE_CHARS_MAX) });
+    }
+  }
+}
