@@ -6,9 +6,11 @@ export class DeliverConfigs1700000000052 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`alter table instances add column delivery json`);
+    await queryRunner.query(`grant select (delivery, agent) on instances to claw_platform`);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`revoke select (agent) on instances from claw_platform`);
     await queryRunner.query(`alter table instances drop column delivery`);
   }
 }
