@@ -26,6 +26,8 @@ export interface AttendedClaw {
   take(handing: Handing): Promise<void>;
   /** Makes it part of the status that something could not be stored, without what is secret. */
   tellUnstored(unstored: NonNullable<AgentStatus["unstored"]>): void;
+  /** What the control plane has just said that it is to have; undefined when the connection is lost on which it did. */
+  noticed?(digest: string | undefined): void;
   onStatus(listener: (status: AgentStatus) => void): void;
   /** Makes it part of the status, without what is secret. */
   tellOwnWord(word: OwnWord): void;

@@ -34,7 +34,7 @@ export class Connection {
   }
 
   receive(data: Buffer, isBinary: boolean): void {
-    const delivered = isBinary ? undefined : deliveryIn(data.toString());
+    const delivered = isBinary ? undefined : deliveryIn(data);
     if (delivered) {
       this.#deliveries.receive(delivered);
       return;
@@ -45,6 +45,7 @@ export class Connection {
   }
 
   closed(): void {
+    this.#claw.noticed?.(undefined);
     for (const id of this.#channels.keys()) {
       this.#forget(id, true);
     }

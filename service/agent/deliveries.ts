@@ -5,16 +5,23 @@ type Delivered = Extract<ServerFrame, { type: "notice" | "handing" }>;
 
 /** An answer comes at once: of a later one nobody knows what the engine has done meanwhile. */
 const ANSWER_MS = 3_000;
+const BEGINNING_BYTES = 32;
+const DIGEST_CHARS_MAX = 200;
 const MESSAGE_CHARS_MAX = 500;
 
-/** The frame that a text is, if it is about a delivery. By hand: one delivery must not cost an agent the memory of all schemas. */
-export function deliveryIn(text: string): Delivered | undefined {
-  if (!text.startsWith('{"type":"notice"') && !text.startsWith('{"type":"handing"')) {
+/** The frame that a message is, if it is about a delivery. By hand: one delivery must not cost an agent the memory of all schemas. */
+export function deliveryIn(data: Buffer): Delivered | undefined {
+  if (!/^\{"type":"(notice|handing)"/.test(data.toString("latin1", 0, BEGINNING_BYTES))) {
     return undefined;
   }
   try {
-    const frame: Partial<Record<string, unknown>> = JSON.parse(text);
-    const isWhole = typeof frame["digest"] === "string" && (frame["type"] === "notice" || typeof frame["content"] === "string");
+    const frame: Partial<Record<string, unknown>> = JSON.parse(data.toString());
+    const digest = frame["digest"];
+    const isWhole =
+      typeof digest === "string" &&
+      digest !== "" &&
+      digest.length <= DIGEST_CHARS_MAX &&
+      (frame["type"] === "notice" || typeof frame["content"] === "string");
     return isWhole ? (frame as unknown as Delivered) : undefined;
   } catch {
     return undefined;
@@ -47,6 +54,7 @@ export class Deliveries {
 
   #noticed(digest: string): void {
     const { status } = this.#claw;
+    this.#claw.noticed?.(digest);
     this.#pulled = undefined;
     if (status.stored === digest) {
       this.#send({ type: "status", status });

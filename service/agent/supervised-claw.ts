@@ -49,7 +49,7 @@ export function supervisedClaw(supervisor: Supervisor): AttendedClaw {
 /** First the files, as an operation of the engine does it: whoever dies in between has the former specification still, and is handed both again. */
 async function take(supervisor: Supervisor, handing: Handing): Promise<void> {
   const { spec } = supervisor;
-  if (handing.runtime !== "process" || handing.spec.instanceUid !== spec.instanceUid || !isDeepStrictEqual(handing.spec.dirs, spec.dirs)) {
+  if (!("spec" in handing) || handing.spec.instanceUid !== spec.instanceUid || !isDeepStrictEqual(handing.spec.dirs, spec.dirs)) {
     throw new Error("it is not for this claw");
   }
   const { writeFiles } = await import("../../adapters/confinement/claw-files.ts");

@@ -94,6 +94,11 @@ export class Uplink {
     });
   }
 
+  /** Asks what the claw is to have: whether it is this. */
+  ask(digest: string): void {
+    this.#send({ type: "pull", digest });
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);

@@ -169,6 +169,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
         ({ instance: { status } }) => status.drift.length > 0 || (rulesAt(cluster).readsAfterFailure && status.attempts > 0),
       ),
     },
+    ready,
     runtime,
     deps,
   );
@@ -274,7 +275,12 @@ function leaves(instance: Instance): boolean {
 
 type OutcomeOf = (item: Work) => OperationOutcome;
 
-async function runOperation(operation: StackOperation, runtime: Runtime, deps: ReconcilerDependencies): Promise<OutcomeOf> {
+async function runOperation(
+  operation: StackOperation,
+  ready: readonly Work[],
+  runtime: Runtime,
+  deps: ReconcilerDependencies,
+): Promise<OutcomeOf> {
   const failed = (item: Work, reason: string, message: string): OperationOutcome => ({
     ok: false,
     generation: item.instance.generation,
@@ -299,10 +305,13 @@ async function runOperation(operation: StackOperation, runtime: Runtime, deps: R
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
     return (item) => failed(item, ConditionReason.OperationFailed, message);
   }
-  const { target, instances } = operation.spec;
+  const { target } = operation.spec;
+  const lacking = ready.flatMap(({ instance, resolution, wanted }) =>
+    resolution?.resolved && instance.status.agent?.stored !== wanted?.handed ? [resolution.resolved] : [],
+  );
   // A changed boot file should reach an instance that runs now: it is what a config reload is made of.
   await runtime
-    .deliverFiles(target, instances, result.changes)
+    .deliverFiles(target, lacking, result.changes)
     .catch((err: unknown) => deps.log.warn({ err, cluster: clusterOf(target) }, "changed files reach their claws within a minute"));
   return (item) => {
     const { instance, resolution, wanted } = item;

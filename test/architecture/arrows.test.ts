@@ -79,7 +79,7 @@ const bad: { file: string; imports: string; rules: string[] }[] = [
   { file: "adapters/engine/x.ts", imports: "../../service/application/ports/y.ts", rules: ["engine-alone"] },
   { file: "adapters/nats/x.ts", imports: "../engine/operation.ts", rules: ["adapter-nats"] },
   { file: "adapters/providers/kubernetes/x.ts", imports: "../../kubernetes/drift.ts", rules: ["adapter-providers"] },
-  { file: "adapters/providers/clusterclaw/x.ts", imports: "../../confinement/y.ts", rules: ["adapter-providers"] },
+  { file: "adapters/providers/clusterclaw/x.ts", imports: "../../postgres/y.ts", rules: ["adapter-providers"] },
   { file: "adapters/kubernetes/client/x.ts", imports: "../drift.ts", rules: ["kubernetes-client-alone"] },
   { file: "adapters/kubernetes/x.ts", imports: "@kubernetes/client-node", rules: ["vendor-kubernetes"] },
   { file: "service/application/x.ts", imports: "../../adapters/engine/contract/y.ts", rules: ["application-inward", "roots-compose"] },

@@ -31,6 +31,7 @@ import { grantsOf } from "../../service/domain/access/grants.ts";
 import type { Inspection } from "../../service/domain/clusters/cluster.ts";
 import { Tallies } from "../../service/domain/tallies.ts";
 import { SHARED_TENANT } from "../../service/domain/tenancy/tenant.ts";
+import { handings } from "../../service/roots/control-plane/handings.ts";
 import { startReconciler } from "../../service/workers/reconciler.ts";
 import { anAgentStatus, PlayedAgents } from "./application/agents.ts";
 import { playedClusters } from "./application/clusters.ts";
@@ -141,6 +142,7 @@ export function anApplicationOn(
     host: { storedLogs: () => undefined, removeData: async () => {} },
     clusters: playedClusters,
     components: runtimeComponents,
+    handings,
     agents,
     transactions,
     cipher,

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type PodBoot, pathBelow } from "../../../sdk/contract/index.ts";
+import type { PodBoot } from "../../../sdk/contract/index.ts";
+import { pathBelow } from "../../../sdk/contract/paths.ts";
 import { readJson, removeDrafts, writeFile, writeJson } from "../atomic-file.ts";
 
 /** What the agent wrote the last time, so that files which are declared no more are removed, also those of an earlier pod. */

@@ -11,6 +11,9 @@ import { Forwarder, serveProbes } from "./servers.ts";
 
 const BOOT_CHECK_MS = 500;
 const BOOT_RETRY_MS = 5_000;
+/** How long the control plane is waited for: longer than an operation takes, during which it says nothing. */
+const ANSWER_MS = 60_000;
+const ANSWER_POLL_MS = 100;
 /** Time for the last status to be sent. */
 const FAREWELL_MS = 200;
 
@@ -35,6 +38,14 @@ await serveProbes(first.ports.agent, claw);
 uplink.connect();
 log("attending");
 
+async function takeOver(boot: PodBoot): Promise<void> {
+  writeConfig(boot);
+  claw.apply(boot);
+  await forwarder.forward(boot.ports.exposed, boot.ports.claw);
+  uplink.connect();
+}
+claw.onHanded(takeOver);
+
 /** Compares what it says, which no watch does: one that was exchanged while the agent started is seen too, and a failure tried again. */
 async function followBootFile(): Promise<never> {
   for (;;) {
@@ -45,17 +56,34 @@ async function followBootFile(): Promise<never> {
     }
     try {
       const boot = JSON.parse(text) as PodBoot;
-      writeConfig(boot);
-      claw.apply(boot);
-      await forwarder.forward(boot.ports.exposed, boot.ports.claw);
-      uplink.connect();
+      if (await isToBeTaken(boot)) {
+        await takeOver(boot);
+        log("took over a new boot file");
+      }
       known = text;
-      log("took over a new boot file");
     } catch (err) {
       log(`the new boot file can't be taken over: ${(err as Error).message}`);
       await delay(BOOT_RETRY_MS);
     }
   }
+}
+
+/**
+ * A kubelet brings a boot file late: what was delivered meanwhile may be newer. While the control plane delivers it knows which is, and delivers what is
+ * missing; one that does not answer is not waited for.
+ */
+async function isToBeTaken({ specDigest }: PodBoot): Promise<boolean> {
+  const askedMs = performance.now();
+  if (claw.notice) {
+    uplink.ask(specDigest);
+  }
+  while (claw.notice && performance.now() - askedMs < ANSWER_MS && claw.status.stored !== specDigest) {
+    if (claw.notice.atMs >= askedMs && claw.notice.digest === claw.status.stored) {
+      return false;
+    }
+    await delay(ANSWER_POLL_MS);
+  }
+  return claw.status.stored !== specDigest;
 }
 void followBootFile();
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { AgentPhase, AgentStatus, PodBoot } from "../../../sdk/contract/index.ts";
+import type { AgentPhase, AgentStatus, Handing, PodBoot } from "../../../sdk/contract/index.ts";
 import { AgentReason } from "../../../sdk/contract/reasons.ts";
 import type { AttendedClaw } from "../attended-claw.ts";
 import { probe } from "../probe.ts";
@@ -26,6 +26,10 @@ export class PodClaw implements AttendedClaw {
   #startedAtMs = Date.now();
   #restarts = 0;
   #silence: NodeJS.Timeout | undefined;
+  #unstored: AgentStatus["unstored"];
+  #takeOver: ((boot: PodBoot) => Promise<void>) | undefined;
+  /** What the control plane has last said that it is to have, on the connection that there is. */
+  notice: { readonly digest: string; readonly atMs: number } | undefined;
 
   constructor(boot: PodBoot) {
     this.#boot = boot;
@@ -62,9 +66,32 @@ export class PodClaw implements AttendedClaw {
     this.#report.listen(listener);
   }
 
+  /** @param takeOver does with a boot file that was delivered what is done with one that was mounted */
+  onHanded(takeOver: (boot: PodBoot) => Promise<void>): void {
+    this.#takeOver = takeOver;
+  }
+
+  async take(handing: Handing): Promise<void> {
+    if (!("boot" in handing) || handing.boot.instanceUid !== this.#boot.instanceUid) {
+      throw new Error("it is not for this claw");
+    }
+    await this.#takeOver?.(handing.boot);
+  }
+
+  tellUnstored(unstored: NonNullable<AgentStatus["unstored"]>): void {
+    this.#unstored = unstored;
+    const { phase, reason, message } = this.status;
+    this.#tell(phase, reason, message);
+  }
+
+  noticed(digest: string | undefined): void {
+    this.notice = digest === undefined ? undefined : { digest, atMs: performance.now() };
+  }
+
   /** Takes over a new boot file, whose files are written already. */
   apply(boot: PodBoot): void {
     this.#boot = boot;
+    this.#unstored = undefined;
     const { phase, reason, message } = this.status;
     this.#tell(phase, reason, message);
   }
@@ -145,6 +172,7 @@ export class PodClaw implements AttendedClaw {
 
   #statusOf(phase: AgentPhase, reason: string, message: string): Told {
     const { specDigest, version, ports } = this.#boot;
-    return { phase, reason, message, specDigest, version, port: ports.claw, restarts: this.#restarts };
+    const unstored = this.#unstored && { unstored: this.#unstored };
+    return { phase, reason, message, specDigest, stored: specDigest, ...unstored, version, port: ports.claw, restarts: this.#restarts };
   }
 }

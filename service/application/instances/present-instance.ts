@@ -1,4 +1,6 @@
-import { API_VERSION, type ClawInstance, ConditionType } from "../../../sdk/contract/index.ts";
+import { API_VERSION, type ClawInstance, type Condition, ConditionType } from "../../../sdk/contract/index.ts";
+import { withCondition } from "../../domain/instances/conditions.ts";
+import { syncedCondition } from "../../domain/instances/delivery.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
@@ -22,7 +24,7 @@ export function presentInstance(instance: Instance, tenant: string): ClawInstanc
       lastTransitionTime: status.lastTransitionTime,
       cluster: instance.cluster,
       resourcesEnforced: rulesAt(instance.cluster).enforcesResources,
-      conditions: [...status.conditions],
+      conditions: currentConditions(instance),
       restarts: status.pod?.restarts ?? status.agent?.restarts ?? 0,
       ...(instance.usage && {
         usage: {
@@ -38,4 +40,11 @@ export function presentInstance(instance: Instance, tenant: string): ClawInstanc
       ...(status.configVersion !== undefined && { configVersion: status.configVersion }),
     },
   };
+}
+
+/** What was published a moment ago is not with its claws, though nobody has found that out yet. */
+function currentConditions(instance: Instance): Condition[] {
+  const { status, spec, generation } = instance;
+  const synced = spec.running && status.delivery?.generation !== generation ? syncedCondition(instance, status) : undefined;
+  return synced ? withCondition(status.conditions, synced, instance.updatedAt) : [...status.conditions];
 }

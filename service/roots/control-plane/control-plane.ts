@@ -17,6 +17,7 @@ import { VaultKv } from "../../../adapters/identity/vault-secrets.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
+import { listenForWork } from "../../../adapters/postgres/listen-for-work.ts";
 import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
@@ -197,6 +198,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => keyWatcher.stop());
   const { wake, onWake } = createWakeUp();
   const secretSources = createSecretSources({ transactions, runtimes, host: hostSecrets, vault });
+  const others = listenForWork(stores.serviceUrl, wake);
+  closers.push(others.close);
   const origins = instanceOriginsOf(env, listener.url);
   const { routes, targetOf, dependencies } = createApplication({
     transactions,

@@ -29,12 +29,12 @@ export const handings: Handings = {
       ...(restartedAt !== undefined && { restartedAt }),
       configDigest: digestOf(files),
     });
-    return { runtime: "process", files, spec };
+    return { files, spec };
   },
   kubernetes({ agentUrl }, _tenant, { uid, runtime, storage, expose, agentToken }) {
     const { configDir, dataDir } = storage;
     const dirs = { ...(configDir !== undefined && { configDir }), ...(dataDir !== undefined && { dataDir }) };
     const boot = podBoot(runtime, clawInPod(runtime, dirs), { uid, agentUrl, agentToken, isExposed: expose });
-    return { runtime: "kubernetes", boot };
+    return { boot };
   },
 };

@@ -43,7 +43,15 @@ export async function openStores(env: Environment, ownerUrl: string, replica: Re
   const onRecorded = (count: number) => tallies.count("claw_audit_records_total", {}, count);
   const database = await openDatabase({ url: logins.service, replica, signer, onRecorded });
   closers.push(database.close);
-  return { cipher, keys, signer, transactions: database.transactions, pool: database.pool, workerUrl: logins.worker };
+  return {
+    cipher,
+    keys,
+    signer,
+    transactions: database.transactions,
+    pool: database.pool,
+    serviceUrl: logins.service,
+    workerUrl: logins.worker,
+  };
 }
 
 /** What secrets are sealed with. It is asked for as the database's owner: the logins' passwords are made of it. */

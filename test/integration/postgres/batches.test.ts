@@ -16,6 +16,7 @@ import { applyPlan, previewChanges } from "../../../service/application/resource
 import { createRuntimes, type RuntimesDependencies } from "../../../service/application/runtimes/runtimes.ts";
 import { administrator, CONTROL_PLANE } from "../../../service/domain/access/actor.ts";
 import { entryOf } from "../../../service/domain/audit/chain.ts";
+import { handings } from "../../../service/roots/control-plane/handings.ts";
 import { startUsageRecorder } from "../../../service/workers/usage-recorder.ts";
 import { anInstance } from "../../support/builders/instance.ts";
 import { aConfigTemplate, storeTenant } from "../../support/builders/tenancy.ts";
@@ -127,6 +128,7 @@ describe("a batch of instances", () => {
       runtimes: createRuntimes({
         local: { runtime: "process", rootDir: "/nowhere", agentUrl: "ws://127.0.0.1:9/agent/v1" },
         components: runtimeComponents,
+        handings,
       } as unknown as RuntimesDependencies),
     } as unknown as OuterDependencies);
     // The very first record of all begins the platform's log.

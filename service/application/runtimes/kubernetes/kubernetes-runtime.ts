@@ -34,7 +34,7 @@ export function createKubernetesRuntime(
     target: async (tx, tenant, cluster) => kubernetesTarget(await tx.clusters.get(cluster), tenant, await controlPlaneId(tx), cipher),
     // Credentials that rotate change nothing that was shown.
     previewBase: ({ kubeconfig: _kubeconfig, context: _context, ...declared }) => declared,
-    handing: handings.kubernetes,
+    handing: (target, tenant, resolved) => handings.kubernetes(target, tenant, resolved),
     exchangesClaw: resources.exchangesClaw,
     async deliverFiles(target, instances, changes) {
       const changed = new Set(changes.filter(resources.changesMountedFiles).map(({ instance }) => instance));

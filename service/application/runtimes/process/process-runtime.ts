@@ -26,7 +26,7 @@ export function createProcessRuntime(
   return {
     target: async () => local,
     previewBase: () => undefined,
-    handing: handings.process,
+    handing: (target, tenant, resolved) => handings.process(target, tenant, resolved),
     exchangesClaw: resources.exchangesClaw,
     // They are where the claw reads them.
     async deliverFiles() {},

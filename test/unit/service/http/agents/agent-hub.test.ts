@@ -9,6 +9,7 @@ import {
   CHANNEL_WINDOW,
   type ServerFrame,
 } from "../../../../../sdk/contract/index.ts";
+import { Deliveries } from "../../../../../service/application/instances/deliveries.ts";
 import { createAgentHub } from "../../../../../service/http/agents/agent-hub.ts";
 import { garbageFor } from "../../../../support/garbage.ts";
 
@@ -37,6 +38,7 @@ async function aSlowGateway() {
     verifyAgent: async () => true,
     onStatus: (_uid, { phase }) => write(phase),
     onDisconnect: () => write("disconnected"),
+    deliveries: new Deliveries(),
     clock: () => new Date(),
     log: { error: () => undefined, warn: () => undefined },
   });
