@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, it, vi } from "vitest";
 import { instanceUrns, sharedUrns } from "../../components/claw-instance/runtimes.ts";
 import { stackName } from "../../components/claw-instance/urns.ts";
 import { type KubernetesTarget, KubernetesTargetSchema, PodBootSchema, type ResolvedInstance } from "../../sdk/contract/index.ts";
+import { handings } from "../../service/roots/control-plane/handings.ts";
 import { aResolvedInstance as anInstance } from "../support/builders/resolved-instance.ts";
 import { evaluate as evaluateProgram, evaluateTenant, mockEngine, typeAndName } from "../support/mocked-program.ts";
 
@@ -42,6 +43,19 @@ async function evaluate(instances: ResolvedInstance[], changes: Partial<Kubernet
 }
 
 describe("a tenant's stack on a cluster", () => {
+  it("hands to an agent, without an operation, what the boot secret would have, to the byte", async ({ expect }) => {
+    const check = { protocol: "openclaw-gateway" as const, tokenEnv: "KEY", digest: "d" };
+    const runtime = { ...anInstance("a").runtime, configCheck: check };
+    const instances = [
+      anInstance("a", { runtime, expose: true }),
+      anInstance("b", { storage: { configDir: "/state", dataDir: "/state/data", size: "1Gi" } }),
+    ];
+    const { secretData } = await evaluate(instances);
+    for (const instance of instances) {
+      expect(JSON.stringify(handings.kubernetes(target, "acme", instance))).toBe(`{"boot":${secretData(instance.name)["boot.json"]}}`);
+    }
+  });
+
   it("has a name of its own for each cluster, and that of the tenant for this host", ({ expect }) => {
     expect(stackName(acme())).toBe("acme.eu-1");
     expect(stackName({ tenant: "acme", target: { runtime: "process", rootDir: "/host", agentUrl: "" } })).toBe("acme");

@@ -1,6 +1,9 @@
 import { beforeAll, describe, it } from "vitest";
+import { toSpec } from "../../adapters/providers/clusterclaw/process.ts";
 import { instanceUrns } from "../../components/claw-instance/runtimes.ts";
-import type { ResolvedInstance, StackIdentity } from "../../sdk/contract/index.ts";
+import type { ProcessTarget, ResolvedInstance, StackIdentity } from "../../sdk/contract/index.ts";
+import { digestOf } from "../../service/domain/digest.ts";
+import { handings } from "../../service/roots/control-plane/handings.ts";
 import { aResolvedInstance as anInstance } from "../support/builders/resolved-instance.ts";
 import { evaluateTenant, mockEngine, secret, typeAndName } from "../support/mocked-program.ts";
 
@@ -70,6 +73,22 @@ describe("tenant program", () => {
     const storage = { configDir: "/state", dataDir: "/state/data", size: "1Gi" };
     const { resources } = await evaluate(anInstance("e", { storage }));
     expect(resources.get("e-config")?.inputs.deletion).toBe("retain");
+  });
+});
+
+describe("what an agent is handed without an operation", () => {
+  it("is what an operation would leave on the host, to the byte", async ({ expect }) => {
+    const instances = [
+      anInstance("g", { restartedAt: "2026-01-01T00:00:00.000Z", storage: { configDir: "/state", dataDir: "/state/data", size: "1Gi" } }),
+      anInstance("h", { runtime: { ...anInstance("h").runtime, software: { source: "inline", version: "1" } } }),
+    ];
+    for (const instance of instances) {
+      const { resources } = await evaluate(instance);
+      const { files } = resources.get(`${instance.name}-files`)?.inputs ?? {};
+      const { secretEnv, agentToken, ...inputs } = resources.get(`${instance.name}-process`)?.inputs ?? {};
+      const plain = { ...inputs, secretEnv: secretEnv.value, agentToken: agentToken.value, configDigest: digestOf(files) };
+      expect(handings.process(acme.target as ProcessTarget, acme.tenant, instance)).toEqual({ files, spec: toSpec(plain) });
+    }
   });
 });
 

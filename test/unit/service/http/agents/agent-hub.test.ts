@@ -70,7 +70,7 @@ async function anAgent(changes: Partial<AgentFrame> = {}) {
   const open = async (credit = CHANNEL_WINDOW) => {
     const before = frames.length;
     const opening = gateway.open("ins_1", { channel: "tcp" });
-    const { id } = await vi.waitUntil(() => frames.slice(before).find(({ type }) => type === "open"), PATIENCE);
+    const { id } = await vi.waitUntil(() => frames.slice(before).find((frame) => frame.type === "open"), PATIENCE);
     if ("grants" in changes) {
       send({ type: "credit", id, credit });
     }
