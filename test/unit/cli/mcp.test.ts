@@ -55,7 +55,7 @@ describe("claw mcp", () => {
 
   const meanings: [term: string, text: string][] = [
     ["CrashLoop", "it is started with growing delays"],
-    ["configsynced", "its claw uses the configuration"],
+    ["configsynced", "its claw runs with it"],
     ["tenant.quota_exceeded", "Ask for less"],
     ["TenantQuotaExceeded", "Ask for less"],
     ["ClawInstance.spec.drift", '"adopt"'],
