@@ -1,12 +1,18 @@
+import { audit } from "../audit/messages.ts";
+import { create } from "../create/messages.ts";
 import { instances } from "../instances/messages.ts";
 import { overview } from "../overview/messages.ts";
 import { plans } from "../plans/messages.ts";
+import { previews } from "../previews/messages.ts";
+import { resources } from "../resources/messages.ts";
 import { signIn } from "../sign-in/messages.ts";
 import { app } from "./messages.ts";
 import type { Texts } from "./texts.ts";
 
 /** Every text of the console, by area. */
-export const catalogue = { app, instances, overview, plans, signIn } as const satisfies Readonly<Record<string, Texts>>;
+export const catalogue = { app, audit, create, instances, overview, plans, previews, resources, signIn } as const satisfies Readonly<
+  Record<string, Texts>
+>;
 
 type Catalogue = typeof catalogue;
 /** `area.key` of a text that there is. */

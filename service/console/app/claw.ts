@@ -85,6 +85,11 @@ export function allows(
   );
 }
 
+/** Whether something may be done in the tenant or in any project of it. */
+export function mayAnywhere(me: Parameters<typeof allows>[0], permission: Permission): boolean {
+  return allows(me, permission) || Object.values(me.permissions.projects).some((granted) => granted.includes(permission));
+}
+
 /** Whether a failure says that nobody is signed in any more. */
 export function isSignedOut(error: unknown): boolean {
   return error instanceof AuthError;

@@ -10,7 +10,7 @@ export function KeyboardHelp({ onClose }: { readonly onClose: () => void }) {
   const keys: readonly (readonly [keys: string, text: TextKey])[] = [
     [isApple() ? "⌘ K" : "Ctrl K", "app.keySearch"],
     ["/", "app.keyFilter"],
-    ...AREAS.map(({ key, text }) => [`g ${key}`, text] as const),
+    ...AREAS.flatMap(({ key, text }) => (key === undefined ? [] : [[`g ${key}`, text] as const])),
     ["g t", "app.keyTheme"],
     ["?", "app.keyHelp"],
   ];

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Building2, Keyboard, MessagesSquare, ScrollText, Search, SquareTerminal, SunMoon } from "lucide-react";
-import { type ReactNode, useDeferredValue, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { fleetQuery } from "../instances/queries.ts";
 import { toneOf } from "../instances/state.ts";
 import { Icon } from "../parts/icon.tsx";
@@ -39,7 +39,6 @@ export function Palette({
   const dialog = useRef<HTMLDialogElement>(null);
   const [words, setWords] = useState("");
   const [current, setCurrent] = useState(0);
-  const wanted = useDeferredValue(words);
   const fleet = useQuery({ ...fleetQuery(tenant), refetchInterval: false }).data?.items ?? [];
   const tenants = useQuery(tenantsQuery()).data ?? [];
   useEffect(() => {
@@ -50,12 +49,12 @@ export function Palette({
   const toInstance = (id: string, tab: string | undefined) =>
     void navigate({ to: "/t/$tenant/instances/$id/{-$tab}", params: { tenant, id, tab } });
   const entries: readonly Entry[] = [
-    ...areas.map(({ to, text, icon }) => ({
-      id: to,
+    ...areas.map(({ to, kind = "", text, icon }) => ({
+      id: `${to} ${kind}`,
       group: t("app.pages"),
       text: t(text),
       icon: <Icon of={icon} />,
-      act: () => void navigate({ to, params: { tenant } }),
+      act: () => void navigate({ to, params: { tenant, kind } }),
     })),
     ...fleet.map((instance) => ({
       id: instance.metadata.uid,
@@ -65,7 +64,7 @@ export function Palette({
       act: () => toInstance(instance.metadata.name, undefined),
     })),
     // With something typed, what can be done with those that are called so.
-    ...(wanted === ""
+    ...(words === ""
       ? []
       : fleet.slice(0, 2_000).flatMap(({ metadata: { name, uid } }) =>
           (
@@ -94,7 +93,7 @@ export function Palette({
         act: () => void navigate({ to: "/t/$tenant", params: { tenant: name } }),
       })),
   ];
-  const shown = found(entries, wanted, SHOWN_MAX);
+  const shown = found(entries, words, SHOWN_MAX);
   const chosen = Math.min(current, shown.length - 1);
   const act = (entry: Entry | undefined) => {
     if (entry) {

@@ -1,27 +1,14 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
-import { SearchX } from "lucide-react";
+import { auditSearch } from "../audit/search.ts";
 import { InstancePage } from "../instances/instance-page.tsx";
 import { InstancesPage } from "../instances/list-page.tsx";
 import { instancesSearch } from "../instances/search.ts";
 import { OverviewPage } from "../overview/overview-page.tsx";
-import { Icon } from "../parts/icon.tsx";
-import { Empty, Failure } from "../parts/states.tsx";
+import { NotFoundPage } from "../parts/not-found.tsx";
+import { Failure } from "../parts/states.tsx";
 import { returnTo } from "../sign-in/ticket.ts";
 import { HomePage } from "./home-page.tsx";
-import { useTexts } from "./preferences.ts";
 import { Shell } from "./shell.tsx";
-
-function NotFoundPage() {
-  const t = useTexts();
-  return (
-    <Empty icon={<Icon of={SearchX} size={20} />} title={t("app.notFoundTitle")}>
-      <p>{t("app.notFoundHelp")}</p>
-      <a href="/" className="text-accent hover:underline">
-        {t("app.toOverview")}
-      </a>
-    </Empty>
-  );
-}
 
 const root = createRootRoute({ component: Outlet });
 const home = createRoute({ getParentRoute: () => root, path: "/", component: HomePage });
@@ -40,9 +27,42 @@ const instances = createRoute({
   component: InstancesPage,
 });
 const instance = createRoute({ getParentRoute: () => tenant, path: "/instances/$id/{-$tab}", component: InstancePage });
+const create = createRoute({
+  getParentRoute: () => tenant,
+  path: "/create-instance",
+  component: lazyRouteComponent(() => import("../create/create-page.tsx"), "CreatePage"),
+});
+const audit = createRoute({
+  getParentRoute: () => tenant,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("../audit/audit-page.tsx"), "AuditPage"),
+});
+const preview = createRoute({
+  getParentRoute: () => tenant,
+  path: "/previews/$id",
+  validateSearch: ({ effect }: Record<string, unknown>): { effect?: string } => (typeof effect === "string" ? { effect } : {}),
+  component: lazyRouteComponent(() => import("../previews/preview-page.tsx"), "PreviewPage"),
+});
+const resources = createRoute({
+  getParentRoute: () => tenant,
+  path: "/$kind",
+  validateSearch: ({ q }: Record<string, unknown>): { q?: string } =>
+    typeof q === "string" || typeof q === "number" ? { q: String(q) } : {},
+  component: lazyRouteComponent(() => import("../resources/list-page.tsx"), "ResourcesPage"),
+});
+const resource = createRoute({
+  getParentRoute: () => tenant,
+  path: "/$kind/$name",
+  component: lazyRouteComponent(() => import("../resources/resource-page.tsx"), "ResourcePage"),
+});
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, signIn, tenant.addChildren([overview, instances, instance])]),
+  routeTree: root.addChildren([
+    home,
+    signIn,
+    tenant.addChildren([overview, instances, instance, create, audit, preview, resources, resource]),
+  ]),
   defaultPreload: "intent",
   defaultNotFoundComponent: NotFoundPage,
   defaultErrorComponent: ({ error, reset }) => <Failure error={error} onRetry={reset} />,

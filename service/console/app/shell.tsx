@@ -1,16 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
-import { BookOpen, ChevronsUpDown, CircleUser, CloudOff, Keyboard, LogOut, Search, Settings2 } from "lucide-react";
+import { BookOpen, ChevronsUpDown, CircleUser, CloudOff, Ellipsis, Keyboard, LogOut, Search, Settings2 } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { Me } from "../../../sdk/contract/index.ts";
 import { Button, IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Mark } from "../parts/mark.tsx";
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuSeparator } from "../parts/menu.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Toasts } from "../parts/toasts.tsx";
-import { AREAS, type Area } from "./areas.ts";
-import { allows, meQuery, queries, tenantsQuery } from "./claw.ts";
+import { AREAS, type Area, GROUPS } from "./areas.ts";
+import { mayAnywhere, meQuery, queries, tenantsQuery } from "./claw.ts";
 import { useConnection } from "./connection.ts";
 import { useHotkeys } from "./hotkeys.ts";
 import { KeyboardHelp } from "./keyboard-help.tsx";
@@ -32,7 +31,7 @@ export function Shell() {
     "mod+k": () => setOpen("palette"),
     "?": () => setOpen("keys"),
     "g t": toggleTheme,
-    ...Object.fromEntries(AREAS.map(({ key, to }) => [`g ${key}`, () => void navigate({ to, params: { tenant } })])),
+    ...Object.fromEntries(AREAS.map(({ key, to, kind = "" }) => [`g ${key}`, () => void navigate({ to, params: { tenant, kind } })])),
   });
   return (
     <div className="flex h-dvh max-md:flex-col">
@@ -50,13 +49,23 @@ export function Shell() {
           <SearchButton onOpen={() => setOpen("palette")} />
         </div>
         <nav aria-label={t("app.navigation")} className="min-h-0 flex-1 overflow-y-auto px-2">
-          <ul className="flex flex-col gap-0.5">
-            {areas.map((area) => (
-              <li key={area.to}>
-                <AreaLink area={area} tenant={tenant} />
-              </li>
-            ))}
-          </ul>
+          {GROUPS.map((group) => {
+            const shown = group.areas.filter((area) => areas.includes(area));
+            return (
+              shown.length > 0 && (
+                <div key={group.text ?? ""} className="pb-3">
+                  {group.text && <p className="px-2 pb-1 text-xs font-medium text-ink-faint">{t(group.text)}</p>}
+                  <ul className="flex flex-col gap-0.5">
+                    {shown.map((area) => (
+                      <li key={area.text}>
+                        <AreaLink area={area} tenant={tenant} />
+                      </li>
+                    ))}
+                  </ul>
+                </div>
+              )
+            );
+          })}
         </nav>
         <div className="border-t border-line p-2">
           <UserMenu subject={me.data?.subject} onKeys={() => setOpen("keys")} isWide />
@@ -78,13 +87,27 @@ export function Shell() {
         aria-label={t("app.navigation")}
         className="flex shrink-0 justify-around border-t border-line bg-panel pb-[env(safe-area-inset-bottom)] md:hidden"
       >
-        {areas.slice(0, 4).map((area) => (
-          <AreaLink key={area.to} area={area} tenant={tenant} isTab />
+        {areas.slice(0, 2).map((area) => (
+          <AreaLink key={area.text} area={area} tenant={tenant} isTab />
         ))}
         <button type="button" onClick={() => setOpen("palette")} className={TAB}>
           <Icon of={Search} size={20} />
           {t("app.searchShort")}
         </button>
+        <Menu
+          trigger={
+            <button type="button" className={TAB}>
+              <Icon of={Ellipsis} size={20} />
+              {t("app.more")}
+            </button>
+          }
+        >
+          {areas.slice(2).map(({ to, kind = "", text, icon }) => (
+            <MenuItem key={text} icon={<Icon of={icon} />} onSelect={() => void navigate({ to, params: { tenant, kind } })}>
+              {t(text)}
+            </MenuItem>
+          ))}
+        </Menu>
       </nav>
       {open === "palette" && <Palette tenant={tenant} areas={areas} onClose={() => setOpen(undefined)} onKeys={() => setOpen("keys")} />}
       {open === "keys" && <KeyboardHelp onClose={() => setOpen(undefined)} />}
@@ -93,14 +116,10 @@ export function Shell() {
   );
 }
 
-function mayAnywhere(me: Me, permission: Area["permission"]): boolean {
-  return allows(me, permission) || Object.values(me.permissions.projects).some((granted) => granted.includes(permission));
-}
-
 const TAB = "flex min-h-14 flex-1 flex-col items-center justify-center gap-0.5 text-xs text-ink-soft aria-[current=page]:text-accent";
 
 function AreaLink({
-  area: { to, text, icon },
+  area: { to, kind = "", text, icon },
   tenant,
   isTab = false,
 }: {
@@ -112,7 +131,7 @@ function AreaLink({
   return (
     <Link
       to={to}
-      params={{ tenant }}
+      params={{ tenant, kind }}
       activeOptions={{ exact: to === "/t/$tenant", includeSearch: false }}
       activeProps={{ "aria-current": "page" }}
       className={

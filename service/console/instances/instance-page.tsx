@@ -91,7 +91,7 @@ function Loaded({
     logs: () => <LogsTab key={uid} instance={instance} tenant={tenant} />,
     terminal: () => <TerminalTab key={uid} instance={instance} tenant={tenant} />,
     config: () => <ConfigTab instance={instance} tenant={tenant} />,
-    spec: () => <SpecTab instance={instance} />,
+    spec: () => <SpecTab key={uid} instance={instance} tenant={tenant} me={me} />,
     events: () => <EventsTab id={uid} tenant={tenant} />,
   };
   return (

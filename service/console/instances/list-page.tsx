@@ -1,13 +1,13 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Boxes, X } from "lucide-react";
+import { ArrowDown, ArrowUp, Boxes, Plus, X } from "lucide-react";
 import { type Dispatch, memo, type SetStateAction, useCallback, useDeferredValue, useMemo, useRef, useState } from "react";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
-import { allows, meQuery } from "../app/claw.ts";
+import { allows, mayAnywhere, meQuery } from "../app/claw.ts";
 import { useHotkeys } from "../app/hotkeys.ts";
 import { useTexts } from "../app/preferences.ts";
-import { Button } from "../parts/button.tsx";
+import { Button, buttonClass } from "../parts/button.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Input, Select } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -68,11 +68,19 @@ export function InstancesPage() {
             : t("instances.count", { count: shown.length }))
         }
         actions={
-          <Equivalents
-            tenant={tenant}
-            command={`claw get instances${search.labels ? ` -l '${search.labels}'` : ""}`}
-            path={`/instances${search.labels ? `?labelSelector=${encodeURIComponent(search.labels)}` : ""}`}
-          />
+          <>
+            <Equivalents
+              tenant={tenant}
+              command={`claw get instances${search.labels ? ` -l '${search.labels}'` : ""}`}
+              path={`/instances${search.labels ? `?labelSelector=${encodeURIComponent(search.labels)}` : ""}`}
+            />
+            {me && mayAnywhere(me, "instances.write") && (
+              <Link to="/t/$tenant/create-instance" params={{ tenant }} className={buttonClass("primary")}>
+                <Icon of={Plus} size={14} />
+                {t("create.title")}
+              </Link>
+            )}
+          </>
         }
       />
       <search className="flex flex-wrap items-center gap-2 pb-3">

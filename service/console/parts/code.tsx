@@ -36,7 +36,12 @@ export function Code({ text, yaml = false, label }: { readonly text: string; rea
         aria-label={label}
         className="max-h-[36rem] overflow-auto rounded-md bg-sunken p-3 pr-12 font-mono text-xs leading-5"
       >
-        {yaml ? text.split("\n").map((line, index) => <YamlLine key={`${index} ${line}`} line={line} />) : text}
+        {yaml
+          ? text
+              .trimEnd()
+              .split("\n")
+              .map((line, index) => <YamlLine key={`${index} ${line}`} line={line} />)
+          : text}
       </pre>
       <CopyButton text={text} className="absolute top-1.5 right-1.5" />
     </div>

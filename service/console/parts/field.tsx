@@ -1,4 +1,4 @@
-import type { ComponentProps, ReactNode } from "react";
+import { type ComponentProps, type ReactNode, useId } from "react";
 
 const BOX =
   "h-8 rounded-md border border-line-strong bg-panel px-2.5 text-sm placeholder:text-ink-faint hover:border-ink-faint max-md:h-11 max-md:text-lg";
@@ -34,18 +34,19 @@ export function Field({
   readonly label: string;
   readonly help?: ReactNode;
   readonly error?: string | undefined;
-  readonly children: ReactNode;
+  /** @param ids of the control, and of what is said of it */
+  readonly children: (ids: { readonly id: string; readonly "aria-describedby": string; readonly "aria-invalid": boolean }) => ReactNode;
 }) {
+  const id = useId();
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is its child
-    <label className="flex flex-col gap-1 text-sm">
-      <span className="font-medium">{label}</span>
-      {children}
-      {error !== undefined ? (
-        <span className="text-bad">{error}</span>
-      ) : (
-        help !== undefined && <span className="text-ink-faint">{help}</span>
-      )}
-    </label>
+    <div className="flex flex-col gap-1 text-sm">
+      <label htmlFor={id} className="font-medium">
+        {label}
+      </label>
+      {children({ id, "aria-describedby": `${id}-help`, "aria-invalid": error !== undefined })}
+      <span id={`${id}-help`} className={error === undefined ? "text-ink-faint" : "text-bad"}>
+        {error ?? help}
+      </span>
+    </div>
   );
 }

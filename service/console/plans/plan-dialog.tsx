@@ -1,4 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
 import { type ReactNode, useId, useState } from "react";
 import { ConflictError, type Plan } from "../../../sdk/client/index.ts";
 import { useTexts } from "../app/preferences.ts";
@@ -33,6 +34,7 @@ export function PlanDialog({
 }) {
   const t = useTexts();
   const id = useId();
+  const { tenant = "" } = useParams({ strict: false });
   const [wasStale, setStale] = useState(false);
   const preview = useQuery({
     queryKey: ["plan", id, askKey],
@@ -62,6 +64,16 @@ export function PlanDialog({
       onClose={onClose}
       footer={
         <>
+          {plan?.planId !== undefined && (
+            <Link
+              to="/t/$tenant/previews/$id"
+              params={{ tenant, id: plan.id }}
+              target="_blank"
+              className="mr-auto self-center text-sm text-accent hover:underline"
+            >
+              {t("previews.link")}
+            </Link>
+          )}
           <Button onClick={onClose}>{t("app.cancel")}</Button>
           <Button
             look={danger ? "danger" : "primary"}

@@ -75,14 +75,17 @@ export function SignInPage() {
               }}
             >
               <Field label={t("signIn.token")} help={t("signIn.tokenHelp")}>
-                <Input
-                  type="password"
-                  autoComplete="off"
-                  required
-                  value={token}
-                  onChange={(event) => setToken(event.target.value)}
-                  className="font-mono"
-                />
+                {(ids) => (
+                  <Input
+                    {...ids}
+                    type="password"
+                    autoComplete="off"
+                    required
+                    value={token}
+                    onChange={(event) => setToken(event.target.value)}
+                    className="font-mono"
+                  />
+                )}
               </Field>
               {byToken.error && <ErrorNote error={byToken.error} />}
               <Button

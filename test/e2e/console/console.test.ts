@@ -5,8 +5,9 @@ import { promisify } from "node:util";
 import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
+import { type PolicyInput, PolicyInputSchema } from "../../../sdk/contract/index.ts";
 import { aToken } from "../../support/access.ts";
-import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { startChromium } from "../../support/chromium.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
@@ -28,6 +29,10 @@ beforeAll(async () => {
   await service.claw().tenants.create(aTenant("acme", { quota: { instances: 40, cpu: "16", memory: "24Gi", storage: "200Gi" } }));
   await service.claw().tenants.create(aTenant("globex"));
   const claw = service.claw("acme");
+  const variables = [{ name: "reply.prefix", type: "string", default: "Hello", description: "What an answer begins with" }];
+  await claw.configs.create(aTemplate("greeter", { description: "Greets people", variables }));
+  await claw.configs.publish("greeter", { message: "the first one" });
+  await claw.policies.create(aPolicy("small", { rule: { name: "max-replicas", value: "2" } }));
   for (const name of ["assistant-1", "assistant-2"]) {
     await claw.instances.create(anEcho(name, {}, { labels: { team: "red" } }));
   }
@@ -40,8 +45,12 @@ afterAll(async () => {
   await service?.stop();
 });
 
+function aPolicy(name: string, spec: object): PolicyInput {
+  return PolicyInputSchema.parse({ apiVersion: "clusterclaw.io/v1", kind: "Policy", metadata: { name }, spec });
+}
+
 /** What a page complains of is a fault of ours: a script that failed, or what the security policy refused. */
-async function open(options: object = DESK, state: typeof signedIn | undefined = signedIn): Promise<{ page: Page; complaints: string[] }> {
+async function open(options: object = DESK, state: typeof signedIn | null = signedIn): Promise<{ page: Page; complaints: string[] }> {
   const context = await browser.newContext({ ...options, ...(state && { storageState: state }) });
   onTestFinished(() => context.close());
   const page = await context.newPage();
@@ -78,7 +87,7 @@ async function faultsOf(page: Page): Promise<string[]> {
 
 describe("signing in", () => {
   it("is one click on the link that the service's host gives out, which is good once and stays in no history", async ({ expect }) => {
-    const { page, complaints } = await open(DESK, undefined);
+    const { page, complaints } = await open(DESK, null);
     expect(await readFile(join(root, "docs/guides/console.md"), "utf8")).toContain("```sh\nclaw-server console\n```");
     const command = [join(root, "service/server/main.ts"), "console"];
     const env = { ...process.env, CLAW_DATA_DIR: service.dataDir };
@@ -89,7 +98,7 @@ describe("signing in", () => {
     await page.getByRole("heading", { name: "Overview" }).waitFor();
     expect(page.url()).toBe(`${service.url}/t/acme`);
     signedIn = await page.context().storageState();
-    const { page: other } = await open(DESK, undefined);
+    const { page: other } = await open(DESK, null);
     await other.goto(link);
     await other.getByText("The link did not work").waitFor();
     expect(other.url()).not.toContain("ticket");
@@ -98,7 +107,7 @@ describe("signing in", () => {
   });
 
   it("by a token leads back to where one wanted to go", async ({ expect }) => {
-    const { page, complaints } = await open(DESK, undefined);
+    const { page, complaints } = await open(DESK, null);
     await page.goto(`${service.url}/t/acme/instances?q=assistant-2`);
     await page.getByLabel("Access token").fill("clawt_nobody");
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -118,7 +127,7 @@ describe("signing in", () => {
   });
 
   it("shows somebody of another tenant nothing of this one", async ({ expect }) => {
-    const { page } = await open(DESK, undefined);
+    const { page } = await open(DESK, null);
     await page.goto(await linkFor(await aToken(service.claw("acme"), { name: "alice", role: "viewer" })));
     await page.getByRole("heading", { name: "Overview" }).waitFor();
     await page.goto(`${service.url}/t/globex/instances/secret-project`);
@@ -137,6 +146,7 @@ describe("an instance", () => {
     await page.getByRole("heading", { name: "Overview" }).waitFor();
     await page.keyboard.press("Control+k");
     await page.keyboard.type("assistant-1 chat");
+    await page.getByRole("option", { name: "assistant-1: Chat" }).waitFor();
     await page.keyboard.press("Enter");
     await page.getByRole("textbox", { name: /Say something/ }).fill("Hello there");
     await page.keyboard.press("Enter");
@@ -195,6 +205,91 @@ describe("an instance", () => {
   });
 });
 
+describe("a declaration", () => {
+  it("is written by a form, and made when its preview has been seen", async ({ expect }) => {
+    const { page, complaints } = await open();
+    await page.goto(`${service.url}/t/acme/instances`);
+    await page.getByRole("link", { name: "New instance" }).click();
+    await page.getByLabel("Type", { exact: true }).selectOption("Echo");
+    await page.getByLabel("Config template").selectOption("greeter");
+    await page.getByLabel("Name", { exact: true }).fill("assistant-1");
+    await page.getByText("There is one of this name.").waitFor();
+    expect(await page.getByRole("button", { name: "Preview" }).isDisabled()).toBe(true);
+    await page.getByLabel("Name", { exact: true }).fill("made-here");
+    await page.getByLabel(/^reply.prefix/).fill("Good day");
+    for (const [name, value] of [
+      ["CPU", "100m"],
+      ["Memory", "64Mi"],
+      ["Storage", "1Gi"],
+    ] as const) {
+      await page.getByLabel(name).fill(value);
+    }
+    await page.screenshot({ path: join(pictures, "create.png") });
+    await page.getByRole("button", { name: "Preview" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("ClawInstance/made-here").waitFor();
+    const link = await dialog.getByRole("link", { name: "Link to this preview" }).getAttribute("href");
+    await page.screenshot({ path: join(pictures, "create-preview.png") });
+    // A colleague sees the same, and does exactly that.
+    const { page: colleague } = await open();
+    await colleague.goto(`${service.url}${link}`);
+    await colleague.getByText("ClawInstance/made-here").waitFor();
+    await colleague.screenshot({ path: join(pictures, "preview.png") });
+    await colleague.getByRole("button", { name: "Apply exactly this" }).click();
+    await colleague.getByText("Applied: exactly what was shown.").waitFor();
+    await page.goto(`${service.url}/t/acme/instances/made-here/config`);
+    await page.getByText("Good day").waitFor();
+    await page.getByText("Running", { exact: true }).first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("that a policy refuses is not made, and says why and what to do", async ({ expect }) => {
+    const { page } = await open();
+    await page.goto(`${service.url}/t/acme/instances/assistant-2/spec`);
+    await page.getByRole("button", { name: "Edit" }).click();
+    const editor = page.getByRole("textbox", { name: "Manifest" });
+    await editor.fill((await editor.inputValue()).replace("replicas: 1", "replicas: 7"));
+    await page.getByRole("button", { name: "Preview" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("This can't be applied").waitFor();
+    await dialog.getByText(/small/).first().waitFor();
+    expect(await dialog.getByRole("button", { name: "Apply to assistant-2" }).isDisabled()).toBe(true);
+    await page.screenshot({ path: join(pictures, "instance-spec-refused.png") });
+    await page.keyboard.press("Escape");
+    // What was typed is still there.
+    expect(await editor.inputValue()).toContain("replicas: 7");
+  });
+
+  it("of a template is published with the instances that it touches, compared and rolled back", async ({ expect }) => {
+    const { page, complaints } = await open();
+    const claw = service.claw("acme");
+    const { spec, ...rest } = await claw.configs.get("greeter");
+    await claw.configs.replace("greeter", { ...rest, spec: { ...spec, description: "Greets everybody" } });
+    await page.goto(`${service.url}/t/acme/configs/greeter`);
+    const dialog = page.getByRole("dialog");
+    await page.getByRole("button", { name: "Publish" }).click();
+    await dialog.getByRole("button", { name: "Publish greeter" }).click();
+    await page.getByText("v2", { exact: true }).first().waitFor();
+    await page.getByRole("button", { name: "Compare" }).last().click();
+    await page.getByText("Greets everybody").first().waitFor();
+    await page.screenshot({ path: join(pictures, "template.png") });
+    await page.getByRole("button", { name: "Roll back to it" }).click();
+    await dialog.getByRole("button", { name: "Roll greeter back" }).click();
+    await page.getByText("v3", { exact: true }).first().waitFor();
+    expect((await service.claw("acme").configs.versions("greeter")).items[0]).toMatchObject({ version: 3, restores: 1 });
+    expect(complaints).toEqual([]);
+  });
+
+  it("is on record with who made it, and the record is verified", async ({ expect }) => {
+    const { page, complaints } = await open();
+    await page.goto(`${service.url}/t/acme/audit?action=config.rollback`);
+    await page.getByText("config.rollback").first().waitFor();
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByText(/records verified/).waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
 describe("the console", () => {
   it("goes on while the control plane starts anew, and says that it does not answer", async ({ expect }) => {
     const { page } = await open();
@@ -221,6 +316,13 @@ describe("the console", () => {
     ["instance-chat", "/instances/assistant-1/chat", /assistant-1/],
     ["instance-logs", "/instances/assistant-1/logs", /assistant-1/],
     ["instance-spec", "/instances/assistant-1/spec", /apiVersion/],
+    ["create", "/create-instance", /CPU/],
+    ["templates", "/configs", /greeter/],
+    ["template", "/configs/greeter", /reply.prefix/],
+    ["policies", "/policies", /small/],
+    ["roles-empty", "/roles", /None yet|暂无/],
+    ["audit", "/audit", /instance.create/],
+    ["tenants", "/tenants", /globex/],
     ["not-found", "/instances/nobody", /no such thing|未找到/],
   ];
 

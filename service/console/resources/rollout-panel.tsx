@@ -1,0 +1,145 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Check, Pause, Play, X } from "lucide-react";
+import { useState } from "react";
+import type { Me, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
+import { allows, claw } from "../app/claw.ts";
+import { useTexts } from "../app/preferences.ts";
+import { Button } from "../parts/button.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { Panel } from "../parts/panel.tsx";
+import { ErrorNote } from "../parts/states.tsx";
+import { ToneIcon } from "../parts/status.tsx";
+import { Ago } from "../parts/time.tsx";
+import { tell } from "../parts/toasts.tsx";
+import type { Tone } from "../parts/tone.ts";
+import type { AnyResource } from "./kinds.ts";
+
+const ICONS = { approve: Check, pause: Pause, resume: Play, abort: X } as const;
+type Act = keyof typeof ICONS;
+
+/** What can be done with a rollout, by how it stands. */
+const ACTS: Readonly<Record<RolloutStatus["phase"], readonly Act[]>> = {
+  Progressing: ["pause", "abort"],
+  AwaitingApproval: ["approve", "pause", "abort"],
+  Paused: ["resume", "abort"],
+  RollingBack: [],
+  Completed: [],
+  Aborted: [],
+  RolledBack: [],
+};
+const TONES: Readonly<Record<RolloutWave["phase"], Tone>> = {
+  Pending: "off",
+  Updating: "busy",
+  Baking: "busy",
+  Passed: "good",
+  Failed: "bad",
+};
+const VERDICTS = { passed: "good", waiting: "busy", failed: "bad" } as const;
+
+/** How far a rollout is, wave by wave, with what its gates found, and what somebody may do about it. */
+export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyResource; readonly tenant: string; readonly me: Me }) {
+  const t = useTexts();
+  const cache = useQueryClient();
+  const { name } = rollout.metadata;
+  const status = rollout.status as unknown as RolloutStatus;
+  const [asked, setAsked] = useState<Act>();
+  const [rollback, setRollback] = useState(true);
+  const act = useMutation({
+    mutationFn: async (which: Act): Promise<void> => {
+      const { rollouts } = claw(tenant);
+      await (which === "abort" ? rollouts.abort(name, { rollback }) : rollouts[which](name));
+    },
+    onSuccess: () => {
+      tell("good", t("resources.toldAct", { name }));
+      setAsked(undefined);
+      void cache.invalidateQueries({ queryKey: [tenant] });
+    },
+  });
+  return (
+    <Panel
+      title={t("resources.waves")}
+      padded={false}
+      aside={
+        <span className="flex gap-2">
+          {ACTS[status.phase].map((each) => (
+            <Button
+              key={each}
+              icon={<Icon of={ICONS[each]} size={14} />}
+              disabled={!allows(me, "rollouts.operate")}
+              onClick={() => {
+                act.reset();
+                setAsked(each);
+              }}
+            >
+              {t(`resources.act_${each}`)}
+            </Button>
+          ))}
+        </span>
+      }
+    >
+      <p className="border-b border-line px-4 py-2.5 text-sm">
+        <span className="font-medium">{status.phase}</span> <span className="text-ink-soft">{status.message}</span>
+      </p>
+      <ol>
+        {status.waves.map((wave) => (
+          <li key={wave.name} className="flex gap-3 border-b border-line px-4 py-2.5 text-sm last:border-b-0">
+            <span className="pt-0.5">
+              <ToneIcon tone={TONES[wave.phase]} />
+            </span>
+            <div className="min-w-0 flex-1">
+              <p className="flex flex-wrap items-baseline gap-x-2">
+                <span className="font-medium">{wave.name}</span>
+                <span className="text-ink-soft">{wave.phase}</span>
+                <span className="tabular text-ink-soft">{t("resources.waveOf", { updated: wave.updated, count: wave.instances })}</span>
+                {wave.phase === "Baking" && wave.bakesUntil !== undefined && (
+                  <span className="text-ink-faint">
+                    {t("resources.bakesUntil")} <Ago time={wave.bakesUntil} />
+                  </span>
+                )}
+              </p>
+              <ul className="flex flex-col gap-0.5 pt-1">
+                {wave.gates.map(({ gate, verdict, value, threshold, source }) => (
+                  <li key={gate} className="flex flex-wrap items-center gap-x-2 text-xs text-ink-soft">
+                    <ToneIcon tone={VERDICTS[verdict]} size={12} />
+                    <span className="font-medium">{gate}</span>
+                    <span>
+                      {value} / {threshold}
+                    </span>
+                    <span className="text-ink-faint">{source}</span>
+                  </li>
+                ))}
+              </ul>
+            </div>
+          </li>
+        ))}
+      </ol>
+      {asked && (
+        <Dialog
+          title={t(`resources.askAct_${asked}`, { name })}
+          size="sm"
+          onClose={() => setAsked(undefined)}
+          footer={
+            <>
+              <Button onClick={() => setAsked(undefined)}>{t("app.cancel")}</Button>
+              <Button look={asked === "abort" ? "danger" : "primary"} isBusy={act.isPending} onClick={() => act.mutate(asked)}>
+                {t(`resources.act_${asked}`)}
+              </Button>
+            </>
+          }
+        >
+          <div className="flex flex-col gap-3 text-sm">
+            <p className="text-ink-soft">{status.message}</p>
+            {asked === "abort" && (
+              <label className="flex items-center gap-2">
+                <input type="checkbox" checked={rollback} onChange={(event) => setRollback(event.target.checked)} />
+                {t("resources.abortRollback")}
+              </label>
+            )}
+            {act.error && <ErrorNote error={act.error} />}
+          </div>
+        </Dialog>
+      )}
+    </Panel>
+  );
+}
