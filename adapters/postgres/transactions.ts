@@ -31,7 +31,7 @@ import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresPolicyRepository } from "./repositories/policies.ts";
 import { PostgresProjectRepository } from "./repositories/projects.ts";
-import { PostgresRecordingRepository } from "./repositories/recordings.ts";
+import { PostgresOldRecordings, PostgresRecordingRepository } from "./repositories/recordings.ts";
 import { PostgresReplicaRepository } from "./repositories/replicas.ts";
 import { PostgresRolloutClaims, PostgresRolloutRepository } from "./repositories/rollouts.ts";
 import { PostgresSecretRepository } from "./repositories/secrets.ts";
@@ -130,6 +130,7 @@ function platformTransaction(session: Unit): PlatformTransaction {
     keyring: new PostgresKeyringRepository(session.platform),
     dataKeys: new PostgresDataKeyRepository(session.platform),
     leftovers: new PostgresLeftoverRepository(session.platform),
+    oldRecordings: new PostgresOldRecordings(session.platform),
     outbox: new PostgresOutboxRepository(session.platform),
     work: new PostgresWorkRepository(session.platform),
     replicas: new PostgresReplicaRepository(session.platform),

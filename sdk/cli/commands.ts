@@ -103,7 +103,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   },
   recordings: async () => {
     const module = await import("./commands/recordings.ts");
-    return [module.recordingsList, module.recordingsGet, module.recordingsPlay];
+    return [module.recordingsList, module.recordingsGet, module.recordingsPlay, module.recordingsVerify];
   },
   auth: async () => {
     const module = await import("./commands/auth.ts");

@@ -41,7 +41,7 @@ export const TenantSpecSchema = z.strictObject({
    * Whether its people may place instances on `local`, the control plane's own host, though there are clusters. Without a cluster they may. Set by whoever may use the host.
    */
   allowLocal: z.boolean().optional(),
-  /** Records of its audit log that are older are removed; for ever when absent. */
+  /** Records of its audit log that are older are removed, and recordings of its terminals; for ever when absent. */
   auditRetentionDays: z.int().min(AUDIT_DAYS_MIN).max(AUDIT_DAYS_MAX).optional(),
   /** Of terminals inside its instances. */
   consoles: ConsoleRulesSchema.optional(),

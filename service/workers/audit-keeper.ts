@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { type RemoveDependencies, removeOld } from "../application/audit/remove-old.ts";
+import { removeOldRecordings } from "../application/recordings/remove-old.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 /** Records are kept for days. */
@@ -11,10 +12,18 @@ export interface AuditKeeperDependencies extends RemoveDependencies {
   readonly log: Logger;
 }
 
-/** Removes what the audit log need not keep any more. Of several replicas each may: a chain is locked meanwhile. */
+/** Removes what the audit log need not keep any more, and recordings with it. Of several replicas each may: a chain is locked meanwhile. */
 export function startAuditKeeper({ days, log, ...deps }: AuditKeeperDependencies): Loop {
   let after = "";
   const turn = async () => {
+    const recordings = await removeOldRecordings(deps).catch((err: unknown) => {
+      log.error({ err }, "old recordings could not be removed");
+      return 0;
+    });
+    if (recordings > 0) {
+      log.info({ removed: recordings }, "old recordings of terminals were removed");
+      return true;
+    }
     const found = await deps.transactions.platform((tx) => tx.auditChains.findOld(after, deps.clock().toISOString(), days));
     if (!found) {
       after = "";

@@ -26,6 +26,7 @@ export const RecordingEntity = new EntitySchema<RecordingRow>({
     ended_at: { ...timestamp, nullable: true },
     bytes: { type: "integer", default: 0 },
   },
+  indices: [{ name: "recordings_started_at_idx", columns: ["started_at"] }],
   foreignKeys: [
     {
       name: "recordings_tenant_id_fkey",

@@ -1,5 +1,9 @@
 import type { Recording, RecordingQuery, TenantId } from "../../../sdk/contract/index.ts";
-import type { RecordingRepository } from "../../../service/application/ports/instances/recording-repository.ts";
+import type {
+  OldRecordings,
+  RecordingRepository,
+  RemovedRecording,
+} from "../../../service/application/ports/instances/recording-repository.ts";
 import type { Page } from "../../../service/application/ports/resources/page.ts";
 import type { RecordingPartRow, RecordingRow } from "../entities/recording.ts";
 import { readPage } from "../list-page.ts";
@@ -63,6 +67,29 @@ export class PostgresRecordingRepository implements RecordingRepository {
         [id, after, limit],
       ),
     );
+  }
+}
+
+export class PostgresOldRecordings implements OldRecordings {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async remove(atMost: number): Promise<readonly RemovedRecording[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ of_tenant: TenantId; recording: string; of_instance: string; called: string; kept_days: number }[]>(
+        `select * from remove_old_recordings($1)`,
+        [atMost],
+      ),
+    );
+    return rows.map((row) => ({
+      tenantId: row.of_tenant,
+      id: row.recording,
+      instance: { name: row.called, uid: row.of_instance },
+      days: row.kept_days,
+    }));
   }
 }
 

@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { Option } from "@commander-js/extra-typings";
 import type { Claw } from "../../client/index.ts";
 import { defineCommand } from "../command.ts";
-import { CliError } from "../failure.ts";
+import { CliError, ExitCode } from "../failure.ts";
 import { outputOption, parseCount } from "../options.ts";
 import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
@@ -79,6 +80,44 @@ export const recordingsPlay = defineCommand({
     await out.write("\u001b[0m\n");
   },
 });
+
+export const recordingsVerify = defineCommand({
+  path: "recordings verify",
+  group: "Access",
+  summary: "Compare a recording with what the audit log says of it",
+  details: "Exits with 7 when it is not as it was recorded. 'claw audit verify' does the same for the log.",
+  examples: ["claw recordings verify rec_1CB6…"],
+  syntax: (command) => command.argument("<id>", "as 'claw recordings list' shows it"),
+  async run({ claw, out, signal }, _options, id) {
+    const { instance, endedAt } = await claw.recordings.get(id, { signal });
+    const end = await endOf(claw, id, instance.uid, signal);
+    if (!end) {
+      const why = endedAt === undefined ? "its terminal is open, or its control plane was killed" : "the log is not kept for as long";
+      throw new CliError(`the audit log does not say how recording ${id} ended`, { why });
+    }
+    const hash = createHash("sha256");
+    for await (const text of partsOf(claw, id, signal)) {
+      hash.update(text);
+    }
+    if (hash.digest("hex") !== end.details["sha256"]) {
+      throw new CliError(`recording ${id} is not as it was recorded`, {
+        why: `its SHA-256 is not the one of the audit log's record ${end.sequence}`,
+        exitCode: ExitCode.Unproven,
+      });
+    }
+    await out.line(`recording ${id} is as it was recorded: record ${end.sequence} of the audit log has its SHA-256`);
+  },
+});
+
+/** The record of its end. */
+async function endOf({ audit }: Claw, recording: string, instance: string, signal: AbortSignal) {
+  for await (const record of audit.list({ action: "recording.end", resource: instance, limit: 200 }, { signal })) {
+    if (record.details["recording"] === recording) {
+      return record;
+    }
+  }
+  return undefined;
+}
 
 const PAUSE_MS_MAX = 2_000;
 

@@ -15,7 +15,7 @@ import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
 import type { ClaimRepository } from "./instances/claim-repository.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
-import type { RecordingRepository } from "./instances/recording-repository.ts";
+import type { OldRecordings, RecordingRepository } from "./instances/recording-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
 import type { VisitRepository } from "./instances/visits.ts";
 import type { CounterRepository } from "./limits/counter-repository.ts";
@@ -67,6 +67,7 @@ export interface PlatformTransaction {
   readonly keyring: KeyringRepository;
   readonly dataKeys: DataKeyRepository;
   readonly leftovers: LeftoverRepository;
+  readonly oldRecordings: OldRecordings;
   readonly outbox: OutboxRepository;
   readonly work: WorkRepository;
   readonly rollouts: RolloutClaims;

@@ -71,6 +71,7 @@ describe("schema", () => {
         "RollOut1700000000050",
         "RollOutInstances1700000000051",
         "DeliverConfigs1700000000052",
+        "ExpireRecordings1700000000056",
       ]);
   });
 

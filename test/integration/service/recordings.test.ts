@@ -123,6 +123,10 @@ describe("a terminal of a tenant that records them", () => {
       details: { recording: recording?.id, sha256: Buffer.from(digest).toString("hex"), bytes: String(recording?.bytes) },
     });
     expect((await claw.audit.verify()).valid).toBe(true);
+    expect(await run(["recordings", "verify", recording?.id ?? ""])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("is as it was recorded"),
+    });
   });
 
   it("keeps it sealed, and lets nobody of the service change or take it away", async ({ expect }) => {

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { describe, it } from "vitest";
 import { type AuditRecord, auditHeadText, PLATFORM_CHAIN, type TenantId } from "../../../../sdk/contract/index.ts";
 import { removeOld } from "../../../../service/application/audit/remove-old.ts";
+import { removeOldRecordings } from "../../../../service/application/recordings/remove-old.ts";
 import { type ChainId, entryOf, hashOf } from "../../../../service/domain/audit/chain.ts";
 import { startAuditKeeper } from "../../../../service/workers/audit-keeper.ts";
 import { anApplication } from "../../../support/application.ts";
@@ -121,6 +122,26 @@ describe("retention", () => {
     expect(await kept.claw.audit.verify()).toMatchObject({ valid: true, head: { start: { sequence: 0 } } });
     const hasty = { ...aTenant("hasty"), spec: { ...aTenant("hasty").spec, auditRetentionDays: 29 } };
     await expect(admin.tenants.create(hasty)).rejects.toMatchObject({ code: "request.invalid" });
+  });
+
+  it("is that of recordings too: what is older goes, on record", async ({ expect }) => {
+    const kept = await aChain();
+    const short = await aChain({ retentionDays: 60 });
+    const record = (id: TenantId, name: string, days: number) =>
+      transactions.tenant(id, async (tx) => {
+        const startedAt = new Date(Date.now() - days * DAY_MS).toISOString();
+        await tx.recordings.insert({ id: name, instance: { uid: "ins_1", name: "web" }, actor: "a", startedAt, bytes: 0 });
+        await tx.recordings.append(name, 1, "sealed", 6);
+      });
+    await record(short.id, "rec_old", 62);
+    await record(short.id, "rec_young", 60);
+    await record(kept.id, "rec_kept", 4000);
+    expect(await removeOldRecordings(deps)).toBe(1);
+    expect(await removeOldRecordings(deps)).toBe(0);
+    const ids = async ({ claw }: typeof kept) => (await claw.recordings.list()).items.map(({ id }) => id);
+    expect([await ids(short), await ids(kept)]).toEqual([["rec_young"], ["rec_kept"]]);
+    const { items } = await short.claw.audit.list({ action: "recording.remove" });
+    expect(items).toMatchObject([{ actor: "control-plane", resource: { name: "web" }, details: { recording: "rec_old", keptDays: "60" } }]);
   });
 
   it("of the platform goes on to say which chains there are", async ({ expect }) => {
