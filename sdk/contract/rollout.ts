@@ -227,7 +227,7 @@ export type Rollout = z.infer<typeof RolloutSchema>;
 export const RolloutPageSchema = pageOf(RolloutSchema);
 
 export const pauseAction = actionOf("pause", "rollouts.operate");
-/** Goes on under whoever asks for it. */
+/** Goes on for who began it, or, where they may not do that any more, for who asks for it. */
 export const resumeAction = actionOf("resume", "rollouts.operate");
 export const approveAction = actionOf("approve", "rollouts.operate");
 /** Ends it: instances stay as they are, or get back what they had. */

@@ -214,7 +214,7 @@ function defineDecision(verb: "pause" | "resume" | "approve", summary: string, d
 export const rolloutsPause = defineDecision("pause", "Change no more instances until it is resumed", "is paused", (claw, name, signal) =>
   claw.rollouts.pause(name, { signal, preview: false }),
 );
-export const rolloutsResume = defineDecision("resume", "Go on with a paused rollout, in one's own name", "goes on", (claw, name, signal) =>
+export const rolloutsResume = defineDecision("resume", "Go on with a paused rollout", "goes on", (claw, name, signal) =>
   claw.rollouts.resume(name, { signal, preview: false }),
 );
 export const rolloutsApprove = defineDecision("approve", "Let the next wave begin", "goes on", (claw, name, signal) =>

@@ -58,7 +58,7 @@ export const rolloutRoutes = {
   "rollouts.resume": {
     ...act,
     path: "/rollouts/:id/resume",
-    summary: "Go on with a paused rollout, under whoever asks for it",
+    summary: "Go on with a paused rollout",
     permission: resumeAction.permission,
     errors: refusals,
   },

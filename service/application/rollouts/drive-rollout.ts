@@ -9,7 +9,6 @@ import {
   type TenantId,
 } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
-import { allows } from "../../domain/access/grants.ts";
 import { batchesOf } from "../../domain/batches.ts";
 import type { PlannedChange } from "../../domain/change.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -17,14 +16,13 @@ import type { Instance } from "../../domain/instances/instance.ts";
 import type { Observation } from "../../domain/rollouts/gates.ts";
 import { counted, type Member, type StoredRollout } from "../../domain/rollouts/rollout.ts";
 import { nextStep, type Step } from "../../domain/rollouts/step.ts";
-import { actorNow } from "../access/actor-now.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { assertAllowed, foundOut, makeChanges } from "../resources/changes.ts";
 import type { Written } from "../resources/kind.ts";
-import { refusal } from "../resources/permitted.ts";
 import { carryOut } from "../resources/requests.ts";
 import { type Finish, finishing } from "./finish-rollout.ts";
+import { leaveOf } from "./leave.ts";
 import { type Asking, isToMeasure, type Measured, measure } from "./measure.ts";
 import { heldTo, holdTo } from "./selection.ts";
 import { tellProgress } from "./tell-progress.ts";
@@ -76,7 +74,7 @@ async function askClaws({ id, tenantId, fence }: Claim, deps: ApplicationDepende
     const seconds = SPARE_SECONDS + (rollout.spec.gates.probe?.withinSeconds ?? 0) * (rollout.spec.gates.probe?.instances ?? 0);
     await scope.rollouts.save({ ...rollout, dueAt: new Date(deps.clock().getTime() + seconds * 1000).toISOString() }, []);
     const tenant = (await tx.tenants.get(tenantId)).name;
-    return { rollout, tenant, actor: await leaveOf(tx, rollout, tenant), up: await upOf(scope, rollout) };
+    return { rollout, tenant, actor: await actorOf(tx, rollout, tenant), up: await upOf(scope, rollout) };
   });
   return asking ? measure(asking, deps) : { evidence: [], marks: new Map() };
 }
@@ -108,7 +106,7 @@ async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim,
     return { written: [], phase: undefined };
   }
   const tenant = (await tx.tenants.get(tenantId)).name;
-  const actor = await leaveOf(tx, rollout, tenant);
+  const actor = await actorOf(tx, rollout, tenant);
   const before = await scope.rollouts.members(id);
   const { evidence, marks } = deps.measured;
   const members = before.map((member) => ({ ...member, logMark: member.logMark ?? marks.get(member.instance) }));
@@ -123,11 +121,10 @@ async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim,
 }
 
 /** @throws {NoLeave} */
-async function leaveOf(tx: PlatformTransaction, { tenantId, state }: StoredRollout, tenant: string): Promise<Actor> {
-  const actor = await actorNow(tx, state.actor, tenant);
-  const may = (permission: "rollouts.write" | "rollouts.operate") => allows(actor.grants, permission, { tenantId });
-  if (!may("rollouts.write") && !may("rollouts.operate")) {
-    throw new NoLeave(refusal(actor, "rollouts.operate").message);
+async function actorOf(tx: PlatformTransaction, rollout: StoredRollout, tenant: string): Promise<Actor> {
+  const { actor, refused } = await leaveOf(tx, rollout, tenant);
+  if (refused !== undefined) {
+    throw new NoLeave(refused);
   }
   return actor;
 }

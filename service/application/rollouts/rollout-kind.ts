@@ -11,6 +11,7 @@ import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
 import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { assertAllows } from "../resources/permitted.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
+import { leaveOf } from "./leave.ts";
 import { holdTo, named, planned, type Selection, select, templateOf } from "./selection.ts";
 import { tellProgress } from "./tell-progress.ts";
 
@@ -72,7 +73,7 @@ export function rolloutKind({ types, tallies }: RolloutKindDependencies): Resour
       await at.rollouts.delete(before.id);
       return REMOVED;
     },
-    async act({ at, stamp }, action, { id, name }) {
+    async act({ tx, at, home, stamp }, action, { id, name }) {
       // As it is by now: its driver writes it too.
       const current = await at.rollouts.lock(id);
       if (!current) {
@@ -80,7 +81,10 @@ export function rolloutKind({ types, tallies }: RolloutKindDependencies): Resour
       }
       const members = await at.rollouts.members(id);
       const { name: _name, ...asked } = action;
-      const decided = decide(name, { state: current.state, members }, { ...asked, by: storedActor(stamp.actor), at: stamp.now });
+      // It goes on for who began it, as long as they have leave; else for who wants it to.
+      const { refused } = await leaveOf(tx, current, home.name);
+      const actor = refused === undefined ? current.state.actor : storedActor(stamp.actor);
+      const decided = decide(name, { state: current.state, members }, { ...asked, by: stamp.actor.subject, actor, at: stamp.now });
       const after = {
         ...current,
         state: counted(decided.state, decided.members),

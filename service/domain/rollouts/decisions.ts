@@ -2,8 +2,8 @@ import { ClawError, type RolloutPhase, RolloutReason } from "../../../sdk/contra
 import type { StoredActor } from "../access/stored-actor.ts";
 import { hasEnded, type Member, type RolloutState } from "./rollout.ts";
 
-/** What somebody decides of a rollout, and who. */
-export type Decision = { readonly by: StoredActor; readonly at: string } & (
+/** What somebody decides of a rollout, who, and for whom it goes on then. */
+export type Decision = { readonly by: string; readonly actor: StoredActor; readonly at: string } & (
   | { readonly action: "pause" | "resume" | "approve" }
   | { readonly action: "abort"; readonly rollback: boolean }
   | { readonly action: "retry"; readonly instance?: string | undefined }
@@ -17,7 +17,7 @@ interface Decided {
 /** The rollout as somebody wants it to go on. @throws {ClawError} `rollout.wrong_phase`, `instance.not_found` */
 export function decide(name: string, before: Decided, decision: Decision): Decided {
   const { state, members } = before;
-  const by = decision.by.subject;
+  const { by, actor } = decision;
   const from = (...phases: RolloutPhase[]) => assertPhase(name, decision.action, state.phase, phases);
   switch (decision.action) {
     case "pause":
@@ -36,7 +36,6 @@ export function decide(name: string, before: Decided, decision: Decision): Decid
     }
     case "abort": {
       from("Progressing", "AwaitingApproval", "Paused", ...(decision.rollback ? [] : ["RollingBack" as const]));
-      const actor = decision.by;
       return decision.rollback
         ? { members, state: { ...state, actor, phase: "RollingBack", reason: RolloutReason.AbortedByRequest, message: `aborted by ${by}` } }
         : {
@@ -71,11 +70,11 @@ export function decide(name: string, before: Decided, decision: Decision): Decid
 }
 
 /** A wave that failed, or was watched when it was paused, begins to be watched anew. */
-function goingOn(state: RolloutState, { by }: Decision): RolloutState {
+function goingOn(state: RolloutState, { by, actor }: Decision): RolloutState {
   const waves = state.waves.map((wave) =>
     wave.phase === "Failed" || wave.phase === "Baking" ? { ...wave, phase: "Updating" as const, bakesUntil: undefined, gates: [] } : wave,
   );
-  return { ...state, waves, actor: by, phase: "Progressing", reason: RolloutReason.Resumed, message: `goes on for ${by.subject}` };
+  return { ...state, waves, actor, phase: "Progressing", reason: RolloutReason.Resumed, message: `goes on, as ${by} wants it` };
 }
 
 function assertNothingFailed(name: string, members: readonly Member[]): void {

@@ -270,6 +270,25 @@ describe("a rollout of a config version", () => {
     expect((await admin.rollouts.get("two")).status.phase).toBe("Completed");
   });
 
+  it("is operated by those who may not write instances themselves, in the name of who began it", async ({ expect }) => {
+    const admin = await aFleet("operated", 2);
+    await admin.roleBindings.create(aRoleBinding("operators", "operator"));
+    const alice = app.user({ tenant: "operated", subject: "alice@example.com" });
+    await expect(alice.rollouts.create(aRollout("hers"))).rejects.toMatchObject({ code: "auth.forbidden" });
+    await admin.rollouts.create(aRollout("two"));
+    await turn();
+    await alice.rollouts.pause("two");
+    await turn();
+    expect(await alice.rollouts.resume("two")).toMatchObject({
+      status: { actor: "admin", message: "goes on, as alice@example.com wants it" },
+    });
+    await turn();
+    await alice.rollouts.abort("two", { rollback: true });
+    await turn();
+    await turn();
+    expect((await admin.rollouts.get("two")).status).toMatchObject({ phase: "RolledBack", actor: "admin", counts: { reverted: 1 } });
+  });
+
   it("does not go on for a service account that is gone, though a role is bound to it still", async ({ expect }) => {
     const admin = await aFleet("robots", 2);
     await admin.serviceAccounts.create(aServiceAccount("ci"));
@@ -297,6 +316,25 @@ describe("a rollout of a config version", () => {
 });
 
 describe("a driver that dies", () => {
+  it("writes nothing any more once another has its rollout", async ({ expect }) => {
+    const claw = await aFleet("fenced", 1);
+    await claw.rollouts.create(aRollout("two"));
+    const claim = () => {
+      const now = app.dependencies.clock();
+      const until = new Date(now.getTime() + 30_000).toISOString();
+      return app.database.transactions.platform((tx) => tx.rollouts.claim(now.toISOString(), until));
+    };
+    const first = await claim();
+    expect(await claim()).toBeUndefined();
+    await app.pass(31);
+    const second = await claim();
+    expect(first && (await driveRollout(first, app.dependencies))).toBeUndefined();
+    expect((await claw.rollouts.get("two")).status.counts).toMatchObject({ pending: 1 });
+    expect(second && (await driveRollout(second, app.dependencies))).toBeUndefined();
+    expect((await claw.rollouts.get("two")).status.counts).toMatchObject({ updating: 1 });
+    await claw.rollouts.abort("two");
+  });
+
   /** The service's dependencies, with a driver that dies before its n-th transaction is over. */
   function dyingAt(n: number): { readonly deps: ApplicationDependencies; readonly died: () => boolean } {
     let count = 0;

@@ -256,31 +256,39 @@ describe("what somebody decides of a rollout", () => {
     const fleet = new Fleet(aRolloutSpec({ approval: "each-wave", bakeSeconds: 0 }), 3);
     fleet.run();
     expect(fleet.state).toMatchObject({ phase: "AwaitingApproval", message: "wave 'rest' begins when somebody approves of it" });
-    ({ state: fleet.state, members: fleet.members } = decide("r", fleet, { action: "approve", by: ALICE, at }));
+    ({ state: fleet.state, members: fleet.members } = decide("r", fleet, { action: "approve", by: "alice", actor: ALICE, at }));
     fleet.run();
     expect(fleet.state).toMatchObject({ phase: "Completed", waves: [{ approvedBy: undefined }, { approvedBy: "alice" }] });
   });
 
   it("tries what failed once more, which is no surprise then, and nothing else goes on", ({ expect }) => {
     const fleet = failed();
-    expect(() => decide("r", fleet, { action: "resume", by: ALICE, at })).toThrow("instance 'web-0' of rollout 'r' has failed");
-    expect(() => decide("r", fleet, { action: "retry", instance: "web-1", by: ALICE, at })).toThrow(
+    expect(() => decide("r", fleet, { action: "resume", by: "alice", actor: ALICE, at })).toThrow(
+      "instance 'web-0' of rollout 'r' has failed",
+    );
+    expect(() => decide("r", fleet, { action: "retry", instance: "web-1", by: "alice", actor: ALICE, at })).toThrow(
       "no instance 'web-1' of rollout 'r' has failed",
     );
-    ({ state: fleet.state, members: fleet.members } = decide("r", fleet, { action: "retry", by: ALICE, at }));
+    ({ state: fleet.state, members: fleet.members } = decide("r", fleet, { action: "retry", by: "alice", actor: ALICE, at }));
     fleet.run();
     expect(fleet.state.phase).toBe("Completed");
   });
 
   it("ends it, with instances as they are or as they were", ({ expect }) => {
     const stays = failed();
-    ({ state: stays.state } = decide("r", stays, { action: "abort", rollback: false, by: ALICE, at }));
+    ({ state: stays.state } = decide("r", stays, { action: "abort", rollback: false, by: "alice", actor: ALICE, at }));
     expect([stays.state.phase, stays.state.endedAt, stays.held()]).toEqual(["Aborted", at, [2, null, null]]);
     const returns = failed();
-    ({ state: returns.state, members: returns.members } = decide("r", returns, { action: "abort", rollback: true, by: ALICE, at }));
+    ({ state: returns.state, members: returns.members } = decide("r", returns, {
+      action: "abort",
+      rollback: true,
+      by: "alice",
+      actor: ALICE,
+      at,
+    }));
     returns.run();
     expect([returns.state.phase, returns.held()]).toEqual(["RolledBack", [null, null, null]]);
-    expect(() => decide("r", returns, { action: "pause", by: ALICE, at })).toThrow("it has ended: begin another");
+    expect(() => decide("r", returns, { action: "pause", by: "alice", actor: ALICE, at })).toThrow("it has ended: begin another");
   });
 });
 
