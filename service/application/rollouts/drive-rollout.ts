@@ -114,7 +114,10 @@ async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim,
   const now = deps.clock();
   const step = nextStep({ spec: rollout.spec, state: rollout.state, members, observed, measured: evidence, now });
   const finish = step.finish ? await finishing(scope, rollout, step.members, tenant) : undefined;
-  const changes = [...changesOf(rollout, step, observed, tenant), ...(finish?.changes ?? [])];
+  const changes = [...changesOf(rollout, step, observed, tenant), ...(finish?.changes ?? [])].map((one) => ({
+    ...one,
+    rollout: rollout.name,
+  }));
   const written = await write(tx, changes, { actor, now: now.toISOString() }, deps);
   await save(scope, rollout, { step, written, finish, before }, now);
   return { written, phase: step.state.phase === rollout.state.phase ? undefined : step.state.phase };
@@ -147,7 +150,7 @@ async function write(
 
 /** The writes of a step's instances. */
 function changesOf(
-  { name: rollout, spec }: StoredRollout,
+  { spec }: StoredRollout,
   { change, revert }: Step,
   observed: ReadonlyMap<string, Observation>,
   tenant: string,
@@ -158,7 +161,7 @@ function changesOf(
     return hasIt ? { action: "restart", name: member.name, tenant } : holdTo(spec.change, member, member.to, tenant);
   });
   const reverting = revert.map((member) => holdTo(spec.change, member, member.from, tenant));
-  return [...changing, ...reverting].map((one) => ({ ...one, rollout }));
+  return [...changing, ...reverting];
 }
 
 async function save(

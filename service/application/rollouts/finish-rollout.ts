@@ -42,7 +42,7 @@ export async function finishing(
     config.version === template.publishedVersion
       ? []
       : [{ action: config.version > template.publishedVersion ? "promote" : "rollback", ...to }];
-  const released = done.map((member) => ({ ...holdTo(spec.change, member, null, tenant) }));
+  const released = done.map((member) => holdTo(spec.change, member, null, tenant));
   const message = `${all}, and version ${config.version} is what everybody has who uses '${template.name}'`;
   return { changes: [...published, ...released], state: { message } };
 }

@@ -380,8 +380,9 @@ describe("a driver that dies", () => {
       expect((await claw.rollouts.get(name)).status).toMatchObject({ phase: "Completed", counts: { updated: 4 } });
       expect(Object.values(await held(claw))).toEqual([-version, -version, -version, -version]);
       for (const { name: instance } of (await claw.rollouts.instances(name)).items) {
+        // Once to hold it, and once to let it go.
         const { items } = await claw.instances.events(instance, { limit: 100 });
-        expect(items.filter(({ message }) => message === `pin of rollout '${name}'`).length).toBe(1);
+        expect(items.filter(({ message }) => message === `pin of rollout '${name}'`).length).toBe(2);
       }
       if (!died()) {
         return;
