@@ -68,7 +68,7 @@ function FleetPanel({ items, tenant }: { readonly items: readonly ClawInstance[]
           <div key={standing} className={BARS[standing]} style={{ width: `${(100 * counts[standing]) / items.length}%` }} />
         ))}
       </div>
-      <ul className="grid grid-cols-2 gap-2 sm:grid-cols-5">
+      <ul className="grid grid-cols-3 gap-2 sm:grid-cols-5">
         {SHOWN.map((standing) => (
           <li key={standing}>
             <Link

@@ -10,6 +10,7 @@ export const plans = {
   changes: ["What changes", "变更内容"],
   resources: ["Resources: {counts}", "资源：{counts}"],
   allowed: ["Quotas and policies allow it ({count})", "配额与策略允许（{count}）"],
+  othersAllow: ["All others allow it ({count})", "其余均允许（{count}）"],
   more: ["{count} more are not shown here", "另有 {count} 项未显示"],
   properties: ["Properties", "属性"],
   before: ["before", "变更前"],

@@ -96,7 +96,8 @@ export function PlanDialog({
           <>
             {refusal && (
               <p className="text-sm font-medium text-bad">
-                {t("plans.refused")}: {refusal.message}
+                {t("plans.refused")}
+                {plan.verdicts.every(({ allowed }) => allowed) && `: ${refusal.message}`}
               </p>
             )}
             <PlanView plan={plan} />

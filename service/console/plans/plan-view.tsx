@@ -34,7 +34,7 @@ export function PlanView({ plan }: { readonly plan: Preview }) {
               />
               <span className="min-w-0">
                 <span className={allowed ? "" : "font-medium"}>{message}</span>
-                {!allowed && fix !== undefined && <span className="block text-ink-soft">{fix}</span>}
+                {!allowed && fix !== undefined && !message.includes(fix) && <span className="block text-ink-soft">{fix}</span>}
               </span>
             </li>
           ))}
@@ -53,7 +53,7 @@ export function PlanView({ plan }: { readonly plan: Preview }) {
         <details className="text-ink-soft">
           <summary className="flex items-center gap-2 hover:text-ink">
             <Icon of={CircleCheck} className="text-good" />
-            {t("plans.allowed", { count: kept.length })}
+            {t(told.some(({ allowed }) => !allowed) ? "plans.othersAllow" : "plans.allowed", { count: kept.length })}
           </summary>
           <ul className="flex flex-col gap-0.5 pt-1 pl-6">
             {kept.map(({ kind, name, message }) => (
@@ -86,6 +86,11 @@ export function PlanView({ plan }: { readonly plan: Preview }) {
 /** What neither changes nor has anything said of it is not worth a line. */
 function isChange({ op, effect, problems, resources }: PreviewItem): boolean {
   return op !== "same" || effect !== "none" || problems.length > 0 || resources.some((resource) => resource.op !== "same");
+}
+
+/** Of something that is new, what says that there is nothing. */
+function isNothing(value: string | undefined): boolean {
+  return value === "{}" || value === "[]";
 }
 
 function Item({ item, isAlone }: { readonly item: PreviewItem; readonly isAlone: boolean }) {
@@ -121,7 +126,9 @@ function Item({ item, isAlone }: { readonly item: PreviewItem; readonly isAlone:
             </div>
           ))}
           {item.unchecked !== undefined && <p className="text-ink-soft">{item.unchecked}</p>}
-          {item.diffs.length > 0 && <Properties diffs={item.diffs} />}
+          {item.diffs.length > 0 && (
+            <Properties diffs={item.op === "create" ? item.diffs.filter(({ after }) => !isNothing(after)) : item.diffs} />
+          )}
           {files.map((file) => (
             <FileChange key={file.path} file={file} />
           ))}
@@ -201,7 +208,10 @@ const LINE_COLOURS: Readonly<Record<string, string>> = { "+": "bg-good-soft text
 
 /** A file as a unified diff. */
 export function FileChange({ file: { path, diff } }: { readonly file: FileDiff }) {
-  const lines = diff.split("\n").filter((line) => !/^(---|\+\+\+|===|Index:)/.test(line));
+  const lines = diff
+    .trimEnd()
+    .split("\n")
+    .filter((line) => !/^(---|\+\+\+|===|Index:)/.test(line));
   return (
     <figure className="overflow-hidden rounded-md border border-line">
       <figcaption className="border-b border-line bg-sunken px-3 py-1 font-mono text-xs">{path}</figcaption>

@@ -80,7 +80,7 @@ export function PreviewPage() {
         }
       />
       <div className="flex flex-col gap-4">
-        <div role="status">
+        <div role="status" className="empty:hidden">
           {apply.isSuccess && (
             <p className="flex items-center gap-2 text-good">
               <Icon of={CircleCheck} />

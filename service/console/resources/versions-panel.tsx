@@ -73,7 +73,7 @@ export function VersionsPanel({
                 {version === publishedVersion && (
                   <span className="rounded-sm bg-good-soft px-1.5 text-xs text-good">{t("resources.current")}</span>
                 )}
-                <span className="min-w-0 flex-1 break-words text-ink-soft">{said}</span>
+                <span className="min-w-0 flex-1 break-words text-ink-soft max-md:basis-full">{said}</span>
                 <span className="text-xs text-ink-faint">
                   {author} · <Ago time={createdAt} />
                 </span>
