@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "vitest";
 import { TestControlPlane } from "../../support/agent/control-plane.ts";
 import { until } from "../../support/agent/harness.ts";
@@ -43,6 +44,31 @@ describe("the agent of a pod", () => {
     pod.mount({ ...pod.boot, files: { "config.json": '{"mode":"two"}' }, specDigest: "boot-4" });
     await until(() => readFileSync(path, "utf8").includes("two"), "it is written");
     await until(() => plane.frames.some((frame) => frame.type === "status" && frame.status.specDigest === "boot-4"), "it says so");
+    expect(claw.exitCode).toBeNull();
+  });
+
+  it("takes what is delivered, and no mounted file that is older, for as long as its control plane says which is", async ({ expect }) => {
+    const { plane, pod, claw } = await aConnectedPod();
+    const path = join(pod.boot.dirs.configDir, "config.json");
+    const boots = ["two", "three", "four"].map((mode) => ({
+      ...pod.boot,
+      files: { "config.json": `{"mode":"${mode}"}` },
+      specDigest: mode,
+    }));
+    const [older, newer, newest] = boots as [typeof pod.boot, typeof pod.boot, typeof pod.boot];
+    await plane.deliver({ boot: newer });
+    await plane.stored("three");
+    expect(readFileSync(path, "utf8")).toBe('{"mode":"three"}');
+    pod.mount(older);
+    await until(() => plane.frames.some((frame) => frame.type === "pull" && frame.digest === "two"), "it asks which is newer");
+    plane.send({ type: "notice", digest: "three" });
+    await delay(1_500);
+    expect(readFileSync(path, "utf8")).toBe('{"mode":"three"}');
+    pod.mount(newer);
+    await delay(1_000);
+    plane.stop();
+    pod.mount(newest);
+    await until(() => readFileSync(path, "utf8").includes("four"), "it takes the mounted one when there is nobody to ask");
     expect(claw.exitCode).toBeNull();
   });
 

@@ -76,6 +76,45 @@ describe("agent uplink", () => {
     expect([plane.connections, (await agent.call("status")).phase]).toEqual([1, "Ready"]);
   });
 
+  it("stores what is delivered and has its claw run with it: as it is, or started anew where that is needed", async ({ expect }) => {
+    const { plane, agent, status } = await connected();
+    const spec = JSON.parse(readFileSync(`${agent.runDir}/process.json`, "utf8"));
+    const hot = { ...spec, configDigest: "files-2", specDigest: "hot" };
+    await plane.deliver({ spec: hot, files: { "sub/config.json": "{}" } });
+    await plane.stored("hot");
+    expect(readFileSync(`${spec.dirs.configDir}/sub/config.json`, "utf8")).toBe("{}");
+    await until(async () => (await agent.call("status")).specDigest === "hot", "the claw runs with it");
+    expect((await agent.call("status")).pid).toBe(status.pid);
+    // As the operation of the engine does that follows.
+    await agent.call("apply", hot);
+    expect((await agent.reaches("Ready")).pid).toBe(status.pid);
+    const cold = { ...hot, runtime: { ...hot.runtime, env: { ...hot.runtime.env, MORE: "1" } }, specDigest: "cold" };
+    await plane.deliver({ spec: cold, files: {} });
+    await plane.stored("cold");
+    await until(async () => (await agent.call("status")).specDigest === "cold", "the claw runs with it");
+    const restarted = await agent.reaches("Ready");
+    expect(restarted.pid).not.toBe(status.pid);
+    await agent.call("apply", cold);
+    await delay(500);
+    expect(await agent.call("status")).toMatchObject({ pid: restarted.pid, restarts: 0 });
+  });
+
+  it("says why it can't store what is delivered, and keeps what it has", async ({ expect }) => {
+    const { plane, agent } = await connected();
+    const spec = JSON.parse(readFileSync(`${agent.runDir}/process.json`, "utf8"));
+    await plane.deliver({ spec: { ...spec, instanceUid: "ins_other", specDigest: "other" }, files: {} });
+    await until(
+      () => plane.frames.some((frame) => frame.type === "status" && frame.status.unstored?.digest === "other"),
+      "it says that it was not stored",
+    );
+    expect(await agent.call("status")).toMatchObject({ stored: spec.specDigest, unstored: { message: "it is not for this claw" } });
+    // Nothing that was not pulled is taken.
+    plane.send({ type: "handing", digest: "unasked", content: JSON.stringify({ spec: { ...spec, specDigest: "unasked" }, files: {} }) });
+    plane.send({ type: "notice", digest: spec.specDigest });
+    await delay(300);
+    expect(await agent.call("status")).toMatchObject({ stored: spec.specDigest, phase: "Ready" });
+  });
+
   it("ends a channel that is opened a second time", async ({ expect }) => {
     const { plane } = await connected();
     const tcp = plane.open({ channel: "tcp" });

@@ -1,7 +1,14 @@
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type AgentFrame, AgentFrameSchema, type ChannelOpen, type ServerFrame } from "../../../sdk/contract/index.ts";
+import {
+  type AgentFrame,
+  AgentFrameSchema,
+  type ChannelOpen,
+  digestOfHanding,
+  type Handing,
+  type ServerFrame,
+} from "../../../sdk/contract/index.ts";
 import { until } from "./harness.ts";
 
 /** The control plane's side of the agent protocol, for tests of the agent. */
@@ -51,6 +58,22 @@ export class TestControlPlane {
   async said(type: AgentFrame["type"]): Promise<AgentFrame> {
     await until(() => this.frames.some((frame) => frame.type === type), `a ${type} frame`);
     return this.frames.findLast((frame) => frame.type === type) as AgentFrame;
+  }
+
+  /** Delivers as the service does: by a notice, and what it is about once that is pulled. */
+  async deliver(handing: Handing): Promise<void> {
+    const digest = digestOfHanding(handing);
+    this.send({ type: "notice", digest });
+    await until(() => this.frames.some((frame) => frame.type === "pull" && frame.digest === digest), "it is pulled");
+    this.send({ type: "handing", digest, content: JSON.stringify(handing) });
+  }
+
+  /** Waits until the agent says that it has stored this. */
+  async stored(digest: string): Promise<void> {
+    await until(
+      () => this.frames.some((frame) => frame.type === "status" && frame.status.stored === digest),
+      () => `'${digest}' is stored`,
+    );
   }
 
   /** @param window grants credit by it; without one it does as a control plane that knows none */
