@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { writeFiles } from "../../adapters/confinement/claw-files.ts";
 import type { Handing } from "../../sdk/contract/index.ts";
 import type { AttendedClaw } from "./attended-claw.ts";
 import { resolvePlaceholders } from "./launch.ts";
@@ -52,7 +53,6 @@ async function take(supervisor: Supervisor, handing: Handing): Promise<void> {
   if (!("spec" in handing) || handing.spec.instanceUid !== spec.instanceUid || !isDeepStrictEqual(handing.spec.dirs, spec.dirs)) {
     throw new Error("it is not for this claw");
   }
-  const { writeFiles } = await import("../../adapters/confinement/claw-files.ts");
   await writeFiles(spec.dirs.configDir, handing.files);
   if (supervisor.spec.specDigest !== spec.specDigest) {
     throw new Error("its specification was changed meanwhile");

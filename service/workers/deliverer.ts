@@ -6,8 +6,8 @@ import { batchesOf } from "../domain/batches.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 const IDLE_MS = 1_000;
-/** Instances of a tenant that are worked out at a time: the first of them have theirs while others are. */
-const BATCH = 25;
+/** Instances of a tenant that are worked out at a time, before the first of them report and others have to wait for that. */
+const BATCH = 100;
 
 export interface DelivererDependencies extends DeliverDependencies {
   readonly deliveries: Deliveries;

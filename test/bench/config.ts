@@ -40,6 +40,7 @@ async function deliveries(size: number): Promise<Figure[]> {
     await service.claw().tenants.create(aTenant(TENANT, { quota: { instances: size, cpu: "1000", memory: "1000Gi", storage: "10Ti" } }));
     const claw = service.claw(TENANT);
     await claw.configs.create(template("0: "));
+    await claw.configs.publish(TEMPLATE, {});
     const names = Array.from({ length: size }, (_, index) => `echo-${index}`);
     for (const name of names) {
       await claw.instances.create(anEcho(name, { config: { template: TEMPLATE } }));
@@ -52,8 +53,10 @@ async function deliveries(size: number): Promise<Figure[]> {
     const followedMs: number[] = [];
     for (let round = 1; round <= ROUNDS; round++) {
       await claw.configs.replace(TEMPLATE, template(`${round}: `));
+      await claw.configs.publish(TEMPLATE, {});
       const acceptedMs = performance.now();
-      tookMs.push(...(await timesUntil(files, `${round}: `, acceptedMs)));
+      const took = await timesUntil(files, `${round}: `, acceptedMs);
+      tookMs.push(...took);
       await settled();
       followedMs.push(performance.now() - acceptedMs);
     }
