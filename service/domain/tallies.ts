@@ -2,6 +2,10 @@
 export const TALLIES = {
   claw_audit_records_total: { help: "Records that were put in the audit log.", labels: [] },
   claw_audit_refusals_total: { help: "Requests that were refused to somebody who is known, by why.", labels: ["reason"] },
+  claw_config_deliveries_total: {
+    help: "What instances were to have and was worked out, by the way it goes: a delivery to their agents, the engine, or none, where they have it.",
+    labels: ["way"],
+  },
   claw_key_operations_total: {
     help: "What was asked of whoever has the key-encryption keys: wrap, unwrap, rewrap, rotate; and what came of it, ok or failed.",
     labels: ["operation", "result"],

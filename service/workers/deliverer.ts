@@ -3,6 +3,7 @@ import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
 import { considerDeliveries, type DeliverDependencies } from "../application/instances/deliver.ts";
 import type { Deliveries } from "../application/instances/deliveries.ts";
 import { batchesOf } from "../domain/batches.ts";
+import type { Tallies } from "../domain/tallies.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 const IDLE_MS = 1_000;
@@ -11,6 +12,7 @@ const BATCH = 100;
 
 export interface DelivererDependencies extends DeliverDependencies {
   readonly deliveries: Deliveries;
+  readonly tallies: Pick<Tallies, "count">;
   /** Wakes the reconciler: something is its own to do. */
   readonly wake: () => void;
   /** Calls back whenever desired state has changed, here or elsewhere. */
@@ -58,6 +60,7 @@ export function startDeliverer(deps: DelivererDependencies): Loop {
       return [];
     });
     for (const { id, way, handing } of considered) {
+      deps.tallies.count("claw_config_deliveries_total", { way });
       if (handing && way !== "engine") {
         deliveries.offer(id, handing);
       }

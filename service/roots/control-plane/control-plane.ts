@@ -286,7 +286,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const warming = warmAgents(env.dataDir, localLauncher);
   closers.push(() => warming);
   const workers = [
-    startDeliverer({ transactions, runtimes, types, checks, cipher, clock, deliveries, wake, onWake, log }),
+    startDeliverer({ transactions, runtimes, types, checks, cipher, clock, deliveries, tallies, wake, onWake, log }),
     startReconciler({ transactions, stacks, administration, runtimes, types, checks, cipher, clock, onWake, log }),
     startClusterKeeper({
       transactions,

@@ -50,12 +50,8 @@ describe("the agent of a pod", () => {
   it("takes what is delivered, and no mounted file that is older, for as long as its control plane says which is", async ({ expect }) => {
     const { plane, pod, claw } = await aConnectedPod();
     const path = join(pod.boot.dirs.configDir, "config.json");
-    const boots = ["two", "three", "four"].map((mode) => ({
-      ...pod.boot,
-      files: { "config.json": `{"mode":"${mode}"}` },
-      specDigest: mode,
-    }));
-    const [older, newer, newest] = boots as [typeof pod.boot, typeof pod.boot, typeof pod.boot];
+    const bootOf = (mode: string) => ({ ...pod.boot, files: { "config.json": `{"mode":"${mode}"}` }, specDigest: mode });
+    const [older, newer, newest] = [bootOf("two"), bootOf("three"), bootOf("four")];
     await plane.deliver({ boot: newer });
     await plane.stored("three");
     expect(readFileSync(path, "utf8")).toBe('{"mode":"three"}');
