@@ -1,6 +1,17 @@
-import { API_VERSION, ClawError, type ClawTypeSpec, clawTypeFacts, EventReason, EventType } from "../../../sdk/contract/index.ts";
+import {
+  API_VERSION,
+  ClawError,
+  type ClawTypeSpec,
+  clawTypeFacts,
+  EventReason,
+  EventType,
+  formatConfigKey,
+} from "../../../sdk/contract/index.ts";
 import { mayUseHost } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
+import { scalars } from "../../domain/configs/config-path.ts";
+import { isReference } from "../../domain/configs/references.ts";
+import { SecretRules } from "../../domain/configs/secret-rules.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { StoredClawType } from "../../domain/types/claw-type.ts";
 import { recordEvents } from "../instances/report-status.ts";
@@ -31,6 +42,7 @@ export function clawTypeKind({ types }: { readonly types: ClawTypes }): Resource
       const shared = home.name === SHARED_TENANT;
       assertName(name, types);
       assertMayDefine(writer, name, spec);
+      assertShowable(spec);
       const issues = await types.issuesOf(name, spec);
       if (issues.length > 0) {
         const [first] = issues;
@@ -98,6 +110,23 @@ function assertName(name: string, { builtIn }: ClawTypes): void {
     const message = `the claw type '${taken.type}' comes with the platform`;
     const issues = [{ path: "metadata.name", message, fix: "choose another name" }];
     throw new ClawError("type.name_taken", `${message}; choose another name`, { issues });
+  }
+}
+
+/** Whoever sees a type sees all of it: what it has of JSON holds no secret, by its names or its form. @throws {ClawError} `request.invalid` */
+function assertShowable({ probes, variables }: ClawTypeSpec): void {
+  const rules = new SecretRules({ secretKeys: [] });
+  const shown: readonly (readonly [place: string, value: unknown])[] = [
+    ...Object.entries(probes).map(([probe, { expect }]) => [`spec.probes.${probe}.expect`, expect] as const),
+    ...variables.map(({ default: value }, index) => [`spec.variables[${index}].default`, value] as const),
+  ];
+  for (const [place, value] of shown) {
+    for (const [path, item] of scalars(value, isReference)) {
+      if (path.length > 0 && rules.isSecret(path, item)) {
+        const fix = "leave it out: a secret is a variable of its own, with 'secret: true' and without a default";
+        throw invalid(formatConfigKey(path, place), "is a secret by its name, and a claw type is shown as it is", fix);
+      }
+    }
   }
 }
 

@@ -65,6 +65,18 @@ describe("a claw type that is brought as a resource", () => {
     expect(await app.published("type.updated")).toHaveLength(1);
   });
 
+  it("holds no secret where everybody sees it", async ({ expect }) => {
+    const probe = { path: "/readyz", expect: { ok: true, apiKey: "k-1" }, periodSeconds: 1, failureThreshold: 1 };
+    const { probes } = aType("open").spec;
+    await expect(claw.clawTypes.create(aType("open", { probes: { ...probes, readiness: probe } }))).rejects.toMatchObject({
+      issues: [{ path: "spec.probes.readiness.expect.apiKey" }],
+    });
+    const own = variable("own", { type: "object", default: { list: [{ password: "p-1" }] } });
+    await expect(claw.clawTypes.create(aType("open", { variables: [own] }))).rejects.toMatchObject({
+      issues: [{ path: expect.stringMatching(/^spec\.variables\[0\]\.default/) }],
+    });
+  });
+
   it("is kept while something uses it, and its keys can't become secret then", async ({ expect }) => {
     await claw.clawTypes.create(aType("news"));
     await claw.configs.create(aTemplate("headlines", { adapter: "newsAdapter", variables: [variable("city", { default: "Bonn" })] }));
