@@ -66,7 +66,12 @@ function progressToDeclared({ metadata, spec, status }: ClawInstance): Progress 
   if (config?.status === "False" || config?.reason === APPLYING) {
     // A refusal from before the last change is about another configuration.
     const isRefused = config.status === "False" && Date.parse(config.lastTransitionTime) >= Date.parse(metadata.updatedAt);
-    return { state: isRefused ? "failed" : "waiting", note: `${phase}, ConfigSynced is ${config.status}: ${config.message}` };
+    // What is not ready says why itself.
+    const isTold = reason !== "" && config.status !== "False";
+    return {
+      state: isRefused ? "failed" : "waiting",
+      note: isTold ? note : `${phase}, ConfigSynced is ${config.status}: ${config.message}`,
+    };
   }
   const isReached = spec.running ? phase === "Running" && ready?.status !== "False" && readyReplicas >= spec.replicas : phase === "Stopped";
   return { state: isReached ? "done" : "waiting", note };

@@ -1,34 +1,35 @@
 import { z } from "zod";
+import type { ErrorCode } from "../errors.ts";
+import { resourceKinds } from "../kinds.ts";
 import { PreviewItemPageSchema, PreviewRequestSchema, PreviewSchema } from "../preview.ts";
 import { admission, idParams as id, PageNumberSchema, placing, type Route } from "../route.ts";
 import { EmptyRequestSchema, ServiceStatusSchema, ServiceVersionSchema } from "../service.ts";
 
 /** What a plan may run into: any write's refusals. */
-const previewed = [
+const previewed: readonly ErrorCode[] = [
   ...admission,
   ...placing,
+  ...resourceKinds.flatMap(({ area }): ErrorCode[] => [`${area}.not_found`, `${area}.name_taken`]),
   "auth.forbidden",
   "tenant.required",
-  "instance.not_found",
-  "instance.name_taken",
   "instance.unknown_type",
-  "type.not_found",
-  "type.name_taken",
   "type.in_use",
-  "config.not_found",
-  "config.name_taken",
+  "secret.in_use",
+  "role.in_use",
   "config.in_use",
-  "project.not_found",
-  "project.name_taken",
+  "config.version_not_found",
+  "rollout.overlaps",
+  "rollout.empty",
+  "rollout.unchangeable",
+  "rollout.wrong_phase",
+  "rollout.active",
   "project.not_empty",
-  "tenant.name_taken",
   "tenant.not_empty",
-  "cluster.name_taken",
   "cluster.in_use",
   "resource.version_conflict",
   "engine.failed",
   "stack.locked",
-] as const;
+];
 
 export const serviceRoutes = {
   "previews.create": {

@@ -41,8 +41,9 @@ describe("an instance on a cluster", () => {
     await tenant.configs.publish("base", {});
     await tenant.instances.create(anEcho("web", { config: { template: "base", overrides: [{ key: "reply.prefix", value: null }] } }));
     await running("web");
-    const prefix = { name: "reply.prefix", type: "string", required: true };
-    await tenant.configs.replace("base", aTemplate("base", { variables: [prefix] }));
+    // What would break it is refused; what it has to wait for is not.
+    const key = { name: "environment.API_KEY", type: "string", required: true, secret: true };
+    await tenant.configs.replace("base", aTemplate("base", { variables: [key] }));
     await tenant.configs.publish("base", {});
     await eventually(
       () => tenant.instances.get("web"),

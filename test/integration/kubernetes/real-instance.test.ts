@@ -59,7 +59,9 @@ describe("an instance in a real pod, through the control plane", () => {
       (answer) => answer === "two: hello again",
       60_000,
     );
-    expect((await pod()).metadata).toMatchObject({ uid, annotations: { "clusterclaw.io/refreshed-at": expect.any(String) } });
+    // The declared copy follows what its agent was handed.
+    const followed = await eventually(pod, (found) => found?.metadata.annotations?.["clusterclaw.io/refreshed-at"] !== undefined, 60_000);
+    expect(followed.metadata.uid).toBe(uid);
 
     // The claw may say something between the two.
     await eventually(

@@ -56,6 +56,7 @@ describe("what is held of the database", () => {
     expect(rows).toEqual([
       { application: expect.stringMatching(/^claw 0\.0\.0-test \S+$/), login: expect.stringMatching(/^claw_service_\d+$/) },
       { application: "claw stack worker", login: expect.stringMatching(/^claw_worker_\d+$/) },
+      { application: "claw wake-ups", login: expect.stringMatching(/^claw_service_\d+$/) },
     ]);
     const worker = readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isOurWorker(pid));
     const given = Object.fromEntries(

@@ -33,7 +33,8 @@ async function readDue(tenant: string) {
   return claimed.filter((each) => each.tenant.name === tenant).length;
 }
 
-const makeDue = (name: string) => app.database.pool.query(`update secrets set due_at = now() where name = $1`, [name]);
+const makeDue = (name: string) =>
+  app.database.pool.query(`update secrets set due_at = now() - interval '1 second' where name = $1`, [name]);
 
 describe("a secret that configurations name", () => {
   it("reaches the claws, is shown nowhere, and reaches them again when it is another", async ({ expect }) => {
