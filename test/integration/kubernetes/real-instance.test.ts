@@ -52,16 +52,20 @@ describe("an instance in a real pod, through the control plane", () => {
     expect(await say("hello there")).toBe("one: hello there");
     const { uid } = (await pod()).metadata;
 
-    // A kubelet by itself looks at a pod's secrets about once a minute.
+    // A kubelet by itself looks at a pod's secrets about once a minute: its agent is handed them.
     await claw.instances.replace("echo", saying("two: "));
     await eventually(
       () => say("hello again"),
       (answer) => answer === "two: hello again",
       60_000,
     );
-    // The declared copy follows what its agent was handed.
-    const followed = await eventually(pod, (found) => found?.metadata.annotations?.["clusterclaw.io/refreshed-at"] !== undefined, 60_000);
-    expect(followed.metadata.uid).toBe(uid);
+    // The stack follows what its agent was handed, in the same pod.
+    await eventually(
+      () => claw.instances.get("echo"),
+      ({ status, metadata }) => status.observedGeneration === metadata.generation,
+      60_000,
+    );
+    expect((await pod()).metadata.uid).toBe(uid);
 
     // The claw may say something between the two.
     await eventually(
