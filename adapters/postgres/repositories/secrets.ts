@@ -39,6 +39,11 @@ export class PostgresSecretRepository extends PlainRows<SecretRow, StoredSecret>
     this.#platform = platform;
   }
 
+  async count(): Promise<number> {
+    const [row] = await this.scope.run((manager) => manager.query<{ count: string }[]>(`select count(*) from secrets`));
+    return Number(row?.count);
+  }
+
   async named(names: readonly string[], of: "tenant" | "platform"): Promise<readonly StoredSecret[]> {
     if (names.length === 0) {
       return [];

@@ -1,4 +1,5 @@
 import { newId, type SecretId } from "../../../sdk/contract/index.ts";
+import { CONTROL_PLANE } from "../../domain/access/actor.ts";
 import { isSealed } from "../../domain/sealed.ts";
 import { afterReading } from "../../domain/secrets/secret.ts";
 import type { Tallies } from "../../domain/tallies.ts";
@@ -20,7 +21,6 @@ export interface ReadSecretDependencies {
 
 /** After a failure a source is asked sooner than it would be, and never more often than it was asked for. */
 const RETRY_SECONDS = 60;
-const ACTOR = "control-plane";
 
 /**
  * Reads a secret's source, and has those reconciled who use it when that gives another value. What can't be read keeps the value that it had. Safe to repeat, and
@@ -44,8 +44,8 @@ export async function readSecret(home: Pick<Tenant, "id" | "name">, id: SecretId
     const now = clock().toISOString();
     const known = current.state.value;
     const isSame = "value" in given && isSealed(known) && cipher.decrypt(known.$sealed) === JSON.stringify(given.value);
-    const sealed = () => (isSame && known ? known : { $sealed: cipher.encrypt("value" in given ? JSON.stringify(given.value) : "") });
-    const state = afterReading(current.state, "value" in given ? { value: sealed() } : given, now);
+    const sealed = (value: string) => (isSame && known ? known : { $sealed: cipher.encrypt(JSON.stringify(value)) });
+    const state = afterReading(current.state, "value" in given ? { value: sealed(given.value) } : given, now);
     const { refreshSeconds } = current.spec;
     const isWritten = await scope.secrets.updateState(
       current,
@@ -55,7 +55,7 @@ export async function readSecret(home: Pick<Tenant, "id" | "name">, id: SecretId
     if (!isWritten || !("value" in given) || isSame) {
       return false;
     }
-    await reviseUsers(tx, current, home, now, ACTOR);
+    await reviseUsers(tx, current, home, now, CONTROL_PLANE.subject);
     const data = { uid: current.id, name: current.name, tenant: home.name };
     await (await tx.enter(home.id)).publish({ id: newId("evt"), event: "secret.changed", time: now, data });
     return true;

@@ -35,7 +35,7 @@ export function secretKind({ cipher, sources }: SecretDependencies): ResourceKin
           "give one of them",
         );
       }
-      if (!before && (await at.secrets.list({ limit: SECRETS_MAX })).items.length >= SECRETS_MAX) {
+      if (!before && (await at.secrets.count()) >= SECRETS_MAX) {
         const message = `tenant '${home.name}' has ${SECRETS_MAX} secrets, which is all that it may have`;
         throw invalid("metadata.name", message, "delete some: claw secrets list");
       }

@@ -81,8 +81,8 @@ interface OpenValues {
 interface Sources {
   /** By type; undefined for one that is not known. */
   readonly adapters: ReadonlyMap<string, ClawAdapter | undefined>;
-  /** By name; undefined for one that is not there. */
-  readonly templates: ReadonlyMap<string, KnownTemplate | undefined>;
+  /** By name: those that there are. */
+  readonly templates: ReadonlyMap<string, KnownTemplate>;
   valuesOf(instance: Instance): readonly OpenValues[];
   /** How what a tenant keeps is opened: it names that tenant's secrets. */
   openingOf(tenantId: TenantId): Opening;
@@ -122,7 +122,7 @@ async function sourcesOf(
   for (const type of new Set(instances.map(({ spec }) => spec.type))) {
     adapters.set(type, await types.find(type, scope));
   }
-  const templates = new Map<string, KnownTemplate | undefined>();
+  const templates = new Map<string, KnownTemplate>();
   for (const [name, users] of Map.groupBy(instances, ({ spec }) => spec.config.template)) {
     const template = name === undefined ? undefined : await scope.templates.find(name);
     if (!template) {
@@ -145,10 +145,9 @@ async function sourcesOf(
   const named = await secretsNamedBy(scope, [
     ...instances.map(({ spec }) => ({ tenantId: scope.tenantId, spec: spec.config.overrides })),
     ...values,
-    ...[...templates.values()].flatMap((known) => {
-      const { template, versions } = known as KnownTemplate;
-      return [...versions.values()].map(({ spec }) => ({ tenantId: template.tenantId, spec }));
-    }),
+    ...[...templates.values()].flatMap(({ template, versions }) =>
+      [...versions.values()].map(({ spec }) => ({ tenantId: template.tenantId, spec })),
+    ),
   ]);
   const openingOf = (tenantId: TenantId): Opening => ({ cipher, meaning: (name) => meaningOf(named(tenantId, name), cipher) });
   const byOwner = Map.groupBy(values, ({ instanceId, projectId }) => instanceId ?? projectId);

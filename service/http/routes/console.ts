@@ -15,12 +15,11 @@ export interface ConsoleOptions {
 /** Addresses of the console's own pages. Each of them is answered by its one document, which finds out what to show. */
 const PAGES = ["/", "/sign-in", "/t/*", "/platform/*"];
 /** Files that browsers look for by their names. Those under `/assets` have a digest in theirs. */
-const FILES = ["/icon.svg", "/icon-192.png", "/icon-512.png", "/manifest.webmanifest", "/sw.js"];
+const FILES = ["/icon.svg", "/manifest.webmanifest"];
 const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
-  ".png": "image/png",
   ".svg": "image/svg+xml",
   ".webmanifest": "application/manifest+json",
 };
@@ -137,7 +136,7 @@ async function readFiles(folder: string): Promise<ReadonlyMap<string, File>> {
     files.map(async (path) => {
       const bytes = await readFile(path);
       const type = TYPES[extname(path)] ?? "";
-      const zipped = extname(path) === ".png" ? undefined : await promisify(gzip)(bytes, { level: 9 });
+      const zipped = await promisify(gzip)(bytes, { level: 9 });
       const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
       return [path.slice(folder.length).replaceAll("\\", "/"), { bytes, zipped, type, etag }] as const;
     }),

@@ -5,6 +5,8 @@ import type { Page, Ref } from "../resources/page.ts";
 /** A tenant's secrets; those of the platform only to those who ask for them by name. */
 export interface SecretRepository {
   list(query: ListQuery): Promise<Page<StoredSecret>>;
+  /** How many the tenant has. */
+  count(): Promise<number>;
   /** @throws {ClawError} `secret.not_found` */
   get(ref: Ref): Promise<StoredSecret>;
   find(ref: Ref): Promise<StoredSecret | undefined>;
