@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { DisplayNameSchema } from "./bounds.ts";
+import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, ListQuerySchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 import { PERMISSIONS } from "./permissions.ts";
@@ -45,7 +47,12 @@ export const roleFacts = {
   actions: [],
   input: RoleInputSchema,
   schema: RoleSchema,
+  errors: {
+    in_use: { status: 409, title: "The role is bound", retryable: false, fault: "caller" },
+  },
+  audited: { description: "track", permissions: "track" } satisfies Audited<RoleSpec>,
 } as const satisfies KindFacts;
+export type RoleId = Id<(typeof roleFacts)["idPrefix"]>;
 
 export const RoleBindingSpecSchema = z.strictObject({
   /** A role that is always there, or one of this tenant or the shared one. */
@@ -78,7 +85,14 @@ export const roleBindingFacts = {
   actions: [],
   input: RoleBindingInputSchema,
   schema: RoleBindingSchema,
+  errors: {},
+  audited: {
+    role: "track",
+    subjects: { kind: "track", name: "track", namespace: "track" },
+    at: "track",
+  } satisfies Audited<RoleBindingSpec>,
 } as const satisfies KindFacts;
+export type RoleBindingId = Id<(typeof roleBindingFacts)["idPrefix"]>;
 
 export const ServiceAccountSpecSchema = z.strictObject({ description: DisplayNameSchema.optional() });
 export type ServiceAccountSpec = z.infer<typeof ServiceAccountSpecSchema>;
@@ -102,7 +116,10 @@ export const serviceAccountFacts = {
   actions: [],
   input: ServiceAccountInputSchema,
   schema: ServiceAccountSchema,
+  errors: {},
+  audited: { description: "track" } satisfies Audited<ServiceAccountSpec>,
 } as const satisfies KindFacts;
+export type ServiceAccountId = Id<(typeof serviceAccountFacts)["idPrefix"]>;
 
 /** How long a token is good for when nobody says, in days, and at most. */
 export const TOKEN_DAYS_DEFAULT = 90;

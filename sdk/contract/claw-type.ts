@@ -1,7 +1,9 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { boundedRecord, DisplayNameSchema, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { PlainVariableSchema } from "./config-template.ts";
 import { EnvNameSchema, PackageNameSchema, RelativePathSchema, VersionSchema } from "./identifiers.ts";
+import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 import { HttpProbeSchema } from "./runtime.ts";
@@ -182,6 +184,8 @@ export type ClawType = z.infer<typeof ClawTypeSchema>;
 export const ClawTypePageSchema = pageOf(ClawTypeSchema);
 
 /** Claw types that are brought as resources: those of the shared tenant are the platform's, and every tenant's instances may be of them. */
+const PROBE = { path: "track", expect: "track", periodSeconds: "track", failureThreshold: "track" } as const;
+
 export const clawTypeFacts = {
   kind: "ClawType",
   noun: "claw type",
@@ -193,4 +197,36 @@ export const clawTypeFacts = {
   actions: [],
   input: ClawTypeInputSchema,
   schema: ClawTypeSchema,
+  errors: {
+    in_use: { status: 409, title: "The claw type is in use", retryable: false, fault: "caller" },
+  },
+  audited: {
+    description: "track",
+    version: "track",
+    image: "track",
+    software: { source: "track", package: "track", files: { path: "track", content: "track" } },
+    command: "track",
+    env: "secret",
+    config: { path: "track", format: "track", template: "track" },
+    variables: {
+      name: "track",
+      type: "track",
+      default: "track",
+      required: "track",
+      secret: "track",
+      description: "track",
+      env: "track",
+      platform: "track",
+    },
+    reload: "track",
+    restartSignal: "track",
+    portSpan: "track",
+    probes: { startup: PROBE, readiness: PROBE, liveness: PROBE },
+    startup: { timeoutSeconds: "track", heavy: "track" },
+    stop: { signal: "track", graceSeconds: "track" },
+    exitCodes: "track",
+    chat: { protocol: "track", path: "track", model: "track", tokenEnv: "track" },
+    console: "track",
+  } satisfies Audited<ClawTypeSpec>,
 } as const satisfies KindFacts;
+export type ClawTypeId = Id<(typeof clawTypeFacts)["idPrefix"]>;

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { boundedRecord, DisplayNameSchema, INSTANCES_MAX } from "./bounds.ts";
+import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { LOCAL_CLUSTER } from "./local.ts";
 import { ConditionSchema, LabelsSchema, MetadataInputSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
@@ -150,7 +152,28 @@ export const clusterFacts = {
   actions: [],
   input: ClusterInputSchema,
   schema: ClusterSchema,
+  errors: {
+    in_use: { status: 409, title: "The cluster is in use", retryable: false, fault: "caller" },
+  },
+  audited: {
+    displayName: "track",
+    credentials: { source: "track", kubeconfig: "secret", context: "track" },
+    unschedulable: "track",
+    taints: { key: "track", value: "track" },
+    capacity: { instances: "track", cpu: "track", memory: "track" },
+    crds: "track",
+    agentUrl: "track",
+    images: { agent: "track", claws: "track", pullPolicy: "track", pullSecrets: "track" },
+    storageClass: "track",
+    priorityClass: "track",
+    networkPolicy: { enabled: "track", controlPlaneCidrs: "track", allowedEgress: "track" },
+    ingress: { className: "track", host: "track", tlsSecret: "track" },
+    gateway: { name: "track", namespace: "track", host: "track" },
+    evictable: "track",
+    namespacePrefix: "track",
+  } satisfies Audited<ClusterSpec>,
 } as const satisfies KindFacts;
+export type ClusterId = Id<(typeof clusterFacts)["idPrefix"]>;
 
 /**
  * What a drain did, or would do: an instance whose data can't come along stays, and says why. Of each list 256 kB are given; those that stay

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { boundedRecord, DisplayNameSchema, issueOf, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { ConditionType } from "./conditions.ts";
 import { checkConfigKey } from "./config-key.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import type { Id } from "./ids.ts";
 import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 import { FileDiffSchema, PropertyDiffSchema } from "./property-diff.ts";
@@ -188,7 +190,42 @@ export const configTemplateFacts = {
     rules: {},
     keys: { "spec.variables": "name" },
   },
+  errors: {
+    invalid: { status: 422, title: "The configuration is invalid", retryable: false, fault: "caller" },
+    unchecked: { status: 409, title: "The configuration is not checked", retryable: true, fault: "platform" },
+    version_not_found: { status: 404, title: "Config version not found", retryable: false, fault: "caller" },
+    in_use: { status: 409, title: "The config template is in use", retryable: false, fault: "caller" },
+  },
+  audited: {
+    description: "track",
+    extends: "track",
+    groups: { name: "track", title: "track", description: "track" },
+    variables: {
+      name: "track",
+      type: "track",
+      default: "track",
+      required: "track",
+      secret: "track",
+      description: "track",
+      enum: "track",
+      pattern: "track",
+      minLength: "track",
+      maxLength: "track",
+      minimum: "track",
+      maximum: "track",
+      items: "track",
+      minItems: "track",
+      maxItems: "track",
+      message: "track",
+      merge: "track",
+      group: "track",
+    },
+    adapter: "track",
+    version: "track",
+    base: "track",
+  } satisfies Audited<ConfigTemplateSpec>,
 } as const satisfies KindFacts;
+export type ConfigTemplateId = Id<(typeof configTemplateFacts)["idPrefix"]>;
 
 /** An immutable published version of a template. */
 export const ConfigVersionSchema = z.object({

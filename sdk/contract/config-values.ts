@@ -1,6 +1,8 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { DisplayNameSchema, JsonValueSchema } from "./bounds.ts";
 import { ConfigKeySchema } from "./config-key.ts";
+import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
@@ -66,7 +68,14 @@ export const configValuesFacts = {
   actions: [],
   input: ConfigValuesInputSchema,
   schema: ConfigValuesSchema,
+  errors: {},
+  audited: {
+    description: "track",
+    at: "track",
+    values: { key: "track", value: "track", secret: "track", locked: "track" },
+  } satisfies Audited<ConfigValuesSpec>,
 } as const satisfies KindFacts;
+export type ConfigValuesId = Id<(typeof configValuesFacts)["idPrefix"]>;
 
 /** Something that gives a value, and whose. */
 const givenSchema = {

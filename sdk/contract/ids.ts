@@ -1,19 +1,6 @@
 /** A typed, prefixed id: the body is a UUIDv7 in base58, so ids sort by creation time and can't be guessed. */
 export type Id<P extends string> = `${P}_${string}`;
-export type TenantId = Id<"ten">;
-export type ProjectId = Id<"prj">;
-export type InstanceId = Id<"ins">;
-export type ConfigTemplateId = Id<"cfg">;
-export type ConfigValuesId = Id<"val">;
-export type ClusterId = Id<"cls">;
 export type PlanId = Id<"pln">;
-export type RoleId = Id<"rol">;
-export type PolicyId = Id<"pol">;
-export type SecretId = Id<"sec">;
-export type ClawTypeId = Id<"typ">;
-export type RolloutId = Id<"rll">;
-export type RoleBindingId = Id<"rbd">;
-export type ServiceAccountId = Id<"sva">;
 export type TokenId = Id<"tok">;
 export type SessionId = Id<"ses">;
 export type EventId = Id<"evt">;

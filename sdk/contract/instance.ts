@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { ConfinementSchema } from "./agent.ts";
+import type { Audited } from "./audited.ts";
 import { JsonValueSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionType } from "./conditions.ts";
 import { ConfigKeySchema } from "./config-key.ts";
 import { FolderSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import type { Id } from "./ids.ts";
 import { actionOf, carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { PropertyDiffSchema } from "./property-diff.ts";
@@ -155,7 +157,28 @@ export const instanceFacts = {
     },
     keys: { "spec.config.overrides": "key" },
   },
+  errors: {
+    unknown_type: { status: 422, title: "Unknown claw type", retryable: false, fault: "caller" },
+    unsupported: { status: 422, title: "The instance's claw type can't do this", retryable: false, fault: "caller" },
+    not_running: { status: 409, title: "The instance is not running", retryable: true, fault: "caller" },
+    unreachable: { status: 503, title: "The instance's agent is not connected", retryable: true, fault: "platform" },
+    no_origin: { status: 409, title: "Instances have no origins of their own", retryable: false, fault: "platform" },
+  },
+  audited: {
+    type: "track",
+    version: "track",
+    replicas: "track",
+    running: "track",
+    resources: { cpu: "track", memory: "track" },
+    config: { template: "track", version: "track", overrides: { key: "track", value: "track" } },
+    storage: { configDir: "track", dataDir: "track", size: "track" },
+    network: { expose: "track", port: "track" },
+    placement: { cluster: "track", selector: "track", tolerations: { key: "track", value: "track" } },
+    drift: "track",
+    deletionPolicy: "track",
+  } satisfies Audited<InstanceSpec>,
 } as const satisfies KindFacts;
+export type InstanceId = Id<(typeof instanceFacts)["idPrefix"]>;
 
 /** Something that happened to an instance: a phase transition, an operation, a report of its agent. */
 export const InstanceEventSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AuditRules } from "./audited.ts";
 import type { ConditionType } from "./conditions.ts";
 import { ConditionSchema, NameSchema } from "./meta.ts";
 import type { Permission } from "./permissions.ts";
@@ -23,12 +24,25 @@ export interface KindFacts {
   readonly deletedWhen?: string;
   /** Whether it configures instances: a change of one is refused that would keep an instance from being resolved which can be now. */
   readonly configures?: true;
+  /** Its errors beside those of every kind, of one that is missing and of a name that is taken, by what follows its area: `in_use`. */
+  readonly errors: Readonly<Record<string, ErrorFacts>>;
+  /** The fields of its specification, as the audit log has them. One that is new does not compile until it is in here. */
+  readonly audited: AuditRules;
   /** A manifest of it, as people write it. */
   readonly input: z.ZodType;
   /** How it is answered. */
   readonly schema: z.ZodType;
   /** How a cluster has it as a custom resource; absent where it can't be written there. */
   readonly customResource?: CustomResourceFacts;
+}
+
+/** What is known of an error by its code. */
+export interface ErrorFacts {
+  readonly status: number;
+  readonly title: string;
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+  readonly fault: "caller" | "tenant" | "platform";
 }
 
 export interface CustomResourceFacts {

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { DisplayNameSchema, TextSchema } from "./bounds.ts";
+import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, LabelsSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
@@ -99,4 +101,17 @@ export const policyFacts = {
   actions: [],
   input: PolicyInputSchema,
   schema: PolicySchema,
+  errors: {
+    denied: { status: 403, title: "A policy forbids this", retryable: false, fault: "tenant" },
+  },
+  audited: {
+    description: "track",
+    mode: "track",
+    at: "track",
+    match: { labels: "track", tenants: "track" },
+    rule: { name: "track", value: "track" },
+    expression: "track",
+    message: "track",
+  } satisfies Audited<PolicySpec>,
 } as const satisfies KindFacts;
+export type PolicyId = Id<(typeof policyFacts)["idPrefix"]>;

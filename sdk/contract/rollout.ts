@@ -1,7 +1,9 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { issueOf, TextSchema } from "./bounds.ts";
 import { VersionNumberSchema } from "./config-template.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import type { Id } from "./ids.ts";
 import { actionOf, type KindFacts } from "./kind.ts";
 import { ConditionSchema, ListQuerySchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
@@ -247,7 +249,33 @@ export const rolloutFacts = {
   actions: [pauseAction, resumeAction, approveAction, abortAction, retryAction],
   input: RolloutInputSchema,
   schema: RolloutSchema,
+  errors: {
+    overlaps: { status: 409, title: "Another rollout has the instance", retryable: false, fault: "caller" },
+    empty: { status: 422, title: "The rollout is about no instance", retryable: false, fault: "caller" },
+    unchangeable: { status: 409, title: "A rollout can't be changed", retryable: false, fault: "caller" },
+    wrong_phase: { status: 409, title: "The rollout's phase forbids this", retryable: false, fault: "caller" },
+    active: { status: 409, title: "The rollout is under way", retryable: false, fault: "caller" },
+  },
+  audited: {
+    description: "track",
+    change: { config: { template: "track", version: "track" }, software: { type: "track", version: "track" } },
+    selector: "track",
+    strategy: "track",
+    bakeSeconds: "track",
+    maxUnavailable: "track",
+    approval: "track",
+    gates: {
+      ready: { withinSeconds: "track" },
+      restarts: { max: "track" },
+      logErrors: { texts: "track", max: "track", lines: "track" },
+      probe: { message: "track", expect: "track", withinSeconds: "track", instances: "track" },
+    },
+    onFailure: "track",
+    windows: { days: "track", from: "track", to: "track", timeZone: "track" },
+    freezes: { from: "track", to: "track", reason: "track" },
+  } satisfies Audited<RolloutSpec>,
 } as const satisfies KindFacts;
+export type RolloutId = Id<(typeof rolloutFacts)["idPrefix"]>;
 
 function isTimeZone(name: string): boolean {
   try {

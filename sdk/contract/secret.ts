@@ -1,6 +1,8 @@
 import { z } from "zod";
+import type { Audited } from "./audited.ts";
 import { DisplayNameSchema } from "./bounds.ts";
 import { EnvNameSchema } from "./identifiers.ts";
+import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
@@ -80,7 +82,22 @@ export const secretFacts = {
   actions: [],
   input: SecretInputSchema,
   schema: SecretSchema,
+  errors: {
+    in_use: { status: 409, title: "The secret is in use", retryable: false, fault: "caller" },
+  },
+  audited: {
+    description: "track",
+    value: "secret",
+    source: {
+      env: "track",
+      file: "track",
+      vault: { path: "track", field: "track" },
+      kubernetes: { cluster: "track", name: "track", key: "track" },
+    },
+    refreshSeconds: "track",
+  } satisfies Audited<SecretSpec>,
 } as const satisfies KindFacts;
+export type SecretId = Id<(typeof secretFacts)["idPrefix"]>;
 
 /** An instance whose configuration names a secret. */
 export const SecretUserPageSchema = z.object({

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { AUDIT_DAYS_MAX, AUDIT_DAYS_MIN } from "./audit.ts";
+import type { Audited } from "./audited.ts";
 import { DisplayNameSchema, INSTANCES_MAX, TextSchema } from "./bounds.ts";
 import { PlacementSchema } from "./cluster.ts";
 import { ConditionType } from "./conditions.ts";
+import type { Id } from "./ids.ts";
 import { carriedStatus, conditionPath, type KindFacts, PLACEMENT_RULE } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, QuantitySchema, resourceOf } from "./meta.ts";
 import { ConsoleRulesSchema } from "./recordings.ts";
@@ -78,7 +80,24 @@ export const tenantFacts = {
     rules: { "spec.placement": [PLACEMENT_RULE] },
     keys: { "spec.policies": "name" },
   },
+  errors: {
+    not_empty: { status: 409, title: "The tenant still has instances", retryable: false, fault: "caller" },
+    required: { status: 400, title: "No tenant was named", retryable: false, fault: "caller" },
+    quota_exceeded: { status: 403, title: "Quota exceeded", retryable: false, fault: "tenant" },
+    too_many_streams: { status: 429, title: "The tenant has too many streams open", retryable: true, fault: "tenant" },
+  },
+  audited: {
+    displayName: "track",
+    quota: { instances: "track", cpu: "track", memory: "track", storage: "track" },
+    policies: { name: "track", value: "track" },
+    admins: "track",
+    allowLocal: "track",
+    consoles: { record: "track", idleMinutes: "track" },
+    auditRetentionDays: "track",
+    placement: { cluster: "track", selector: "track", tolerations: { key: "track", value: "track" } },
+  } satisfies Audited<TenantSpec>,
 } as const satisfies KindFacts;
+export type TenantId = Id<(typeof tenantFacts)["idPrefix"]>;
 
 export const ProjectSpecSchema = z.strictObject({ displayName: DisplayNameSchema.optional(), quota: QuotaSchema.default({}) });
 export type ProjectSpec = z.infer<typeof ProjectSpecSchema>;
@@ -104,4 +123,12 @@ export const projectFacts = {
   actions: [],
   input: ProjectInputSchema,
   schema: ProjectSchema,
+  errors: {
+    not_empty: { status: 409, title: "The project still has instances", retryable: false, fault: "caller" },
+  },
+  audited: {
+    displayName: "track",
+    quota: { instances: "track", cpu: "track", memory: "track", storage: "track" },
+  } satisfies Audited<ProjectSpec>,
 } as const satisfies KindFacts;
+export type ProjectId = Id<(typeof projectFacts)["idPrefix"]>;

@@ -1,7 +1,7 @@
 import {
   type AuditRules,
-  auditedFields,
   auditedMetadata,
+  factsOf,
   type ManifestKind,
   type PropertyDiff,
   redact,
@@ -23,7 +23,7 @@ export interface AuditedDiff {
 
 /** The differences that the table of audited fields tells of, without a secret in them. */
 export function auditedDiff(kind: ManifestKind, before: StoredResource | undefined, after: StoredResource | undefined): AuditedDiff {
-  const rules: AuditRules = { metadata: auditedMetadata, spec: auditedFields[kind] };
+  const rules: AuditRules = { metadata: auditedMetadata, spec: factsOf(kind).audited };
   const view = (resource: StoredResource | undefined) =>
     resource && byRules(rules, { metadata: { labels: resource.labels, annotations: resource.annotations }, spec: resource.spec });
   return bounded(diffValues(view(before), view(after)));
