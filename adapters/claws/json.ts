@@ -5,7 +5,9 @@ export function stableJson(value: unknown): string {
   return `${JSON.stringify(sortKeys(value), undefined, 2)}\n`;
 }
 
-function sortKeys(value: unknown): unknown {
+/** The same with the keys of every object in order. */
+export function sortKeys<T>(value: T): T;
+export function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.map(sortKeys);
   }

@@ -56,6 +56,7 @@ import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
+import { SeveralFiles1700000000045 } from "./migrations/0045-several-files.ts";
 import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
 import { KeepSecrets1700000000048 } from "./migrations/0048-keep-secrets.ts";
 import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
@@ -134,6 +135,7 @@ export const migrations = [
   VisitClaws1700000000036,
   KeepWarnings1700000000042,
   DefineTypes1700000000044,
+  SeveralFiles1700000000045,
   SetValues1700000000047,
   KeepSecrets1700000000048,
   RollOut1700000000050,

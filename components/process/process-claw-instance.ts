@@ -67,7 +67,7 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
     const software = new Software(`${name}${from.suffix}`, softwareArgs(resolved, cacheDir), parent);
     // Inline software has no folder: asking for one would make it unknown in every preview.
     const softwareDir = resolved.apply(({ software: { source } }) =>
-      source === "npm" ? software.dir : pulumi.output<string | undefined>(undefined),
+      source === "npm" || source === "archive" ? software.dir : pulumi.output<string | undefined>(undefined),
     );
     const config = new Directory(
       `${name}${configChild.suffix}`,
@@ -118,11 +118,15 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
 }
 
 function softwareArgs(runtime: pulumi.Output<ClawRuntime>, cacheDir: string): SoftwareArgs {
-  const npm = runtime.apply(({ software }) => (software.source === "npm" ? { package: software.package, cacheDir } : undefined));
+  const software = runtime.apply((whole) => whole.software);
+  const npm = software.apply((from) => (from.source === "npm" ? from : undefined));
+  const archive = software.apply((from) => (from.source === "archive" ? from : undefined));
   return {
-    source: runtime.apply(({ software }) => (software.source === "npm" ? "npm" : "inline")),
-    version: runtime.apply(({ software }) => software.version),
-    cacheDir: npm.apply((from) => from?.cacheDir),
+    source: software.apply(({ source }) => (source === "image" ? "inline" : source)),
+    version: software.apply(({ version }) => version),
+    cacheDir: software.apply(({ source }) => (source === "npm" || source === "archive" ? cacheDir : undefined)),
     package: npm.apply((from) => from?.package),
+    url: archive.apply((from) => from?.url),
+    sha256: archive.apply((from) => from?.sha256),
   };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Audited } from "./audited.ts";
 import { boundedRecord, DisplayNameSchema, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
 import { PlainVariableSchema } from "./config-template.ts";
-import { EnvNameSchema, PackageNameSchema, RelativePathSchema, VersionSchema } from "./identifiers.ts";
+import { ArchiveUrlSchema, EnvNameSchema, PackageNameSchema, RelativePathSchema, Sha256Schema, VersionSchema } from "./identifiers.ts";
 import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
@@ -59,7 +59,7 @@ export const ClawTypeDescriptionSchema = ClawTypeSummarySchema.extend({
 export type ClawTypeDescription = z.infer<typeof ClawTypeDescriptionSchema>;
 
 const ClawVariableSchema = PlainVariableSchema.safeExtend({
-  /** It is handed over in this environment variable rather than in the config file. Secrets always are. */
+  /** It is handed over in this environment variable rather than in a file. Secrets always are. */
   env: EnvNameSchema.optional(),
   /** It names a path, a socket or a command of the host: platform administrators alone set it. */
   platform: z.boolean().default(false),
@@ -90,6 +90,12 @@ const probe = HttpProbeSchema.extend({
 
 /** What has no other form for those who bring it as a folder of files. */
 const NpmSoftwareSchema = z.strictObject({ source: z.literal("npm"), package: PackageNameSchema });
+/** Fetched once for a host and unpacked: a tar file, compressed or not, of these very bytes. It has the one version that the type names. */
+const ArchiveSoftwareSchema = z.strictObject({
+  source: z.literal("archive"),
+  url: ArchiveUrlSchema,
+  sha256: Sha256Schema,
+});
 /** Nothing is installed: its image has it. It runs on clusters alone. */
 const ImageSoftwareSchema = z.strictObject({ source: z.literal("image") });
 
@@ -99,9 +105,21 @@ const ImageSchema = z
   .max(512)
   .regex(/^[a-z0-9][a-zA-Z0-9._\-/:@]*(\$\{version\}[a-zA-Z0-9._\-@:]*)?$/, "not an image such as 'registry.example/weather:${version}'");
 
-/** How much text of programs one type brings along. */
+/** Of one file that a type brings along. */
+const TEXT_BYTES_MAX = 256 * 1024;
+
+/** One file that is rendered of the variables. */
+const ConfigFileSchema = z.strictObject({
+  path: RelativePathSchema,
+  format: z.enum(["json", "yaml", "toml", "ini", "env", "text"]),
+  /**
+   * Text in which `{{key}}` stands for a variable's value as the format writes it, with its quotes; in `text` for the value as it is. All variables
+   * as they are when absent, which one file may be.
+   */
+  template: z.string().max(TEXT_BYTES_MAX).optional(),
+});
+
 const PROGRAM_FILES_MAX = 64;
-const PROGRAM_BYTES_MAX = 256 * 1024;
 
 /**
  * A claw type but for where its program comes from.
@@ -114,14 +132,8 @@ const specFields = {
   image: ImageSchema.optional(),
   command: z.array(argument).min(1).max(64),
   env: boundedRecord(EnvNameSchema, argument, 256).default({}),
-  config: z
-    .strictObject({
-      path: RelativePathSchema,
-      format: z.enum(["json", "yaml", "env"]),
-      /** Text in which `{{key}}` stands for a variable's value; the variables as they are when absent. */
-      template: z.string().max(PROGRAM_BYTES_MAX).optional(),
-    })
-    .optional(),
+  /** What it is configured by, below `${configDir}`. */
+  files: z.array(ConfigFileSchema).max(32).default([]),
   variables: z.array(ClawVariableSchema).max(1000).default([]),
   /** How a changed config takes effect: the program watches its file, gets the restart signal, or is stopped and started. */
   reload: z.enum(["watch", "signal", "restart"]).default("restart"),
@@ -163,13 +175,13 @@ export function clawTypeSpecOf<File extends z.ZodType>(file: File) {
   const inline = z.strictObject({ source: z.literal("inline"), files: z.array(file).min(1).max(PROGRAM_FILES_MAX) });
   return z.strictObject({
     description: DisplayNameSchema.default(""),
-    software: z.discriminatedUnion("source", [NpmSoftwareSchema, inline, ImageSoftwareSchema]),
+    software: z.discriminatedUnion("source", [NpmSoftwareSchema, ArchiveSoftwareSchema, inline, ImageSoftwareSchema]),
     ...specFields,
   });
 }
 
 export const ClawTypeSpecSchema = clawTypeSpecOf(
-  z.strictObject({ path: RelativePathSchema, content: z.string().max(PROGRAM_BYTES_MAX) }),
+  z.strictObject({ path: RelativePathSchema, content: z.string().max(TEXT_BYTES_MAX) }),
 ).check(({ value, issues }) => {
   if (JSON.stringify(value).length > SPEC_BYTES_MAX) {
     issues.push({ code: "custom", input: value, path: [], message: `is larger than ${SPEC_BYTES_MAX / 1024} kB` });
@@ -204,10 +216,10 @@ export const clawTypeFacts = {
     description: "track",
     version: "track",
     image: "track",
-    software: { source: "track", package: "track", files: { path: "track", content: "track" } },
+    software: { source: "track", package: "track", url: "track", sha256: "track", files: { path: "track", content: "track" } },
     command: "track",
     env: "secret",
-    config: { path: "track", format: "track", template: "track" },
+    files: { path: "track", format: "track", template: "track" },
     variables: {
       name: "track",
       type: "track",

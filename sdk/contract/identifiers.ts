@@ -36,3 +36,18 @@ export const PackageNameSchema = z
   .string()
   .max(214)
   .regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/, "must be the name of an npm package");
+
+/** Where an archive of software is. Whoever sees a claw type sees it: what lets one in has no place there. */
+export const ArchiveUrlSchema = z
+  .string()
+  .max(2048)
+  .regex(
+    /^https?:\/\/[A-Za-z0-9.:[\]-]+\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]+$/,
+    "not an address such as 'https://example.org/weather-1.0.0.tgz': without user, password and query",
+  );
+
+/** A SHA-256, in hexadecimal digits. */
+export const Sha256Schema = z
+  .string()
+  .max(64)
+  .regex(/^[0-9a-f]{64}$/, "not a SHA-256: 64 hexadecimal digits in lower case");

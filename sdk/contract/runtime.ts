@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PackageNameSchema, RelativePathSchema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
+import { ArchiveUrlSchema, PackageNameSchema, RelativePathSchema, Sha256Schema, TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import { LOCAL_CLUSTER } from "./local.ts";
 import { NameSchema } from "./meta.ts";
 import { QuotaSchema } from "./tenant.ts";
@@ -14,6 +14,7 @@ export const ClawRuntimeSchema = z.object({
   /** Where its software comes from. `inline` needs no installation: its files are part of `files`. `image`: it is in the image, and runs on clusters alone. */
   software: z.discriminatedUnion("source", [
     z.object({ source: z.literal("npm"), package: PackageNameSchema, version: VersionSchema }),
+    z.object({ source: z.literal("archive"), url: ArchiveUrlSchema, sha256: Sha256Schema, version: VersionSchema }),
     z.object({ source: z.literal("inline"), version: VersionSchema }),
     z.object({ source: z.literal("image"), version: VersionSchema }),
   ]),

@@ -21,6 +21,8 @@ const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/postgres/open-pool.ts": "the same",
   "adapters/postgres/probe-owner.ts": "the same",
   "adapters/providers/clusterclaw/agent-client.ts": "nobody: a socket in the data folder",
+  "adapters/providers/clusterclaw/archive-install.ts":
+    "a platform administrator, by a claw type; what it leads to is looked at as a cluster's address is, each time; see reachable-address.ts",
   "adapters/providers/clusterclaw/npm-install.ts":
     "npm's settings of the service; packages and versions by name alone, which can't be a URL (PackageNameSchema, VersionSchema)",
   "service/agent/channels/chat.ts": "nobody: its claw, on the loopback",

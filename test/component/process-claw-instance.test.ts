@@ -17,6 +17,7 @@ beforeAll(() =>
     digest: "files-digest",
     specDigest: "spec-digest",
     ...(type === "clusterclaw:process:Software" && inputs.source === "npm" && { dir: "/host/software/openclaw/1.0.0" }),
+    ...(type === "clusterclaw:process:Software" && inputs.source === "archive" && { dir: `/host/software/.archives/${inputs.sha256}` }),
   })),
 );
 
@@ -81,6 +82,12 @@ describe("what an agent is handed without an operation", () => {
     const instances = [
       anInstance("g", { restartedAt: "2026-01-01T00:00:00.000Z", storage: { configDir: "/state", dataDir: "/state/data", size: "1Gi" } }),
       anInstance("h", { runtime: { ...anInstance("h").runtime, software: { source: "inline", version: "1" } } }),
+      anInstance("i", {
+        runtime: {
+          ...anInstance("i").runtime,
+          software: { source: "archive", url: "https://a.example/i.tgz", sha256: "a".repeat(64), version: "1" },
+        },
+      }),
     ];
     for (const instance of instances) {
       const { resources } = await evaluate(instance);

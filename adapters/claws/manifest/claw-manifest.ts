@@ -139,25 +139,42 @@ export function consistencyIssues(spec: ClawTypeSpec): Issue[] {
   if (spec.reload === "signal" && spec.restartSignal === undefined) {
     issues.push({ path: "spec.restartSignal", message: "is required by reload 'signal'", fix: "set it to SIGHUP or SIGUSR2" });
   }
-  const inFile = spec.variables.filter((variable) => !variable.secret && variable.env === undefined);
-  if (!spec.config && inFile.length > 0) {
-    issues.push({
-      path: "spec.config",
-      message: `variable '${inFile[0]?.name}' has nowhere to go`,
-      fix: "describe the config file, or give the variable an 'env'",
-    });
+  return [...issues, ...fileIssues(spec)];
+}
+
+/** What can't be of the files that are rendered. */
+function fileIssues({ files, variables, software }: ClawTypeSpec): Issue[] {
+  const issues: Issue[] = [];
+  const whole = files.filter(({ template }) => template === undefined);
+  const known = new Map(variables.map((variable) => [variable.name, variable]));
+  const placed = new Set<string>();
+  const paths = new Set(software.source === "inline" ? software.files.map(({ path }) => path) : []);
+  for (const [index, { path, format, template }] of files.entries()) {
+    const at = `spec.files[${index}]`;
+    if (paths.has(path)) {
+      issues.push({ path: `${at}.path`, message: `there are two files '${path}'`, fix: "give each a path of its own" });
+    }
+    paths.add(path);
+    if (template === undefined && format === "text") {
+      issues.push({ path: `${at}.template`, message: "is required by format 'text'", fix: "give the text, or another format" });
+    } else if (template === undefined && whole[0] !== files[index]) {
+      issues.push({ path: `${at}.template`, message: "one file alone has all variables as they are", fix: "give a template" });
+    }
+    for (const [, key = ""] of template?.matchAll(TEMPLATE_PLACEHOLDER) ?? []) {
+      const variable = known.get(key);
+      placed.add(key);
+      if (!variable) {
+        issues.push({ path: `${at}.template`, message: `{{${key}}} is not a variable`, fix: unknownKeyFix(key, [...known.keys()]) });
+      } else if (variable.secret) {
+        const message = `{{${key}}} is secret and can't be written to a file`;
+        issues.push({ path: `${at}.template`, message, fix: "give the variable an 'env' and read that" });
+      }
+    }
   }
-  for (const [, key = ""] of spec.config?.template?.matchAll(TEMPLATE_PLACEHOLDER) ?? []) {
-    const variable = spec.variables.find((candidate) => candidate.name === key);
-    if (!variable) {
-      const fix = unknownKeyFix(
-        key,
-        spec.variables.map((candidate) => candidate.name),
-      );
-      issues.push({ path: "spec.config.template", message: `{{${key}}} is not a variable`, fix });
-    } else if (variable.secret) {
-      const message = `{{${key}}} is secret and can't be written to a file`;
-      issues.push({ path: "spec.config.template", message, fix: "give the variable an 'env' and read that" });
+  for (const [index, { name, secret, env }] of variables.entries()) {
+    if (!secret && env === undefined && whole.length === 0 && !placed.has(name)) {
+      const fix = "name it in a file's template, or give the variable an 'env'";
+      issues.push({ path: `spec.variables[${index}]`, message: `variable '${name}' has nowhere to go`, fix });
     }
   }
   return issues;

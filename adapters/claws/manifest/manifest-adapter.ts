@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { stringify } from "yaml";
 import {
   type ClawRuntime,
   type ClawTypeSpec,
@@ -18,7 +17,8 @@ import type {
 import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { stableJson } from "../json.ts";
 import { SecretReferences, secretEnvName } from "../secret-references.ts";
-import { type DescribedType, TEMPLATE_PLACEHOLDER } from "./claw-manifest.ts";
+import type { DescribedType } from "./claw-manifest.ts";
+import { filledTemplate, textOf, wholeText } from "./file-formats.ts";
 
 type Variable = ClawTypeSpec["variables"][number];
 
@@ -45,7 +45,7 @@ export function manifestAdapter(described: DescribedType, origin: ClawAdapter["o
     capabilities: capabilitiesOf(spec),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
-    validate: async (config, version) => [...versionIssues(described, version), ...(config.issues ?? [])],
+    validate: async (config, version) => [...versionIssues(described, version), ...(config.issues ?? []), ...formatIssues(spec, config)],
     injectRuntime: (config, info) => runtimeOf(spec, config, generateConfig(config), info),
   };
 }
@@ -53,9 +53,10 @@ export function manifestAdapter(described: DescribedType, origin: ClawAdapter["o
 function capabilitiesOf(spec: ClawTypeSpec): ClawAdapter["capabilities"] {
   const { software, probes, chat, stop } = spec;
   const inFile = spec.variables.filter((variable) => !variable.secret && variable.env === undefined).map(({ name }) => name);
+  const paths = spec.files.map(({ path }) => path).join(", ");
   return {
     ...(spec.reload === "watch" &&
-      inFile.length > 0 && { "hot-reload": { how: `it reads ${spec.config?.path} again when that changes`, keys: inFile } }),
+      inFile.length > 0 && { "hot-reload": { how: `it reads ${paths} again when that changes`, keys: inFile } }),
     health: {
       how: `GET ${probes.startup.path} once it has started, ${probes.readiness.path} while it is ready, ${probes.liveness.path} while it lives`,
     },
@@ -70,11 +71,23 @@ function capabilitiesOf(spec: ClawTypeSpec): ClawAdapter["capabilities"] {
   };
 }
 
-/** A program that comes with its manifest has that one version: whatever else is asked for would be told of, and not run. */
+/** What comes with its manifest, or is named there by its digest, has that one version: whatever else is asked for would be told of, and not run. */
 function versionIssues({ name, spec }: DescribedType, version: string): Issue[] {
-  const isThere = spec.software.source !== "inline" || version === spec.version;
-  const message = `claw type '${name}' has no version '${version}': its program comes with it`;
+  const { source } = spec.software;
+  const isThere = (source !== "inline" && source !== "archive") || version === spec.version;
+  const message = `claw type '${name}' has no version '${version}': its program ${source === "inline" ? "comes with it" : "is the one archive that it names"}`;
   return isThere ? [] : [{ path: "spec.version", message, fix: `use ${spec.version}, or leave it out` }];
+}
+
+/** What a format has no way to write. */
+function formatIssues(spec: ClawTypeSpec, config: ParsedConfig): ClawIssue[] {
+  try {
+    configFiles(spec, config);
+    return [];
+  } catch (error) {
+    const message = `can't be written to the type's files: ${error instanceof Error ? error.message : String(error)}`;
+    return [{ path: "config", message, fix: "leave out what their formats don't know, such as null in a list" }];
+  }
 }
 
 function parseConfig(variables: ReadonlyMap<string, Variable>, unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig {
@@ -127,39 +140,11 @@ function* variableIssues(variables: ReadonlyMap<string, Variable>, unified: Unif
   }
 }
 
-function configFiles(spec: ClawTypeSpec, config: ParsedConfig): ClawRuntime["files"] {
-  if (!spec.config) {
-    return [];
-  }
-  const { path, format, template } = spec.config;
-  if (template !== undefined) {
-    const insert = (key: string) => {
-      const value = valueAt(config.native, key);
-      return format === "env" ? textOf(value ?? "") : JSON.stringify(value ?? null);
-    };
-    return [{ path, content: template.replaceAll(TEMPLATE_PLACEHOLDER, (_whole, key: string) => insert(key)) }];
-  }
-  switch (format) {
-    case "json":
-      return [{ path, content: stableJson(config.native) }];
-    case "yaml":
-      return [{ path, content: stringify(config.native, { sortMapEntries: true }) }];
-    case "env": {
-      const lines = leafKeys(config.native)
-        .toSorted()
-        .map((key) => `${envName(key)}=${JSON.stringify(textOf(valueAt(config.native, key)))}\n`);
-      return [{ path, content: lines.join("") }];
-    }
-  }
-}
-
-/** `reply.wordDelayMs` → `REPLY_WORD_DELAY_MS`. */
-function envName(key: string): string {
-  return secretEnvName(key).replace("CLAW_SECRET_", "");
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+function configFiles({ files }: ClawTypeSpec, { native }: ParsedConfig): ClawRuntime["files"] {
+  return files.map(({ path, format, template }) => ({
+    path,
+    content: template === undefined ? wholeText(format, native) : filledTemplate(format, template, (key) => valueAt(native, key)),
+  }));
 }
 
 function runtimeOf(
@@ -176,13 +161,11 @@ function runtimeOf(
     .filter((path) => path.startsWith("/"));
   const tokenEnv = spec.chat?.tokenEnv;
   const secretEnv = { ...config.secretEnv, ...(tokenEnv !== undefined && { [tokenEnv]: instanceToken }) };
-  const program = spec.software.source === "inline" ? spec.software.files.map(({ path, content = "" }) => ({ path, content })) : [];
+  const { software } = spec;
+  const program = software.source === "inline" ? software.files.map(({ path, content = "" }) => ({ path, content })) : [];
   const cold = [version, spec.command, env, secretEnv, program, ...(spec.reload === "watch" ? [] : files)];
   return {
-    software:
-      spec.software.source === "npm"
-        ? { source: "npm", package: spec.software.package, version }
-        : { source: spec.software.source, version },
+    software: softwareOf(spec, version),
     ...(spec.image !== undefined && { image: spec.image.replaceAll("${version}", version) }),
     command: spec.command,
     env,
@@ -199,4 +182,15 @@ function runtimeOf(
     ...(spec.chat && { chat: spec.chat }),
     ...(spec.console && { console: spec.console }),
   };
+}
+
+function softwareOf({ software }: ClawTypeSpec, version: string): ClawRuntime["software"] {
+  switch (software.source) {
+    case "npm":
+      return { source: "npm", package: software.package, version };
+    case "archive":
+      return { source: "archive", url: software.url, sha256: software.sha256, version };
+    default:
+      return { source: software.source, version };
+  }
 }

@@ -1,85 +1,26 @@
 import { execFile, spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { basename, delimiter, dirname, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { delimiter, dirname } from "node:path";
 import { promisify } from "node:util";
 import { ProvisionReason } from "../../../sdk/contract/index.ts";
 import { RegistryUnreachableError, registryBreaker } from "./registry-circuit.ts";
 
-const LOCK_HEARTBEAT_MS = 2_000;
-const LOCK_STALE_MS = 20_000;
-const LOCK_POLL_MS = 250;
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 const VIEW_TIMEOUT_MS = 20_000;
 const STDERR_BYTES_MAX = 64 * 1024;
 
-export interface InstallRequest {
-  /** The folder that everything of this host is installed in. */
+/** A package, and the folder that everything of this host is installed in. */
+export interface NpmPackage {
   readonly cacheDir: string;
   readonly package: string;
   readonly version: string;
-  /** Where the installed tree is to stand. It appears whole or not at all. */
-  readonly dir: string;
-  /** Does what remains to be done with the installed tree, and checks it: before it is moved there, and with one that stands there. */
-  complete(path: string): Promise<unknown>;
 }
 
-/** Installs a package; of several processes that want the same one, one does the work. @throws with what to do about it */
-export async function installPackage(request: InstallRequest, signal: AbortSignal | undefined): Promise<void> {
-  const parent = dirname(request.dir);
-  await mkdir(parent, { recursive: true, mode: 0o755 });
-  const lockPath = `${request.dir}.lock`;
-  const release = await lock(lockPath, signal);
-  try {
-    if (await exists(request.dir)) {
-      await request.complete(request.dir);
-      return;
-    }
-    const draftPrefix = `.${basename(request.dir)}-`;
-    // Holding the lock, one that lies there is of an installer that died.
-    const stale = (await readdir(parent)).filter((name) => name.startsWith(draftPrefix));
-    await Promise.all(stale.map((name) => rm(join(parent, name), { recursive: true, force: true })));
-    const draft = await mkdtemp(join(parent, draftPrefix));
-    try {
-      // All of the host's claws read it, each as a user of its own.
-      await chmod(draft, 0o755);
-      await registryBreaker(request.cacheDir).run(() => npmInstall(request, draft, signal));
-      await request.complete(draft);
-      await rename(draft, request.dir);
-    } finally {
-      await rm(draft, { recursive: true, force: true });
-    }
-  } finally {
-    await release();
-  }
+/** Installs a package into a folder of its own. @throws with what to do about it */
+export function installPackage(wanted: NpmPackage, prefix: string, signal: AbortSignal | undefined): Promise<void> {
+  return registryBreaker(wanted.cacheDir).run(() => npmInstall(wanted, prefix, signal));
 }
 
-/** A lock file whose holder keeps touching it: one that nobody touches any more is taken over. */
-async function lock(path: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {
-  for (;;) {
-    signal?.throwIfAborted();
-    try {
-      await (await open(path, "wx", 0o600)).close();
-      const heartbeat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), LOCK_HEARTBEAT_MS);
-      return async () => {
-        clearInterval(heartbeat);
-        await rm(path, { force: true });
-      };
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== "EEXIST") {
-        throw err;
-      }
-    }
-    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
-    if (age > LOCK_STALE_MS) {
-      await rm(path, { force: true });
-    } else {
-      await delay(LOCK_POLL_MS);
-    }
-  }
-}
-
-function npmInstall(request: InstallRequest, prefix: string, signal: AbortSignal | undefined): Promise<void> {
+function npmInstall(request: NpmPackage, prefix: string, signal: AbortSignal | undefined): Promise<void> {
   const wanted = `${request.package}@${request.version}`;
   const args = ["install", "--prefix", prefix, "--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"];
   // A package may name an address for what it depends on, which this host reaches and its author does not. What is in git stays: OpenClaw before
@@ -193,8 +134,4 @@ export async function isPublished(cacheDir: string, name: string, version: strin
       }
       throw error;
     });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

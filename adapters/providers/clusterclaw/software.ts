@@ -2,8 +2,17 @@ import { chmod, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { valid } from "semver";
 import { z } from "zod";
-import { PackageNameSchema, ProvisionReason, pathBelow } from "../../../sdk/contract/index.ts";
-import { hasUnknowns, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
+import {
+  ArchiveUrlSchema,
+  type ClawRuntime,
+  PackageNameSchema,
+  ProvisionReason,
+  pathBelow,
+  Sha256Schema,
+} from "../../../sdk/contract/index.ts";
+import { hasUnknowns, type PropertyMap, UNKNOWN_VALUE } from "../../engine/contract/values.ts";
+import { installArchive } from "./archive-install.ts";
+import { installOnce } from "./install-once.ts";
 import { isDirectory } from "./is-directory.ts";
 import { installPackage } from "./npm-install.ts";
 import type { ResourceType } from "./resource-type.ts";
@@ -15,8 +24,16 @@ const PackageSchema = z.strictObject({
   package: PackageNameSchema,
   version: z.string().refine((version) => valid(version) === version, "must be an exact version such as '2026.9.6', not a tag or a range"),
 });
+const ArchiveSchema = z.strictObject({
+  source: z.literal("archive"),
+  cacheDir: PackageSchema.shape.cacheDir,
+  url: ArchiveUrlSchema,
+  sha256: Sha256Schema,
+  version: z.string(),
+});
 const SoftwareSchema = z.discriminatedUnion("source", [
   PackageSchema,
+  ArchiveSchema,
   /** Its files are config files: there is nothing to install. */
   z.strictObject({ source: z.literal("inline"), version: z.string() }),
 ]);
@@ -46,11 +63,11 @@ export interface Completion {
 
 /**
  * A claw's software, installed once per host and version. Deleting it does nothing: other instances use the same copy.
- * Outputs of an npm package add `dir` and `bin`, name → absolute path.
+ * Outputs of what is installed add `dir`; those of an npm package `bin` as well, name → absolute path.
  */
 export const softwareType = (completion?: Completion): ResourceType<SoftwareInputs> => ({
   schema: SoftwareSchema,
-  replaceOn: ["source", "cacheDir", "package", "version"],
+  replaceOn: ["source", "cacheDir", "package", "sha256", "version"],
   deleteBeforeReplace: false,
   idOf: ({ source, package: name, version }) => `${source === "npm" ? String(name) : String(source)}@${String(version)}`,
   plan(inputs) {
@@ -58,27 +75,42 @@ export const softwareType = (completion?: Completion): ResourceType<SoftwareInpu
       return { ...inputs, dir: UNKNOWN_VALUE, bin: UNKNOWN_VALUE };
     }
     const parsed = SoftwareSchema.parse(inputs);
-    return parsed.source === "npm" ? { ...inputs, dir: softwareDir(parsed), bin: UNKNOWN_VALUE } : inputs;
+    const dir = parsed.source === "inline" ? undefined : installedDir(parsed, parsed.cacheDir);
+    return dir === undefined ? inputs : { ...inputs, dir, ...(parsed.source === "npm" && { bin: UNKNOWN_VALUE }) };
   },
-  async create(inputs, { signal }) {
-    if (inputs.source === "inline") {
-      return inputs;
-    }
-    return { ...inputs, ...(await installSoftware(inputs, completion, signal)) };
-  },
+  create: (inputs, { signal }) => install(inputs, completion, signal),
   async read(inputs) {
-    if (inputs.source === "inline") {
-      return { inputs, outputs: inputs };
+    switch (inputs.source) {
+      case "inline":
+        return { inputs, outputs: inputs };
+      case "archive": {
+        const dir = archiveDir(inputs);
+        return (await isDirectory(dir)) ? { inputs, outputs: { ...inputs, dir } } : undefined;
+      }
+      case "npm": {
+        const dir = softwareDir(inputs);
+        const bin = await readBins(dir, inputs).catch(() => undefined);
+        return bin && { inputs, outputs: { ...inputs, dir, bin } };
+      }
     }
-    const dir = softwareDir(inputs);
-    const bin = await readBins(dir, inputs).catch(() => undefined);
-    return bin && { inputs, outputs: { ...inputs, dir, bin } };
   },
-  async update(_olds, news, { signal }) {
-    return news.source === "inline" ? news : { ...news, ...(await installSoftware(news, completion, signal)) };
-  },
+  update: (_olds, news, { signal }) => install(news, completion, signal),
   async delete() {},
 });
+
+async function install(inputs: SoftwareInputs, completion: Completion | undefined, signal: AbortSignal | undefined): Promise<PropertyMap> {
+  switch (inputs.source) {
+    case "inline":
+      return inputs;
+    case "archive": {
+      const dir = archiveDir(inputs);
+      await installOnce({ dir, fill: (draft) => installArchive(inputs, draft, signal), complete: async () => undefined }, signal);
+      return { ...inputs, dir };
+    }
+    case "npm":
+      return { ...inputs, ...(await installSoftware(inputs, completion, signal)) };
+  }
+}
 
 /** Installs the package unless it is there. @throws with a CamelCase reason, what is wrong and what to do */
 export async function installSoftware(
@@ -92,7 +124,7 @@ export async function installSoftware(
       await readBins(path, software);
       await completion?.complete({ ...software, dir: path }, signal);
     };
-    await installPackage({ ...software, dir, complete }, signal);
+    await installOnce({ dir, fill: (draft) => installPackage(software, draft, signal), complete }, signal);
   }
   // Earlier versions of this program left it closed to others.
   await chmod(dir, 0o755);
@@ -102,6 +134,23 @@ export async function installSoftware(
 /** Where a version is installed. */
 export function softwareDir({ cacheDir, package: name, version }: PackageVersion): string {
   return pathBelow(cacheDir, name, version);
+}
+
+/** By its digest: who names another address of the same bytes has them already. No package is called so. */
+function archiveDir({ cacheDir, sha256 }: { readonly cacheDir: string; readonly sha256: string }): string {
+  return pathBelow(cacheDir, ".archives", sha256);
+}
+
+/** Where a claw's software is installed; undefined for one that is not. */
+export function installedDir(software: ClawRuntime["software"], cacheDir: string): string | undefined {
+  switch (software.source) {
+    case "npm":
+      return softwareDir({ ...software, cacheDir });
+    case "archive":
+      return archiveDir({ ...software, cacheDir });
+    default:
+      return undefined;
+  }
 }
 
 /** The programs of an installed package. @throws when it is another version, or a placeholder without programs. */

@@ -145,8 +145,9 @@ function assertMayDefine({ home, stamp }: TenantWriter, name: string, { software
   if (mayUseHost(stamp.actor)) {
     return;
   }
-  if (software.source === "npm") {
-    const message = "a package would be fetched and unpacked by the control plane's host, with its way into registries";
+  if (software.source === "npm" || software.source === "archive") {
+    const what = software.source === "npm" ? "a package" : "an archive";
+    const message = `${what} would be fetched and unpacked by the control plane's host, with its way into networks`;
     throw refuse("spec.software.source", message, "bring the program along ('inline') or in an image, or ask a platform administrator");
   }
   const index = variables.findIndex(({ platform }) => platform);

@@ -1,5 +1,5 @@
 import { toSpec } from "../../../adapters/providers/clusterclaw/process.ts";
-import { softwareDir } from "../../../adapters/providers/clusterclaw/software.ts";
+import { installedDir } from "../../../adapters/providers/clusterclaw/software.ts";
 import { instanceDirs } from "../../../components/claw-instance/instance-dirs.ts";
 import { clawInPod, podBoot } from "../../../components/kubernetes/pod-boot.ts";
 import { resolveFiles } from "../../../components/process/resolve-files.ts";
@@ -12,7 +12,7 @@ export const handings: Handings = {
   process({ rootDir, agentUrl }, tenant, { uid, runtime, running, restartedAt, storage, agentToken }) {
     const { hostDir, cacheDir, configDir, dataDir, runDir } = instanceDirs(rootDir, tenant, { uid, storage });
     const { files: declared, secretEnv, ...rest } = runtime;
-    const installed = rest.software.source === "npm" ? softwareDir({ ...rest.software, cacheDir }) : undefined;
+    const installed = installedDir(rest.software, cacheDir);
     const files = resolveFiles(declared, { configDir, dataDir, runDir: clawRunDir(runDir), softwareDir: installed });
     const spec = toSpec({
       instanceUid: uid,

@@ -66,6 +66,7 @@ describe("schema", () => {
         "VisitClaws1700000000036",
         "KeepWarnings1700000000042",
         "DefineTypes1700000000044",
+        "SeveralFiles1700000000045",
         "SetValues1700000000047",
         "KeepSecrets1700000000048",
         "RollOut1700000000050",

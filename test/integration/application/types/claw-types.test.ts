@@ -1,4 +1,4 @@
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ClawTypeInputSchema, stackNameOf } from "../../../../sdk/contract/index.ts";
 import { anApplication, anApplicationOn } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
@@ -17,8 +17,8 @@ const platform = app.admin("default");
 
 const variable = (name: string, rest: object = {}) => ({ name, type: "string", ...rest });
 const aType = (name: string, spec: object = {}) => {
-  const config = { path: "config.json", format: "json" };
-  return ClawTypeInputSchema.parse(aClawType(name, { config, variables: [variable("city", { default: "Oslo" })], ...spec } as never));
+  const files = [{ path: "config.json", format: "json" }];
+  return ClawTypeInputSchema.parse(aClawType(name, { files, variables: [variable("city", { default: "Oslo" })], ...spec } as never));
 };
 const fileOf = (instance: string) => app.stacks.made("acme", instance)?.runtime.files.find(({ path }) => path === "config.json")?.content;
 
@@ -63,6 +63,26 @@ describe("a claw type that is brought as a resource", () => {
       issues: [{ path: "instances[acme/rome].city", message: expect.stringContaining("unknown key 'city'") }],
     });
     expect(await app.published("type.updated")).toHaveLength(1);
+  });
+
+  it("is rendered to as many files as it has, each in its format", async ({ expect }) => {
+    const files = [
+      { path: "whole.toml", format: "toml" },
+      { path: "etc/part.ini", format: "ini", template: "[weather]\ncity = {{city}}\n" },
+      { path: "motd", format: "text", template: "Hello {{city}}" },
+    ];
+    await claw.clawTypes.create(aType("several", { files }));
+    await claw.instances.create(anInstance("bergen", { type: "several", config: { overrides: [{ key: "city", value: "a;b" }] } }));
+    await app.settle();
+    const made = app.stacks.made("acme", "bergen")?.runtime.files;
+    expect(Object.fromEntries((made ?? []).map(({ path, content }) => [path, content]))).toEqual({
+      "run.mjs": "// a program",
+      "whole.toml": 'city = "a;b"\n',
+      "etc/part.ini": "[weather]\ncity = a\\;b\n",
+      motd: "Hello a;b",
+    });
+    await claw.instances.delete("bergen");
+    await app.settle();
   });
 
   it("holds no secret where everybody sees it", async ({ expect }) => {
@@ -127,11 +147,22 @@ describe("a claw type that is brought as a resource", () => {
     },
     {
       name: "a template with a key that is no variable",
-      spec: { config: { path: "c.json", format: "json", template: "{{cty}}" } },
-      issue: { path: "spec.config.template", fix: "did you mean 'city'?" },
+      spec: { files: [{ path: "c.json", format: "json", template: "{{city}}{{cty}}" }] },
+      issue: { path: "spec.files[0].template", fix: "did you mean 'city'?" },
+    },
+    {
+      name: "two files with everything",
+      spec: { files: ["a", "b"].map((path) => ({ path, format: "json" })) },
+      issue: { path: "spec.files[1].template" },
+    },
+    { name: "two files of one path", spec: { files: [{ path: "run.mjs", format: "json" }] }, issue: { path: "spec.files[0].path" } },
+    {
+      name: "a variable that no file has",
+      spec: { files: [] },
+      issue: { path: "spec.variables[0]", fix: expect.stringContaining("'env'") },
     },
     { name: "an image that is not named", spec: { software: { source: "image" } }, issue: { path: "spec.image" } },
-  ])("is not stored with $name", async ({ spec, issue }, { expect }) => {
+  ])("is not stored with $name", async ({ spec, issue }) => {
     await expect(claw.clawTypes.create(aType("broken", spec))).rejects.toMatchObject({ code: "request.invalid", issues: [issue] });
   });
 });
@@ -166,6 +197,11 @@ describe("whose a claw type is", () => {
   });
 
   it.for([
+    {
+      name: "have the host fetch an archive",
+      spec: { software: { source: "archive", url: "http://127.0.0.1/x.tgz", sha256: "0".repeat(64) } },
+      path: "spec.software.source",
+    },
     { name: "have the host fetch a package", spec: { software: { source: "npm", package: "left-pad" } }, path: "spec.software.source" },
     {
       name: "show a claw what is the host's",
