@@ -40,16 +40,19 @@ export async function listPage<Row extends { id: string }, T>(
     ...(query.labelSelector ? parseLabelSelector(query.labelSelector).map((term) => labelCondition(listing, term, bind)) : []),
     ...(query.fieldSelector ? fieldConditions(listing, query.fieldSelector, bind) : []),
   ];
-  if (query.cursor !== undefined) {
-    const after = parseCursor(query.cursor, sort);
-    const key = `${bind(after.key)}::${sort.type}`;
-    conditions.push(`(${sort.sql}, ${listing.id}) ${sort.descending ? "<" : ">"} (${key}, ${bind(after.id)})`);
-  }
   const direction = sort.descending ? "desc" : "asc";
-  const sql = `select ${listing.columns}, ${sort.sql} as sort_key from ${listing.from} where ${conditions.join(" and ")}`;
+  const rows = `select ${listing.columns}, ${sort.sql} as sort_key from ${listing.from} where ${conditions.join(" and ")}`;
+  const [key, id] = [`$${parameters.length + 1}::${sort.type}`, `$${parameters.length + 2}`];
+  const later = `${rows} and (${sort.sql}, ${listing.id}) ${sort.descending ? "<" : ">"} (${key}, ${id})`;
   return readPage<Row & { sort_key: string | Date }, T>(manager, {
-    sql,
-    parameters,
+    rowsAfter(cursor) {
+      if (cursor === undefined) {
+        return { sql: rows, parameters };
+      }
+      const after = parseCursor(cursor, sort);
+      return { sql: later, parameters: [...parameters, after.key, after.id] };
+    },
+    cursor: query.cursor,
     order: `sort_key ${direction}, id ${direction}`,
     limit: query.limit,
     toDomain,
@@ -59,40 +62,41 @@ export async function listPage<Row extends { id: string }, T>(
 
 /** What the rows of a page come to at most; a row that is larger is a page of its own. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
-/** Rows that are read before it is known how large they are. */
-const FIRST_ROWS = 10;
+/** Rows that are read before it is known how large they are: most pages are of that many, and one statement then. */
+const FIRST_ROWS = 25;
 
 type Measured<Row> = Row & { readonly page_bytes: number };
 
 /**
- * Reads the first page of a query's rows: as many as it may have, and as fit into its bytes. They come in portions, so that hardly more is
- * read, or even measured, than is given.
+ * Reads a page of a query's rows: as many as it may have, and as fit into its bytes. They come in portions, each a statement that goes on behind the last row, so
+ * that hardly more is read, or even measured, than is given.
  */
 export async function readPage<Row extends object, T>(
   manager: EntityManager,
   page: {
-    readonly sql: string;
-    readonly parameters: readonly unknown[];
+    /** The rows behind a cursor, or all of them. */
+    readonly rowsAfter: (cursor: string | undefined) => { readonly sql: string; readonly parameters: readonly unknown[] };
+    readonly cursor: string | undefined;
     readonly order: string;
     readonly limit: number;
     readonly toDomain: (row: Row) => T;
     readonly cursorOf: (last: Row) => string;
   },
 ): Promise<Page<T>> {
-  const { sql, parameters, order, limit, toDomain, cursorOf } = page;
+  const { rowsAfter, order, limit, toDomain, cursorOf } = page;
   const rows: Row[] = [];
   let bytes = 0;
   // Whether one came that is not of this page any more.
   let isMore = false;
-  // Neither is waited for where the next statement is known already.
-  const declared = manager.query(
-    `declare page no scroll cursor for
-     select counted.*, octet_length(counted::text) as page_bytes from (${sql} order by ${order} limit ${limit + 1}) counted`,
-    [...parameters],
-  );
+  let cursor = page.cursor;
   let count = FIRST_ROWS;
   do {
-    const [portion] = await Promise.all([manager.query<Measured<Row>[]>(`fetch ${count} from page`), declared]);
+    const { sql, parameters } = rowsAfter(cursor);
+    count = Math.min(count, limit + 1 - rows.length);
+    const portion = await manager.query<Measured<Row>[]>(
+      `select counted.*, octet_length(counted::text) as page_bytes from (${sql} order by ${order} limit $${parameters.length + 1}::integer) counted`,
+      [...parameters, count],
+    );
     for (const row of portion) {
       isMore ||= rows.length === limit || (rows.length > 0 && bytes + row.page_bytes > PAGE_BYTES_MAX);
       if (!isMore) {
@@ -100,14 +104,13 @@ export async function readPage<Row extends object, T>(
         bytes += row.page_bytes;
       }
     }
+    const last = rows.at(-1);
+    cursor = last && cursorOf(last);
     const isWhole = portion.length === count;
     count = isWhole && !isMore ? portionAfter(rows.length, bytes) : 0;
   } while (count > 0);
-  const closed = manager.query("close page");
-  closed.catch(() => undefined);
-  const last = rows.at(-1);
   const items = rows.map(toDomain);
-  return isMore && last ? { items, nextCursor: cursorOf(last) } : { items };
+  return isMore && cursor !== undefined ? { items, nextCursor: cursor } : { items };
 }
 
 /** How many more rows are about to fit, by those that came. */

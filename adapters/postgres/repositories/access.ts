@@ -149,8 +149,11 @@ export class PostgresTokenRepository implements TokenRepository {
     return this.#scope.run((manager) =>
       readPage<TokenRow, Token>(manager, {
         // Ids sort by when they were made.
-        sql: `select ${TOKEN_COLUMNS} from ${TOKENS} where ($1::text is null or t.id collate "C" < $1) and ($2::text is null or t.service_account_id = $2)`,
-        parameters: [cursor ?? null, serviceAccountId ?? null],
+        rowsAfter: (after) => ({
+          sql: `select ${TOKEN_COLUMNS} from ${TOKENS} where ($1::text is null or t.id collate "C" < $1) and ($2::text is null or t.service_account_id = $2)`,
+          parameters: [after ?? null, serviceAccountId ?? null],
+        }),
+        cursor,
         order: `t.id collate "C" desc`,
         limit,
         toDomain: toToken,

@@ -20,13 +20,13 @@ class PostgresChain {
     const parameters: unknown[] = [this.chain];
     const bind = (value: unknown) => `$${parameters.push(value)}`;
     const conditions = ["tenant_id = $1", ...conditionsOf(query, bind)];
-    if (query.cursor !== undefined) {
-      conditions.push(`sequence ${query.after === undefined ? "<" : ">"} ${bind(parseNumberCursor(query.cursor, 15))}::bigint`);
-    }
+    const rows = `select sequence, record from audit_records where ${conditions.join(" and ")}`;
+    const later = `${rows} and sequence ${query.after === undefined ? "<" : ">"} $${parameters.length + 1}::bigint`;
     return this.#scope.run((manager) =>
       readPage<Pick<AuditRecordRow, "sequence" | "record">, AuditRecord>(manager, {
-        sql: `select sequence, record from audit_records where ${conditions.join(" and ")}`,
-        parameters,
+        rowsAfter: (cursor) =>
+          cursor === undefined ? { sql: rows, parameters } : { sql: later, parameters: [...parameters, parseNumberCursor(cursor, 15)] },
+        cursor: query.cursor,
         order: query.after === undefined ? "sequence desc" : "sequence",
         limit: query.limit,
         toDomain: ({ record }) => record,
@@ -100,12 +100,15 @@ export class PostgresAuditChains implements AuditChains {
     type Row = { readonly chain: string; readonly head: AuditHead | null };
     return this.#scope.run((manager) =>
       readPage<Row, { readonly chain: string; readonly sequence?: number; readonly time?: string }>(manager, {
-        sql: `select chain, c.head from (
-                select tenant_id as chain from audit_chains union
-                select record -> 'resource' ->> 'name' from audit_records
-                where tenant_id = '${PLATFORM_CHAIN}' and record ->> 'action' in ('${OPENED}', '${CARRIED}')) known
-              left join audit_chains c on c.tenant_id = chain where chain collate "C" > $1`,
-        parameters: [cursor ?? ""],
+        rowsAfter: (after) => ({
+          sql: `select chain, c.head from (
+                  select tenant_id as chain from audit_chains union
+                  select record -> 'resource' ->> 'name' from audit_records
+                  where tenant_id = '${PLATFORM_CHAIN}' and record ->> 'action' in ('${OPENED}', '${CARRIED}')) known
+                left join audit_chains c on c.tenant_id = chain where chain collate "C" > $1`,
+          parameters: [after ?? ""],
+        }),
+        cursor,
         order: `chain collate "C"`,
         limit,
         toDomain: ({ chain, head }) => ({ chain, ...(head && { sequence: head.sequence, time: head.time }) }),

@@ -137,12 +137,17 @@ export class PostgresClusterRepository implements ClusterRepository {
   }
 
   users(name: string, { limit, cursor }: PageQuery): Promise<Page<ClusterUser>> {
-    const [tenant = null, instance = null] = cursor?.split("/") ?? [];
     return this.#scope.run((manager) =>
       readPage<{ tenant_id: ClusterUser["tenantId"]; tenant: string; name: string }, ClusterUser>(manager, {
-        sql: `select i.tenant_id, t.name as tenant, i.name from instances i join tenants t on t.id = i.tenant_id
-          where (i.cluster = $1 or i.moved_from = $1) and not i.forget and ($2::text is null or (t.name, i.name) > ($2, $3::text))`,
-        parameters: [name, tenant, instance],
+        rowsAfter: (after) => {
+          const [tenant = null, instance = null] = after?.split("/") ?? [];
+          return {
+            sql: `select i.tenant_id, t.name as tenant, i.name from instances i join tenants t on t.id = i.tenant_id
+              where (i.cluster = $1 or i.moved_from = $1) and not i.forget and ($2::text is null or (t.name, i.name) > ($2, $3::text))`,
+            parameters: [name, tenant, instance],
+          };
+        },
+        cursor,
         order: "t.name, i.name",
         limit,
         toDomain: (row) => ({ tenantId: row.tenant_id, tenant: row.tenant, instance: row.name }),

@@ -133,11 +133,13 @@ export class PostgresConfigTemplateRepository implements ConfigTemplateRepositor
   }
 
   async listVersions(id: ConfigTemplateId, limit: number, cursor?: string): Promise<Page<ConfigVersion>> {
-    const before = cursor === undefined ? null : parseNumberCursor(cursor, 9);
     return this.#scope.run((manager) =>
       readPage<ConfigVersionRow, ConfigVersion>(manager, {
-        sql: `select * from config_versions where template_id = $1 and ($2::integer is null or version < $2)`,
-        parameters: [id, before],
+        rowsAfter: (after) => ({
+          sql: `select * from config_versions where template_id = $1 and ($2::integer is null or version < $2)`,
+          parameters: [id, after === undefined ? null : parseNumberCursor(after, 9)],
+        }),
+        cursor,
         order: "version desc",
         limit,
         toDomain: toVersion,

@@ -43,11 +43,13 @@ export class PostgresInstanceEventRepository implements InstanceEventRepository 
   }
 
   async list(instanceId: string, limit: number, cursor?: string): Promise<Page<InstanceEvent>> {
-    const before = cursor === undefined ? null : parseNumberCursor(cursor);
     return this.#scope.run((manager) =>
       readPage<InstanceEventRow, InstanceEvent>(manager, {
-        sql: `select * from instance_events where instance_id = $1 and ($2::bigint is null or sequence < $2)`,
-        parameters: [instanceId, before],
+        rowsAfter: (after) => ({
+          sql: `select * from instance_events where instance_id = $1 and ($2::bigint is null or sequence < $2)`,
+          parameters: [instanceId, after === undefined ? null : parseNumberCursor(after)],
+        }),
+        cursor,
         order: "sequence desc",
         limit,
         toDomain: toEvent,

@@ -244,8 +244,8 @@ export class PostgresInstanceRepository implements InstanceRepository {
     const [used, name] = usedBy(use);
     return this.#scope.run((manager) =>
       readPage<Row, T>(manager, {
-        sql: `${from} where ${used} and ($2::text is null or i.name > $2)`,
-        parameters: [name, cursor ?? null],
+        rowsAfter: (after) => ({ sql: `${from} where ${used} and ($2::text is null or i.name > $2)`, parameters: [name, after ?? null] }),
+        cursor,
         order: "i.name",
         limit,
         toDomain,

@@ -50,8 +50,11 @@ export class PostgresRecordingRepository implements RecordingRepository {
     return this.#scope.run((manager) =>
       readPage<RecordingRow, Recording>(manager, {
         // Ids are in the order of their making.
-        sql: `select * from recordings where ($1::text is null or instance_id = $1 or instance_name = $1) and ($2::text is null or id < $2)`,
-        parameters: [instance ?? null, cursor ?? null],
+        rowsAfter: (after) => ({
+          sql: `select * from recordings where ($1::text is null or instance_id = $1 or instance_name = $1) and ($2::text is null or id < $2)`,
+          parameters: [instance ?? null, after ?? null],
+        }),
+        cursor,
         order: "id desc",
         limit,
         toDomain: toRecording,

@@ -70,11 +70,13 @@ export class PostgresRolloutRepository extends PlainRows<Omit<RolloutRow, "fence
   }
 
   listMembers(id: RolloutId, limit: number, cursor?: string): Promise<Page<Member>> {
-    const after = cursor === undefined ? 0 : parseNumberCursor(cursor, PLACE_DIGITS);
     return this.scope.run((manager) =>
       readPage<RolloutMemberRow, Member>(manager, {
-        sql: `select * from rollout_members where rollout_id = $1 and place > $2`,
-        parameters: [id, after],
+        rowsAfter: (after) => ({
+          sql: `select * from rollout_members where rollout_id = $1 and place > $2`,
+          parameters: [id, after === undefined ? 0 : parseNumberCursor(after, PLACE_DIGITS)],
+        }),
+        cursor,
         order: "place",
         limit,
         toDomain: toMember,

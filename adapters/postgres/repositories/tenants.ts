@@ -59,9 +59,12 @@ export class PostgresTenantRepository implements TenantRepository {
   listUsing(use: { readonly template: string } | { readonly type: string }, { limit, cursor }: PageQuery): Promise<Page<string>> {
     return this.#scope.run((manager) =>
       readPage<Pick<TenantRow, "name">, string>(manager, {
-        sql: `select t.name from tenants t where ($2::text is null or t.name > $2)
-          and exists (select from instances i where i.tenant_id = t.id and ${"type" in use ? "i.type" : "i.template"} = $1)`,
-        parameters: ["type" in use ? use.type : use.template, cursor ?? null],
+        rowsAfter: (after) => ({
+          sql: `select t.name from tenants t where ($2::text is null or t.name > $2)
+            and exists (select from instances i where i.tenant_id = t.id and ${"type" in use ? "i.type" : "i.template"} = $1)`,
+          parameters: ["type" in use ? use.type : use.template, after ?? null],
+        }),
+        cursor,
         order: "t.name",
         limit,
         toDomain: ({ name }) => name,

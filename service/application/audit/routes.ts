@@ -9,7 +9,7 @@ type AuditRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `audit.${str
 export function auditRoutes(deps: VerifyDependencies): AuditRoutes {
   const { transactions } = deps;
   return {
-    "audit.list": async (ctx, { query }) => answer(await transactions.tenant(tenantIn(ctx).id, (tx) => tx.audit.list(query))),
+    "audit.list": async (ctx, { query }) => answer(await transactions.reads.tenant(tenantIn(ctx).id, (tx) => tx.audit.list(query))),
     "audit.verify": (ctx, { query }) => verifyChain(questionOf(tenantIn(ctx).id, query), deps),
     "audit.platform": async (_ctx, { query: { chain = PLATFORM_CHAIN, ...query } }) =>
       answer(await transactions.platform((tx) => tx.auditChains.of(chain).list(query))),

@@ -63,7 +63,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     },
     "instances.events": async (ctx, { params, query }) => {
       const instance = await find(ctx, params.id);
-      const page = await deps.transactions.tenant(instance.tenantId, (tx) => tx.events.list(instance.id, query.limit, query.cursor));
+      const page = await deps.transactions.reads.tenant(instance.tenantId, (tx) => tx.events.list(instance.id, query.limit, query.cursor));
       return { ...page, items: [...page.items] };
     },
     "instances.config": async (ctx, { params, query }) => effectiveConfig(await find(ctx, params.id), query, deps),

@@ -18,7 +18,7 @@ export function recordingRoutes({
 }): RecordingRoutes {
   return {
     async "recordings.list"(ctx, { query }) {
-      const { items, ...rest } = await transactions.tenant(tenantIn(ctx).id, (tx) => tx.recordings.list(query));
+      const { items, ...rest } = await transactions.reads.tenant(tenantIn(ctx).id, (tx) => tx.recordings.list(query));
       return { ...rest, items: [...items] };
     },
     "recordings.get": (ctx, { params }) => transactions.reads.tenant(tenantIn(ctx).id, (tx) => find(tx, params.id)),

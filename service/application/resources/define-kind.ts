@@ -152,9 +152,8 @@ export function defineKind<K extends ManifestKind, S extends StoredResource & Pi
       const { id: tenantId, name: tenant } = home ?? (await tx.tenants.get(change.tenant));
       return { kind, name, change, tenantId, tenant, before, ...made };
     },
-    // A page goes through a cursor, which is of a transaction.
-    list: (ctx, transactions, query) =>
-      reach.read(ctx, transactions, async (at, tenant) => {
+    list: (ctx, { reads }, query) =>
+      reach.read(ctx, reads, async (at, tenant) => {
         const projects = spec.project && projectsThatAllow(ctx.actor.grants, access.read);
         const page = await spec.rows(at).list(query, projects);
         return { ...page, items: [...(await spec.present(at, page.items, tenant))] };

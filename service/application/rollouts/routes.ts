@@ -23,7 +23,9 @@ export function rolloutRoutes(kind: ResourceKind<"Rollout", StoredRollout>, deps
     "rollouts.delete": own.delete,
     "rollouts.instances": async (ctx, { params, query }) => {
       const rollout = await kind.get(ctx, deps.transactions, params.id);
-      const page = await deps.transactions.tenant(tenantIn(ctx).id, (tx) => tx.rollouts.listMembers(rollout.id, query.limit, query.cursor));
+      const page = await deps.transactions.reads.tenant(tenantIn(ctx).id, (tx) =>
+        tx.rollouts.listMembers(rollout.id, query.limit, query.cursor),
+      );
       return { ...page, items: page.items.map((member) => presentMember(member, rollout)) };
     },
     "rollouts.pause": (ctx, input) => act(ctx, input, { action: "pause" }),

@@ -117,7 +117,7 @@ describe("a batch of instances", () => {
     expect(queries).toEqual([3, 3]);
   });
 
-  it("is previewed, published to and settled with as many statements as a third of them", async ({ expect }) => {
+  it("is previewed, published to and settled with as many statements as half of them", async ({ expect }) => {
     const stacks = { preview: async () => ({ changes: [], failures: [] }) } as unknown as StackOperations;
     const { dependencies } = createApplication({
       transactions: database.transactions,
@@ -136,7 +136,7 @@ describe("a batch of instances", () => {
     await database.transactions.platform(async (tx) => tx.audit.append(first));
     const statements = [];
     // More than the first portion of a list has: it takes one more for however many there are.
-    for (const size of [13, 40]) {
+    for (const size of [26, 49]) {
       const { fleet, tenant, run } = await aFleet(size);
       const owner = { actor: { ...administrator("somebody"), platform: false }, tenant };
       const publish = { action: "publish" as const, name: "base", tenant: tenant.name };
