@@ -26,6 +26,7 @@ import { SecretEntity } from "./entities/secret.ts";
 import { SessionEntity } from "./entities/session.ts";
 import { TenantEntity } from "./entities/tenant.ts";
 import { errorCodeOf } from "./errors.ts";
+import { GatheringClient } from "./gathering-client.ts";
 import { CreateTenancy1700000000001 } from "./migrations/0001-create-tenancy.ts";
 import { CreateStacks1700000000002 } from "./migrations/0002-create-stacks.ts";
 import { CreateClusters1700000000003 } from "./migrations/0003-create-clusters.ts";
@@ -175,6 +176,7 @@ export async function openDatabase(options: {
     extra: {
       // What is asked for at once is on its way at once, in its order.
       pipeline: true,
+      Client: GatheringClient,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     },

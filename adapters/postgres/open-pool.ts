@@ -1,4 +1,5 @@
 import { Pool } from "pg";
+import { GatheringClient } from "./gathering-client.ts";
 
 /** Connections for a process that runs stack operations: few, since it runs one at a time. */
 export function openPool(url: string, connections: number): Pool {
@@ -7,6 +8,7 @@ export function openPool(url: string, connections: number): Pool {
     max: connections,
     // What is asked for at once is on its way at once, in its order.
     pipeline: true,
+    Client: GatheringClient,
     application_name: "claw stack worker",
     connectionTimeoutMillis: 10_000,
   });

@@ -152,6 +152,16 @@ export class Session implements Unit {
     }
   }
 
+  /**
+   * Work right behind a statement, on their way together: every request begins several transactions, and changes roles in them. A login has no rights of its own, and
+   * where a role could not be set, the transaction refuses what follows.
+   */
+  async #behind<T>(first: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const [begun, done] = await Promise.allSettled([this.#manager.query(first), work(this.#manager)]);
+    fulfilled(begun);
+    return fulfilled(done);
+  }
+
   #enqueue<T>(binding: Binding, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     if (this.#ended) {
       return Promise.reject(new Error("a repository was used after its transaction"));
@@ -166,14 +176,11 @@ export class Session implements Unit {
       if (!this.#begun) {
         this.#begun = true;
         this.#bound = binding;
-        // On their way together: every request begins several transactions. A login has no rights of its own, so nothing happens before its role is set.
-        const [begun, done] = await Promise.allSettled([this.#manager.query(`begin; ${bind(binding)}`), work(this.#manager)]);
-        fulfilled(begun);
-        return fulfilled(done);
+        return await this.#behind(`begin; ${bind(binding)}`, work);
       }
       if (this.#bound !== binding) {
-        await this.#manager.query(bind(binding));
         this.#bound = binding;
+        return await this.#behind(bind(binding), work);
       }
       return await work(this.#manager);
     } catch (error) {
