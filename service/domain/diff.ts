@@ -61,7 +61,8 @@ function unifiedDiff(path: string, left: string | undefined, right: string | und
   return patch.replace(/^=+\n/, "");
 }
 
-function maskText(text: string, secretValues: readonly string[]): string {
+/** A text without secrets, which stand in it as they are or as JSON has them. */
+export function maskText(text: string, secretValues: readonly string[]): string {
   const longestFirst = secretValues.filter((value) => value !== "").toSorted((a, b) => b.length - a.length);
   return longestFirst.reduce((masked, value) => {
     const escaped = JSON.stringify(value).slice(1, -1);

@@ -17,6 +17,7 @@ import type { Observation } from "../../domain/rollouts/gates.ts";
 import { counted, type Member, type StoredRollout } from "../../domain/rollouts/rollout.ts";
 import { nextStep, type Step } from "../../domain/rollouts/step.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
+import { type ResolveDependencies, resolveInstances } from "../instances/resolve-instance.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import { assertAllowed, foundOut, makeChanges } from "../resources/changes.ts";
 import type { Written } from "../resources/kind.ts";
@@ -74,20 +75,28 @@ async function askClaws({ id, tenantId, fence }: Claim, deps: ApplicationDepende
     const seconds = SPARE_SECONDS + (rollout.spec.gates.probe?.withinSeconds ?? 0) * (rollout.spec.gates.probe?.instances ?? 0);
     await scope.rollouts.save({ ...rollout, dueAt: new Date(deps.clock().getTime() + seconds * 1000).toISOString() }, []);
     const tenant = (await tx.tenants.get(tenantId)).name;
-    return { rollout, tenant, actor: await actorOf(tx, rollout, tenant), up: await upOf(scope, rollout) };
+    return { rollout, tenant, actor: await actorOf(tx, rollout, tenant), up: await upOf(tx, scope, rollout, tenant, deps) };
   });
   return asking ? measure(asking, deps) : { evidence: [], marks: new Map() };
 }
 
 /** Instances that have the change, of the current wave first. */
-async function upOf(scope: TenantTransaction, { id, state }: StoredRollout): Promise<Asking["up"]> {
+async function upOf(
+  tx: PlatformTransaction,
+  scope: TenantTransaction,
+  { id, state }: StoredRollout,
+  tenant: string,
+  deps: ResolveDependencies,
+): Promise<Asking["up"]> {
   const current = state.waves.findIndex(({ phase }) => phase !== "Passed");
   const members = (await scope.rollouts.members(id)).filter((member) => member.state === "updated");
   const first = members.sort((a, b) => Number(b.wave === current) - Number(a.wave === current)).slice(0, BATCH);
-  const instances = new Map((await scope.instances.findAll(first.map(({ name }) => name))).map((instance) => [instance.id, instance]));
+  const found = await scope.instances.findAll(first.map(({ name }) => name));
+  const resolutions = await resolveInstances(tx, scope, tenant, found, deps);
+  const resolutionOf = new Map(resolutions.map((resolution) => [resolution.instance.id, resolution]));
   return first.flatMap((member) => {
-    const instance = instances.get(member.instance);
-    return instance?.deletedAt === undefined && instance ? [{ member, instance }] : [];
+    const { instance, secretValues = [] } = resolutionOf.get(member.instance) ?? {};
+    return instance && instance.deletedAt === undefined ? [{ member, instance, secretValues }] : [];
   });
 }
 

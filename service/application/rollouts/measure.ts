@@ -10,6 +10,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { Actor } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
+import { maskText } from "../../domain/diff.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { Member, StoredRollout } from "../../domain/rollouts/rollout.ts";
 import { addressOf, type OpenChannel } from "../instances/open-channel.ts";
@@ -21,6 +22,10 @@ const LOGS_MAX = 20;
 /** A log is read this often. */
 const LOGS_EVERY_MS = 5_000;
 const ANSWER_MAX = 200;
+/** Shorter ones are in many texts by chance. */
+const SECRET_LENGTH_MIN = 4;
+/** A claw may talk on and on. */
+const ANSWER_READ_MAX = 256 * 1024;
 /** Marks of a log that was empty, and of one that tells no positions: what is new in that can't be told. */
 const FROM_THE_START = "start";
 const UNTOLD = "untold";
@@ -37,7 +42,12 @@ export interface Measured {
 export interface Asking {
   readonly rollout: StoredRollout;
   /** Instances that have the change and are up, of the current wave first. */
-  readonly up: readonly { readonly member: Member; readonly instance: Instance }[];
+  readonly up: readonly {
+    readonly member: Member;
+    readonly instance: Instance;
+    /** What its configuration hands it that is nobody else's to see: evidence is for more people than chats and logs. */
+    readonly secretValues: readonly string[];
+  }[];
   readonly actor: Actor;
   readonly tenant: string;
 }
@@ -86,7 +96,7 @@ async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Pr
   if (asked.length === 0) {
     return of("passed", "nobody runs who could be asked");
   }
-  for (const { instance } of asked) {
+  for (const { instance, secretValues } of asked) {
     const refused = mayNot(asking, instance, "instances.chat");
     if (refused !== undefined) {
       return of("failed", refused);
@@ -94,12 +104,15 @@ async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Pr
     try {
       const answer = await ask(asking, instance, gate, deps);
       if (!answer.toLowerCase().includes(gate.expect.toLowerCase())) {
-        return of("failed", `${instance.name} answered '${redact(answer.slice(0, ANSWER_MAX))}'`);
+        return of("failed", `${instance.name} answered '${shown(answer, secretValues)}'`);
       }
     } catch (error) {
       // Its agent may be another replica's: that one asks it when its turn comes.
       const isAway = error instanceof ClawError && error.code === "instance.unreachable";
-      return of(isAway ? "waiting" : "failed", `${instance.name}: ${error instanceof Error ? redact(error.message) : "no answer"}`);
+      return of(
+        isAway ? "waiting" : "failed",
+        `${instance.name}: ${error instanceof Error ? shown(error.message, secretValues) : "no answer"}`,
+      );
     }
   }
   return of("passed", `${asked.length} of ${asked.length} answered so`);
@@ -117,7 +130,11 @@ async function ask({ tenant }: Asking, instance: Instance, { message, withinSeco
     channel.onData((data) => {
       const event = ChatEventSchema.parse(parseJson(data));
       answer += event.type === "delta" ? event.text : "";
-      if (endsTurn(event)) {
+      if (answer.length > ANSWER_READ_MAX) {
+        clearTimeout(timer);
+        channel.close();
+        reject(new Error(`its answer is longer than ${ANSWER_READ_MAX / 1024} KiB`));
+      } else if (endsTurn(event)) {
         clearTimeout(timer);
         channel.close();
         if (event.type === "error") {
@@ -147,7 +164,7 @@ async function readLogs(
     source: `the logs of ${read.length} instances since each came up`,
   });
   let most = { count: 0, name: "", line: "" };
-  for (const { member, instance } of read) {
+  for (const { member, instance, secretValues } of read) {
     const refused = mayNot(asking, instance, "instances.logs");
     if (refused !== undefined) {
       return of("failed", refused);
@@ -165,13 +182,19 @@ async function readLogs(
         continue;
       }
       const bad = found.lines.slice(-lines).filter((line) => texts.some((text) => line.toLowerCase().includes(text.toLowerCase())));
-      most = bad.length > most.count ? { count: bad.length, name: instance.name, line: bad.at(-1) ?? "" } : most;
+      most = bad.length > most.count ? { count: bad.length, name: instance.name, line: shown(bad.at(-1) ?? "", secretValues) } : most;
     } catch (error) {
       return of("waiting", `${instance.name}: ${error instanceof Error ? redact(error.message) : "it can't be read"}`);
     }
   }
-  const value = most.count === 0 ? "0" : `${most.count} of ${most.name}: '${redact(most.line.slice(0, ANSWER_MAX))}'`;
+  const value = most.count === 0 ? "0" : `${most.count} of ${most.name}: '${most.line}'`;
   return of(most.count > max ? "failed" : "passed", value);
+}
+
+/** What a claw has said, as evidence keeps it: a secret of several lines is looked for line by line, and before anything is cut. */
+function shown(text: string, secretValues: readonly string[]): string {
+  const parts = secretValues.flatMap((value) => value.split("\n")).filter(({ length }) => length >= SECRET_LENGTH_MIN);
+  return redact(maskText(text, parts)).slice(0, ANSWER_MAX);
 }
 
 /** Why who began the rollout may not ask that of an instance. */

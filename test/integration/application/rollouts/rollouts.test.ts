@@ -2,6 +2,7 @@ import { describe, it } from "vitest";
 import type { Claw } from "../../../../sdk/client/index.ts";
 import type { InstanceId, RolloutInput } from "../../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../../../../service/application/dependencies.ts";
+import type { AgentChannel } from "../../../../service/application/ports/instances/agents.ts";
 import { driveRollout } from "../../../../service/application/rollouts/drive-rollout.ts";
 import { anAgentStatus } from "../../../support/application/agents.ts";
 import { anApplication } from "../../../support/application.ts";
@@ -75,6 +76,43 @@ describe("a version that is held", () => {
     });
     await app.settle();
     expect(await held(claw)).toEqual({ "web-1": -2 });
+  });
+});
+
+describe("what gates keep of what claws say", () => {
+  it("has none of their secrets in it", async ({ expect }) => {
+    await app.admin().tenants.create(aTenant("telling"));
+    const claw = app.admin("telling");
+    const variable = { name: "reply.prefix", type: "string" as const, secret: true };
+    await claw.configs.create(aTemplate("base", { variables: [{ ...variable, default: "hunter2-first" }] }));
+    await claw.configs.publish("base");
+    await claw.instances.create(anEcho("web", { config: { template: "base" } }));
+    await app.settle();
+    await claw.configs.replace("base", aTemplate("base", { variables: [{ ...variable, default: "hunter2-second" }] }));
+    await claw.configs.publish("base", { hold: true });
+    const gates = { probe: { message: "who are you?", expect: "nobody" } };
+    await (await claw.rollouts.create(aRollout("telling", { gates }), { preview: true })).apply();
+    const openChannel = async (): Promise<AgentChannel> => ({
+      send: () => undefined,
+      resize() {},
+      close() {},
+      onClose() {},
+      onData(listener) {
+        setImmediate(() => {
+          void listener(JSON.stringify({ type: "delta", text: "I am hunter2-second" }));
+          void listener(JSON.stringify({ type: "done" }));
+        });
+      },
+    });
+    const told = async () => {
+      await app.pass(2);
+      await drive({ ...app.dependencies, openChannel });
+      await app.settle();
+      return (await claw.rollouts.get("telling")).status.waves.flatMap((wave) => wave.gates).find(({ gate }) => gate === "probe")?.value;
+    };
+    await told();
+    await told();
+    expect(await told()).toBe("web answered 'I am [secret]'");
   });
 });
 

@@ -13,7 +13,11 @@ const GATES = { probe: { message: "are you there?", expect: "Here", withinSecond
 
 /** What is asked of one claw whose wave is watched. */
 function anAsking(
-  { gates = GATES as object, logMark }: { readonly gates?: object; readonly logMark?: string },
+  {
+    gates = GATES as object,
+    logMark,
+    secretValues = [],
+  }: { readonly gates?: object; readonly logMark?: string; readonly secretValues?: string[] },
   permissions: readonly Permission[] = ["instances.chat", "instances.logs"],
 ): Asking {
   const instance = anInstance({ name: "web" });
@@ -24,7 +28,7 @@ function anAsking(
   const grants = grantsOf([{ at: "tenant", role: "own", permissions }], instance.tenantId);
   const member: Member = aMember({ instance: instance.id, name: "web", state: "updated", logMark });
   const rollout = { ...stored, spec, state: { ...stored.state, waves } };
-  return { rollout, up: [{ member, instance }], actor: { ...ANONYMOUS, subject: "alice", grants }, tenant: "acme" };
+  return { rollout, up: [{ member, instance, secretValues }], actor: { ...ANONYMOUS, subject: "alice", grants }, tenant: "acme" };
 }
 
 /** A claw that says these things when it is asked, and then nothing more. */
@@ -86,6 +90,23 @@ describe("a probe conversation", () => {
     expect(refused).toMatchObject({ verdict: "failed", value: expect.stringContaining("'alice' may not talk to instances here") });
   });
 
+  it("keeps no secret of the claw's that it says, whole or by lines", async ({ expect }) => {
+    const asking = anAsking({ ...alone, secretValues: ["hunter2", "-----BEGIN\nfirst line\nlast line"] });
+    const said = await probe(asking, answer(`It is hunter2, or first line. ${"So ".repeat(58)}and hunter2`));
+    expect(said).toMatchObject({ verdict: "failed" });
+    expect(said?.value).not.toMatch(/hunt|first line/);
+    const failure = [{ type: "error", message: "the key hunter2 is wrong" }];
+    expect((await probe(asking, failure))?.value).toBe("web: the key [secret] is wrong");
+  });
+
+  it("ends where a claw talks on and on", async ({ expect }) => {
+    const endless = Array.from({ length: 5 }, () => ({ type: "delta", text: "so ".repeat(20_000) }));
+    expect(await probe(anAsking(alone), [...endless, ...answer("here")])).toMatchObject({
+      verdict: "failed",
+      value: "web: its answer is longer than 256 KiB",
+    });
+  });
+
   it("waits for an agent that is not here", async ({ expect }) => {
     expect(await probe(anAsking(alone), undefined)).toMatchObject({ verdict: "waiting" });
   });
@@ -114,6 +135,15 @@ describe("errors of a log", () => {
     expect(evidence).toMatchObject([
       { gate: "log-errors", verdict: "failed", value: "2 of web: 'a fatal one'", threshold: "1 lines with 'error' or 'fatal' in one log" },
     ]);
+  });
+
+  it("are quoted without the claw's secrets", async ({ expect }) => {
+    const logs = lines("9", "an error at hunter2", "an error with hunter2");
+    const { evidence } = await measure(anAsking({ ...alone, logMark: "7", secretValues: ["hunter2"] }), {
+      openChannel: saying({ logs }),
+      clock,
+    });
+    expect(evidence).toMatchObject([{ value: "2 of web: 'an error with [secret]'" }]);
   });
 
   it("are not looked for where nobody may, and not before a wave is watched", async ({ expect }) => {
