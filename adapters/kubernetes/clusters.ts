@@ -20,7 +20,7 @@ import { declaredAs, deviationOf, withoutAdditions } from "./drift.ts";
 import { exec } from "./exec.ts";
 import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
-import { isAbandoned, markedObjects, removeObject } from "./marked.ts";
+import { isAbandoned, markedObjects, othersPolicies, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
 import { readSecret } from "./read-secret.ts";
 import { refreshPods } from "./refresh-pods.ts";
@@ -113,6 +113,7 @@ function connection(server: () => Server): ClusterConnection {
         return { resource, deviation: deviationOf(inputsOf(resource), live) };
       }),
     marked: (controlPlane) => asking(async () => markedObjects(await client(), controlPlane)),
+    othersPolicies: (namespaces) => asking(async () => othersPolicies(await client(), namespaces)),
     isAbandoned: (namespace) => asking(async () => isAbandoned(await client(), namespace)),
     secret: (namespace, name, key) => asking(async () => readSecret(await client(), namespace, name, key)),
     remove: (thing) => asking(async () => removeObject(await client(), thing)),

@@ -33,6 +33,18 @@ export async function markedObjects(client: ApiClient, controlPlane: string): Pr
   return found;
 }
 
+/** The network policies of these namespaces that nobody declared by a control plane. */
+export async function othersPolicies(client: ApiClient, namespaces: ReadonlySet<string>): Promise<MarkedThing[]> {
+  const found: MarkedThing[] = [];
+  for await (const object of listAll(client, "/apis/networking.k8s.io/v1/networkpolicies", `!${CONTROL_PLANE_LABEL}`)) {
+    const namespace = namespaceOf(object);
+    if (namespaces.has(namespace)) {
+      found.push({ kind: "NetworkPolicy", namespace, name: nameOf(object) });
+    }
+  }
+  return found;
+}
+
 /** Deletes an object, unless it is another instance's by now. */
 export async function removeObject(client: ApiClient, { kind, namespace, name, instance }: MarkedThing): Promise<void> {
   const place = declaredKinds.find((known) => known.kind === kind);

@@ -73,6 +73,10 @@ export const busEvents = {
     when: "a rollout's phase changed, or it came to another wave",
     data: subject.extend({ phase: z.enum(RolloutPhase), reason: z.string(), message: z.string(), wave: z.string().optional() }),
   },
+  "tenant.network-opened": {
+    when: "somebody put a network policy into a tenant's namespace: what it allows holds there beside what was declared",
+    data: LeftoverSchema,
+  },
   "tenant.orphaned": { when: "a cluster has a namespace of a tenant that nobody knows", data: LeftoverSchema },
   "tenant.swept": {
     when: "the namespace of a tenant that nobody knows was deleted: there was nothing of anybody's in it",

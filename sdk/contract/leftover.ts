@@ -6,10 +6,12 @@ export const LeftoverReason = {
   UserData: "UserData",
   /** The host's folder is another control plane's, or this one's with another database. */
   OtherControlPlane: "OtherControlPlane",
+  /** A network policy that somebody else put into a tenant's namespace: Kubernetes adds what it allows to what ours do. */
+  NotDeclared: "NotDeclared",
 } as const;
 export type LeftoverReason = (typeof LeftoverReason)[keyof typeof LeftoverReason];
 
-/** Something on a host or in a cluster that carries the mark of an instance, or a tenant, that nobody knows. */
+/** Something on a host or in a cluster that carries the mark of an instance, or a tenant, that nobody knows; or that others put where all is ours. */
 export const LeftoverSchema = z.object({
   /** `RunFolder` and `PortClaim` on hosts, else the object's kind. */
   kind: z.string(),

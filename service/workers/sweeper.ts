@@ -51,12 +51,22 @@ export function createClusterSweeper(deps: ClusterSweeperDependencies): ClusterP
       const place: SweptPlace = {
         cluster: cluster.name,
         list: connection.marked,
-        judge: (unknown) => judge(unknown, connection, deps),
+        async judge(unknown, all) {
+          const others = cluster.spec.networkPolicy.enabled ? await othersPolicies(all, connection) : [];
+          return [...(await judge(unknown, connection, deps)), ...others];
+        },
         end: connection.remove,
       };
       return startSweeping(place, deps);
     },
   );
+}
+
+/** What others allow in namespaces where the network policies are ours. */
+async function othersPolicies(all: readonly MarkedThing[], connection: Pick<ClusterConnection, "othersPolicies">): Promise<FoundLeftover[]> {
+  const tenants = new Map(all.flatMap(({ kind, name, tenant }) => (kind === "Namespace" ? [[name, tenant] as const] : [])));
+  const found = tenants.size === 0 ? [] : await connection.othersPolicies(new Set(tenants.keys()));
+  return found.map((thing) => ({ ...thing, tenant: tenants.get(thing.namespace ?? ""), keptFor: LeftoverReason.NotDeclared }));
 }
 
 /** Claims hold data, and a namespace may: nobody but people deletes those. Of the rest, stacks may know what the database does not. */

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { type InstanceId, newId } from "../../../sdk/contract/index.ts";
+import { type InstanceId, LeftoverReason, newId } from "../../../sdk/contract/index.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { FoundLeftover, MarkedThing, Place, StoredLeftover } from "../ports/clusters/leftovers.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
@@ -52,7 +52,8 @@ export async function sweepLeftovers(place: SweptPlace, deps: SweepDependencies)
     const end = endsAt(item, deps.graceSeconds);
     if (added) {
       // Data that outlive their instance are nothing to be warned of.
-      deps.log[end === undefined ? "info" : "warn"]({ ...item, endsAt: end }, "there is something of an instance that nobody knows");
+      const isDue = end !== undefined || isOthers(item);
+      deps.log[isDue ? "warn" : "info"]({ ...item, endsAt: end }, isOthers(item) ? OPENED : "there is something of an instance that nobody knows");
     } else if (end !== undefined && end <= now) {
       await endLeftover(place, item, deps).catch((err: unknown) =>
         deps.log.warn({ err, ...item }, "what was left of an instance could not be ended; it is tried again"),
@@ -86,6 +87,12 @@ async function withoutKnown(tx: PlatformTransaction, things: readonly MarkedThin
   return things.filter(({ instance, tenant = "" }) => (instance === undefined ? !tenants.has(tenant) : !known.has(instance)));
 }
 
+const OPENED = "somebody put a network policy into a tenant's namespace: what it allows holds there beside what was declared";
+
+function isOthers({ keptFor }: FoundLeftover): boolean {
+  return keptFor === LeftoverReason.NotDeclared;
+}
+
 /** It has no tenant any more: the event is the platform's. */
 async function publish(
   tx: PlatformTransaction,
@@ -99,7 +106,7 @@ async function publish(
   const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
   const time = clock().toISOString();
   for (const leftover of leftovers) {
-    const name = `${leftover.instance === undefined ? "tenant" : "instance"}.${event}` as const;
+    const name = isOthers(leftover) ? "tenant.network-opened" : (`${leftover.instance === undefined ? "tenant" : "instance"}.${event}` as const);
     await shared.publish({ id: newId("evt"), event: name, time, data: presentLeftover(leftover, graceSeconds) });
   }
 }

@@ -122,6 +122,13 @@ describe("objects in a cluster whose instance nobody knows", () => {
       metadata: { name: "lost", labels: lost },
       spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } },
     });
+    // Whoever it lets in is let in: Kubernetes adds network policies up.
+    await api.create(path("networkpolicies", "networking.k8s.io/v1"), {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: "open" },
+      spec: { podSelector: {}, ingress: [{}] },
+    });
     // Its stack has it, whatever its label says.
     await api.merge(`${path("secrets")}/web-boot`, { metadata: { labels: { "clusterclaw.io/instance-uid": "ins_lost" } } });
 
@@ -130,11 +137,12 @@ describe("objects in a cluster whose instance nobody knows", () => {
         .filter((item) => item.namespace === namespace)
         .map(({ kind, name, keptFor, endsAt }) => [kind, name, keptFor, endsAt !== undefined]);
     const claim = ["PersistentVolumeClaim", "lost", "UserData", false];
-    const all = [claim, ["Secret", "lost", undefined, true], ["StatefulSet", "lost", undefined, true]];
+    const others = ["NetworkPolicy", "open", "NotDeclared", false];
+    const all = [others, claim, ["Secret", "lost", undefined, true], ["StatefulSet", "lost", undefined, true]];
     await eventually(found, (items) => items.length >= all.length);
     expect((await found()).sort()).toEqual(all);
-    await eventually(found, (items) => items.length === 1);
-    expect(await found()).toEqual([claim]);
+    await eventually(found, (items) => items.length === 2);
+    expect((await found()).sort()).toEqual([others, claim]);
 
     const namesOf = async (where: string) => (await api.list(where)).map(({ metadata }) => metadata.name).sort();
     expect(await namesOf(path("statefulsets", "apps/v1"))).toEqual(["web"]);

@@ -50,7 +50,7 @@ async function aControlPlane({ onTestFinished }: TestContext) {
   };
   const events = async () => {
     const { rows } = await pool.query<{ told: string }>(
-      `select aggregate || '.' || event || ' ' || (data ->> 'name') as told from outbox where event in ('orphaned', 'swept') order by sequence`,
+      `select aggregate || '.' || event || ' ' || (data ->> 'name') as told from outbox where event in ('orphaned', 'swept', 'network-opened') order by sequence`,
     );
     return rows.map(({ told }) => told);
   };
@@ -87,6 +87,15 @@ describe("what nobody knows", () => {
       ["eu-1", "Secret/a", "00:01:01", undefined],
     ]);
     test.expect(ended).toEqual([]);
+  });
+
+  it("is told as an opened network where it is somebody else's policy, and left alone", async (test) => {
+    const { sweep, known, events, ended } = await aControlPlane(test);
+    const open = lost("open", { kind: "NetworkPolicy", instance: undefined, keptFor: "NotDeclared" });
+    await sweep([open], 0);
+    await sweep([open], 61);
+    test.expect(await known()).toEqual([["eu-1", "NetworkPolicy/open", "00:00:00", "NotDeclared"]]);
+    test.expect([await events(), ended]).toEqual([["tenant.network-opened open"], []]);
   });
 
   it("is nothing of an instance or a tenant that there is", async (test) => {

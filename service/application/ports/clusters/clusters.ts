@@ -92,6 +92,8 @@ export interface ClusterConnection {
   secret(namespace: string, name: string, key: string): Promise<string | undefined>;
   /** The objects that the control plane of that id made for instances, and its tenants' namespaces. @throws {ClusterError} */
   marked(controlPlane: string): Promise<readonly MarkedThing[]>;
+  /** The network policies in these namespaces that no control plane declared. @throws {ClusterError} */
+  othersPolicies(namespaces: ReadonlySet<string>): Promise<readonly MarkedThing[]>;
   /** Deletes such an object; one that is another instance's by now is left alone. @throws {ClusterError} */
   remove(thing: MarkedThing): Promise<void>;
   customResources(): CustomResources;
