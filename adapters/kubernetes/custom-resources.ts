@@ -41,11 +41,13 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
       return { stop: () => controller.abort() };
     },
     hold,
-    async release() {
+    async release(cluster) {
+      // The same cluster may be registered again: its new registration carries them then.
+      const isOfThat = ({ held, status }: CustomResource) => held && (textAt(status as PropertyMap, "carried", "cluster") || cluster) === cluster;
       const client = await connect();
       for (const [kind, plural] of PLURALS) {
         const { items = [] } = (await orGone(client.request({ path: `${ROOT}/${plural}` }))) ?? {};
-        for (const resource of (items as PropertyMap[]).map((object) => toResource(kind, object)).filter(({ held }) => held)) {
+        for (const resource of (items as PropertyMap[]).map((object) => toResource(kind, object)).filter(isOfThat)) {
           await hold(resource, false);
         }
       }

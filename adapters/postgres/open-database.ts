@@ -63,6 +63,7 @@ import { KeepSecrets1700000000048 } from "./migrations/0048-keep-secrets.ts";
 import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
 import { RollOutInstances1700000000051 } from "./migrations/0051-roll-out-instances.ts";
 import { DeliverConfigs1700000000052 } from "./migrations/0052-deliver-configs.ts";
+import { PartWithClusters1700000000053 } from "./migrations/0053-part-with-clusters.ts";
 import { ExpireRecordings1700000000056 } from "./migrations/0056-expire-recordings.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
@@ -142,6 +143,7 @@ export const migrations = [
   RollOut1700000000050,
   RollOutInstances1700000000051,
   DeliverConfigs1700000000052,
+  PartWithClusters1700000000053,
   ExpireRecordings1700000000056,
 ];
 

@@ -88,7 +88,6 @@ export function createCustomResourceCarrier(deps: CarrierDependencies): ClusterP
           stopped = true;
           followed.stop();
           await loop.stop();
-          await releaseIfDeleted(cluster, remote, deps);
         },
       };
     },
@@ -98,12 +97,12 @@ export function createCustomResourceCarrier(deps: CarrierDependencies): ClusterP
 /** On a cluster that counts no more, nobody's resources wait for us. */
 function startReleasing(cluster: Cluster, remote: CustomResources, deps: CarrierDependencies): Pick<Loop, "stop"> {
   let released = false;
-  const loop = startLoop(
+  return startLoop(
     "custom-resource-release",
     REST_MS,
     async () => {
       try {
-        await (released || remote.release());
+        await (released || remote.release(cluster.id));
         released = true;
       } catch (error) {
         // Somebody else wrote one at the same time; or it has none of ours, and its role does not let us look.
@@ -113,25 +112,6 @@ function startReleasing(cluster: Cluster, remote: CustomResources, deps: Carrier
     },
     deps.log,
   );
-  return {
-    async stop() {
-      await loop.stop();
-      await (released || releaseIfDeleted(cluster, remote, deps));
-    },
-  };
-}
-
-/** A cluster may be deleted before anybody saw that it counts no more: nothing of it waits for us then either. */
-async function releaseIfDeleted(cluster: Cluster, remote: CustomResources, deps: CarrierDependencies): Promise<void> {
-  try {
-    const current = await deps.transactions.platform((tx) => tx.clusters.find(cluster.name));
-    await (current?.id === cluster.id || remote.release());
-  } catch (err) {
-    deps.log.warn(
-      { err, cluster: cluster.name },
-      "custom resources may still have the control plane's finalizer, on a cluster that was deleted",
-    );
-  }
 }
 
 function versionKey({ kind, namespace = "", name }: CustomResource): string {

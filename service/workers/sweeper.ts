@@ -63,7 +63,10 @@ export function createClusterSweeper(deps: ClusterSweeperDependencies): ClusterP
 }
 
 /** What others allow in namespaces where the network policies are ours. */
-async function othersPolicies(all: readonly MarkedThing[], connection: Pick<ClusterConnection, "othersPolicies">): Promise<FoundLeftover[]> {
+async function othersPolicies(
+  all: readonly MarkedThing[],
+  connection: Pick<ClusterConnection, "othersPolicies">,
+): Promise<FoundLeftover[]> {
   const tenants = new Map(all.flatMap(({ kind, name, tenant }) => (kind === "Namespace" ? [[name, tenant] as const] : [])));
   const found = tenants.size === 0 ? [] : await connection.othersPolicies(new Set(tenants.keys()));
   return found.map((thing) => ({ ...thing, tenant: tenants.get(thing.namespace ?? ""), keptFor: LeftoverReason.NotDeclared }));

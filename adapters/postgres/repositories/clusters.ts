@@ -1,5 +1,5 @@
-import { ClawError, type ListQuery, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
-import type { ClusterRepository, ClusterUser } from "../../../service/application/ports/clusters/repository.ts";
+import { ClawError, type ClusterId, type ListQuery, QUANTITY_MAX } from "../../../sdk/contract/index.ts";
+import type { ClusterRepository, ClusterUser, PartedCluster } from "../../../service/application/ports/clusters/repository.ts";
 import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
 import type { Cluster, ClusterState, Load } from "../../../service/domain/clusters/cluster.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/cluster.ts";
@@ -117,8 +117,23 @@ export class PostgresClusterRepository implements ClusterRepository {
     }
     await this.#scope.run(async (manager) => {
       await manager.query(`delete from leftovers where cluster = $1`, [cluster.name]);
+      await manager.query(`insert into parted_clusters (id, cluster) values ($1, $2)`, [cluster.id, cluster]);
       await manager.query(`delete from clusters where id = $1`, [cluster.id]);
     });
+  }
+
+  async parted(limit: number): Promise<readonly PartedCluster[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ cluster: Cluster; seconds: number }[]>(
+        `select cluster, extract(epoch from now() - deleted_at)::float8 as seconds from parted_clusters order by deleted_at, id limit $1`,
+        [limit],
+      ),
+    );
+    return rows.map(({ cluster, seconds }) => ({ cluster, secondsAgo: seconds }));
+  }
+
+  async forgetParted(id: ClusterId): Promise<void> {
+    await this.#scope.run((manager) => manager.query(`delete from parted_clusters where id = $1`, [id]));
   }
 
   async allocated(): Promise<ReadonlyMap<string, Load>> {

@@ -53,7 +53,10 @@ export async function sweepLeftovers(place: SweptPlace, deps: SweepDependencies)
     if (added) {
       // Data that outlive their instance are nothing to be warned of.
       const isDue = end !== undefined || isOthers(item);
-      deps.log[isDue ? "warn" : "info"]({ ...item, endsAt: end }, isOthers(item) ? OPENED : "there is something of an instance that nobody knows");
+      deps.log[isDue ? "warn" : "info"](
+        { ...item, endsAt: end },
+        isOthers(item) ? OPENED : "there is something of an instance that nobody knows",
+      );
     } else if (end !== undefined && end <= now) {
       await endLeftover(place, item, deps).catch((err: unknown) =>
         deps.log.warn({ err, ...item }, "what was left of an instance could not be ended; it is tried again"),
@@ -106,7 +109,9 @@ async function publish(
   const shared = await tx.enter((await tx.tenants.get(SHARED_TENANT)).id);
   const time = clock().toISOString();
   for (const leftover of leftovers) {
-    const name = isOthers(leftover) ? "tenant.network-opened" : (`${leftover.instance === undefined ? "tenant" : "instance"}.${event}` as const);
+    const name = isOthers(leftover)
+      ? "tenant.network-opened"
+      : (`${leftover.instance === undefined ? "tenant" : "instance"}.${event}` as const);
     await shared.publish({ id: newId("evt"), event: name, time, data: presentLeftover(leftover, graceSeconds) });
   }
 }

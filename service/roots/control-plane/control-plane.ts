@@ -59,6 +59,7 @@ import { startAuditTeller } from "../../workers/audit-teller.ts";
 import { startClusterKeeper } from "../../workers/cluster-keeper.ts";
 import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
+import { startClusterParting } from "../../workers/cluster-parting.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
 import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
 import { startDeliverer } from "../../workers/deliverer.ts";
@@ -299,6 +300,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
         createClusterWatcher(clusterDependencies),
       ],
     }),
+    startClusterParting({ transactions, runtimes, log }),
     startRolloutDriver({ ...dependencies, onWake, log }),
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),

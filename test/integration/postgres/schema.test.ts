@@ -72,6 +72,7 @@ describe("schema", () => {
         "RollOut1700000000050",
         "RollOutInstances1700000000051",
         "DeliverConfigs1700000000052",
+        "PartWithClusters1700000000053",
         "ExpireRecordings1700000000056",
       ]);
   });

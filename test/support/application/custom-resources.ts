@@ -61,7 +61,7 @@ export class PlayedCustomResources implements CustomResources {
     this.#release({ ...this.#current(resource, resource.resourceVersion), held });
   }
 
-  async release(): Promise<void> {
+  async release(_cluster: string): Promise<void> {
     for (const resource of this.list().filter(({ held }) => held)) {
       await this.hold(resource, false);
     }

@@ -1,4 +1,4 @@
-import type { CustomKind } from "../../../../sdk/contract/index.ts";
+import type { ClusterId, CustomKind } from "../../../../sdk/contract/index.ts";
 
 /** A resource of ours as somebody wrote it to a cluster. */
 export interface CustomResource {
@@ -26,8 +26,11 @@ export interface CustomResources {
   follow(listener: (key: string, resource: CustomResource | undefined) => void): { stop(): void };
   /** Keeps it from going, or lets it go as far as we are concerned. */
   hold(resource: CustomResource, held: boolean): Promise<void>;
-  /** Lets all of them go as far as we are concerned: nobody carries them any more. Where our definitions are not installed there are none. */
-  release(): Promise<void>;
+  /**
+   * Lets those of a cluster's registration go as far as we are concerned: nobody carries them any more. Where our definitions are not
+   * installed there are none.
+   */
+  release(cluster: ClusterId): Promise<void>;
   writeStatus(resource: CustomResource, status: Readonly<Record<string, unknown>>): Promise<void>;
   /** @returns the resource with it */
   replace(resource: CustomResource, content: Pick<CustomResource, "labels" | "annotations" | "spec">): Promise<CustomResource>;

@@ -1,4 +1,4 @@
-import type { ListQuery, TenantId } from "../../../../sdk/contract/index.ts";
+import type { ClusterId, ListQuery, TenantId } from "../../../../sdk/contract/index.ts";
 import type { Cluster, ClusterState, Load } from "../../../domain/clusters/cluster.ts";
 import type { Page, PageQuery, Ref } from "../resources/page.ts";
 
@@ -8,6 +8,13 @@ export interface ClusterUser {
   readonly tenant: string;
   readonly instance: string;
 }
+
+/** A cluster that was deleted: something in it may wait for the control plane still. */
+export interface PartedCluster {
+  readonly cluster: Cluster;
+  readonly secondsAgo: number;
+}
+
 export interface ClusterRepository {
   list(query: ListQuery): Promise<Page<Cluster>>;
   /**
@@ -29,8 +36,11 @@ export interface ClusterRepository {
   update(cluster: Cluster, expected: number): Promise<void>;
   /** Writes the state only; false when the cluster is gone. */
   updateState(name: string, change: (cluster: Cluster) => ClusterState): Promise<boolean>;
-  /** @throws {cluster.in_use} */
+  /** It is kept among the parted ones. @throws {cluster.in_use} */
   delete(cluster: Cluster): Promise<void>;
+  /** Clusters that were deleted and have not been taken leave of, the longest gone first. */
+  parted(limit: number): Promise<readonly PartedCluster[]>;
+  forgetParted(id: ClusterId): Promise<void>;
   /** What the instances of each cluster add up to, those that are on their way out too. */
   allocated(): Promise<ReadonlyMap<string, Load>>;
   /** By tenant and name. */

@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { describe, it, onTestFinished } from "vitest";
 import type { ClusterConnection } from "../../../../service/application/ports/clusters/clusters.ts";
 import type { Reads, Transactions } from "../../../../service/application/ports/transactions.ts";
+import { startClusterParting } from "../../../../service/workers/cluster-parting.ts";
 import { createCustomResourceCarrier } from "../../../../service/workers/custom-resource-carrier.ts";
 import { PlayedCustomResources } from "../../../support/application/custom-resources.ts";
 import { anApplication } from "../../../support/application.ts";
@@ -20,17 +21,18 @@ function aCarrier(transactions: Transactions) {
   const { runtimes } = app.dependencies;
   const remote = new PlayedCustomResources();
   const connection = { customResources: () => remote } as unknown as ClusterConnection;
-  const carrier = createCustomResourceCarrier({
+  const deps = {
     ...app.dependencies,
     transactions,
-    runtimes: { at: (cluster) => ({ ...runtimes.at(cluster), connect: () => connection }) },
+    runtimes: { at: (cluster: string) => ({ ...runtimes.at(cluster), connect: () => connection }) },
     refusals: { note: async () => undefined },
     log: pino({ level: "silent" }),
-  });
+  };
+  const carrier = createCustomResourceCarrier(deps);
   onTestFinished(async () => {
     await carrier.stop();
   });
-  return { carrier, remote };
+  return { carrier, remote, startParting: () => startClusterParting(deps) };
 }
 
 describe("what looks after custom resources", () => {
@@ -70,9 +72,9 @@ describe("what looks after custom resources", () => {
     );
   });
 
-  it("lets go of those of a cluster that is deleted as soon as it counts no more, and of no other's", async () => {
+  it("lets go of those of a cluster that is deleted, whoever dies meanwhile, and of no other's", async ({ expect }) => {
     const { transactions } = app.dependencies;
-    const { carrier, remote } = aCarrier(transactions);
+    const { carrier, remote, startParting } = aCarrier(transactions);
     const gone = aClusterManifest("gone", { crds: true });
     await app.admin().clusters.create(gone);
     await app.answers("gone");
@@ -94,7 +96,19 @@ describe("what looks after custom resources", () => {
     // Both before the next look at which clusters there are.
     await app.admin().clusters.replace("gone", { ...gone, spec: { ...gone.spec, crds: false } });
     await app.admin().clusters.delete("gone");
-    carrier.keep([]);
+    await delay(200);
+    await heldBecomes(true);
+    // The replica that carried them is gone; another starts.
+    await carrier.stop();
+    await heldBecomes(true);
+    const another = startParting();
+    onTestFinished(() => another.stop());
     await heldBecomes(false);
+
+    const parted = async () => (await transactions.platform((tx) => tx.clusters.parted(10))).map(({ cluster: { name } }) => name);
+    // Somebody may not know yet that it is deleted, and hold another.
+    expect(await parted()).toEqual(["gone"]);
+    await app.database.pool.query("update parted_clusters set deleted_at = now() - interval '31 seconds'");
+    await eventually(parted, (names) => names.length === 0);
   });
 });
