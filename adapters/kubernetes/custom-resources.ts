@@ -43,7 +43,8 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
     hold,
     async release(cluster) {
       // The same cluster may be registered again: its new registration carries them then.
-      const isOfThat = ({ held, status }: CustomResource) => held && (textAt(status as PropertyMap, "carried", "cluster") || cluster) === cluster;
+      const isOfThat = ({ held, status }: CustomResource) =>
+        held && (textAt(status as PropertyMap, "carried", "cluster") || cluster) === cluster;
       const client = await connect();
       for (const [kind, plural] of PLURALS) {
         const { items = [] } = (await orGone(client.request({ path: `${ROOT}/${plural}` }))) ?? {};
