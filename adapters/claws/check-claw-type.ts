@@ -12,23 +12,34 @@ const PLACEHOLDER = /\$\{(\w+)\}/g;
 const PLACEHOLDERS = ["configDir", "dataDir", "runDir", "softwareDir", "port", "node"];
 
 /**
- * The claw type that a folder describes: `claw-type.yaml`, with the files that it names beside it.
+ * The claw type that a folder describes: `claw-type.yaml`, with the files that it names beside it; or such a file of another name.
  * @throws {ClawManifestError} naming each field that can't be, and what to write instead
  * @example new ProcessClawInstance("echo", { rootDir: "/srv/claws", ...claw({ type: readClawType("./my-claw"), token }) })
  */
-export function readClawType(folder: string): ClawAdapter {
-  return manifestAdapter(readClawManifest(join(folder, MANIFEST_FILE)));
+export function readClawType(path: string): ClawAdapter {
+  return manifestAdapter(readClawManifest(manifestIn(path)));
+}
+
+function manifestIn(path: string): string {
+  return /\.(ya?ml|json)$/.test(path) ? path : join(path, MANIFEST_FILE);
 }
 
 /**
  * Checks a claw type without running it: that its manifest is one, and that a configuration with every key set renders to what an agent can run, to the
  * same bytes each time, and with its secrets in secret variables alone.
- * @param type the folder of a `claw-type.yaml`, or an adapter in code
+ * @param type the folder of a `claw-type.yaml`, such a file, or an adapter in code
+ * @param set values of an adapter's keys, where not all that it has go together
  * @returns what is wrong, with the field and the fix; nothing when all is well
  * @example console.log(await checkClawType("./my-claw"));
  */
-export async function checkClawType(type: string | ClawAdapter): Promise<readonly Issue[]> {
+export async function checkClawType(type: string | ClawAdapter, set?: Readonly<Record<string, unknown>>): Promise<readonly Issue[]> {
   try {
+    if (typeof type !== "string" && set) {
+      return await renderingIssues(
+        type,
+        Object.entries(set).map(([key, value]) => ({ key, value })),
+      );
+    }
     if (typeof type !== "string") {
       const plain = Object.entries(type.defaults).filter(([key, value]) => value !== null && !type.secretKeys.includes(key));
       const secret = type.secretKeys.filter((key) => !key.includes("*")).map((key): [string, unknown] => [key, MARK]);
@@ -37,7 +48,7 @@ export async function checkClawType(type: string | ClawAdapter): Promise<readonl
         [...plain, ...secret].map(([key, value]) => ({ key, value })),
       );
     }
-    return await issuesOfType(readClawManifest(join(type, MANIFEST_FILE)));
+    return await issuesOfType(readClawManifest(manifestIn(type)));
   } catch (error) {
     if (error instanceof ClawManifestError || error instanceof ClawConfigError) {
       return error.issues;

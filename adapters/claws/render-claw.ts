@@ -1,5 +1,5 @@
 import { type ClawRuntime, InstanceSpecSchema, type Issue, unknownKeyFix } from "../../sdk/contract/index.ts";
-import type { ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
+import type { Checked, ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
 import { takeEnvironment, withEnvironment } from "../../service/domain/configs/environment.ts";
 import { resolveConfig } from "../../service/domain/configs/resolve-config.ts";
 import { called, ownTypes } from "./own-types.ts";
@@ -40,8 +40,8 @@ export function builtInClawType(type: string): ClawAdapter {
   return found;
 }
 
-/** A configuration as its claw type runs it. @throws {ClawConfigError} */
-export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration): Promise<ClawRuntime> {
+/** A configuration as its claw type runs it. @param checked what its program says, where that is known @throws {ClawConfigError} */
+export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration, checked?: Checked): Promise<ClawRuntime> {
   const { version = adapter.defaultVersion } = declared;
   const refused = (issues: readonly Issue[]) =>
     new ClawConfigError(`the configuration of claw '${declared.name}' (${adapter.type}) can't be used`, issues);
@@ -59,7 +59,7 @@ export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration
   }
   const { unified, environment } = takeEnvironment(config, adapter);
   const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
-  const issues = await adapter.validate(parsed, version);
+  const issues = await adapter.validate(parsed, version, checked);
   if (issues.length > 0) {
     throw refused(issues);
   }

@@ -88,6 +88,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     ];
   },
   types: () => import("./commands/types.ts").then(({ typesCommand, typesDescribe, typesGet }) => [typesCommand, typesDescribe, typesGet]),
+  adapter: () => import("./commands/adapter.ts").then(({ adapterTest }) => [adapterTest]),
   chat: () => import("./commands/chat.ts").then(({ chatCommand }) => [chatCommand]),
   console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),
   connect: () => import("./commands/connect.ts").then(({ connectCommand }) => [connectCommand]),
@@ -128,6 +129,7 @@ export const nouns: Readonly<Record<string, string>> = {
   projects: "Projects of a tenant",
   configs: "Config templates: drafts, versions, publishing",
   config: "What an instance is configured with",
+  adapter: "Claw types before they are brought",
   values: "Config values that many instances share",
   rollouts: "Versions on their way to instances, in waves",
   policies: "What instances have to comply with",

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { parse, YAMLParseError } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import {
   API_VERSION,
@@ -103,15 +103,15 @@ function withContents({ source, files }: ProgramFiles, readBeside: (name: string
   return { source, files: files.map((file, index) => ({ path: file.path, content: contentOf(file, index) })) };
 }
 
+/** Of several documents the claw type: what people apply with it may be in the same file. */
 function parseYaml(text: string, source: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (error instanceof YAMLParseError) {
-      throw new ClawManifestError(source, [{ path: "", message: error.message.split("\n")[0] ?? "", fix: "mend the YAML" }]);
-    }
-    throw error;
+  const documents = parseAllDocuments(text);
+  const [error] = "empty" in documents ? [] : documents.flatMap(({ errors }) => errors);
+  if (error) {
+    throw new ClawManifestError(source, [{ path: "", message: error.message.split("\n")[0] ?? "", fix: "mend the YAML" }]);
   }
+  const values = documents.map((document) => document.toJS() as unknown);
+  return values.find((value) => (value as { kind?: unknown } | null)?.kind === "ClawType") ?? values[0];
 }
 
 /** Placeholders of a config template: `{{ model.name }}`. */

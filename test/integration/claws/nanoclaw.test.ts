@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
 import { called, ownTypes } from "../../../adapters/claws/own-types.ts";
 import { InstanceSpecSchema } from "../../../sdk/contract/index.ts";
+import { testClawType } from "../../../service/roots/adapter-kit/test-claw-type.ts";
 import { until } from "../../support/agent/harness.ts";
 import { freePort } from "../../support/free-port.ts";
 
@@ -13,7 +14,7 @@ const attend = join(import.meta.dirname, "../../../adapters/claws/manifest/nanoc
 
 /** What stands for NanoClaw, which is in no registry: a host process that opens its command socket once the file `go` is there. */
 const STAND_IN = `
-const { existsSync, mkdirSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdirSync, rmSync, writeFileSync } = require("node:fs");
 const { createServer } = require("node:net");
 process.on("SIGTERM", () => process.exit(existsSync("fail") ? 3 : 0));
 mkdirSync("data", { recursive: true });
@@ -21,6 +22,7 @@ writeFileSync("seen.json", JSON.stringify({ cwd: process.cwd(), ...process.env }
 const wait = setInterval(() => {
   if (existsSync("go")) {
     clearInterval(wait);
+    rmSync("data/ncl.sock", { force: true });
     createServer((socket) => socket.once("data", () => socket.end('{"id":"health","ok":true,"data":{}}\\n'))).listen("data/ncl.sock");
   }
 }, 20);
@@ -80,6 +82,23 @@ describe("NanoClaw's host process", () => {
 });
 
 describe("the claw type NanoClaw", () => {
+  it("holds what the platform relies on", { timeout: 60_000 }, async ({ expect }) => {
+    const checkout = mkdtempSync(join(tmpdir(), "claw-nanoclaw-"));
+    onTestFinished(() => rmSync(checkout, { recursive: true, force: true }));
+    mkdirSync(join(checkout, "dist"));
+    writeFileSync(join(checkout, "dist/index.js"), STAND_IN.replace('existsSync("go")', "true"));
+    // Its claws are users of their own.
+    chmodSync(checkout, 0o755);
+    const failed: unknown[] = [];
+    for await (const verdict of testClawType("NanoClaw", {
+      set: { "software.dir": checkout, "docker.host": "tcp://127.0.0.1:1" },
+      change: { "assistant.name": "Bo" },
+    })) {
+      failed.push(...(verdict.result === "passed" ? [] : [verdict]));
+    }
+    expect(failed).toEqual([]);
+  });
+
   it("hands its variables over in the environment, its secret apart", async ({ expect }) => {
     const type = called(ownTypes(), "NanoClaw");
     const config = type?.parseConfig({ onecli: { apiKey: "k3y" }, docker: { host: "tcp://engine:2375" } }, new Set());
