@@ -19,10 +19,10 @@ export function parseUrn(urn: string): UrnParts {
   if (known) {
     return known;
   }
-  const [head = "", project = "", qualifiedType = "", ...name] = urn.split("::");
-  if (!head.startsWith("urn:pulumi:") || name.length === 0) {
+  if (!isUrn(urn)) {
     throw new Error(`invalid URN '${urn}'`);
   }
+  const [head = "", project = "", qualifiedType = "", ...name] = urn.split("::");
   const parts: UrnParts = {
     stack: head.slice("urn:pulumi:".length),
     project,
@@ -35,6 +35,10 @@ export function parseUrn(urn: string): UrnParts {
   }
   parsed.set(urn, parts);
   return parts;
+}
+
+export function isUrn(text: string): boolean {
+  return text.startsWith("urn:pulumi:") && text.split("::", 4).length === 4;
 }
 
 export function isRootUrn(urn: string): boolean {

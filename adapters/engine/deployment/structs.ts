@@ -1,4 +1,5 @@
 import structPb from "google-protobuf/google/protobuf/struct_pb.js";
+import { isUrn, parseUrn } from "../contract/urn.ts";
 import {
   ARCHIVE_SIGNATURE,
   ASSET_SIGNATURE,
@@ -80,7 +81,7 @@ function fromSigned(map: PropertyMap, key: string, dependencies?: (urns: string[
       return makeSecret(value);
     case RESOURCE_REFERENCE_SIGNATURE:
       checkReference(map, named);
-      return map;
+      return withoutNames(map);
     case ASSET_SIGNATURE:
       checkAsset(map);
       return map;
@@ -171,8 +172,21 @@ function toValue(value: PropertyValue): Value {
       } else if (Array.isArray(value)) {
         wire.setListValue(new structPb.ListValue().setValuesList(value.map(toValue)));
       } else {
-        wire.setStructValue(toStruct(value));
+        wire.setStructValue(toStruct(value[SIGNATURE_KEY] === RESOURCE_REFERENCE_SIGNATURE ? withNames(value) : value));
       }
   }
   return wire;
+}
+
+/** References tell a resource's name and type on their way out, and nowhere else: they are parts of its URN. */
+function withNames(reference: PropertyMap): PropertyMap {
+  const urn = reference["urn"];
+  if (typeof urn !== "string" || !isUrn(urn)) {
+    return reference;
+  }
+  const { name, type } = parseUrn(urn);
+  return { ...reference, name, type };
+}
+function withoutNames({ name: _name, type: _type, ...reference }: PropertyMap): PropertyMap {
+  return reference;
 }
