@@ -65,6 +65,7 @@ import { RollOutInstances1700000000051 } from "./migrations/0051-roll-out-instan
 import { DeliverConfigs1700000000052 } from "./migrations/0052-deliver-configs.ts";
 import { PartWithClusters1700000000053 } from "./migrations/0053-part-with-clusters.ts";
 import { ExpireRecordings1700000000056 } from "./migrations/0056-expire-recordings.ts";
+import { MeasurePreviews1700000000057 } from "./migrations/0057-measure-previews.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -145,6 +146,7 @@ export const migrations = [
   DeliverConfigs1700000000052,
   PartWithClusters1700000000053,
   ExpireRecordings1700000000056,
+  MeasurePreviews1700000000057,
 ];
 
 export interface Database {

@@ -1,4 +1,5 @@
 import { type ClawInstance, type Permission, type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
+import { Room } from "../domain/room.ts";
 import { roleBindingKind, roleKind, serviceAccountKind } from "./access/access-kinds.ts";
 import { accessRoutes } from "./access/routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -40,6 +41,9 @@ export interface Application {
   readonly dependencies: ApplicationDependencies;
 }
 
+/** What instances resolve to before and after, of all previews that are being made: the engine's changes and what is shown of them take a few times that. */
+const PREVIEW_CHARACTERS_MAX = 128 * 1024 * 1024;
+
 /** Puts kinds and routes together. */
 export function createApplication(outer: OuterDependencies): Application {
   const own = {
@@ -58,7 +62,11 @@ export function createApplication(outer: OuterDependencies): Application {
     rollout: rolloutKind(outer),
   };
   const kinds: readonly AnyKind[] = Object.values(own);
-  const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }) };
+  const previewRoom = new Room(PREVIEW_CHARACTERS_MAX, {
+    what: "the configurations that a preview compares",
+    fix: "preview fewer instances at a time, by project or by label, or make the change without a preview",
+  });
+  const dependencies = { ...outer, kinds, consequences: instanceConsequences({ ...outer, kinds }), previewRoom };
   return {
     dependencies,
     async targetOf(ctx, id, permission) {

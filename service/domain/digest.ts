@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 
 /** SHA-256 (hex) of a value's canonical JSON: keys sorted, undefined left out. */
 export function digestOf(value: unknown): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+  return measuredDigestOf(value).digest;
+}
+
+/** The same, and how long that JSON is: about what the value takes in memory. */
+export function measuredDigestOf(value: unknown): { readonly digest: string; readonly characters: number } {
+  const text = canonicalJson(value);
+  return { digest: createHash("sha256").update(text).digest("hex"), characters: text.length };
 }
 
 function canonicalJson(value: unknown): string {

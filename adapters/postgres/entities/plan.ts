@@ -16,6 +16,8 @@ export interface PlanRow {
   digest: string;
   preview: Plan["preview"];
   applied_at: Date | null;
+  /** With its pages. */
+  bytes: number;
 }
 
 export const PlanEntity = new EntitySchema<PlanRow>({
@@ -32,6 +34,7 @@ export const PlanEntity = new EntitySchema<PlanRow>({
     digest: { type: "text" },
     preview: { type: "json" },
     applied_at: { ...timestamp, nullable: true },
+    bytes: { type: "integer", default: 0 },
   },
   indices: [{ name: "plans_tenant_id_expires_at_idx", columns: ["tenant_id", "expires_at"] }],
   foreignKeys: [

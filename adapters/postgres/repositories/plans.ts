@@ -6,6 +6,10 @@ import { PlanPageEntity } from "../entities/plan-page.ts";
 import type { Scope } from "../session.ts";
 import { insertRow } from "./rows.ts";
 
+/** What a tenant keeps of previews at most, newest first: what they show is as large as what they are about. */
+const KEPT_MAX = 1000;
+const KEPT_BYTES_MAX = 256 * 1024 * 1024;
+
 export class PostgresPlanRepository implements PlanRepository {
   readonly #scope: Scope;
 
@@ -15,8 +19,6 @@ export class PostgresPlanRepository implements PlanRepository {
 
   async insert(plan: Plan, pages: readonly PreviewPage[]): Promise<void> {
     await this.#scope.run(async (manager) => {
-      // A plan can be read for a day after it expired: what became of it is a fair question.
-      await manager.query(`delete from plans where tenant_id = $1 and expires_at < now() - interval '1 day'`, [plan.tenantId]);
       await insertRow(manager, PlanEntity, {
         id: plan.id,
         tenant_id: plan.tenantId,
@@ -29,10 +31,20 @@ export class PostgresPlanRepository implements PlanRepository {
         digest: plan.digest,
         preview: plan.preview,
         applied_at: plan.appliedAt === undefined ? null : new Date(plan.appliedAt),
+        bytes: [plan.changes, plan.base, plan.preview, ...pages].reduce((sum, part) => sum + Buffer.byteLength(JSON.stringify(part)), 0),
       });
       for (const [index, page] of pages.entries()) {
         await insertRow(manager, PlanPageEntity, { plan_id: plan.id, cursor: String(index + 1), tenant_id: plan.tenantId, page });
       }
+      // A plan can be read for a day after it expired: what became of it is a fair question. The one that was just made is kept, whatever it takes.
+      await manager.query(
+        `delete from plans where tenant_id = $1 and id <> $2 and (expires_at < now() - interval '1 day' or id in (
+           select id from (
+             select id, row_number() over newest as place, sum(bytes) over newest as taken
+             from plans where tenant_id = $1 window newest as (order by created_at desc, id desc)) kept
+           where place > $3 or taken > $4))`,
+        [plan.tenantId, plan.id, KEPT_MAX, KEPT_BYTES_MAX],
+      );
     });
   }
 

@@ -1,6 +1,6 @@
 import type { TenantId } from "../../../sdk/contract/index.ts";
 import { batchesOf } from "../../domain/batches.ts";
-import { digestOf } from "../../domain/digest.ts";
+import { digestOf, measuredDigestOf } from "../../domain/digest.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
 import type { Judgement } from "../../domain/policies/judge.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
@@ -48,6 +48,10 @@ export function outcomeOf(
   const { resolved, issues, version } = rest;
   const { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation } = instance;
   const { observedGeneration } = instance.status;
+  const { digest, characters } = measuredDigestOf([cluster, resolved, issues]);
+  if (purpose !== "write") {
+    purpose.show.take(characters);
+  }
   const kept = { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation, status: { observedGeneration } };
   return {
     ...rest,
@@ -57,7 +61,7 @@ export function outcomeOf(
     instance: kept,
     isResolved: resolved !== undefined,
     configDigest: resolved && digestOf([version, resolved.runtime.files]),
-    digest: digestOf([cluster, resolved, issues]),
+    digest,
   };
 }
 

@@ -160,11 +160,11 @@ async function effectsOf(
     digests: affected.map(({ tenant, name, after }) => digestOf([tenant, name, after?.digest])),
     async trace(tx): Promise<Trace> {
       const touched = await touchedStacks(tx, { affected, written }, deps.runtimes);
-      const warnings = deps.purpose === "show" ? await warningsOf(tx, affected, deps) : new Map();
+      const warnings = deps.purpose === "write" ? new Map() : await warningsOf(tx, affected, deps);
       return {
         base: [...baseOf(affected, touched, deps.runtimes)],
         async show(): Promise<Shown> {
-          if (deps.purpose !== "show") {
+          if (deps.purpose === "write") {
             throw new Error("changes that were made to be written can't be shown");
           }
           const unseen = touched.filter(({ reachable }) => !reachable);

@@ -1,6 +1,7 @@
 import type { BoundaryChange, PreviewItem, Verdict } from "../../../sdk/contract/index.ts";
 import type { PlannedChange } from "../../domain/change.ts";
 import type { ConfigIssue } from "../../domain/configs/resolve-config.ts";
+import type { Hold } from "../../domain/room.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import type { Stamp, Written } from "./kind.ts";
 
@@ -12,8 +13,8 @@ export interface Consequences {
   observe(tx: PlatformTransaction, changes: readonly PlannedChange[], purpose: Purpose): Promise<Observation>;
 }
 
-/** What is only written is told apart by digests: of a fleet, what its instances resolve to is kept where it is to be shown. */
-export type Purpose = "write" | "show";
+/** What is only written is told apart by digests: of a fleet, what its instances resolve to is kept where it is to be shown, in the room that there is for it. */
+export type Purpose = "write" | { readonly show: Pick<Hold, "take"> };
 
 /** What stood before changes were made. */
 export interface Observation {

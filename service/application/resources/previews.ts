@@ -5,6 +5,7 @@ import { changedResource, changeKey, type PlannedChange } from "../../domain/cha
 import { diffValues } from "../../domain/diff.ts";
 import { type PreviewPage, pagesOf, shownBoundaries, shownVerdicts, summaryOf } from "../../domain/preview-pages.ts";
 import type { StoredResource } from "../../domain/resource.ts";
+import type { Hold, Room } from "../../domain/room.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { Plan } from "../ports/resources/plan-repository.ts";
 import type { PlatformTransaction, Transactions } from "../ports/transactions.ts";
@@ -28,6 +29,8 @@ const PLAN_TTL_MS = 60 * 60 * 1000;
 export interface PreviewDependencies extends ChangeDependencies {
   readonly transactions: Transactions;
   readonly clock: () => Date;
+  /** For what previews show, while they are made. */
+  readonly previewRoom: Room;
 }
 
 /** Who asks, and for which tenant; `ifMatch` is of a single change. Plans of platform actors, which may be about several tenants, are kept with the shared one. */
@@ -45,12 +48,23 @@ export interface PlanOwner {
  * stack they touch. Stores the preview with what it stands for; when nothing forbids it, that is a plan that applies exactly this.
  */
 export async function previewChanges(owner: PlanOwner, changes: readonly PlannedChange[], deps: PreviewDependencies): Promise<Preview> {
+  const hold = deps.previewRoom.hold();
+  try {
+    return await previewIn(hold, owner, changes, deps);
+  } finally {
+    hold.release();
+  }
+}
+
+async function previewIn(hold: Hold, owner: PlanOwner, changes: readonly PlannedChange[], deps: PreviewDependencies): Promise<Preview> {
   const createdAt = deps.clock();
   const stamp = { now: createdAt.toISOString(), actor: owner.actor, ids: {}, ifMatch: owner.ifMatch };
   const { outcome, trace } = await foundOut((look) =>
     deps.transactions.dryRun(async (tx) => {
+      // Of a try before this one nothing is kept.
+      hold.release();
       const all = [...changes, ...(await whatFollows(tx, changes, stamp, deps))];
-      const made = await makeChanges(tx, all, stamp, deps, "show");
+      const made = await makeChanges(tx, all, stamp, deps, { show: hold });
       look(made);
       return { outcome: made, trace: await made.effects.trace(tx) };
     }),

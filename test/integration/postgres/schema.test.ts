@@ -74,6 +74,7 @@ describe("schema", () => {
         "DeliverConfigs1700000000052",
         "PartWithClusters1700000000053",
         "ExpireRecordings1700000000056",
+        "MeasurePreviews1700000000057",
       ]);
   });
 

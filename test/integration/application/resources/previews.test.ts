@@ -1,6 +1,10 @@
 import { describe, it } from "vitest";
 import { ConflictError, type Page } from "../../../../sdk/client/index.ts";
-import type { Manifest, PreviewItem } from "../../../../sdk/contract/index.ts";
+import { ClawInstanceInputSchema, type Manifest, type PreviewItem } from "../../../../sdk/contract/index.ts";
+import { previewChanges } from "../../../../service/application/resources/previews.ts";
+import { administrator } from "../../../../service/domain/access/actor.ts";
+import type { PlannedChange } from "../../../../service/domain/change.ts";
+import { Room } from "../../../../service/domain/room.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
@@ -12,6 +16,47 @@ const claw = app.as({ tenant: "acme" });
 const prefix = (value: string) => ({ config: { overrides: [{ key: "reply.prefix", value }] } });
 
 describe("a preview", () => {
+  it("is refused where what it compares takes more room than there is, and leaves that to the next", async ({ expect }) => {
+    const room = { what: "the configurations that a preview compares", fix: "preview fewer" };
+    const owner = { actor: administrator("somebody"), tenant: undefined };
+    const change = (name: string): PlannedChange => ({
+      action: "apply",
+      tenant: "acme",
+      manifest: ClawInstanceInputSchema.parse(anEcho(name)),
+    });
+    const small = { ...app.dependencies, previewRoom: new Room(1000, room) };
+    await expect(previewChanges(owner, [change("large")], small)).rejects.toMatchObject({
+      code: "request.too_large",
+      message: "the configurations that a preview compares come to more than 500 characters; preview fewer",
+    });
+    const previewRoom = new Room(40_000, room);
+    const others = previewRoom.hold();
+    others.take(20_000);
+    const more = previewRoom.hold();
+    more.take(18_000);
+    const shared = { ...app.dependencies, previewRoom };
+    await expect(previewChanges(owner, [change("large")], shared)).rejects.toMatchObject({ code: "request.rate_limited" });
+    others.release();
+    more.release();
+    for (const _ of Array.from({ length: 5 })) {
+      expect((await previewChanges(owner, [change("large")], shared)).summary.items.create).toBe(1);
+    }
+  });
+
+  it("goes, oldest first, where its tenant keeps more of them than it may", async ({ expect }) => {
+    await app.admin().tenants.create(aTenant("curious"));
+    const curious = app.as({ tenant: "curious" });
+    const see = async () => (await curious.previews.create({ manifests: [anEcho("seen")] })).id;
+    const [first, second] = [await see(), await see()];
+    expect((await curious.previews.get(first)).id).toBe(first);
+    await app.database.dataSource.query(`update plans set bytes = 300000000 where id = $1`, [second]);
+    const third = await see();
+    expect((await curious.previews.get(third)).id).toBe(third);
+    for (const gone of [first, second]) {
+      await expect(curious.previews.get(gone)).rejects.toMatchObject({ code: "preview.not_found" });
+    }
+  });
+
   it("shows every resource, file and verdict of a tenant that does not exist yet, and leaves nothing behind", async ({ expect }) => {
     const admin = app.admin();
     const manifests = [

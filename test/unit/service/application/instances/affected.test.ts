@@ -26,7 +26,7 @@ function aResolution(content = CONTENT): Resolution {
 
 describe("what a publish of a fleet's template keeps of each instance", () => {
   it("is digests where it is only written, the same ones as where it is shown", ({ expect }) => {
-    const shown = outcomeOf(aResolution(), [], { purpose: "show", questions: new KeptQuestions() });
+    const shown = outcomeOf(aResolution(), [], { purpose: { show: { take: () => undefined } }, questions: new KeptQuestions() });
     const written = outcomeOf(aResolution(), [], { purpose: "write", questions: new KeptQuestions() });
     expect([written.digest, written.configDigest, written.isResolved]).toEqual([shown.digest, shown.configDigest, true]);
     expect(shown.resolved?.runtime.files).toEqual([{ path: "claw.json", content: CONTENT }]);
