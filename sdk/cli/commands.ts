@@ -88,6 +88,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
     ];
   },
   types: () => import("./commands/types.ts").then(({ typesCommand, typesDescribe, typesGet }) => [typesCommand, typesDescribe, typesGet]),
+  adopt: () => import("./commands/adopt.ts").then(({ adoptCommand }) => [adoptCommand]),
   adapter: () => import("./commands/adapter.ts").then(({ adapterTest }) => [adapterTest]),
   chat: () => import("./commands/chat.ts").then(({ chatCommand }) => [chatCommand]),
   console: () => import("./commands/console.ts").then(({ consoleCommand }) => [consoleCommand]),

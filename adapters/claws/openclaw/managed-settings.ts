@@ -1,5 +1,6 @@
+import { isKeyWithin } from "../../../sdk/contract/index.ts";
 import type { ClawIssue } from "../../../service/application/ports/instances/claw-adapter.ts";
-import { setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
+import { type ConfigTree, removeAt, setAt, valueAt } from "../../../service/domain/configs/config-path.ts";
 
 export const GATEWAY_TOKEN_ENV = "OPENCLAW_GATEWAY_TOKEN";
 /** OpenClaw substitutes these itself, so that the file reads the same in a preview and on every host. */
@@ -62,4 +63,19 @@ export function applyManagedSettings(native: Record<string, unknown>): ClawIssue
     setAt(native, "plugins.allow", [...allowed, ADMIN_PLUGIN]);
   }
   return issues;
+}
+
+/** Whether a setting is the platform's own, whatever a user says. */
+export function isManaged(path: string): boolean {
+  return Object.keys(MANAGED).some((key) => isKeyWithin(path, key)) || REFUSED.some((refused) => refused.path === path);
+}
+
+/** A native config without what the platform sets itself, and without what it can't do with. */
+export function withoutManaged(native: Readonly<ConfigTree>): ConfigTree {
+  const own = structuredClone(native) as ConfigTree;
+  const refused = REFUSED.filter(({ path, when }) => when(valueAt(own, path))).map(({ path }) => path);
+  for (const path of [...Object.keys(MANAGED), ...refused]) {
+    removeAt(own, path);
+  }
+  return own;
 }

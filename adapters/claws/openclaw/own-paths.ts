@@ -34,21 +34,26 @@ const WRITTEN: readonly string[] = `
   .trim()
   .split(/\s+/);
 
+/** The settings of a config that say where it writes, and their values. */
+export function* writtenPaths(native: ParsedConfig["native"]): Iterable<[path: string, value: unknown]> {
+  for (const pattern of WRITTEN) {
+    yield* valuesAt(native, pattern.split("."));
+  }
+}
+
 /** What begins in a folder of the instance's own: by a variable that it has, a placeholder of ours, or its home. */
 const OWN = new RegExp(`^(\\$\\{(${DATA_DIR_ENV}|${LOG_DIR_ENV}|HOME|TMPDIR|dataDir|configDir|runDir)\\}|~)(/|$)`);
 
 /** Paths that lead out of the instance's own folders. */
 export function* pathIssues(native: ParsedConfig["native"]): Iterable<ClawIssue> {
-  for (const pattern of WRITTEN) {
-    for (const [path, value] of valuesAt(native, pattern.split("."))) {
-      if (typeof value === "string" && !isOwn(value)) {
-        yield {
-          path,
-          message: "leads out of the instance's own folders, where another instance may have the same one",
-          fix: `begin it with '\${${DATA_DIR_ENV}}/', the instance's own folder`,
-          isHopeless: true,
-        };
-      }
+  for (const [path, value] of writtenPaths(native)) {
+    if (typeof value === "string" && !isOwn(value)) {
+      yield {
+        path,
+        message: "leads out of the instance's own folders, where another instance may have the same one",
+        fix: `begin it with '\${${DATA_DIR_ENV}}/', the instance's own folder`,
+        isHopeless: true,
+      };
     }
   }
 }

@@ -1,14 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { extname, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
 import { defineCommand } from "../command.ts";
 import { CliError } from "../failure.ts";
 import { parsePair, parseValue } from "../options.ts";
 import type { View } from "../output/printer.ts";
+import { ownProgram } from "../own-program.ts";
 
 /** What `open-cluster-claw/adapter` calls `ClawTypeVerdict`: this program knows the client alone, and what tries types is a program of its own. */
 interface Verdict {
@@ -17,7 +14,6 @@ interface Verdict {
   readonly detail: string;
 }
 
-const PROGRAM = fileURLToPath(new URL(`../../../service/roots/adapter-kit/main${extname(import.meta.url)}`, import.meta.url));
 const MARKS = { passed: ["green", "✔"], failed: ["red", "✖"], skipped: ["dim", "-"] } as const;
 
 const view: View<Verdict> = { name: ({ rule }) => rule, columns: [] };
@@ -45,23 +41,9 @@ export const adapterTest = defineCommand({
     const values = (pairs: Record<string, string>) =>
       JSON.stringify(Object.fromEntries(Object.entries(pairs).map(([key, value]) => [key, parseValue(value)])));
     const args = [existsSync(at) || /[/.]/.test(path) ? at : path, values(set), values(change)];
-    // What an operator's settings are for a service is nothing to a program that is tried.
-    const env = Object.fromEntries(Object.entries(io.env).filter(([name]) => !name.startsWith("CLAW_")));
-    const node = ["--disable-warning=ExperimentalWarning", PROGRAM];
-    const child = spawn(process.execPath, [...node, ...args, ...(cache === undefined ? [] : [resolve(io.cwd, cache)])], {
-      cwd: io.cwd,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const stop = () => child.kill("SIGTERM");
-    signal.addEventListener("abort", stop, { once: true });
-    const ended = once(child, "close");
-    let failure = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      failure = (failure + text).slice(-4096);
-    });
+    const { lines, ended } = ownProgram({ io, signal }, "test-main", [...args, ...(cache === undefined ? [] : [resolve(io.cwd, cache)])]);
     const verdicts: Verdict[] = [];
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const line of lines) {
       const verdict: Verdict = JSON.parse(line);
       verdicts.push(verdict);
       if (output === undefined) {
@@ -69,12 +51,7 @@ export const adapterTest = defineCommand({
         await out.line(`${out.paint(color, mark)} ${verdict.rule.padEnd(9)} ${verdict.detail}`);
       }
     }
-    const [code] = await ended;
-    signal.removeEventListener("abort", stop);
-    signal.throwIfAborted();
-    if (code !== 0) {
-      throw new CliError(`the test of '${path}' broke off`, { why: failure.trim().split("\n").at(-1) });
-    }
+    await ended;
     if (output !== undefined) {
       await out.items(verdicts, view, output);
     }

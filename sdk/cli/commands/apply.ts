@@ -37,7 +37,7 @@ export const applyCommand = defineCommand({
       .addOption(timeoutOption)
       .addOption(documentOutputOption),
   async run(context, { filename = [], plan: planId, yes, allowUnchecked, wait, timeout, output }) {
-    const { claw, io, out, signal } = context;
+    const { claw, io, signal } = context;
     if (filename.length > 0 === (planId !== undefined)) {
       throw usageError("give manifests or a plan, but not both", "claw apply -f <path>, or claw apply --plan <planId>");
     }
@@ -46,36 +46,53 @@ export const applyCommand = defineCommand({
       planId === undefined
         ? await previewWhenGone(context, manifests, wait ? timeout : undefined)
         : await claw.previews.get(planId, { signal });
-    let preview = await wholePreview(previewed, signal);
-    const shown = planId !== undefined && yes ? outlineOf(preview) : preview;
-    out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
-    assertApplicable(previewed);
-    // Whoever names a plan has seen that it says so.
-    if (planId === undefined && !allowUnchecked) {
-      assertChecked(preview);
-    }
-    if (!hasChanges(preview)) {
-      out.note("nothing to do");
-    } else {
-      if (!yes && !isInteractive(io)) {
-        throw usageError(
-          "whether to apply this can't be asked without a terminal",
-          `give --yes, or 'claw apply --plan ${preview.id} --yes'`,
-        );
-      }
-      if (!yes && !(await confirm(io, "Apply this?"))) {
-        out.note(`nothing was applied; the plan stays valid until ${preview.expiresAt}: claw apply --plan ${preview.id}`);
-        return;
-      }
-      const applied = await locating(manifests, () => previewed.apply({ signal, renew: yes === true }));
-      preview = applied === previewed ? preview : await wholePreview(applied, signal);
-    }
-    if (wait) {
-      await waitFor(context, targetsOf(preview), timeout);
-    }
-    await report(context, preview, output);
+    await applyPlan(context, previewed, { planId, manifests, yes, allowUnchecked, wait, timeout, output });
   },
 });
+
+interface Decision {
+  /** Of a plan that was seen before. */
+  readonly planId?: string | undefined;
+  /** What the plan is of, for what is wrong with it. */
+  readonly manifests: readonly SourcedManifest[];
+  readonly yes: true | undefined;
+  readonly allowUnchecked: true | undefined;
+  readonly wait: true | undefined;
+  readonly timeout: number;
+  readonly output: "json" | "yaml" | undefined;
+}
+
+/** Shows a plan, asks, applies it and says what became of it. @returns whether it was applied */
+export async function applyPlan(context: Context, previewed: Plan, decision: Decision): Promise<boolean> {
+  const { io, out, signal } = context;
+  const { planId, manifests, yes, allowUnchecked, wait, timeout, output } = decision;
+  let preview = await wholePreview(previewed, signal);
+  const shown = planId !== undefined && yes ? outlineOf(preview) : preview;
+  out.note(renderPreview({ ...shown, planId: undefined }, out.paintNote));
+  assertApplicable(previewed);
+  // Whoever names a plan has seen that it says so.
+  if (planId === undefined && !allowUnchecked) {
+    assertChecked(preview);
+  }
+  if (!hasChanges(preview)) {
+    out.note("nothing to do");
+  } else {
+    if (!yes && !isInteractive(io)) {
+      throw usageError("whether to apply this can't be asked without a terminal", `give --yes, or 'claw apply --plan ${preview.id} --yes'`);
+    }
+    if (!yes && !(await confirm(io, "Apply this?"))) {
+      out.note(`nothing was applied; the plan stays valid until ${preview.expiresAt}: claw apply --plan ${preview.id}`);
+      return false;
+    }
+    const applied = await locating(manifests, () => previewed.apply({ signal, renew: yes === true }));
+    preview = applied === previewed ? preview : await wholePreview(applied, signal);
+  }
+  if (wait) {
+    await waitFor(context, targetsOf(preview), timeout);
+  }
+  await report(context, preview, output);
+  return true;
+}
 
 /** Previews manifests, once instances of their names that are being destroyed are gone. @param timeoutMs how long that may take; undefined where nothing is waited for */
 async function previewWhenGone(context: Context, manifests: readonly SourcedManifest[], timeoutMs: number | undefined): Promise<Plan> {

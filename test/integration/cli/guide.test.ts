@@ -97,6 +97,13 @@ it("runs the guide of claw types", { timeout: 120_000 }, async ({ expect, onTest
   expect(said).toContain("type/greeter deleted");
 });
 
+it("runs what needs no OpenClaw of the guide of adoptions", { timeout: 60_000 }, async ({ expect }) => {
+  const said = await runGuide("docs/guides/adopt.md", { url: "http://127.0.0.1:9", adminToken: "none" });
+  expect(said).toContain("secretRef: assistant-models-providers-own-api-key");
+  expect(said).toMatch(/key: environment\.TELEGRAM_BOT_TOKEN\n +value:\n +secretRef: assistant-telegram-bot-token/);
+  expect(said).not.toContain("k-of-my-own-server");
+});
+
 it("runs the guide of secrets", { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
   const service = await startTestService();
   onTestFinished(() => service.stop());
@@ -110,10 +117,10 @@ it("runs the guide of secrets", { timeout: 120_000 }, async ({ expect, onTestFin
 });
 
 /** In a folder of its own, with the files that the guide shows. */
-async function runGuide(document: string, service: TestService): Promise<string> {
+async function runGuide(document: string, service: Pick<TestService, "url" | "adminToken">): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");
   const home = await tempDir();
-  for (const [, yaml = "", name = ""] of guide.matchAll(/```yaml\n(# (\S+)\n[\s\S]*?)```/g)) {
+  for (const [, yaml = "", name = ""] of guide.matchAll(/```(?:yaml|json5)\n((?:#|\/\/) (\S+)\n[\s\S]*?)```/g)) {
     await writeFile(join(home, name), yaml);
   }
   await writeFile(join(home, "claw"), `#!/bin/sh\nexec "${process.execPath}" "${join(root, "sdk/cli/main.ts")}" "$@"\n`);
