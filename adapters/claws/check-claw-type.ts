@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ClawRuntimeSchema, type ConfigVariable, type Issue, issuesOf } from "../../sdk/contract/index.ts";
-import type { ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
+import type { ClawAdapter, KnownClawType } from "../../service/application/ports/instances/claw-adapter.ts";
 import { stableJson } from "./json.ts";
 import { ClawManifestError, consistencyIssues, type DescribedType, MANIFEST_FILE, readClawManifest } from "./manifest/claw-manifest.ts";
 import { manifestAdapter } from "./manifest/manifest-adapter.ts";
@@ -32,7 +32,7 @@ function manifestIn(path: string): string {
  * @returns what is wrong, with the field and the fix; nothing when all is well
  * @example console.log(await checkClawType("./my-claw"));
  */
-export async function checkClawType(type: string | ClawAdapter, set?: Readonly<Record<string, unknown>>): Promise<readonly Issue[]> {
+export async function checkClawType(type: string | KnownClawType, set?: Readonly<Record<string, unknown>>): Promise<readonly Issue[]> {
   try {
     if (typeof type !== "string" && set) {
       return await renderingIssues(
@@ -71,7 +71,7 @@ export async function issuesOfType(described: DescribedType): Promise<readonly I
   }
 }
 
-async function renderingIssues(adapter: ClawAdapter, config: readonly { key: string; value: unknown }[]): Promise<Issue[]> {
+async function renderingIssues(adapter: KnownClawType, config: readonly { key: string; value: unknown }[]): Promise<Issue[]> {
   const declared = { name: "check", config, secretKeys: [], instanceToken: `${MARK}-token` };
   const runtime = await renderClaw(adapter, declared);
   const parsed = ClawRuntimeSchema.safeParse(runtime);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Issue } from "../../sdk/contract/index.ts";
-import type { ClawAdapter, ClawTypes } from "../../service/application/ports/instances/claw-adapter.ts";
+import type { ClawAdapter, ClawTypes, KnownClawType } from "../../service/application/ports/instances/claw-adapter.ts";
 import type { StoredClawType } from "../../service/domain/types/claw-type.ts";
 import { issuesOfType } from "./check-claw-type.ts";
 import { MANIFEST_FILE, readClawManifest } from "./manifest/claw-manifest.ts";
@@ -10,10 +10,14 @@ import { called, ownTypes } from "./own-types.ts";
 /**
  * The claw types that come with the product, those that the service's settings bring, and what becomes of those that are stored.
  * @param options.folders of `claw-type.yaml` files; a type that is there already is replaced
+ * @param options.packaged types that packages bring in code, the same
  * @throws {ClawManifestError}
  */
-export function createClawTypes(options: { readonly folders?: readonly string[] } = {}): ClawTypes {
-  const brought = (options.folders ?? []).map((folder) => manifestAdapter(readClawManifest(join(folder, MANIFEST_FILE))));
+export function createClawTypes(
+  options: { readonly folders?: readonly string[]; readonly packaged?: readonly KnownClawType[] } = {},
+): ClawTypes {
+  const { folders = [], packaged = [] } = options;
+  const brought = [...folders.map((folder) => manifestAdapter(readClawManifest(join(folder, MANIFEST_FILE)))), ...packaged];
   const isBrought = ({ type }: ClawAdapter) => brought.some((other) => other.type.toLowerCase() === type.toLowerCase());
   const builtIn = [...brought, ...ownTypes().filter((type) => !isBrought(type))];
   return {

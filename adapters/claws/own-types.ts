@@ -12,7 +12,7 @@ export function ownTypes(): readonly ClawAdapter[] {
 }
 
 /** The one of that type or adapter name, ignoring case. */
-export function called(adapters: readonly ClawAdapter[], typeOrAdapter: string): ClawAdapter | undefined {
+export function called<A extends Pick<ClawAdapter, "type" | "name">>(adapters: readonly A[], typeOrAdapter: string): A | undefined {
   const wanted = typeOrAdapter.toLowerCase();
   return adapters.find(({ type, name }) => [type, name].some((known) => known.toLowerCase() === wanted));
 }

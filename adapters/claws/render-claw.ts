@@ -1,5 +1,5 @@
 import { type ClawRuntime, InstanceSpecSchema, type Issue, unknownKeyFix } from "../../sdk/contract/index.ts";
-import type { Checked, ClawAdapter } from "../../service/application/ports/instances/claw-adapter.ts";
+import type { Checked, ClawAdapter, KnownClawType } from "../../service/application/ports/instances/claw-adapter.ts";
 import { takeEnvironment, withEnvironment } from "../../service/domain/configs/environment.ts";
 import { resolveConfig } from "../../service/domain/configs/resolve-config.ts";
 import { called, ownTypes } from "./own-types.ts";
@@ -41,7 +41,7 @@ export function builtInClawType(type: string): ClawAdapter {
 }
 
 /** A configuration as its claw type runs it. @param checked what its program says, where that is known @throws {ClawConfigError} */
-export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration, checked?: Checked): Promise<ClawRuntime> {
+export async function renderClaw(adapter: KnownClawType, declared: ClawDeclaration, checked?: Checked): Promise<ClawRuntime> {
   const { version = adapter.defaultVersion } = declared;
   const refused = (issues: readonly Issue[]) =>
     new ClawConfigError(`the configuration of claw '${declared.name}' (${adapter.type}) can't be used`, issues);
@@ -58,7 +58,7 @@ export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration
     throw refused(config.issues);
   }
   const { unified, environment } = takeEnvironment(config, adapter);
-  const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
+  const parsed = withEnvironment(await adapter.parseConfig(unified, config.secrets), environment);
   const issues = await adapter.validate(parsed, version, checked);
   if (issues.length > 0) {
     throw refused(issues);
@@ -68,7 +68,7 @@ export async function renderClaw(adapter: ClawAdapter, declared: ClawDeclaration
     version,
     network: { ...(declared.port !== undefined && { port: declared.port }) },
   });
-  const runtime = adapter.injectRuntime(parsed, {
+  const runtime = await adapter.injectRuntime(parsed, {
     instanceId: declared.name,
     name: declared.name,
     tenant: "default",

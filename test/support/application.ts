@@ -23,6 +23,7 @@ import type { ApplicationDependencies } from "../../service/application/dependen
 import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
 import type { Unconfined } from "../../service/application/instances/host-use.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
+import type { KnownClawType } from "../../service/application/ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
 import type { StackOperation } from "../../service/application/ports/stacks/stack-operations.ts";
 import { createRuntimes } from "../../service/application/runtimes/runtimes.ts";
@@ -97,7 +98,7 @@ export async function anApplication({ masterKey = randomBytes(32) }: { masterKey
 export function anApplicationOn(
   database: TestDatabase,
   masterKey: Uint8Array,
-  { unconfined }: { readonly unconfined?: Unconfined } = {},
+  { unconfined, packaged = [] }: { readonly unconfined?: Unconfined; readonly packaged?: readonly KnownClawType[] } = {},
 ): TestApplication {
   const { transactions } = database;
 
@@ -162,7 +163,7 @@ export function anApplicationOn(
     stacks,
     administration: stacks,
     adoptionOf,
-    types: createClawTypes(),
+    types: createClawTypes({ packaged }),
     checks: createConfigChecks({ transactions, programs, clock }),
     cipher,
     secretSources: createSecretSources({ transactions, runtimes, host: hostSecrets, vault: undefined }),

@@ -17,7 +17,7 @@ import { maskLeaves } from "../../domain/sealed.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import type { ConfigChecks } from "../instances/config-checks.ts";
 import { recordEvents } from "../instances/report-status.ts";
-import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { ClawTypes, KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
@@ -346,7 +346,7 @@ async function assertUsable(
 }
 
 /** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */
-function assertNoPlatformKeys(spec: ConfigTemplateSpec, former: ConfigTemplateSpec | undefined, { platformKeys }: ClawAdapter): void {
+function assertNoPlatformKeys(spec: ConfigTemplateSpec, former: ConfigTemplateSpec | undefined, { platformKeys }: KnownClawType): void {
   const kept = new Set(former?.variables.map((variable) => digestOf([variable.name, variable.default])));
   for (const [index, { name, default: value }] of spec.variables.entries()) {
     const isNew = value !== undefined && !kept.has(digestOf([name, value]));

@@ -17,7 +17,7 @@ import { maskLeaves } from "../../domain/sealed.ts";
 import { SHARED_TENANT } from "../../domain/tenancy/tenant.ts";
 import { lockedBy, locksAbove, unsettable } from "../instances/locks.ts";
 import { recordEvents } from "../instances/report-status.ts";
-import type { ClawAdapter, ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { ClawTypes, KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { defineKind, ofTenant, REMOVED } from "../resources/define-kind.ts";
@@ -228,7 +228,7 @@ async function variablesIn(scope: TenantTransaction) {
 }
 
 /** What is there already may stay: an administrator set it. @throws {ClawError} `auth.forbidden` */
-function assertNoPlatformKeys(spec: ConfigValuesSpec, former: ConfigValuesSpec | undefined, adapters: readonly ClawAdapter[]): void {
+function assertNoPlatformKeys(spec: ConfigValuesSpec, former: ConfigValuesSpec | undefined, adapters: readonly KnownClawType[]): void {
   const changed = new Set(changedKeys(former, spec));
   for (const [index, { key, value }] of spec.values.entries()) {
     const named = changed.has(key) ? adapters.flatMap(({ platformKeys }) => keySetBy(key, value, platformKeys) ?? [])[0] : undefined;

@@ -1,14 +1,14 @@
 import type { ConfigTemplateSpec, ConfigVariable, Issue } from "../../../sdk/contract/index.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { resolveConfig } from "../../domain/configs/resolve-config.ts";
-import type { Checked, ClawAdapter, ClawIssue } from "../ports/instances/claw-adapter.ts";
+import { type Checked, ClawAdapterError, type ClawIssue, type KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { openTemplate } from "../secrets/seal-config.ts";
 import type { UsedVersion } from "./template-users.ts";
 
 interface TemplateOf {
-  readonly adapter: ClawAdapter;
+  readonly adapter: KnownClawType;
   readonly cipher: SecretCipher;
   readonly checked: CheckedOf;
   /** Those that instances run with it: the type's default where there are none. */
@@ -59,9 +59,20 @@ function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: Template
 }
 
 /** By each version that instances run, with the key, the version and one of the instances in each issue. */
-async function validate(config: ReturnType<typeof resolveConfig>, { adapter, checked, versions }: TemplateOf): Promise<ClawIssue[]> {
+async function validate(config: ReturnType<typeof resolveConfig>, of: TemplateOf): Promise<ClawIssue[]> {
+  try {
+    return await validateBy(config, of);
+  } catch (error) {
+    if (error instanceof ClawAdapterError) {
+      return [error.issue];
+    }
+    throw error;
+  }
+}
+
+async function validateBy(config: ReturnType<typeof resolveConfig>, { adapter, checked, versions }: TemplateOf): Promise<ClawIssue[]> {
   const { unified, environment } = takeEnvironment(config, adapter);
-  const parsed = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
+  const parsed = withEnvironment(await adapter.parseConfig(unified, config.secrets), environment);
   const judge = async (version: string) => {
     const question = adapter.question?.(parsed, version);
     return adapter.validate(parsed, version, question && (await checked(question)));

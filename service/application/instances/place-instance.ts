@@ -4,7 +4,7 @@ import { type Candidate, mayStay, place, undisputedPlace } from "../../domain/cl
 import { digestOf } from "../../domain/digest.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
-import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { PlatformTransaction } from "../ports/transactions.ts";
 import { everyOf } from "../resources/pages.ts";
 
@@ -26,7 +26,7 @@ export async function placeInstance(
   wanted: {
     readonly name: string;
     readonly spec: InstanceSpec;
-    readonly adapter: ClawAdapter | undefined;
+    readonly adapter: KnownClawType | undefined;
     readonly tenantPlacement: Placement | undefined;
   },
   before: Instance | undefined,
@@ -47,7 +47,7 @@ export async function placeInstance(
 export async function moveInstance(
   tx: PlatformTransaction,
   instance: Instance,
-  adapter: ClawAdapter | undefined,
+  adapter: KnownClawType | undefined,
   placement: Placement | undefined,
 ): Promise<Placed> {
   const { cluster, reason } = await choose(tx, { ...instance, adapter }, placement);
@@ -84,7 +84,7 @@ function holdsData({ spec, status }: Instance): boolean {
 
 async function choose(
   tx: PlatformTransaction,
-  { name, spec, adapter }: { readonly name: string; readonly spec: InstanceSpec; readonly adapter: ClawAdapter | undefined },
+  { name, spec, adapter }: { readonly name: string; readonly spec: InstanceSpec; readonly adapter: KnownClawType | undefined },
   placement: Placement | undefined,
 ) {
   const demand = {

@@ -18,7 +18,15 @@ import { isAbout, type Policy, policiesOf } from "../../domain/policies/policy.t
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import { isSealed, type Opening } from "../../domain/sealed.ts";
 import { type StoredSecret, secretRefsAt } from "../../domain/secrets/secret.ts";
-import type { ClawAdapter, ClawTypes, Demands, NamedModel, NamedSkill, ParsedConfig } from "../ports/instances/claw-adapter.ts";
+import {
+  ClawAdapterError,
+  type ClawTypes,
+  type Demands,
+  type KnownClawType,
+  type NamedModel,
+  type NamedSkill,
+  type ParsedConfig,
+} from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
@@ -80,7 +88,7 @@ interface OpenValues {
 /** What instances of one tenant resolve from, loaded once for all of them. */
 interface Sources {
   /** By type; undefined for one that is not known. */
-  readonly adapters: ReadonlyMap<string, ClawAdapter | undefined>;
+  readonly adapters: ReadonlyMap<string, KnownClawType | undefined>;
   /** By name: those that there are. */
   readonly templates: ReadonlyMap<string, KnownTemplate>;
   valuesOf(instance: Instance): readonly OpenValues[];
@@ -118,7 +126,7 @@ async function sourcesOf(
   instances: readonly Instance[],
   { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
 ): Promise<Sources> {
-  const adapters = new Map<string, ClawAdapter | undefined>();
+  const adapters = new Map<string, KnownClawType | undefined>();
   for (const type of new Set(instances.map(({ spec }) => spec.type))) {
     adapters.set(type, await types.find(type, scope));
   }
@@ -165,11 +173,10 @@ async function sourcesOf(
 }
 
 async function resolveInstance(sources: Sources, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
-  const { spec } = instance;
-  const adapter = sources.adapters.get(spec.type);
-  const version = spec.version ?? adapter?.defaultVersion ?? "";
+  const adapter = sources.adapters.get(instance.spec.type);
+  const version = instance.spec.version ?? adapter?.defaultVersion ?? "";
   const policies = sources.policies.filter((policy) => isAbout(policy, instance));
-  const failed = (issues: readonly ConfigIssue[], configVersion?: number): Resolution => ({
+  const failed: Failed = (issues, configVersion) => ({
     instance,
     resolved: undefined,
     issues,
@@ -183,6 +190,26 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     unchecked: undefined,
     secretValues: [],
   });
+  try {
+    return await resolveWith({ ...sources, adapter, version, policies, failed }, tenant, instance, deps);
+  } catch (error) {
+    if (error instanceof ClawAdapterError) {
+      return failed([error.issue]);
+    }
+    throw error;
+  }
+}
+
+type Failed = (issues: readonly ConfigIssue[], configVersion?: number) => Resolution;
+interface OfOne extends Sources {
+  readonly adapter: KnownClawType | undefined;
+  readonly version: string;
+  readonly failed: Failed;
+}
+
+async function resolveWith(sources: OfOne, tenant: string, instance: Instance, deps: ResolveDependencies): Promise<Resolution> {
+  const { adapter, version, policies, failed } = sources;
+  const { spec } = instance;
   if (!adapter) {
     const message = `claw type '${spec.type}' is not known any more`;
     return failed([{ path: "spec.type", message, fix: "bring the type back, or destroy the instance" }]);
@@ -236,7 +263,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
     return failed(config.issues, configVersion);
   }
   const { unified, environment } = takeEnvironment(config, adapter);
-  const own = withEnvironment(adapter.parseConfig(unified, config.secrets), environment);
+  const own = withEnvironment(await adapter.parseConfig(unified, config.secrets), environment);
   const parsed = withAllowed(own, policies, { adapter, version });
   const question = adapter.question?.(parsed, version);
   const known = question && deps.checks.known(question);
@@ -247,7 +274,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
   if (issues.length > 0) {
     return failed(issues, configVersion);
   }
-  const claw = adapter.injectRuntime(parsed, {
+  const claw = await adapter.injectRuntime(parsed, {
     instanceId: instance.id,
     name: instance.name,
     tenant,
@@ -296,7 +323,7 @@ async function resolveInstance(sources: Sources, tenant: string, instance: Insta
 }
 
 /** Where nothing confines claws, what a tenant defines would run as the control plane does: whoever placed it, and whenever that was. */
-function unfitFor(cluster: string, { origin, type }: ClawAdapter, unconfined: Unconfined | undefined): ConfigIssue | undefined {
+function unfitFor(cluster: string, { origin, type }: KnownClawType, unconfined: Unconfined | undefined): ConfigIssue | undefined {
   if (origin !== "tenant" || !unconfined || !rulesAt(cluster).isBesideControlPlane) {
     return undefined;
   }
@@ -348,7 +375,7 @@ function meaningOf(secret: StoredSecret | undefined, cipher: SecretCipher): unkn
 function configOf(
   sources: Sources,
   instance: Instance,
-  { adapter, template, published }: { adapter: ClawAdapter; template: ConfigTemplate | undefined; published: ConfigVersion | undefined },
+  { adapter, template, published }: { adapter: KnownClawType; template: ConfigTemplate | undefined; published: ConfigVersion | undefined },
 ): ResolvedConfig {
   const sets = sources.valuesOf(instance);
   const sealed = new Set(sets.flatMap((set) => set.sealed));
@@ -387,7 +414,7 @@ export async function explainInstance(
 }
 
 /** A claw is told what may be chosen while it runs. */
-function withAllowed(own: ParsedConfig, policies: readonly Policy[], { adapter, version }: { adapter: ClawAdapter; version: string }) {
+function withAllowed(own: ParsedConfig, policies: readonly Policy[], { adapter, version }: { adapter: KnownClawType; version: string }) {
   const [models, skills] = [allowedModels(policies), allowedSkills(policies)];
   const config = models && adapter.withAllowedModels ? adapter.withAllowedModels(own, models, version) : own;
   return skills && adapter.withAllowedSkills ? adapter.withAllowedSkills(config, skills) : config;

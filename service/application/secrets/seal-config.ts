@@ -7,7 +7,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import { SecretRules } from "../../domain/configs/secret-rules.ts";
 import { type Opening, openLeaves, type Sealed, type Sealing, sealedPlaces, sealLeaves, UnknownMaskError } from "../../domain/sealed.ts";
-import type { ClawAdapter } from "../ports/instances/claw-adapter.ts";
+import type { KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import { invalid } from "../resources/refusals.ts";
 
@@ -20,7 +20,7 @@ type Note = (key: string) => void;
 export function sealTemplate(
   spec: ConfigTemplateSpec,
   former: ConfigTemplateSpec | undefined,
-  adapter: ClawAdapter,
+  adapter: KnownClawType,
   cipher: SecretCipher,
 ): ConfigTemplateSpec {
   const places = sealedPlaces(former?.base, [BASE]);
@@ -43,7 +43,7 @@ export function sealTemplate(
 export function sealOverrides(
   spec: InstanceSpec,
   former: InstanceSpec | undefined,
-  { adapter, variables, cipher }: { readonly adapter: ClawAdapter; readonly variables: Variables; readonly cipher: SecretCipher },
+  { adapter, variables, cipher }: { readonly adapter: KnownClawType; readonly variables: Variables; readonly cipher: SecretCipher },
 ): InstanceSpec {
   const places = new Map<string, Sealed>();
   for (const { key, value } of former?.config.overrides ?? []) {
@@ -65,7 +65,7 @@ export function sealValues(
     adapters,
     variables,
     cipher,
-  }: { readonly adapters: readonly ClawAdapter[]; readonly variables: Variables; readonly cipher: SecretCipher },
+  }: { readonly adapters: readonly KnownClawType[]; readonly variables: Variables; readonly cipher: SecretCipher },
 ): ConfigValuesSpec {
   const places = new Map<string, Sealed>();
   for (const { key, value } of former?.values ?? []) {
@@ -102,7 +102,7 @@ export function openAt<T>(key: string, value: T, opening: Opening, note: Note): 
   return openLeaves(value, opening, (path) => note(formatConfigKey(path)), parseConfigKey(key)) as T;
 }
 
-function secrecyOf({ secretKeys, plainKeys }: ClawAdapter, variables: Variables): Sealing["isSecret"] {
+function secrecyOf({ secretKeys, plainKeys }: KnownClawType, variables: Variables): Sealing["isSecret"] {
   const declared = variables.filter(({ secret }) => secret).map(({ name }) => name);
   const rules = new SecretRules({ secretKeys, plainKeys, declared });
   return (path, value) => rules.isSecret(path, value);

@@ -2,7 +2,7 @@ import { CAPABILITIES, ClawError, type ClawTypeDescription, capabilities } from 
 import { allows } from "../../domain/access/grants.ts";
 import type { StoredClawType } from "../../domain/types/claw-type.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
-import type { ClawAdapter, StoredTypes } from "../ports/instances/claw-adapter.ts";
+import type { KnownClawType, StoredTypes } from "../ports/instances/claw-adapter.ts";
 import type { ResourceKind } from "../resources/kind.ts";
 import { unknownNameFix } from "../resources/refusals.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
@@ -14,7 +14,7 @@ export function typeRoutes(kind: ResourceKind<"ClawType", StoredClawType>, deps:
   const own = resourceRoutes(kind, deps);
   const { types, transactions } = deps;
   /** What whoever asks may see: without a tenant, or without the permission there, what comes with the platform. */
-  const seen = async (ctx: RequestContext): Promise<readonly ClawAdapter[]> => {
+  const seen = async (ctx: RequestContext): Promise<readonly KnownClawType[]> => {
     const { tenant, actor } = ctx;
     const mayRead = tenant !== undefined && allows(actor.grants, "types.read", { tenantId: tenant.id });
     return mayRead ? transactions.reads.tenant(tenant.id, (scope: StoredTypes) => types.list(scope)) : types.builtIn;
@@ -41,11 +41,11 @@ export function typeRoutes(kind: ResourceKind<"ClawType", StoredClawType>, deps:
   };
 }
 
-function summaryOf({ type, name, defaultVersion, description, origin }: ClawAdapter) {
+function summaryOf({ type, name, defaultVersion, description, origin }: KnownClawType) {
   return { type, adapter: name, version: defaultVersion, description, origin };
 }
 
-function describeType(adapter: ClawAdapter): ClawTypeDescription {
+function describeType(adapter: KnownClawType): ClawTypeDescription {
   return {
     ...summaryOf(adapter),
     capabilities: CAPABILITIES.map((name) => {

@@ -5,9 +5,10 @@ import { checkClawType, readClawType } from "../../../adapters/claws/check-claw-
 import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { stableJson } from "../../../adapters/claws/json.ts";
 import { ClawManifestError } from "../../../adapters/claws/manifest/claw-manifest.ts";
+import { isPackage, openPackagedType, type PackagedType } from "../../../adapters/claws/packaged/packaged-adapter.ts";
 import { builtInClawType, ClawConfigError, renderClaw } from "../../../adapters/claws/render-claw.ts";
 import { type AgentStatus, type ClawRuntime, type Issue, isKeyWithin } from "../../../sdk/contract/index.ts";
-import type { ClawAdapter } from "../../application/ports/instances/claw-adapter.ts";
+import type { ClawAdapter, KnownClawType } from "../../application/ports/instances/claw-adapter.ts";
 import type { ClawSchema } from "../../application/ports/instances/claw-programs.ts";
 import { HostedClaw } from "./hosted-claw.ts";
 
@@ -60,7 +61,7 @@ const UNKNOWN_KEY = "clawTest.noSuchKey";
 /**
  * Holds a claw type to what the platform relies on: renders it, and runs it on this host as the platform would, with the same agent. Nothing of it is
  * left at the end but what is in `cacheDir`.
- * @param type the folder of a `claw-type.yaml`, such a file, the name of a type that comes with the product, or an adapter in code
+ * @param type the folder of a `claw-type.yaml` or of a package that exports `adapter`, such a file, the name of a type that comes with the product, or an adapter in code
  * @returns each rule's verdict, as soon as it is there
  * @example for await (const { rule, result, detail } of testClawType("./my-claw")) console.log(rule, result, detail);
  */
@@ -101,7 +102,8 @@ class Trials implements Record<ClawTypeRule, () => Promise<string>> {
   readonly #options: ClawTypeTestOptions;
   /** Of a manifest. */
   #path: string | undefined;
-  #known: ClawAdapter | undefined;
+  #packaged: PackagedType | undefined;
+  #known: KnownClawType | undefined;
   #rendered: ClawRuntime | undefined;
   #schema: ClawSchema | undefined;
   #hosted: HostedClaw | undefined;
@@ -114,7 +116,12 @@ class Trials implements Record<ClawTypeRule, () => Promise<string>> {
   async parse(): Promise<string> {
     const type = this.#type;
     this.#path = typeof type === "string" && (/[/.]/.test(type) || existsSync(type)) ? type : undefined;
-    this.#known = typeof type !== "string" ? type : this.#path === undefined ? builtInClawType(type) : readClawType(this.#path);
+    if (this.#path !== undefined && isPackage(this.#path)) {
+      this.#packaged = await openPackagedType(this.#path);
+      this.#path = undefined;
+    }
+    const found = this.#packaged?.type ?? type;
+    this.#known = typeof found !== "string" ? found : this.#path === undefined ? builtInClawType(found) : readClawType(this.#path);
     const { type: name, defaultVersion, description } = this.#known;
     return `${name} ${defaultVersion}${description && `: ${description}`}`;
   }
@@ -223,10 +230,11 @@ class Trials implements Record<ClawTypeRule, () => Promise<string>> {
   }
 
   async close(): Promise<void> {
+    this.#packaged?.close();
     await this.#hosted?.close();
   }
 
-  get #adapter(): ClawAdapter {
+  get #adapter(): KnownClawType {
     return known(this.#known);
   }
 
@@ -255,7 +263,7 @@ class Trials implements Record<ClawTypeRule, () => Promise<string>> {
   /** What its program says of its configuration, where it can be asked. */
   async #askedSchema(): Promise<ClawSchema | undefined> {
     const { defaultVersion, question } = this.#adapter;
-    const asked = question?.(this.#adapter.parseConfig({}, new Set()), defaultVersion);
+    const asked = question?.(await this.#adapter.parseConfig({}, new Set()), defaultVersion);
     if (!asked) {
       return undefined;
     }

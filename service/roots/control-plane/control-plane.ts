@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { createClawChecker } from "../../../adapters/claws/claw-checker.ts";
 import { createClawTypes } from "../../../adapters/claws/claw-types.ts";
+import { isPackage, openPackagedType } from "../../../adapters/claws/packaged/packaged-adapter.ts";
 import { removeClawFolder } from "../../../adapters/confinement/claw-folder.ts";
 import { confinementOf } from "../../../adapters/confinement/confinement.ts";
 import { writeAccess } from "../../../adapters/identity/access-file.ts";
@@ -127,7 +128,18 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   if (unconfined) {
     log.warn(unconfined, "claws of this host are not confined: platform administrators alone may place there");
   }
-  const types = createClawTypes({ folders: env.typeFolders });
+  const packaged = await Promise.all(env.typeFolders.filter(isPackage).map(openPackagedType));
+  closers.push(
+    ...packaged.map(
+      ({ close }) =>
+        async () =>
+          close(),
+    ),
+  );
+  const types = createClawTypes({
+    folders: env.typeFolders.filter((folder) => !isPackage(folder)),
+    packaged: packaged.map(({ type }) => type),
+  });
   const exposed = await resealStored({ transactions, types, cipher });
   if (exposed.length > 0) {
     log.warn(

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it, onTestFinished } from "vitest";
+import { afterAll, describe, it } from "vitest";
 import { stringify } from "yaml";
 import { readClawType } from "../../../adapters/claws/check-claw-type.ts";
 import { type ClawTypeTestOptions, testClawType } from "../../../service/roots/adapter-kit/test-claw-type.ts";
@@ -56,9 +56,17 @@ function aManifest(bad: string, changes: object = {}): string {
   return aFile(stringify({ ...manifest, spec }));
 }
 
+/** Tests run beside each other, so each does not remove them itself. */
+const made: string[] = [];
+afterAll(() => {
+  for (const dir of made) {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
 function aFile(text: string): string {
   const dir = mkdtempSync(join(tmpdir(), "claw-kit-"));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  made.push(dir);
   writeFileSync(join(dir, "claw-type.yaml"), text);
   return join(dir, "claw-type.yaml");
 }

@@ -127,14 +127,33 @@ export interface ClawAdapter {
   injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime;
 }
 
+/** What the platform has of a claw type: an adapter, perhaps one that answers from a process of its own. */
+export interface KnownClawType extends Omit<ClawAdapter, "parseConfig" | "generateConfig" | "injectRuntime"> {
+  /** @throws {ClawAdapterError} */
+  parseConfig(unified: UnifiedConfig, secrets: ReadonlySet<string>): ParsedConfig | Promise<ParsedConfig>;
+  /** @throws {ClawAdapterError} */
+  injectRuntime(config: ParsedConfig, info: RuntimeInfo): ClawRuntime | Promise<ClawRuntime>;
+}
+
+/** An adapter in code did not answer, or not with what can be used: an issue of whatever is of its type. */
+export class ClawAdapterError extends Error {
+  override readonly name = "ClawAdapterError";
+  readonly issue: Issue;
+
+  constructor(issue: Issue) {
+    super(issue.message);
+    this.issue = issue;
+  }
+}
+
 /** The claw types that are known. */
 export interface ClawTypes {
   /** Those of the product and of the service's settings, which all tenants have. */
-  readonly builtIn: readonly ClawAdapter[];
+  readonly builtIn: readonly KnownClawType[];
   /** By type or adapter name, ignoring case: a built-in one, the tenant's own, or the platform's. */
-  find(typeOrAdapter: string, scope: StoredTypes): Promise<ClawAdapter | undefined>;
+  find(typeOrAdapter: string, scope: StoredTypes): Promise<KnownClawType | undefined>;
   /** All that instances of the tenant may be of. */
-  list(scope: StoredTypes): Promise<readonly ClawAdapter[]>;
+  list(scope: StoredTypes): Promise<readonly KnownClawType[]>;
   /** What is wrong with a claw type that is to be stored: what in it can't go together, and how what it renders to can't be run. */
   issuesOf(name: string, spec: ClawTypeSpec): Promise<readonly Issue[]>;
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { called, ownTypes } from "../../../../adapters/claws/own-types.ts";
 import { ClawTypeInputSchema, stackNameOf } from "../../../../sdk/contract/index.ts";
+import { ClawAdapterError, type KnownClawType, type ParsedConfig } from "../../../../service/application/ports/instances/claw-adapter.ts";
 import { anApplication, anApplicationOn } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
@@ -241,5 +243,40 @@ describe("a claw type that runs from an image", () => {
       image: "registry.example/boxed:2.0.0",
       software: { source: "image", version: "2.0.0" },
     });
+  });
+});
+
+describe("a claw type whose adapter is code", () => {
+  it("is refused by what the adapter comes to, and an instance that is there says so and stays", async ({ expect }) => {
+    const echo = called(ownTypes(), "Echo");
+    let fault: string | undefined;
+    const parseConfig: KnownClawType["parseConfig"] = async (...args) => {
+      if (fault !== undefined) {
+        throw new ClawAdapterError({ path: "spec.type", message: fault, fix: "mend its package" });
+      }
+      return echo?.parseConfig(...args) as ParsedConfig;
+    };
+    const coded = { ...echo, type: "Coded", name: "CodedAdapter", parseConfig } as KnownClawType;
+    const replica = anApplicationOn(app.database, masterKey, { packaged: [coded] });
+    const owner = replica.as({ tenant: "acme" });
+    await owner.instances.create(anInstance("coded", { type: "Coded" }));
+    await replica.settle();
+    expect((await owner.instances.get("coded")).status.phase).toBe("Running");
+    await owner.instances.restart("coded");
+    fault = "the adapter of claw type 'Coded' did not answer within 2 s";
+    await expect(owner.instances.create(anInstance("another", { type: "Coded" }))).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [{ path: "spec.type", message: fault }],
+    });
+    await expect(owner.configs.create(aTemplate("for-coded", { adapter: "CodedAdapter" }))).resolves.toMatchObject({
+      kind: "ConfigTemplate",
+    });
+    await replica.settle();
+    const { status } = await owner.instances.get("coded");
+    expect(JSON.stringify(status.conditions)).toContain("did not answer within 2 s");
+    fault = undefined;
+    await owner.instances.delete("coded");
+    await owner.configs.delete("for-coded");
+    await replica.settle();
   });
 });
