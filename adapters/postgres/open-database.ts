@@ -64,6 +64,7 @@ import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
 import { RollOutInstances1700000000051 } from "./migrations/0051-roll-out-instances.ts";
 import { DeliverConfigs1700000000052 } from "./migrations/0052-deliver-configs.ts";
 import { PartWithClusters1700000000053 } from "./migrations/0053-part-with-clusters.ts";
+import { ListChatSessions1700000000054 } from "./migrations/0054-list-chat-sessions.ts";
 import { ExpireRecordings1700000000056 } from "./migrations/0056-expire-recordings.ts";
 import { MeasurePreviews1700000000057 } from "./migrations/0057-measure-previews.ts";
 import { connectionName } from "./repositories/replicas.ts";
@@ -145,6 +146,7 @@ export const migrations = [
   RollOutInstances1700000000051,
   DeliverConfigs1700000000052,
   PartWithClusters1700000000053,
+  ListChatSessions1700000000054,
   ExpireRecordings1700000000056,
   MeasurePreviews1700000000057,
 ];

@@ -14,6 +14,7 @@ import {
   PostgresTokenRepository,
 } from "./repositories/access.ts";
 import { PostgresAuditChains, PostgresAuditLog } from "./repositories/audit.ts";
+import { PostgresChatSessionRepository } from "./repositories/chat-sessions.ts";
 import { PostgresClaimRepository } from "./repositories/claims.ts";
 import { PostgresClawKnowledgeRepository } from "./repositories/claw-knowledge.ts";
 import { PostgresClawTypeRepository } from "./repositories/claw-types.ts";
@@ -160,6 +161,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     secrets: new PostgresSecretRepository(scope, session.platform),
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
+    chatSessions: new PostgresChatSessionRepository(scope, tenantId),
     recordings: new PostgresRecordingRepository(scope, tenantId),
     idempotency: new PostgresIdempotencyRepository(scope, tenantId),
     audit: new PostgresAuditLog(scope, tenantId, session),

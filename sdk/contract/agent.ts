@@ -263,6 +263,13 @@ const SessionSchema = z
   .max(200)
   .describe("keeps a conversation together; one's own, unless its name begins with `shared:`. `default` when absent");
 
+/** A session in which one has talked to an instance, and can go on. */
+export const ChatSessionSchema = z.object({ name: z.string(), lastUsedAt: z.iso.datetime() });
+export type ChatSession = z.infer<typeof ChatSessionSchema>;
+/** Up to 200 of one's own and 200 that are shared, the last used first. */
+export const ChatSessionsSchema = z.object({ items: z.array(ChatSessionSchema) });
+export type ChatSessions = z.infer<typeof ChatSessionsSchema>;
+
 /** What a client sends on `WS /instances/:id/stream`. */
 export const ChatRequestSchema = z.discriminatedUnion("type", [
   z.object({

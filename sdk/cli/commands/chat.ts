@@ -2,10 +2,13 @@ import { createInterface } from "node:readline/promises";
 import { text as readAll } from "node:stream/consumers";
 import { Option } from "@commander-js/extra-typings";
 import type { Chat } from "../../client/index.ts";
+import type { ChatSession } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError, usageError } from "../failure.ts";
 import { isInteractive } from "../io.ts";
+import { formatAge } from "../output/age.ts";
+import type { View } from "../output/printer.ts";
 
 export const chatCommand = defineCommand({
   path: "chat",
@@ -17,15 +20,22 @@ export const chatCommand = defineCommand({
     "echo hello | claw chat web -",
     "claw chat web --session notes",
     "claw chat web --session shared:team",
+    "claw chat web --sessions",
   ],
   syntax: (command) =>
     command
       .argument("<instance>", "its name")
       .argument("[message...]", "what to say; '-' reads it from stdin")
       .addOption(new Option("--session <name>", "keeps a conversation together; one's own, unless it is named shared:<name>"))
+      .addOption(new Option("--sessions", "list the sessions that can be gone on with, instead of saying anything"))
       .addOption(new Option("-o, --output <format>", "how to print").choices(["text", "json"]).default("text")),
-  async run(context, { session, output }, name, words) {
-    const { io, claw, signal } = context;
+  async run(context, { session, sessions = false, output }, name, words) {
+    const { io, claw, out, signal } = context;
+    if (sessions) {
+      const { items } = await claw.instances.chatSessions(name, { signal });
+      await out.items(items, sessionView, output === "json" ? "json" : "table");
+      return;
+    }
     const fromStdin = words.length === 1 && words[0] === "-";
     const message = fromStdin ? (await readAll(io.stdin)).trim() : words.join(" ").trim();
     if (message === "" && (fromStdin || !isInteractive(io))) {
@@ -43,6 +53,14 @@ export const chatCommand = defineCommand({
     }
   },
 });
+
+const sessionView: View<ChatSession> = {
+  name: ({ name }) => name,
+  columns: [
+    { header: "SESSION", value: ({ name }) => name },
+    { header: "LAST USED", value: ({ lastUsedAt }) => formatAge(lastUsedAt) },
+  ],
+};
 
 async function say({ out }: Context, chat: Chat, message: string, output: "text" | "json"): Promise<void> {
   for await (const event of chat.send(message)) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ChatSessionsSchema } from "../agent.ts";
 import { EffectiveConfigQuerySchema, EffectiveConfigSchema } from "../config-values.ts";
 import {
   ClawInstanceInputSchema,
@@ -152,6 +153,17 @@ export const instanceRoutes = {
     permission: "instances.read",
     success: 200,
     response: InstanceEventPageSchema,
+    errors: ["instance.not_found"],
+  },
+  "instances.chatSessions": {
+    method: "GET",
+    path: "/instances/:id/chat-sessions",
+    summary: "List the sessions in which one has talked to an instance, and the shared ones, the last used first",
+    params: id,
+    scope: "tenant",
+    permission: "instances.chat",
+    success: 200,
+    response: ChatSessionsSchema,
     errors: ["instance.not_found"],
   },
   "instances.console": {

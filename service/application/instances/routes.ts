@@ -9,6 +9,7 @@ import { type Asked, type Named, resourceRoutes } from "../resources/resource-ro
 import type { RequestContext, RouteHandlers } from "../resources/route-handlers.ts";
 import { tenantIn } from "../resources/tenant-in.ts";
 import { notRunning } from "../runtimes/down.ts";
+import { listChatSessions } from "./chat-sessions.ts";
 import { effectiveConfig } from "./effective-config.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
@@ -66,6 +67,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
       const page = await deps.transactions.reads.tenant(instance.tenantId, (tx) => tx.events.list(instance.id, query.limit, query.cursor));
       return { ...page, items: [...page.items] };
     },
+    "instances.chatSessions": async (ctx, { params }) => listChatSessions(ctx, await find(ctx, params.id), deps),
     "instances.config": async (ctx, { params, query }) => effectiveConfig(await find(ctx, params.id), query, deps),
     "instances.console": async (ctx, { params, body }) => {
       const instance = await find(ctx, params.id);

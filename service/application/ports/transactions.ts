@@ -12,6 +12,7 @@ import type { LeftoverRepository } from "./clusters/leftovers.ts";
 import type { ClusterRepository } from "./clusters/repository.ts";
 import type { ConfigTemplateRepository, ConfigValuesRepository } from "./configs/repositories.ts";
 import type { DomainEvent, OutboxRepository } from "./events/outbox.ts";
+import type { ChatSessionRepository } from "./instances/chat-session-repository.ts";
 import type { ClaimRepository } from "./instances/claim-repository.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
@@ -95,6 +96,7 @@ export interface TenantTransaction {
   readonly secrets: SecretRepository;
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
+  readonly chatSessions: ChatSessionRepository;
   readonly recordings: RecordingRepository;
   readonly idempotency: IdempotencyRepository;
   readonly audit: AuditLog;

@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { MessagesSquare, SendHorizontal, Square } from "lucide-react";
 import { useEffect, useId, useRef, useState } from "react";
 import type { Chat } from "../../../sdk/client/index.ts";
@@ -27,6 +28,10 @@ export function ChatTab({ instance, tenant }: { readonly instance: ClawInstance;
   const [session, setSession] = useState("default");
   const chat = useRef<{ readonly session: string; readonly opened: Promise<Chat> }>(undefined);
   const sessionId = useId();
+  const sessions = useQuery({
+    queryKey: [tenant, "instance", uid, "chat-sessions"],
+    queryFn: ({ signal }) => claw(tenant).instances.chatSessions(uid, { signal }),
+  });
   const end = useRef<HTMLDivElement>(null);
   const isAnswering = turns.at(-1)?.isOpen ?? false;
   const isRunning = instance.status.phase === "Running";
@@ -144,10 +149,16 @@ export function ChatTab({ instance, tenant }: { readonly instance: ClawInstance;
           <Input
             id={sessionId}
             value={session}
+            list={`${sessionId}-known`}
             maxLength={64}
             onChange={(event) => setSession(event.target.value || "default")}
             className="w-28"
           />
+          <datalist id={`${sessionId}-known`}>
+            {sessions.data?.items.map(({ name: known }) => (
+              <option key={known} value={known} />
+            ))}
+          </datalist>
         </label>
         {isAnswering ? (
           <Button icon={<Icon of={Square} size={14} />} onClick={stop}>

@@ -14,6 +14,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import type { Access } from "../../application/access/authenticate.ts";
 import type { Application } from "../../application/application.ts";
+import { noteChatSession } from "../../application/instances/chat-sessions.ts";
 import { attendConsole, type ConsoleDependencies } from "../../application/instances/console-session.ts";
 import type { Entries, WayIn } from "../../application/instances/entries.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
@@ -44,6 +45,8 @@ declare module "fastify" {
 
 /** A stream of somebody who may not have it any more ends within this. */
 const RECHECK_MS = 5_000;
+/** A stream's session is not noted with each of its messages. */
+const SESSION_NOTED_MS = 60_000;
 
 export interface StreamOptions {
   readonly access: Pick<Access, "again">;
@@ -51,6 +54,7 @@ export interface StreamOptions {
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
   readonly entries: Pick<Entries, "enter">;
+  readonly chatSessions: Parameters<typeof noteChatSession>[1];
   readonly refusals: NoteRefusal;
   readonly open: Pick<OpenStreams, "take">;
   readonly tallies: Pick<Tallies, "count">;
@@ -166,6 +170,19 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
     let isRecorded = false;
     let onLeft = () => {};
     stream.onClose(() => onLeft());
+    const noted = new Map<string, number>();
+    const note = async (session: string) => {
+      const now = performance.now();
+      if (now - (noted.get(session) ?? Number.NEGATIVE_INFINITY) < SESSION_NOTED_MS) {
+        return;
+      }
+      noted.set(session, now);
+      const { actor, address } = request;
+      await noteChatSession(
+        { tenantId: address.tenantId, instanceId: address.uid as InstanceId, subject: actor.subject, name: session },
+        options.chatSessions,
+      );
+    };
     return {
       async sessionKey(session) {
         if (isShared(session)) {
@@ -173,6 +190,7 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
             refusedShare(error, request, options),
           );
         }
+        await note(session);
         return sessionKey(session, request.actor.subject);
       },
       async open(message) {

@@ -278,6 +278,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       open,
       tallies,
       consoles: { transactions, cipher },
+      chatSessions: { transactions, clock },
       unconfined,
     },
     agents: { hub },

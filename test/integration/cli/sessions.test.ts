@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
+import { Claw } from "../../../sdk/client/index.ts";
 import {
   CHANNEL_WINDOW,
   FRAME_BYTES_MAX,
@@ -381,6 +382,15 @@ describe("a session with an instance", () => {
     expect(await sessionOf(ben, "shared:team")).toBe(shared);
     expect(await sessionOf(ben, String(shared))).not.toBe(shared);
     expect(await sessionOf(cid, "shared:team")).toBe(403);
+
+    // Whoever comes back, on whichever device, finds the sessions that can be gone on with.
+    const listed = async (token: string | undefined) => {
+      const { items } = await new Claw({ url: service.url, token, tenant: "acme" }).instances.chatSessions("idle");
+      return items.map(({ name }) => name);
+    };
+    expect(await listed(ann)).toEqual(["shared:team", "notes"]);
+    expect(await listed(ben)).toEqual([String(shared), "shared:team", String(own), "notes"]);
+    expect(await listed(cid)).toEqual([]);
   });
 });
 

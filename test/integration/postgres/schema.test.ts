@@ -73,6 +73,7 @@ describe("schema", () => {
         "RollOutInstances1700000000051",
         "DeliverConfigs1700000000052",
         "PartWithClusters1700000000053",
+        "ListChatSessions1700000000054",
         "ExpireRecordings1700000000056",
         "MeasurePreviews1700000000057",
       ]);
