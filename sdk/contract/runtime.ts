@@ -77,10 +77,10 @@ export const ClawRuntimeSchema = z.object({
       reason: z.string(),
       message: z.string(),
       restart: z.boolean(),
-      /** What it means instead when the claw's last lines have such a text. */
-      unless: z.array(z.object({ says: z.string().min(1).max(200), reason: z.string(), message: z.string() })).optional(),
     }),
   ),
+  /** What its end means before it was ready, whatever its code, when its last lines have such a text: it is not started again. */
+  lastWords: z.array(z.object({ says: z.string().min(1).max(200), reason: z.string(), message: z.string() })).optional(),
   /** How it is found out why it ended without having been ready, as the claw and confined like it; in a pod, in its own container. */
   explain: z
     .object({

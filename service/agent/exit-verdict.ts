@@ -32,8 +32,10 @@ export function judgeExit(claw: ClawProcess, spec: ProcessSpec, { why, says }: L
     return { kind: "crashed", reason: endCause.reason, message: endCause.message, readyForMs };
   }
   const output = record.readyAtMs === undefined && why !== "" ? ` ${why}` : "";
-  const listed = code === undefined ? undefined : spec.runtime.exitCodes[String(code)];
-  const known = listed && { ...listed, ...listed.unless?.find((other) => says(other.says)) };
+  const { exitCodes, lastWords } = spec.runtime;
+  // Of one that was ready they may be anybody's: it prints what it is told.
+  const said = record.readyAtMs === undefined ? lastWords?.find((words) => says(words.says)) : undefined;
+  const known = said ? { ...said, restart: false } : code === undefined ? undefined : exitCodes[String(code)];
   if (known && !known.restart) {
     return { kind: "failed", reason: known.reason, message: `${known.message}${output}` };
   }

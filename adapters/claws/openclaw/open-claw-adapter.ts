@@ -177,15 +177,16 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
         reason: AgentReason.ConfigError,
         message: "OpenClaw refused its configuration.",
         restart: false,
-        unless: [
-          {
-            says: "uses newer schema version",
-            reason: AgentReason.DataTooNew,
-            message: `A newer OpenClaw has written its data, which ${version} can't read: use that version again, or restore data of before it.`,
-          },
-        ],
       },
     },
+    // Since 2026.8 it exits with 78 then; versions of before with 1, as for anything else.
+    lastWords: [
+      {
+        says: "uses newer schema version",
+        reason: AgentReason.DataTooNew,
+        message: `A newer OpenClaw has written its data, which ${version} can't read: use that version again, or restore data of before it.`,
+      },
+    ],
     explain: {
       command: ["${node}", `\${softwareDir}/node_modules/${PACKAGE}/openclaw.mjs`, "config", "validate", "--json"],
       ignore: ["openclaw doctor", "openclaw update", "openclaw gateway", "Migration step"],

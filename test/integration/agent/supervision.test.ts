@@ -160,11 +160,13 @@ describe("agent", () => {
   });
 
   it("tells an end by what the claw says of it, where its code alone means something else", async ({ expect }) => {
-    const unless = [{ says: "my token is", reason: "DataTooNew", message: "Its data is of a newer version." }];
-    const exitCodes = { "78": { reason: "ConfigError", message: "The configuration is refused.", restart: false, unless } };
-    const agent = await TestAgent.start(aSpec(aHost(), { env: { EXIT_CODE: "78" }, runtime: { exitCodes } }));
-    const status = await agent.reaches("Failed", "DataTooNew");
-    expect(status.message).toContain("Its data is of a newer version.");
+    const lastWords = [{ says: "my token is", reason: "DataTooNew", message: "Its data is of a newer version." }];
+    for (const code of ["78", "1"]) {
+      const agent = await TestAgent.start(aSpec(aHost(), { env: { EXIT_CODE: code }, runtime: { lastWords } }));
+      const status = await agent.reaches("Failed", "DataTooNew");
+      expect(status).toMatchObject({ lastExitCode: Number(code), restarts: 0 });
+      expect(status.message).toContain("Its data is of a newer version.");
+    }
   });
 
   it("keeps a refused configuration refused over a restart of the agent", async ({ expect }) => {
