@@ -149,10 +149,18 @@ export function prepareFolders(confinement: Confinement, claw: ConfinedClaw): vo
     execFileSync("mkdir", ["-p", "-m", "0700", dir], { ...user, stdio: "ignore" });
   }
   for (const path of claw.readable) {
-    const closed = closedFolder(join(realpathSync(path), "any"));
+    const whole = realpathSync(path);
+    const isSocket = statSync(whole).isSocket();
+    const closed = closedFolder(isSocket ? whole : join(whole, "any"));
     if (closed !== undefined) {
       throw new Error(
         `NotReachable: its user can't reach '${path}': the folder '${closed}' is closed to others; open it for passing (chmod o+x '${closed}')`,
+      );
+    }
+    // Whoever may write to a socket may connect to it.
+    if (isSocket && (statSync(whole).mode & 0o002) === 0) {
+      throw new Error(
+        `NotReachable: its user can't connect to '${path}'; open it for others (chmod o+w '${whole}'), or use an address of TCP`,
       );
     }
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, onTestFinished } from "vitest";
@@ -28,18 +29,24 @@ const wait = setInterval(() => {
 }, 20);
 `;
 
-async function attended({ isBuilt = true } = {}) {
+async function attended({ isBuilt = true, files = {} as Readonly<Record<string, unknown>> } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "claw-nanoclaw-"));
   const [checkout, data] = [join(dir, "checkout"), join(dir, "data")];
   mkdirSync(join(checkout, "dist"), { recursive: true });
   mkdirSync(join(data, "data"), { recursive: true });
   writeFileSync(join(data, "data/circuit-breaker.json"), "{}");
+  mkdirSync(join(data, "groups/kept"), { recursive: true });
+  writeFileSync(join(data, "groups/kept/CLAUDE.local.md"), "What I have learnt.");
   if (isBuilt) {
     writeFileSync(join(checkout, "dist/index.js"), STAND_IN);
   }
   const port = await freePort();
   const env = { PATH: process.env["PATH"], NANOCLAW_DIR: checkout, ASSISTANT_NAME: "Ada" };
-  const child: ChildProcess = spawn(process.execPath, [attend, String(port), data], { env, stdio: "ignore" });
+  for (const [name, value] of Object.entries(files)) {
+    writeFileSync(join(dir, name), JSON.stringify(value));
+  }
+  const args = [attend, String(port), data, dir];
+  const child: ChildProcess = spawn(process.execPath, args, { env: { ...env, HOME: join(dir, "home") }, stdio: "ignore" });
   const ended = once(child, "exit");
   onTestFinished(async () => {
     child.kill("SIGTERM");
@@ -67,6 +74,22 @@ describe("NanoClaw's host process", () => {
     expect(existsSync(join(data, "data/circuit-breaker.json"))).toBe(false);
   });
 
+  it("finds its groups and what its agents may mount where it looks for them, and keeps what they have written", async ({ expect }) => {
+    const allowed = { allowedRoots: [{ path: "/srv/shared", allowReadWrite: false }] };
+    const groups = { family: { instructions: "Be brief.", container: { skills: ["weather"] } }, kept: { instructions: "Forget." } };
+    const { data } = await attended({ files: { "mount-allowlist.json": allowed, "groups.json": groups } });
+    await until(() => existsSync(join(data, "seen.json")), "it runs");
+    const read = (path: string) => readFileSync(join(data, path), "utf8");
+    expect(JSON.parse(read("../home/.config/nanoclaw/mount-allowlist.json"))).toEqual(allowed);
+    expect([read("groups/family/CLAUDE.local.md"), read("groups/family/container.json")]).toEqual(["Be brief.", '{"skills":["weather"]}']);
+    expect(read("groups/kept/CLAUDE.local.md")).toBe("What I have learnt.");
+  });
+
+  it("is not started with a group that leads elsewhere", async ({ expect }) => {
+    const { ended } = await attended({ files: { "groups.json": { "../x": {} } } });
+    expect((await ended)[0]).toBe(78);
+  });
+
   it("is stopped by the signal that its attendant gets, and its exit code passed on", async ({ expect }) => {
     const { child, data, ended } = await attended();
     await until(() => existsSync(join(data, "seen.json")), "it runs");
@@ -89,9 +112,15 @@ describe("the claw type NanoClaw", () => {
     writeFileSync(join(checkout, "dist/index.js"), STAND_IN.replace('existsSync("go")', "true"));
     // Its claws are users of their own.
     chmodSync(checkout, 0o755);
+    // What stands for the Docker engine's: whoever may write to it may connect.
+    const socket = join(checkout, "docker.sock");
+    const engine = createServer().listen(socket);
+    await once(engine, "listening");
+    onTestFinished(() => void engine.close());
+    chmodSync(socket, 0o666);
     const failed: unknown[] = [];
     for await (const verdict of testClawType("NanoClaw", {
-      set: { "software.dir": checkout, "docker.host": "tcp://127.0.0.1:1" },
+      set: { "software.dir": checkout, "docker.host": `unix://${socket}` },
       change: { "assistant.name": "Bo" },
     })) {
       failed.push(...(verdict.result === "passed" ? [] : [verdict]));

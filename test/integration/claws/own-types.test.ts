@@ -33,6 +33,10 @@ describe("a claw type of one's own", () => {
     expect(await checkClawType(join(tmpdir(), "nowhere-at-all"))).toMatchObject([{ message: "can't be read (ENOENT)" }]);
   });
 
+  it.for(["opencode", "nanoclaw"])("that is an example of the documentation is one: %s", async (name, { expect }) => {
+    expect(await checkClawType(join(import.meta.dirname, "../../../docs/examples", name))).toEqual([]);
+  });
+
   it("that is code is checked for what an agent relies on", async ({ expect }) => {
     const adapter = readClawType(aType((manifest) => manifest));
     let count = 0;
