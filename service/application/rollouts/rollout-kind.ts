@@ -12,7 +12,7 @@ import type { ResourceKind, TenantWriter } from "../resources/kind.ts";
 import { assertAllows } from "../resources/permitted.ts";
 import { presentMetadata } from "../resources/present-metadata.ts";
 import { leaveOf } from "./leave.ts";
-import { holdTo, named, planned, type Selection, select, templateOf } from "./selection.ts";
+import { assertCanBeAsked, holdTo, named, planned, type Selection, select, templateOf } from "./selection.ts";
 import { tellProgress } from "./tell-progress.ts";
 
 interface RolloutKindDependencies {
@@ -35,6 +35,7 @@ export function rolloutKind({ types, tallies }: RolloutKindDependencies): Resour
         return { next: { ...before, ...base } };
       }
       await assertMayFinish(writer, spec.change);
+      await assertCanBeAsked(writer.at, spec, types);
       const now = stamp.plan?.appliedAt ?? stamp.now;
       const state: RolloutState = {
         phase: "Progressing",

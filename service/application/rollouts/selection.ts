@@ -67,6 +67,19 @@ export async function subjectOf(at: TenantTransaction, change: RolloutChange, ty
   };
 }
 
+/** Refuses to ask claws that can't be talked to. @throws {ClawError} `request.invalid` */
+export async function assertCanBeAsked(at: TenantTransaction, { change, gates }: RolloutSpec, types: ClawTypes): Promise<void> {
+  const called = change.config ? (await templateOf(at, change.config.template)).spec.adapter : change.software?.type;
+  const adapter = gates.probe && called !== undefined ? await types.find(called, at) : undefined;
+  if (adapter && !adapter.capabilities.chat) {
+    throw invalid(
+      "spec.gates.probe",
+      `claws of type '${adapter.type}' can't be talked to: they have not the capability 'chat'`,
+      "leave it out: gates by readiness, restarts and the log need none",
+    );
+  }
+}
+
 /** What an instance is held to; a text that is no version where it uses another template by now. */
 export function heldTo({ spec }: Instance, { config }: RolloutChange): Held {
   if (!config) {

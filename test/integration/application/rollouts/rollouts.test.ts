@@ -1,14 +1,14 @@
 import { describe, it } from "vitest";
 import type { Claw } from "../../../../sdk/client/index.ts";
-import type { InstanceId, RolloutInput } from "../../../../sdk/contract/index.ts";
+import { ClawTypeInputSchema, type InstanceId, type RolloutInput } from "../../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../../../../service/application/dependencies.ts";
 import type { AgentChannel } from "../../../../service/application/ports/instances/agents.ts";
 import { driveRollout } from "../../../../service/application/rollouts/drive-rollout.ts";
 import { anAgentStatus } from "../../../support/application/agents.ts";
 import { anApplication } from "../../../support/application.ts";
-import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { aRolloutSpec } from "../../../support/builders/rollouts.ts";
-import { aPolicy, aRoleBinding, aServiceAccount } from "../../../support/sample-requests.ts";
+import { aClawType, aPolicy, aRoleBinding, aServiceAccount } from "../../../support/sample-requests.ts";
 
 const app = await anApplication();
 
@@ -429,5 +429,24 @@ describe("a driver that dies", () => {
       await claw.configs.replace("base", aTemplate("base", { variables: [prefix] }));
       await claw.configs.publish("base", { hold: true });
     }
+  });
+});
+
+describe("a gate that asks claws", () => {
+  it("is refused at once for those that can't be talked to", async ({ expect }) => {
+    await app.admin().tenants.create(aTenant("mute"));
+    const claw = app.admin("mute");
+    await claw.clawTypes.create(ClawTypeInputSchema.parse(aClawType("mute")));
+    await claw.configs.create(aTemplate("base", { adapter: "muteAdapter", variables: [] }));
+    await claw.configs.publish("base");
+    await claw.instances.create(anInstance("mute", { type: "mute", config: { template: "base" } }));
+    await claw.configs.replace("base", aTemplate("base", { adapter: "muteAdapter", variables: [], description: "the second" }));
+    await claw.configs.publish("base", { hold: true });
+    const gates = { probe: { message: "who are you?", expect: "nobody" } };
+    const refused = {
+      code: "request.invalid",
+      issues: [{ path: "spec.gates.probe", message: expect.stringContaining("capability 'chat'") }],
+    };
+    await expect(claw.rollouts.create(aRollout("asking", { gates }), { preview: true })).rejects.toMatchObject(refused);
   });
 });
