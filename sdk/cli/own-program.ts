@@ -32,5 +32,7 @@ export function ownProgram({ io, signal }: Pick<Context, "io" | "signal">, name:
       throw new CliError("a program of this package broke off", { why: said.trim().split("\n").at(-1) });
     }
   });
+  // Whoever reads its lines first is told of it then.
+  ended.catch(() => undefined);
   return { lines: createInterface({ input: child.stdout }), ended };
 }

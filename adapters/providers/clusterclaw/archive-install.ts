@@ -121,7 +121,7 @@ async function unpack(file: string, folder: string, url: string, bytesMax: numbe
     if (!isInside(path)) {
       return `has '${path}', which is not inside of its folder`;
     }
-    if (type === "SymbolicLink" && (linkpath.startsWith("/") || !isInside(join(dirname(path), linkpath)))) {
+    if (type === "SymbolicLink" && (linkpath.startsWith("/") || !isInside(join(dirname(path), linkpath)) || goesDownAndUp(linkpath))) {
       return `has the link '${path}' to '${linkpath}', which is not inside of its folder`;
     }
     return ["File", "OldFile", "ContiguousFile", "Directory", "SymbolicLink"].includes(type) ? undefined : `has '${path}', a ${type}`;
@@ -146,8 +146,9 @@ async function unpack(file: string, folder: string, url: string, bytesMax: numbe
   });
   try {
     await new Promise((resolve, reject) => {
-      source.once("error", reject).pipe(unpacking);
-      unpacking.once("error", reject).once("close", resolve);
+      source.on("error", reject).pipe(unpacking);
+      // Not once: what it had begun when it was ended fails after that.
+      unpacking.on("error", reject).once("close", resolve);
     });
   } catch (error) {
     if (refused || signal.aborted) {
@@ -163,6 +164,12 @@ async function unpack(file: string, folder: string, url: string, bytesMax: numbe
 function isInside(path: string): boolean {
   const whole = normalize(path);
   return !path.startsWith("/") && !path.includes("\\") && !path.includes("\0") && whole !== ".." && !whole.startsWith(`..${sep}`);
+}
+
+/** What a link goes down through may be a link itself: from there, up is somewhere else than it reads. */
+function goesDownAndUp(linkpath: string): boolean {
+  const segments = linkpath.split("/").filter((segment) => segment !== "" && segment !== ".");
+  return segments.lastIndexOf("..") > segments.findIndex((segment) => segment !== "..") && segments.some((segment) => segment !== "..");
 }
 
 /** An archive of software can't be had. Its message begins with the reason. */

@@ -92,6 +92,15 @@ describe("software of an archive", () => {
       tar: aTar({ path: "a/out", type: "SymbolicLink", linkpath: "../../x" }, { path: "a/out/evil", content: "x" }),
       why: "has the link 'a/out' to '../../x', which is not inside",
     },
+    {
+      name: "a link that leads out by another",
+      tar: aTar(
+        { path: "a/b/", type: "Directory" },
+        { path: "a/b/top", type: "SymbolicLink", linkpath: "../.." },
+        { path: "out", type: "SymbolicLink", linkpath: "a/b/top/.." },
+      ),
+      why: "has the link 'out' to 'a/b/top/..', which is not inside",
+    },
     { name: "a link to the root", tar: aTar({ path: "out", type: "SymbolicLink", linkpath: "/etc" }), why: "has the link 'out' to '/etc'" },
     { name: "a hard link", tar: aTar({ path: "out", type: "Link", linkpath: "/etc/passwd" }), why: "has 'out', a Link" },
     { name: "a device", tar: aTar({ path: "dev", type: "CharacterDevice" }), why: "has 'dev', a CharacterDevice" },
