@@ -40,10 +40,19 @@ const contract = "^sdk/contract/";
 const areas = [
   ["secrets|runtimes", []],
   ["instances", ["secrets", "runtimes"]],
-  ...["configs", "tenancy", "clusters", "drift", "access", "audit", "recordings", "custom-resources", "service", "types"].map((name) => [
-    name,
-    ["secrets", "runtimes", "instances"],
-  ]),
+  ...[
+    "configs",
+    "tenancy",
+    "clusters",
+    "consistency",
+    "drift",
+    "access",
+    "audit",
+    "recordings",
+    "custom-resources",
+    "service",
+    "types",
+  ].map((name) => [name, ["secrets", "runtimes", "instances"]]),
   ["stacks", ["runtimes", "instances", "drift"]],
   ["rollouts", ["runtimes", "instances", "configs", "access"]],
 ];

@@ -55,6 +55,7 @@ import { KeepPlaces1700000000033 } from "./migrations/0033-keep-places.ts";
 import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.ts";
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
+import { FindDifferences1700000000037 } from "./migrations/0037-find-differences.ts";
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
 import { SeveralFiles1700000000045 } from "./migrations/0045-several-files.ts";
@@ -137,6 +138,7 @@ export const migrations = [
   RecordConsoles1700000000034,
   OpenSessions1700000000035,
   VisitClaws1700000000036,
+  FindDifferences1700000000037,
   KeepWarnings1700000000042,
   DefineTypes1700000000044,
   SeveralFiles1700000000045,

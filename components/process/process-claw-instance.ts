@@ -7,7 +7,7 @@ import { ConfigFiles } from "./config-files.ts";
 import { Directory } from "./directory.ts";
 import { Process } from "./process.ts";
 import { INSTANCE_TYPE, instanceChildren } from "./process-component.ts";
-import { resolveFiles } from "./resolve-files.ts";
+import { fileDigests, resolveFiles } from "./resolve-files.ts";
 import { Software, type SoftwareArgs } from "./software.ts";
 
 /** Inputs of {@link ProcessClawInstance}. */
@@ -81,18 +81,12 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
     );
     const data = new Directory(`${name}${dataChild.suffix}`, { path: dataDir, mode: "0700", deletion: deletionPolicy }, parent);
     const dirs = { configDir: config.path, dataDir: data.path, runDir };
-    const files = new ConfigFiles(
-      `${name}${filesChild.suffix}`,
-      {
-        dir: config.path,
-        files: pulumi
-          .all([resolved, config.path, data.path, softwareDir])
-          .apply(([runtime, configPath, dataPath, installed]) =>
-            resolveFiles(runtime.files, { configDir: configPath, dataDir: dataPath, runDir: clawRunDir(runDir), softwareDir: installed }),
-          ),
-      },
-      parent,
-    );
+    const rendered = pulumi
+      .all([resolved, config.path, data.path, softwareDir])
+      .apply(([runtime, configPath, dataPath, installed]) =>
+        resolveFiles(runtime.files, { configDir: configPath, dataDir: dataPath, runDir: clawRunDir(runDir), softwareDir: installed }),
+      );
+    const files = new ConfigFiles(`${name}${filesChild.suffix}`, { dir: config.path, files: rendered }, parent);
     const supervised = new Process(
       `${name}${processChild.suffix}`,
       {
@@ -107,6 +101,7 @@ export class ProcessClawInstance extends pulumi.ComponentResource {
         running: args.running ?? true,
         restartedAt: args.restartedAt,
         configDigest: files.digest,
+        files: rendered.apply(fileDigests),
       },
       parent,
     );

@@ -29,6 +29,8 @@ export interface ProcessArgs {
   readonly restartedAt?: pulumi.Input<string | undefined>;
   /** Digest of the config files. A claw that failed is tried again when it changes; one that runs is left alone. */
   readonly configDigest: pulumi.Input<string>;
+  /** Path of each config file → SHA-256 of its content. Without them its agent does not say when somebody changes one. */
+  readonly files?: pulumi.Input<Readonly<Record<string, string>> | undefined>;
 }
 
 /**

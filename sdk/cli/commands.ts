@@ -46,6 +46,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   },
   configs: async () => {
     const module = await import("./commands/configs.ts");
+    const { configsCheck } = await import("./commands/consistency.ts");
     return [
       module.configsList,
       module.configsCreate,
@@ -55,13 +56,18 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
       module.configsPublish,
       module.configsValidate,
       module.configsDiff,
+      configsCheck,
       module.configsRollback,
       module.configsPromote,
       module.configsSchema,
       module.configsDelete,
     ];
   },
-  config: () => import("./commands/config.ts").then(({ configExplain }) => [configExplain]),
+  config: async () => {
+    const { configExplain } = await import("./commands/config.ts");
+    const { configAdopt, configIgnore, configRevert } = await import("./commands/consistency.ts");
+    return [configExplain, configRevert, configAdopt, configIgnore];
+  },
   values: async () => {
     const module = await import("./commands/values.ts");
     return [module.valuesList, module.valuesGet, module.valuesSet, module.valuesUnset, module.valuesDelete];

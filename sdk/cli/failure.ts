@@ -8,7 +8,7 @@ export const ExitCode = {
   NotFound: 3,
   Auth: 4,
   Conflict: 5,
-  /** `claw diff --exit-code` found changes. */
+  /** `claw diff --exit-code` found changes, `claw configs check` claws that are not configured as is declared. */
   Changes: 6,
   /** `claw audit verify --known` found the chain whole, and the record that was known removed by retention. */
   Unproven: 7,

@@ -66,6 +66,15 @@ export const AgentStatusSchema = z.object({
       message: z.string(),
     })
     .optional(),
+  /** What stands in its config files now, beside what was stored there; absent of agents that do not look. */
+  disk: z
+    .object({
+      /** Of their contents: others have another. */
+      digest: z.string().max(200),
+      /** Paths of those that are not as they were stored. */
+      altered: z.array(z.string().max(500)).max(1000),
+    })
+    .optional(),
   /** How the running claw's channels are; absent while it does not run, and of one without channels or that can't be asked. */
   channels: z
     .array(
@@ -170,10 +179,40 @@ export const ChannelOpenSchema = z.discriminatedUnion("channel", [
     turn: TurnSchema.optional(),
     after: z.int().min(0).optional(),
   }),
+  /** What its claw runs with: data is the JSON text of a {@link ConfigViewSchema}, in pieces; then it closes. */
+  z.object({ channel: z.literal("config") }),
   /** Acts on the claw at once and closes: `kill` is SIGKILL to its process group. */
   z.object({ channel: z.literal("signal"), action: z.enum(["restart", "kill"]) }),
 ]);
 export type ChannelOpen = z.infer<typeof ChannelOpenSchema>;
+
+/** What a claw runs with, as its agent finds it. */
+export const ConfigViewSchema = z.object({
+  /** As in the agent's status. */
+  stored: z.string().max(200),
+  disk: AgentStatusSchema.shape.disk.unwrap(),
+  /** Those that are not as they were stored. */
+  files: z
+    .array(
+      z.object({
+        path: z.string().max(500),
+        /** Absent where there is none, or none that can be shown: it is too large, or no regular file. */
+        content: z.string().optional(),
+        changedAt: z.iso.datetime().optional(),
+        /** Whose it is, where that says who wrote it. */
+        by: z.string().max(100).optional(),
+      }),
+    )
+    .max(1000),
+  /** The claw's own word, where it can be asked. What it does not show of its config is not in it. */
+  live: z
+    .discriminatedUnion("state", [
+      z.object({ state: z.literal("applied"), config: z.record(z.string(), z.unknown()) }),
+      z.object({ state: z.enum(["pending", "refused", "unknown"]) }),
+    ])
+    .optional(),
+});
+export type ConfigView = z.infer<typeof ConfigViewSchema>;
 
 export const ServerFrameSchema = z.discriminatedUnion("type", [
   /** `window`: what the agent may send before it is granted more; absent of a control plane that grants nothing. */
@@ -184,7 +223,12 @@ export const ServerFrameSchema = z.discriminatedUnion("type", [
   /** With `keep` what goes on in it is kept for who comes back: it was lost, and not left. */
   z.object({ type: z.literal("close"), id: channelId, keep: z.literal(true).optional() }),
   /** What the agent is to have: one that has something else pulls it. */
-  z.object({ type: z.literal("notice"), digest: specDigest }),
+  z.object({
+    type: z.literal("notice"),
+    digest: specDigest,
+    /** It is to be stored once more where its files are not as they were stored. */
+    anew: z.literal(true).optional(),
+  }),
   /** The answer to a pull: `content` is a {@link Handing} as JSON text. */
   z.object({ type: z.literal("handing"), digest: specDigest, content: z.string() }),
 ]);

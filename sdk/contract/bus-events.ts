@@ -52,6 +52,14 @@ export const busEvents = {
     when: "somebody changed what was declared of an instance",
     data: subject.extend(DriftSchema.omit({ detectedAt: true, notAdopted: true }).shape),
   },
+  "instance.config-altered": {
+    when: "what an instance's claw is configured with came to differ from what is declared, or in other keys than before; or does not any more",
+    data: subject.extend({
+      keys: z.array(z.string()).describe("those that differ and are not ignored, without their values; none when it is as declared again"),
+      by: z.string().optional().describe("who wrote the file, where its owner says that"),
+      changedAt: z.string().optional(),
+    }),
+  },
   "instance.violated": {
     when: "an instance violates a policy that warns or is audited, and did not before",
     data: subject.extend({ policy: z.string(), mode: PolicyModeSchema, message: z.string(), tenant: z.string(), actor: z.string() }),

@@ -17,6 +17,7 @@ export const capabilities = {
   drain: "it is given time to end what it is at before it is stopped",
   console: "a terminal can be opened inside it",
   "config-check": "it says whether it uses the configuration that was declared",
+  "config-keys": "what somebody changed in its config file is told key by key, and can be adopted",
   channels: "it says which of its channels work",
   skills: "it has skills, which policies can allow",
   plugins: "it has plugins, which are installed with it",

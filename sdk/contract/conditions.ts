@@ -27,6 +27,7 @@ export const conditionReasons = {
   Stopped: "`Ready`, `AgentConnected`, `ConfigSynced`, `ChannelsReady`: it is stopped, as is declared",
   Applied: "`Provisioned`: what is declared was applied; `ConfigSynced`: its claw says that it uses it",
   Delivered: "`ConfigSynced`: its claw runs with what is declared; one of its type does not say more of it",
+  Altered: "`ConfigSynced`: somebody changed what its agent had stored, or what its claw runs with; the message names keys",
   NotStored: "`ConfigSynced`: its agent could not write what is declared; it is tried again",
   StackLocked: "`Provisioned`: somebody else's operation is under way on the stack; it is tried again",
   StillEnding: "`Provisioned`: what it had, such as a pod, still ends; it is looked at again",

@@ -11,6 +11,7 @@ export * from "./conditions.ts";
 export * from "./config-key.ts";
 export * from "./config-template.ts";
 export * from "./config-values.ts";
+export * from "./consistency.ts";
 export * from "./crds.ts";
 export * from "./errors.ts";
 export * from "./flow.ts";

@@ -21,6 +21,9 @@ export const InstancePhase = {
 } as const;
 export type InstancePhase = (typeof InstancePhase)[keyof typeof InstancePhase];
 
+const IGNORED_MAX = 200;
+const TimeSchema = z.iso.datetime().max(64);
+
 export const InstanceSpecSchema = z.strictObject({
   /** The claw type: `OpenClaw`, `Echo`, or one that the organisation brought. Case is ignored. */
   type: TypeNameSchema,
@@ -44,6 +47,11 @@ export const InstanceSpecSchema = z.strictObject({
         .array(z.strictObject({ key: ConfigKeySchema, value: JsonValueSchema }))
         .max(1000)
         .default([]),
+      /** Differences of what it runs with that are nobody's business until then. */
+      ignored: z
+        .array(z.strictObject({ key: ConfigKeySchema, until: TimeSchema }))
+        .max(IGNORED_MAX)
+        .optional(),
     })
     .prefault({}),
   storage: z
@@ -124,6 +132,14 @@ export const pinAction = actionOf("pin", "instances.write", PinRequestSchema);
 /** The version of the claw's program; null for its type's. */
 export const UpgradeRequestSchema = z.strictObject({ version: VersionSchema.nullable() });
 export const upgradeAction = actionOf("upgrade", "instances.write", UpgradeRequestSchema);
+/** Which of the differences that were found: by their keys; all when absent. */
+const differing = { keys: z.array(ConfigKeySchema).min(1).max(IGNORED_MAX).optional() };
+export const AdoptRequestSchema = z.strictObject(differing);
+/** `until` null: they count again. */
+export const IgnoreRequestSchema = z.strictObject({ ...differing, until: TimeSchema.nullable() });
+export const revertAction = actionOf("revert", "instances.operate");
+export const adoptAction = actionOf("adopt", "instances.write", AdoptRequestSchema);
+export const ignoreAction = actionOf("ignore", "instances.write", IgnoreRequestSchema);
 
 export const instanceFacts = {
   kind: "ClawInstance",
@@ -132,7 +148,7 @@ export const instanceFacts = {
   idPrefix: "ins",
   scope: "tenant",
   access: { read: "instances.read", write: "instances.write" },
-  actions: [startAction, stopAction, restartAction, killAction, pinAction, upgradeAction],
+  actions: [startAction, stopAction, restartAction, killAction, pinAction, upgradeAction, revertAction, adoptAction, ignoreAction],
   deletedWhen: "an instance is to be destroyed",
   input: ClawInstanceInputSchema,
   schema: ClawInstanceSchema,
@@ -155,7 +171,7 @@ export const instanceFacts = {
       spec: [{ rule: "self.type.lowerAscii() == oldSelf.type.lowerAscii()", message: "an instance can't change its type; create another" }],
       "spec.placement": [PLACEMENT_RULE],
     },
-    keys: { "spec.config.overrides": "key" },
+    keys: { "spec.config.overrides": "key", "spec.config.ignored": "key" },
   },
   errors: {
     unknown_type: { status: 422, title: "Unknown claw type", retryable: false, fault: "caller" },
@@ -170,7 +186,12 @@ export const instanceFacts = {
     replicas: "track",
     running: "track",
     resources: { cpu: "track", memory: "track" },
-    config: { template: "track", version: "track", overrides: { key: "track", value: "track" } },
+    config: {
+      template: "track",
+      version: "track",
+      overrides: { key: "track", value: "track" },
+      ignored: { key: "track", until: "track" },
+    },
     storage: { configDir: "track", dataDir: "track", size: "track" },
     network: { expose: "track", port: "track" },
     placement: { cluster: "track", selector: "track", tolerations: { key: "track", value: "track" } },

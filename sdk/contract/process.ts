@@ -29,6 +29,8 @@ export const ProcessSpecSchema = z.object({
   restartedAt: z.string().optional(),
   /** Digest of the files in the config directory. A change alone restarts nothing; it lets a claw that failed try again. */
   configDigest: z.string(),
+  /** Path in the config directory → SHA-256 of what was stored there; absent of one that an earlier version wrote. */
+  files: z.record(z.string(), z.string()).optional(),
   /** Digest of all of the above. */
   specDigest: z.string(),
 });

@@ -131,6 +131,9 @@ export const eventReasons = {
   Moved: "a drain moved it to another cluster",
   Drifted: "somebody changed what was declared of it",
   DriftAdopted: "what somebody had changed was taken into its specification",
+  ConfigAltered:
+    "somebody changed what its claw is configured with behind the control plane's back; the message says what, when, and who where that is known",
+  ConfigAsDeclared: "its claw is configured as is declared again",
   DriftNotAdopted: "what somebody had changed can't be taken into its specification; the message says why",
 } as const;
 export const EventReason = namesOf(eventReasons);

@@ -2,6 +2,12 @@ import type { AgentStatus, Handing, Usage } from "../../sdk/contract/index.ts";
 import type { OwnWord } from "./status-report.ts";
 import type { Supervisor } from "./supervisor.ts";
 
+/** What was stored in a config directory: path → SHA-256 of the content. */
+export interface StoredFiles {
+  readonly dir: string;
+  readonly digests: Readonly<Record<string, string>>;
+}
+
 /** A claw as its agent's connection and channels see it, whoever starts and stops it. */
 export interface AttendedClaw {
   /** As whom the agent dials, and where. */
@@ -15,6 +21,8 @@ export interface AttendedClaw {
   readonly configCheck: { readonly token: string; readonly digest: string } | undefined;
   /** The same of its channels, with the names of those that are declared; undefined when there are none, or it can't be asked. */
   readonly channelCheck: { readonly token: string; readonly channels: readonly string[] } | undefined;
+  /** The config files that it has stored; undefined of a specification of before, which does not say which. */
+  readonly files: StoredFiles | undefined;
   /** The process itself, for an agent that started it: its output, its folders, its end. In a pod those are the cluster's. */
   readonly process: Supervisor | undefined;
   /** What it takes now; undefined when this agent can't tell. */
@@ -28,6 +36,8 @@ export interface AttendedClaw {
   tellUnstored(unstored: NonNullable<AgentStatus["unstored"]>): void;
   /** What the control plane has just said that it is to have; undefined when the connection is lost on which it did. */
   noticed?(digest: string | undefined): void;
+  /** Makes it part of the status what stands in its config files. */
+  tellDisk(disk: AgentStatus["disk"]): void;
   onStatus(listener: (status: AgentStatus) => void): void;
   /** Makes it part of the status, without what is secret. */
   tellOwnWord(word: OwnWord): void;

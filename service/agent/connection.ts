@@ -199,6 +199,8 @@ async function openChannel(ctx: ChannelContext, open: ChannelOpen): Promise<Chan
       return (await import("./channels/tcp.ts")).openTcp(ctx, open);
     case "chat":
       return (await import("./channels/chat.ts")).openChat(ctx, open);
+    case "config":
+      return (await import("./channels/config.ts")).openConfig(ctx);
     case "signal":
       ctx.claw.process?.[open.action]();
       ctx.end(ctx.claw.process ? undefined : { error: NOT_OF_THE_AGENT });

@@ -45,18 +45,18 @@ export class Deliveries {
 
   receive(frame: Delivered): void {
     if (frame.type === "notice") {
-      this.#noticed(frame.digest);
+      this.#noticed(frame);
     } else if (frame.digest === this.#pulled?.digest) {
       const { atMs } = this.#pulled;
       this.#taking = this.#taking.then(() => this.#take(frame, atMs));
     }
   }
 
-  #noticed(digest: string): void {
+  #noticed({ digest, anew }: Extract<Delivered, { type: "notice" }>): void {
     const { status } = this.#claw;
     this.#claw.noticed?.(digest);
     this.#pulled = undefined;
-    if (status.stored === digest) {
+    if (status.stored === digest && !anew) {
       this.#send({ type: "status", status });
     } else {
       this.#pull(digest);

@@ -7,6 +7,7 @@ import { watchChannels } from "./channel-check.ts";
 import { tryClaim } from "./claims.ts";
 import { watchConfig } from "./config-check.ts";
 import { controlSocketPath, serveControl } from "./control-server.ts";
+import { watchDisk } from "./disk-check.ts";
 import { selfIdentity } from "./processes.ts";
 import { supervisedClaw } from "./supervised-claw.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -44,6 +45,7 @@ if (!spec) {
   const claw = supervisedClaw(supervisor);
   watchConfig(claw);
   watchChannels(claw);
+  watchDisk(claw);
   const uplink = new Uplink(claw, log);
   const socketPath = controlSocketPath(runDir);
   const addressPath = join(runDir, "agent.json");

@@ -3,7 +3,7 @@ import type { AgentStatus } from "../../sdk/contract/index.ts";
 
 type Listener = (status: AgentStatus) => void;
 /** What is told of a claw and its process; the rest is added. */
-export type Told = Omit<AgentStatus, "since" | keyof OwnWord>;
+export type Told = Omit<AgentStatus, "since" | "disk" | keyof OwnWord>;
 /** What a running claw says of itself. */
 export type OwnWord = Pick<AgentStatus, "config" | "channels">;
 
@@ -11,6 +11,7 @@ export type OwnWord = Pick<AgentStatus, "config" | "channels">;
 export class StatusReport {
   #status: AgentStatus;
   readonly #listeners = new Set<Listener>();
+  #disk: AgentStatus["disk"];
 
   constructor(first: Told) {
     this.#status = { ...first, since: new Date().toISOString() };
@@ -30,16 +31,23 @@ export class StatusReport {
     this.#tell(next, next.phase === "Ready" || next.phase === "Unready" ? { config, channels } : {});
   }
 
+  tellDisk(disk: AgentStatus["disk"]): void {
+    this.#disk = disk;
+    const { since: _, config, channels, ...told } = this.#status;
+    this.#tell(told, { config, channels });
+  }
+
   /** @param word what it said before stands where this has nothing of it */
   tellOwnWord(word: OwnWord): void {
     const { since: _, config, channels, ...told } = this.#status;
     this.#tell(told, { config, channels, ...word });
   }
 
-  #tell(next: Told, { config, channels }: OwnWord): void {
+  #tell({ disk: _, ...next }: Told & Pick<AgentStatus, "disk">, { config, channels }: OwnWord): void {
     const isSamePhase = this.#status.phase === next.phase && this.#status.reason === next.reason;
     const since = isSamePhase ? this.#status.since : new Date().toISOString();
-    const status = { ...next, since, ...(config && { config }), ...(channels && { channels }) };
+    const disk = this.#disk;
+    const status = { ...next, since, ...(config && { config }), ...(disk && { disk }), ...(channels && { channels }) };
     if (!isDeepStrictEqual(status, this.#status)) {
       this.#status = status;
       for (const listener of [...this.#listeners]) {

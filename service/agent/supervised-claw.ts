@@ -39,10 +39,15 @@ export function supervisedClaw(supervisor: Supervisor): AttendedClaw {
       const { channelCheck, secretEnv } = supervisor.spec.runtime;
       return channelCheck && { token: secretEnv[channelCheck.tokenEnv] ?? "", channels: channelCheck.channels };
     },
+    get files() {
+      const { files, dirs } = supervisor.spec;
+      return files && { dir: dirs.configDir, digests: files };
+    },
     take: (handing) => take(supervisor, handing),
     tellUnstored: (unstored) => supervisor.tellUnstored(unstored),
     usage: () => meter.read(supervisor.status.pid),
     tellOwnWord: (word) => supervisor.tellOwnWord(word),
+    tellDisk: (disk) => supervisor.tellDisk(disk),
     onStatus: (listener) => supervisor.onStatus(listener),
   };
 }

@@ -102,6 +102,10 @@ export class Supervisor {
     this.#report.tellOwnWord(wordWithout(this.#secrets(), word));
   }
 
+  tellDisk(disk: AgentStatus["disk"]): void {
+    this.#report.tellDisk(disk);
+  }
+
   tellUnstored({ digest, message }: NonNullable<AgentStatus["unstored"]>): void {
     this.#unstored = { digest, message: this.#withoutSecrets(message) };
     this.#tellAgain();

@@ -10,6 +10,7 @@ import { configValuesKind } from "./configs/config-values-kind.ts";
 import { configRoutes, valuesRoutes } from "./configs/routes.ts";
 import { secretKind } from "./configs/secret-kind.ts";
 import { secretRoutes } from "./configs/secret-routes.ts";
+import { consistencyRoutes } from "./consistency/routes.ts";
 import type { ApplicationDependencies, OuterDependencies } from "./dependencies.ts";
 import { instanceConsequences } from "./instances/consequences.ts";
 import { instanceKind } from "./instances/instance-kind.ts";
@@ -82,6 +83,7 @@ export function createApplication(outer: OuterDependencies): Application {
       ...valuesRoutes(own.configValues, dependencies),
       ...secretRoutes(own.secret, dependencies),
       ...instanceRoutes(own.instance, dependencies),
+      ...consistencyRoutes(own.instance, dependencies),
       ...policyRoutes(own.policy, dependencies),
       ...rolloutRoutes(own.rollout, dependencies),
       ...previewRoutes(dependencies),

@@ -6,6 +6,10 @@ export const TALLIES = {
     help: "What instances were to have and was worked out, by the way it goes: a delivery to their agents, the engine, or none, where they have it.",
     labels: ["way"],
   },
+  claw_config_differences_total: {
+    help: "Instances whose claws came to be configured otherwise than is declared (found), or as is declared again (gone).",
+    labels: ["state"],
+  },
   claw_key_operations_total: {
     help: "What was asked of whoever has the key-encryption keys: wrap, unwrap, rewrap, rotate; and what came of it, ok or failed.",
     labels: ["operation", "result"],

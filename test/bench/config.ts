@@ -60,12 +60,25 @@ async function deliveries(size: number): Promise<Figure[]> {
       await settled();
       followedMs.push(performance.now() - acceptedMs);
     }
+    const checkedS: number[] = [];
+    for (let round = 1; round <= ROUNDS; round++) {
+      const begunMs = performance.now();
+      let count = 0;
+      for await (const { state } of claw.instances.check({ limit: 100 })) {
+        count += state === "consistent" ? 1 : 0;
+      }
+      if (count !== size) {
+        throw new Error(`${size - count} claws are not known to be as declared`);
+      }
+      checkedS.push((performance.now() - begunMs) / 1000);
+    }
     const of = `publish → applied, ${size} live`;
     return [
       shown(`${of}: p50`, percentile(tookMs, 0.5) / 1000, "s"),
       shown(`${of}: p95`, percentile(tookMs, 0.95) / 1000, "s"),
       atMost(`${of}: p99`, percentile(tookMs, 0.99) / 1000, "s", 1),
       shown(`${of}: the stack has followed (median)`, percentile(followedMs, 0.5) / 1000, "s"),
+      shown(`what ${size} claws run with, each asked (median)`, percentile(checkedS, 0.5), "s"),
     ];
   } finally {
     await rows.end();

@@ -1,6 +1,6 @@
 import { safe as safeIni, stringify as stringifyIni } from "ini";
-import { stringify as stringifyToml } from "smol-toml";
-import { stringify as stringifyYaml } from "yaml";
+import { parse as parseToml, stringify as stringifyToml } from "smol-toml";
+import { parse as parseYaml, stringify as stringifyYaml } from "yaml";
 import type { ClawTypeSpec } from "../../../sdk/contract/index.ts";
 import { isTree, leafKeys, valueAt } from "../../../service/domain/configs/config-path.ts";
 import { sortKeys, stableJson } from "../json.ts";
@@ -27,6 +27,23 @@ export function wholeText(format: Format, config: Tree): string {
         .toSorted()
         .map((key) => `${envName(key)}=${literal("env", valueAt(config, key))}\n`)
         .join("");
+  }
+}
+
+/** Formats whose values are what they were when they were written. */
+const READERS: Readonly<Partial<Record<Format, (text: string) => unknown>>> = { json: JSON.parse, yaml: parseYaml, toml: parseToml };
+
+export function isReadable(format: Format): boolean {
+  return READERS[format] !== undefined;
+}
+
+/** What a text of that format says; undefined of one that can't be read. */
+export function treeIn(format: Format, content: string): Record<string, unknown> | undefined {
+  try {
+    const value = READERS[format]?.(content);
+    return isTree(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 

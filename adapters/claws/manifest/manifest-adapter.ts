@@ -18,7 +18,7 @@ import { leafKeys, removeAt, valueAt } from "../../../service/domain/configs/con
 import { stableJson } from "../json.ts";
 import { SecretReferences, secretEnvName } from "../secret-references.ts";
 import type { DescribedType } from "./claw-manifest.ts";
-import { filledTemplate, textOf, wholeText } from "./file-formats.ts";
+import { filledTemplate, isReadable, textOf, treeIn, wholeText } from "./file-formats.ts";
 
 type Variable = ClawTypeSpec["variables"][number];
 
@@ -45,6 +45,7 @@ export function manifestAdapter(described: DescribedType, origin: ClawAdapter["o
     capabilities: capabilitiesOf(spec),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,
+    configKeys: configKeysOf(spec, [...variables.keys()]),
     validate: async (config, version) => [...versionIssues(described, version), ...(config.issues ?? []), ...formatIssues(spec, config)],
     injectRuntime: (config, info) => runtimeOf(spec, config, generateConfig(config), info),
   };
@@ -53,6 +54,7 @@ export function manifestAdapter(described: DescribedType, origin: ClawAdapter["o
 function capabilitiesOf(spec: ClawTypeSpec): ClawAdapter["capabilities"] {
   const { software, probes, chat, stop } = spec;
   const inFile = spec.variables.filter((variable) => !variable.secret && variable.env === undefined).map(({ name }) => name);
+  const keys = configKeysOf(spec, []);
   const paths = spec.files.map(({ path }) => path).join(", ");
   return {
     ...(spec.reload === "watch" &&
@@ -65,10 +67,24 @@ function capabilitiesOf(spec: ClawTypeSpec): ClawAdapter["capabilities"] {
       usage: { how: "tokens of each turn, where its chat answers tell them" },
     }),
     ...(stop.graceSeconds > 0 && { drain: { how: `${stop.signal}, and ${stop.graceSeconds} s to end what it is at` } }),
+    ...(keys && { "config-keys": { how: `${keys.path} is read key by key` } }),
     console: { how: spec.console ? spec.console.join(" ") : "a shell in its folder" },
     ...(software.source === "npm" && { upgrade: { how: `any version of the npm package '${software.package}'` } }),
     ...(software.source === "image" && { upgrade: { how: `any version that there is an image of: ${spec.image}` } }),
   };
+}
+
+/** Of the first file that is all of the configuration, in a format whose values are what was given. Of one from a template nobody knows which key came from which variable. */
+function configKeysOf({ files }: ClawTypeSpec, names: readonly string[]): ClawAdapter["configKeys"] {
+  const file = files.find(({ format, template }) => template === undefined && isReadable(format));
+  return (
+    file && {
+      path: file.path,
+      written: [],
+      read: (content) => treeIn(file.format, content),
+      declaredBy: (key) => (names.some((name) => isKeyWithin(key, name)) ? key : undefined),
+    }
+  );
 }
 
 /** What comes with its manifest, or is named there by its digest, has that one version: whatever else is asked for would be told of, and not run. */

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
+import json5 from "json5";
 import { AgentReason, type ClawRuntime } from "../../../sdk/contract/index.ts";
 import type { ClawAdapter, ClawIssue, ParsedConfig, RuntimeInfo } from "../../../service/application/ports/instances/claw-adapter.ts";
 import type { ClawProgram } from "../../../service/application/ports/instances/claw-programs.ts";
+import { isTree } from "../../../service/domain/configs/config-path.ts";
 import { stableJson } from "../json.ts";
 import { withAllowedModels } from "./allowed-models.ts";
 import { demandsOf } from "./demands.ts";
 import { coldSettings, HOT_SETTINGS } from "./hot-settings.ts";
-import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, LOG_DIR_ENV } from "./managed-settings.ts";
+import { DATA_DIR_ENV, GATEWAY_TOKEN_ENV, isManaged, LOG_DIR_ENV } from "./managed-settings.ts";
 import { namedModels } from "./models.ts";
 import { parseOpenClawConfig, toUnifiedKey, UNIFIED_KEYS } from "./parse-config.ts";
 import { declaredChannels, packagesFor, withPlugins } from "./plugins.ts";
@@ -69,8 +71,25 @@ export function openClawAdapter(): ClawAdapter {
     skills: namedSkills,
     withAllowedSkills,
     demands: demandsOf,
+    configKeys: {
+      path: CONFIG_FILE,
+      read: readJson5,
+      // Its own writers leave these behind; the rest of what they write is what was there, in another form.
+      written: ["meta", "wizard"],
+      declaredBy: (key, { sources = {} }) => (isManaged(key) ? undefined : toUnifiedKey(key, sources)),
+    },
     injectRuntime: runtimeOf,
   };
+}
+
+/** OpenClaw's own form: people put comments in. */
+function readJson5(content: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = json5.parse(content);
+    return isTree(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** For each variable that a config may refer to, something of the kind. */
@@ -125,6 +144,7 @@ const CAPABILITIES: ClawAdapter["capabilities"] = {
   drain: { how: `SIGTERM: turns in flight end first, for up to ${SECONDS_TO_DRAIN} s` },
   console: { how: "a shell in its folder, with the command 'openclaw'" },
   "config-check": { how: "it is asked over its gateway protocol" },
+  "config-keys": { how: "openclaw.json is read key by key, and so is what the running gateway says of it" },
   channels: { how: "it is asked over its gateway protocol" },
   skills: { how: "'skills.NAME', and its own by 'skills.allowBundled'" },
   plugins: { how: "'plugins.NAME'; those of channels are installed from npm before it starts" },

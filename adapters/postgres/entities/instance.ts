@@ -10,6 +10,7 @@ import type {
   TenantId,
 } from "../../../sdk/contract/index.ts";
 import type { Settings } from "../../../service/domain/configs/config-values.ts";
+import type { Findings } from "../../../service/domain/instances/findings.ts";
 import type { Delivery } from "../../../service/domain/instances/instance.ts";
 import type { PodReport } from "../../../service/domain/instances/pod.ts";
 import { type MetadataRow, metadataColumns, NAME_CHECK, timestamp } from "./columns.ts";
@@ -46,6 +47,7 @@ export interface InstanceRow extends MetadataRow {
   pod: PodReport | null;
   drift: readonly Drift[];
   delivery: Delivery | null;
+  consistency: Findings | null;
   config_version: number | null;
   attempts: number;
   next_attempt_at: Date | null;
@@ -82,6 +84,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     pod: { type: "json", nullable: true },
     drift: { type: "json", default: [] },
     delivery: { type: "json", nullable: true },
+    consistency: { type: "json", nullable: true },
     config_version: { type: "integer", nullable: true },
     attempts: { type: "integer" },
     next_attempt_at: { ...timestamp, nullable: true },

@@ -1,6 +1,6 @@
 import type { CustomKind, InstanceId, SecretId, TenantId } from "../../../sdk/contract/index.ts";
 import type { UsageSample } from "../../../service/application/ports/instances/agents.ts";
-import type { ToDeliver, WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
+import type { ToCheck, ToDeliver, WorkRepository } from "../../../service/application/ports/stacks/work-repository.ts";
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
 import type { Scope } from "../session.ts";
@@ -150,6 +150,26 @@ export class PostgresWorkRepository implements WorkRepository {
       isDue: due,
       state: `${generation}/${frame}/${handed}`,
     }));
+  }
+
+  async listToCheck(ids: readonly InstanceId[]): Promise<readonly ToCheck[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: TenantId; id: InstanceId; name: string; state: string }[]>(
+        `select tenant_id, id, name, concat_ws('/', disk, agent->>'stored', found->>'disk', found->>'stored', found->'revert'->>'at', generation) as state
+         from (
+           select tenant_id, id, name, generation, agent, consistency as found, agent->'disk'->>'digest' as disk,
+             json_array_length(agent->'disk'->'altered') > 0 as altered
+           from instances where id = any($1) and agent->'disk' is not null and deleted_at is null and moved_from is null and running
+             and generation = observed_generation and delivery->>'handed' = agent->>'stored'
+         ) held
+         where (altered or json_array_length(found->'differences') > 0)
+           and (found is null or found->>'disk' <> disk or found->>'stored' <> agent->>'stored')
+           or found->'revert' is not null
+           or (found->>'again')::timestamptz <= now()`,
+        [ids],
+      ),
+    );
+    return rows.map(({ tenant_id, ...row }) => ({ tenantId: tenant_id, ...row }));
   }
 
   async findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined> {

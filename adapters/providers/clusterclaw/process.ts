@@ -27,6 +27,7 @@ const ProcessInputsSchema = z.strictObject({
   running: z.boolean(),
   restartedAt: z.string().optional(),
   configDigest: z.string(),
+  files: z.record(z.string(), z.string()).optional(),
 });
 export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AgentPhase, AgentStatus, Handing, PodBoot } from "../../../sdk/contract/index.ts";
 import { AgentReason } from "../../../sdk/contract/reasons.ts";
 import type { AttendedClaw } from "../attended-claw.ts";
+import { textDigest } from "../disk-check.ts";
 import { probe } from "../probe.ts";
 import { type OwnWord, StatusReport, type Told } from "../status-report.ts";
 import { wordWithout } from "../without-secrets.ts";
@@ -21,6 +22,7 @@ const SILENT_PERIODS = 3;
 export class PodClaw implements AttendedClaw {
   readonly process = undefined;
   #boot: PodBoot;
+  #digests: Readonly<Record<string, string>>;
   readonly #report: StatusReport;
   readonly #failures: Record<ProbeKind, number> = { startup: 0, readiness: 0, liveness: 0 };
   #startedAtMs = Date.now();
@@ -33,6 +35,7 @@ export class PodClaw implements AttendedClaw {
 
   constructor(boot: PodBoot) {
     this.#boot = boot;
+    this.#digests = digestsOf(boot);
     this.#report = new StatusReport(this.#statusOf("Starting", AgentReason.AgentStarted, "The claw's container is about to start."));
   }
 
@@ -55,11 +58,19 @@ export class PodClaw implements AttendedClaw {
     return this.#boot.channelCheck;
   }
 
+  get files(): AttendedClaw["files"] {
+    return { dir: this.#boot.dirs.configDir, digests: this.#digests };
+  }
+
   /** Its container is none of the agent's: the cluster measures it. */
   usage(): undefined {}
 
   tellOwnWord(word: OwnWord): void {
     this.#report.tellOwnWord(wordWithout(this.#boot.secrets ?? [], word));
+  }
+
+  tellDisk(disk: AgentStatus["disk"]): void {
+    this.#report.tellDisk(disk);
   }
 
   onStatus(listener: (status: AgentStatus) => void): void {
@@ -91,6 +102,7 @@ export class PodClaw implements AttendedClaw {
   /** Takes over a new boot file, whose files are written already. */
   apply(boot: PodBoot): void {
     this.#boot = boot;
+    this.#digests = digestsOf(boot);
     this.#unstored = undefined;
     const { phase, reason, message } = this.status;
     this.#tell(phase, reason, message);
@@ -175,4 +187,8 @@ export class PodClaw implements AttendedClaw {
     const unstored = this.#unstored && { unstored: this.#unstored };
     return { phase, reason, message, specDigest, stored: specDigest, ...unstored, version, port: ports.claw, restarts: this.#restarts };
   }
+}
+
+function digestsOf({ files }: PodBoot): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [path, textDigest(content)]));
 }

@@ -2,7 +2,8 @@ import { digestOfHanding, type Handing, type InstanceId } from "../../../sdk/con
 
 /** The way to an agent that takes deliveries. */
 export interface AgentLink {
-  notice(digest: string): void;
+  /** @param anew it is to store what it has once more */
+  notice(digest: string, anew?: boolean): void;
   hand(handing: Handing): void;
 }
 
@@ -89,11 +90,12 @@ export class Deliveries {
     this.#answer(uid)?.link.notice(digest);
   }
 
-  offer(uid: InstanceId, handing: Handing): void {
+  /** @param anew also to an agent that has it: somebody changed what it has stored */
+  offer(uid: InstanceId, handing: Handing, anew = false): void {
     const held = this.#answer(uid);
     if (held) {
       held.offer = { handing, atMs: performance.now() };
-      held.link.notice(digestOfHanding(handing));
+      held.link.notice(digestOfHanding(handing), anew);
     }
   }
 

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import {
+  API_VERSION,
   ClawError,
   DEFAULT_PLACEMENT,
   EventReason,
@@ -30,6 +32,7 @@ import { assertAllows } from "../resources/permitted.ts";
 import { invalid, unknownNameFix, unknownType } from "../resources/refusals.ts";
 import { sealOverrides } from "../secrets/seal-config.ts";
 import { instancesNamed } from "./affected.ts";
+import type { ConfigChecks } from "./config-checks.ts";
 import { assertConfined, assertLetOntoHost, type Unconfined } from "./host-use.ts";
 import { lockedBy, locksOf } from "./locks.ts";
 import { assertLost, isLost } from "./lost.ts";
@@ -38,6 +41,7 @@ import { leaving, placeInstance } from "./place-instance.ts";
 import { assertNoPlatformKeys } from "./platform-keys.ts";
 import { presentInstance } from "./present-instance.ts";
 import { recordEvent } from "./report-status.ts";
+import { adoptedSpec, assertComesOut, ignoringSpec, toBeReverted } from "./undo-differences.ts";
 
 /** Names that are looked through for the one that was meant. */
 const CANDIDATES = 500;
@@ -45,6 +49,8 @@ const CANDIDATES = 500;
 interface InstanceKindDependencies {
   readonly types: ClawTypes;
   readonly cipher: SecretCipher;
+  /** What claws' own programs say of configs. */
+  readonly checks: Pick<ConfigChecks, "known">;
   readonly runtimes: Runtimes;
   readonly openChannel: OpenChannel;
   /** Where claws of this host are not confined: why, and what would mend it. */
@@ -82,12 +88,22 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
       }
       return request(writer, before, "delete");
     },
-    act: async (writer, { action }, before) => {
+    act: async (writer, change, before) => {
+      const { action } = change;
       if (action === "let-go") {
         return request(writer, before, before.movedFrom === undefined ? "delete" : "update");
       }
       await assertStays(writer.tx, before);
-      return request(writer, before, "update");
+      switch (action) {
+        case "revert":
+          return revert(writer, before, deps);
+        case "adopt":
+          return adopt(writer, before, change.keys, deps);
+        case "ignore":
+          return store(writer, before, { ...before, spec: ignoringSpec(before, change, writer.stamp.now) }, "update", "ignore differences");
+        default:
+          return request(writer, before, "update");
+      }
     },
     present: async (_tx, instances, tenant) => instances.map((instance) => presentInstance(instance, tenant)),
     touches: async (_tx, changes) => ({
@@ -132,21 +148,66 @@ async function request(writer: TenantWriter, before: Instance, op: "update" | "d
     change.action === "move"
       ? { ...before, cluster: change.to, movedFrom: await leaving(tx, before, change.to) }
       : requested(before, change, stamp.now);
+  if (change.action === "move" && next !== before) {
+    const message = `moved from '${change.from}' to '${change.to}': ${change.reason}`;
+    await recordEvent(at, next.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: stamp.actor.subject }, stamp.now);
+    return store(writer, before, next, op);
+  }
+  const what = change.action === "delete" ? "destroy" : change.action;
+  const asked = change.rollout === undefined ? what : `${what} of rollout '${change.rollout}'`;
+  return store(writer, before, next, op, change.action === "let-go" ? `let go of with its cluster '${change.cluster}'` : asked);
+}
+
+/** Writes what is wanted of an instance, and that somebody asked for it. @param next itself where nothing else is wanted */
+async function store(
+  writer: TenantWriter,
+  before: Instance,
+  next: Instance,
+  op: "update" | "delete",
+  asked?: string,
+): Promise<Made<Instance>> {
+  if (isDeepStrictEqual(next, before)) {
+    return { op: "same", after: before };
+  }
+  const { at, stamp } = writer;
+  const after = { ...requestReconcile(next), resourceVersion: before.resourceVersion + 1, updatedAt: stamp.now };
+  await at.instances.update(after, before.resourceVersion);
+  if (asked !== undefined) {
+    await recordRequest(writer, before, after, asked);
+  }
+  return { op, after };
+}
+
+/** What its agent is to do stands in what is known of it: nothing else is declared. What reads its files at its start alone is restarted with it. */
+async function revert(writer: TenantWriter, before: Instance, { types }: InstanceKindDependencies): Promise<Made<Instance>> {
+  const { at, stamp } = writer;
+  const next = toBeReverted(before, stamp.actor.subject, stamp.now);
   if (next === before) {
     return { op: "same", after: before };
   }
-  const after = { ...requestReconcile(next), resourceVersion: before.resourceVersion + 1, updatedAt: stamp.now };
-  await at.instances.update(after, before.resourceVersion);
-  if (change.action === "move") {
-    const message = `moved from '${change.from}' to '${change.to}': ${change.reason}`;
-    await recordEvent(at, after.id, { type: EventType.Normal, reason: EventReason.Moved, message, actor: stamp.actor.subject }, stamp.now);
-  } else if (change.action === "let-go") {
-    await recordRequest(writer, before, after, `let go of with its cluster '${change.cluster}'`);
-  } else {
-    const what = change.action === "delete" ? "destroy" : change.action;
-    await recordRequest(writer, before, after, change.rollout === undefined ? what : `${what} of rollout '${change.rollout}'`);
+  await at.instances.updateStatus(before.id, (current) => toBeReverted(current, stamp.actor.subject, stamp.now).status);
+  const reloads = (await types.find(before.spec.type, at))?.capabilities["hot-reload"] !== undefined;
+  if (before.spec.running && !reloads) {
+    return store(writer, before, { ...next, restartedAt: stamp.now }, "update", "revert, with a restart");
   }
-  return { op, after };
+  const event = { type: EventType.Normal, reason: EventReason.Requested, message: "revert", actor: stamp.actor.subject };
+  await recordEvent(at, before.id, event, stamp.now);
+  return { op: "update", after: next };
+}
+
+async function adopt(
+  writer: TenantWriter,
+  before: Instance,
+  keys: readonly string[] | undefined,
+  deps: InstanceKindDependencies,
+): Promise<Made<Instance>> {
+  const { now } = writer.stamp;
+  const metadata = { name: before.name, project: before.projectName };
+  const manifest = { apiVersion: API_VERSION, kind: "ClawInstance", metadata, spec: adoptedSpec(before, keys, now) } as const;
+  // As any write: locks, keys of the platform and who may set what have their say.
+  const next = await wantedInstance(writer, manifest, before, before, deps);
+  await assertComesOut(writer, before, next, keys, now, deps);
+  return store(writer, before, next, "update", "adopt");
 }
 
 /** The instance as an action wants it. */
@@ -299,6 +360,7 @@ function newInstance(
       pod: undefined,
       drift: [],
       delivery: undefined,
+      consistency: undefined,
       configVersion: undefined,
       attempts: 0,
       nextAttemptAt: undefined,

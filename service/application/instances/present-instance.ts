@@ -45,6 +45,7 @@ export function presentInstance(instance: Instance, tenant: string): ClawInstanc
 /** What was published a moment ago is not with its claws, though nobody has found that out yet. */
 function currentConditions(instance: Instance): Condition[] {
   const { status, spec, generation } = instance;
-  const synced = spec.running && status.delivery?.generation !== generation ? syncedCondition(instance, status) : undefined;
+  const synced =
+    spec.running && status.delivery?.generation !== generation ? syncedCondition(instance, status, instance.updatedAt) : undefined;
   return synced ? withCondition(status.conditions, synced, instance.updatedAt) : [...status.conditions];
 }

@@ -395,6 +395,46 @@ function configOf(
   });
 }
 
+/** How an instance comes to its claw's own config: what tells whose each key of that is. */
+export interface Derivation {
+  readonly adapter: KnownClawType;
+  readonly config: ResolvedConfig;
+  readonly parsed: ParsedConfig;
+}
+
+/** The derivations of instances that can be resolved, loaded once for all of them. */
+export async function deriveInstances(
+  tx: Pick<PlatformTransaction, "clusters">,
+  scope: TenantTransaction,
+  instances: readonly Instance[],
+  { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
+): Promise<ReadonlyMap<InstanceId, Derivation>> {
+  const sources = await sourcesOf(tx, scope, instances, { types, cipher });
+  const derived = await inTurns(instances, async (instance): Promise<readonly [InstanceId, Derivation][]> => {
+    const adapter = sources.adapters.get(instance.spec.type);
+    if (!adapter) {
+      return [];
+    }
+    const { template: name, version } = instance.spec.config;
+    const known = name === undefined ? undefined : sources.templates.get(name);
+    const published = known?.versions.get(version ?? known.template.publishedVersion);
+    const config = configOf(sources, instance, { adapter, template: known?.template, published });
+    if (config.issues.length > 0) {
+      return [];
+    }
+    const { unified } = takeEnvironment(config, adapter);
+    try {
+      return [[instance.id, { adapter, config, parsed: await adapter.parseConfig(unified, config.secrets) }]];
+    } catch (error) {
+      if (error instanceof ClawAdapterError) {
+        return [];
+      }
+      throw error;
+    }
+  });
+  return new Map(derived.flat());
+}
+
 /** What an instance is configured with, and from where; undefined for a type that is not known any more. */
 export async function explainInstance(
   tx: Pick<PlatformTransaction, "clusters">,

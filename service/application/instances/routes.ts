@@ -26,13 +26,17 @@ interface InstanceRouteDependencies extends RequestDependencies {
   readonly clock: () => Date;
 }
 
-type InstanceRoutes = Pick<RouteHandlers, Extract<keyof RouteHandlers, `instances.${string}`>>;
+type InstanceRoutes = Pick<
+  RouteHandlers,
+  Exclude<Extract<keyof RouteHandlers, `instances.${string}`>, "instances.consistency" | "instances.check">
+>;
 
 export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, deps: InstanceRouteDependencies): InstanceRoutes {
   const own = resourceRoutes(kind, deps);
   const find = (ctx: RequestContext, id: string): Promise<Instance> => kind.get(ctx, deps.transactions, id);
   const act =
-    (action: Exclude<ActionOf<"ClawInstance">["action"], "pin" | "upgrade">) => async (ctx: RequestContext, input: Named & Asked) =>
+    (action: Exclude<ActionOf<"ClawInstance">["action"], "pin" | "upgrade" | "adopt" | "ignore">) =>
+    async (ctx: RequestContext, input: Named & Asked) =>
       own.write(ctx, input.query, { action, name: await own.nameOf(ctx, input), tenant: tenantIn(ctx).name });
 
   return {
@@ -55,6 +59,15 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.kill": act("kill"),
     "instances.pin": async (ctx, input) => {
       const change = { action: "pin", name: await own.nameOf(ctx, input), version: input.body.version } as const;
+      return own.write(ctx, input.query, { ...change, tenant: tenantIn(ctx).name });
+    },
+    "instances.revert": act("revert"),
+    "instances.adopt": async (ctx, input) => {
+      const change = { action: "adopt", name: await own.nameOf(ctx, input), ...input.body } as const;
+      return own.write(ctx, input.query, { ...change, tenant: tenantIn(ctx).name });
+    },
+    "instances.ignore": async (ctx, input) => {
+      const change = { action: "ignore", name: await own.nameOf(ctx, input), ...input.body } as const;
       return own.write(ctx, input.query, { ...change, tenant: tenantIn(ctx).name });
     },
     "instances.logs": async (ctx, { params, query }) => {

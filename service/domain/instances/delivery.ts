@@ -8,6 +8,7 @@ import {
 } from "../../../sdk/contract/index.ts";
 import { digestOf } from "../digest.ts";
 import type { NewCondition } from "./conditions.ts";
+import { alteredCondition } from "./consistency.ts";
 import type { Instance, InstanceState } from "./instance.ts";
 
 /** Longer than a delivery takes: until then the engine leaves to it what can be delivered. */
@@ -50,8 +51,9 @@ const applying = { type, status: "Unknown", reason: ConditionReason.Applying } a
 
 /** Whether a claw uses what is declared: what its agent has against what it is to have. Undefined of an agent that does not say what it has. */
 export function syncedCondition(
-  { generation }: Pick<Instance, "generation">,
-  { delivery, agent }: Pick<InstanceState, "delivery" | "agent">,
+  instance: Pick<Instance, "generation" | "spec">,
+  { delivery, agent, consistency }: Pick<InstanceState, "delivery" | "agent" | "consistency">,
+  now: string,
 ): NewCondition | undefined {
   if (!delivery || agent?.stored === undefined) {
     return undefined;
@@ -59,10 +61,11 @@ export function syncedCondition(
   if (agent.unstored?.digest === delivery.handed) {
     return { type, status: "False", reason: ConditionReason.NotStored, message: agent.unstored.message };
   }
-  if (delivery.generation !== generation || agent.stored !== delivery.handed) {
+  if (delivery.generation !== instance.generation || agent.stored !== delivery.handed) {
     return { ...applying, message: "its agent has not got its new configuration yet" };
   }
-  return ofRunning(agent, delivery.handed);
+  const running = ofRunning(agent, delivery.handed);
+  return running.status === "True" ? (alteredCondition(instance, { agent, consistency }, now) ?? running) : running;
 }
 
 function ofRunning({ phase, specDigest, config }: AgentStatus, handed: string): NewCondition {

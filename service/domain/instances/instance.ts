@@ -11,6 +11,7 @@ import type {
 } from "../../../sdk/contract/index.ts";
 import type { Settings } from "../configs/config-values.ts";
 import type { StoredResource } from "../resource.ts";
+import type { Findings } from "./findings.ts";
 import type { PodReport } from "./pod.ts";
 
 /** An instance as it is stored: what was declared, and what is known of it. */
@@ -82,6 +83,8 @@ export interface InstanceState {
   readonly drift: readonly Drift[];
   /** What its agent is to have; undefined before that was worked out first. */
   readonly delivery: Delivery | undefined;
+  /** What its claw was last found to be configured with; undefined before anybody had to look. */
+  readonly consistency: Findings | undefined;
   /** Number of the template version it was last applied with. */
   readonly configVersion: number | undefined;
   /** Failed attempts at this generation, and when the next may be made. */

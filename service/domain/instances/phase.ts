@@ -12,6 +12,7 @@ import { rulesAt } from "../runtimes/runtimes.ts";
 import { withChannels } from "./channels-condition.ts";
 import { type NewCondition, notProvisioned, withCondition } from "./conditions.ts";
 import { FOLLOW_SECONDS, isDelivered, OWN_WORD, syncedCondition, type Wanted, wayOf } from "./delivery.ts";
+import type { Findings } from "./findings.ts";
 import type { Instance, InstanceMark, InstanceState } from "./instance.ts";
 import type { PodReport } from "./pod.ts";
 
@@ -249,6 +250,11 @@ export function afterStop(instance: Instance, now: string): InstanceState {
   return derive(instance, { ...instance.status, agent: { ...last, phase: AgentPhase.Stopped, reason, message, since: now } }, now);
 }
 
+/** The state after it was looked at what its claw is configured with. */
+export function afterChecked(instance: Instance, consistency: Findings, now: string): InstanceState {
+  return derive(instance, { ...instance.status, consistency }, now);
+}
+
 /** The state after its agent's connection was lost: what it last said still stands, since instances outlive connections. */
 export function afterDisconnect(instance: Instance, now: string): InstanceState {
   if (isDown(instance, instance.status.phase)) {
@@ -279,7 +285,7 @@ function untold({ conditions }: InstanceState): Condition | undefined {
 }
 
 function derive(instance: Instance, before: InstanceState, now: string): InstanceState {
-  const synced = syncedCondition(instance, before);
+  const synced = syncedCondition(instance, before, now);
   const state = synced ? { ...before, conditions: withCondition(before.conditions, synced, now) } : before;
   const phase = phaseOf(instance, state);
   if (isDown(instance, phase)) {

@@ -136,7 +136,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
     const { socket } = connection;
     const send = (frame: ServerFrame) => socket.readyState === socket.OPEN && socket.send(JSON.stringify(frame));
     connection.link = {
-      notice: (digest) => void send({ type: "notice", digest }),
+      notice: (digest, anew) => void send({ type: "notice", digest, ...(anew && { anew }) }),
       hand: (handing) => void send({ type: "handing", digest: digestOfHanding(handing), content: JSON.stringify(handing) }),
     };
     return connection.link;

@@ -62,6 +62,7 @@ import { createClusterMeter } from "../../workers/cluster-meter.ts";
 import { createClusterMonitor } from "../../workers/cluster-monitor.ts";
 import { startClusterParting } from "../../workers/cluster-parting.ts";
 import { createClusterWatcher } from "../../workers/cluster-watcher.ts";
+import { startConsistencyChecker } from "../../workers/consistency-checker.ts";
 import { createCustomResourceCarrier } from "../../workers/custom-resource-carrier.ts";
 import { startDeliverer } from "../../workers/deliverer.ts";
 import { startKeyWatcher } from "../../workers/key-watcher.ts";
@@ -301,6 +302,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => warming);
   const workers = [
     startDeliverer({ transactions, runtimes, types, checks, cipher, clock, deliveries, tallies, wake, onWake, log }),
+    startConsistencyChecker({ ...dependencies, deliveries, log }),
     startReconciler({ transactions, stacks, administration, runtimes, types, checks, cipher, clock, onWake, log }),
     startClusterKeeper({
       transactions,

@@ -2,7 +2,7 @@ import { toSpec } from "../../../adapters/providers/clusterclaw/process.ts";
 import { installedDir } from "../../../adapters/providers/clusterclaw/software.ts";
 import { instanceDirs } from "../../../components/claw-instance/instance-dirs.ts";
 import { clawInPod, podBoot } from "../../../components/kubernetes/pod-boot.ts";
-import { resolveFiles } from "../../../components/process/resolve-files.ts";
+import { fileDigests, resolveFiles } from "../../../components/process/resolve-files.ts";
 import { clawRunDir } from "../../../sdk/contract/index.ts";
 import type { Handings } from "../../application/ports/runtimes/runtime.ts";
 import { digestOf } from "../../domain/digest.ts";
@@ -28,6 +28,7 @@ export const handings: Handings = {
       running,
       ...(restartedAt !== undefined && { restartedAt }),
       configDigest: digestOf(files),
+      files: fileDigests(files),
     });
     return { files, spec };
   },

@@ -73,6 +73,9 @@ it("runs the guide of configuration", { timeout: 240_000 }, async ({ expect, onT
   expect(said).toContain("one word in small letters");
   expect(said).toContain("config/base says in version 3 what it said in version 1");
   expect(said).toContain("instances with ring=canary are held to version 2 of config/base");
+  expect(said).toMatch(/web +differs +1 +0[\s\S]*reply\.prefix: "hey " → "hullo " \[tenant\]\nexit code 6/);
+  expect(said).toMatch(/\+ *"prefix": "hullo "/);
+  expect(said).toMatch(/web +consistent +0 +1[\s\S]*web +consistent +0 +0/);
   expect(said).not.toContain("k-12345678");
 });
 
@@ -98,7 +101,7 @@ it("runs the guide of claw types", { timeout: 120_000 }, async ({ expect, onTest
 });
 
 it("runs what needs no OpenClaw of the guide of adoptions", { timeout: 60_000 }, async ({ expect }) => {
-  const said = await runGuide("docs/guides/adopt.md", { url: "http://127.0.0.1:9", adminToken: "none" });
+  const said = await runGuide("docs/guides/adopt.md", { url: "http://127.0.0.1:9", adminToken: "none", dataDir: "none" });
   expect(said).toContain("secretRef: assistant-models-providers-own-api-key");
   expect(said).toMatch(/key: environment\.TELEGRAM_BOT_TOKEN\n +value:\n +secretRef: assistant-telegram-bot-token/);
   expect(said).not.toContain("k-of-my-own-server");
@@ -117,7 +120,7 @@ it("runs the guide of secrets", { timeout: 120_000 }, async ({ expect, onTestFin
 });
 
 /** In a folder of its own, with the files that the guide shows. */
-async function runGuide(document: string, service: Pick<TestService, "url" | "adminToken">): Promise<string> {
+async function runGuide(document: string, service: Pick<TestService, "url" | "adminToken" | "dataDir">): Promise<string> {
   const guide = await readFile(join(root, document), "utf8");
   const home = await tempDir();
   for (const [, yaml = "", name = ""] of guide.matchAll(/```(?:yaml|json5)\n((?:#|\/\/) (\S+)\n[\s\S]*?)```/g)) {
@@ -126,7 +129,11 @@ async function runGuide(document: string, service: Pick<TestService, "url" | "ad
   await writeFile(join(home, "claw"), `#!/bin/sh\nexec "${process.execPath}" "${join(root, "sdk/cli/main.ts")}" "$@"\n`);
   await chmod(join(home, "claw"), 0o755);
   const script = (await shBlocks(document)).join("\n").replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, service.url);
-  return runInShell(script, { cwd: home, path: home, env: { CLAW_URL: service.url, CLAW_TOKEN: service.adminToken } });
+  return runInShell(script, {
+    cwd: home,
+    path: home,
+    env: { CLAW_URL: service.url, CLAW_TOKEN: service.adminToken, CLAW_DATA_DIR: service.dataDir },
+  });
 }
 
 it("runs the request of the API's guide", async ({ expect, onTestFinished }) => {

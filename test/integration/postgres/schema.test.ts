@@ -64,6 +64,7 @@ describe("schema", () => {
         "RecordConsoles1700000000034",
         "OpenSessions1700000000035",
         "VisitClaws1700000000036",
+        "FindDifferences1700000000037",
         "KeepWarnings1700000000042",
         "DefineTypes1700000000044",
         "SeveralFiles1700000000045",

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "pg";
@@ -154,5 +154,32 @@ describe("a configuration that is published", () => {
     claw = service.claw("acme");
     await settled("three");
     expect([folder.prefix(), folder.claw().pid]).toEqual(["seventh: ", pid]);
+  });
+});
+
+describe("a config file that somebody changes", () => {
+  it("is found by itself, and is as declared again though everything dies on the way", { timeout: 90_000 }, async ({ expect }) => {
+    const folder = await folderOf("one");
+    const { pid } = folder.claw();
+    const declared = folder.prefix();
+    writeFileSync(folder.config, JSON.stringify({ reply: { prefix: "by hand: ", wordDelayMs: 0 } }));
+    const altered = await eventually(
+      () => claw.instances.get("one"),
+      (instance) => synced(instance)?.reason === "Altered",
+      15_000,
+    );
+    expect(synced(altered)).toMatchObject({ status: "False", message: expect.stringContaining("reply.prefix") });
+    await claw.instances.revert("one");
+    process.kill(folder.agent(), "SIGKILL");
+    await service.restart();
+    claw = service.claw("acme");
+    await expect.poll(folder.prefix, { timeout: 30_000 }).toBe(declared);
+    const { reverting } = await eventually(
+      () => claw.instances.consistency("one"),
+      ({ state }) => state === "consistent",
+      15_000,
+    );
+    expect([reverting, folder.claw().pid]).toEqual([undefined, pid]);
+    expect(synced(await settled("one"))?.status).toBe("True");
   });
 });

@@ -1,9 +1,11 @@
-import { type AgentStatus, type ChannelOpen, ClawError } from "../../../sdk/contract/index.ts";
+import { type AgentStatus, type ChannelOpen, ClawError, type ConfigView } from "../../../sdk/contract/index.ts";
 import type { AgentChannel, Agents } from "../../../service/application/ports/instances/agents.ts";
 
-/** Agents that are connected, and what was opened on them: nobody answers on their channels. */
+/** Agents that are connected, and what was opened on them: nobody answers on their channels, but with what a claw is configured with. */
 export class PlayedAgents implements Agents {
   readonly #statuses = new Map<string, AgentStatus>();
+  /** What they find of their claws' configurations, by instance. */
+  readonly views = new Map<string, ConfigView>();
   /** Every channel that was asked for, with the instance's id. */
   readonly opened: { readonly instance: string; readonly open: ChannelOpen }[] = [];
 
@@ -29,7 +31,9 @@ export class PlayedAgents implements Agents {
       throw new ClawError("instance.unreachable", `the agent of instance '${instanceId}' is not connected`);
     }
     this.opened.push({ instance: instanceId, open });
-    return { send: () => undefined, resize() {}, onData() {}, onClose: (listener) => listener({}), close() {} };
+    const view = open.channel === "config" ? this.views.get(instanceId) : undefined;
+    const onData = (listener: (data: string) => unknown) => void (view && listener(JSON.stringify(view)));
+    return { send: () => undefined, resize() {}, onData, onClose: (listener) => listener({}), close() {} };
   }
 }
 

@@ -35,6 +35,7 @@ export function anInstance(over: Partial<Omit<Instance, "status">> & { status?: 
       pod: undefined,
       drift: [],
       delivery: undefined,
+      consistency: undefined,
       configVersion: undefined,
       attempts: 0,
       nextAttemptAt: undefined,

@@ -78,6 +78,18 @@ export interface Capability {
   readonly keys?: readonly string[];
 }
 
+/** How what stands in a claw's config file is told key by key. */
+export interface ConfigKeys {
+  /** The file, relative to the config directory: what the program says of its config is about it too. */
+  readonly path: string;
+  /** What a text of it says; undefined for one that can't be read. */
+  read(content: string): Record<string, unknown> | undefined;
+  /** Keys that the claw may write itself; `*` stands for one segment. */
+  readonly written: readonly string[];
+  /** The key of the unified config that a key of the file comes from, or would; undefined for one that the platform sets. */
+  declaredBy(key: string, config: ParsedConfig): string | undefined;
+}
+
 /**
  * One claw type. Pure: no I/O.
  * Idea and the first four names: the founding design's `ClawAdapter`.
@@ -121,6 +133,8 @@ export interface ClawAdapter {
   withAllowedModels?(config: ParsedConfig, allowed: AllowedNames, version: string): ParsedConfig;
   /** The config with no other skills on by themselves; absent for a type that has none of its own. */
   withAllowedSkills?(config: ParsedConfig, allowed: AllowedNames): ParsedConfig;
+  /** Absent for a type whose files are compared as a whole. */
+  readonly configKeys?: ConfigKeys | undefined;
   /** What it wants of the world outside. */
   demands?(config: ParsedConfig): Demands;
   /** How to install, start, watch and stop it. */

@@ -15,6 +15,9 @@ export interface ToDeliver {
   readonly state: string;
 }
 
+/** An instance whose agent is to be asked what its claw is configured with. */
+export type ToCheck = Pick<ToDeliver, "tenantId" | "id" | "name" | "state">;
+
 export interface WorkRepository {
   /**
    * Stacks, a tenant's part of a cluster each, that have due instances: the clusters take turns. Those of clusters that can't be reached
@@ -39,6 +42,11 @@ export interface WorkRepository {
    * operation under way are left out.
    */
   listToDeliver(ids: readonly InstanceId[], asking: readonly InstanceId[]): Promise<readonly ToDeliver[]>;
+  /**
+   * Of instances of any tenants those that somebody is to look at: their agents say that their files are others than those that were last looked at, or they are
+   * to be written once more.
+   */
+  listToCheck(ids: readonly InstanceId[]): Promise<readonly ToCheck[]>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
   /** Those of the instances that exist, of any tenant and in any state. */

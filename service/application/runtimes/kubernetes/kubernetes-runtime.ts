@@ -53,7 +53,7 @@ export function createKubernetesRuntime(
     cleanUp: (target, _tenant, uid, withData) => clusters.cleanUp(target, target.namespace, uid, withData),
     isReachable: ({ status }) => status.pod !== undefined,
     async open(address, open) {
-      if (open.channel === "chat" || open.channel === "tcp") {
+      if (open.channel === "chat" || open.channel === "tcp" || open.channel === "config") {
         return agents.open(address.uid as InstanceId, open);
       }
       if (address.pod === undefined || address.pod === "") {

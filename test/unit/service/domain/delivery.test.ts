@@ -98,7 +98,7 @@ describe("the way of a change", () => {
 describe("whether a configuration is with its claw", () => {
   const told = { ...running, generation: 2, status: { ...running.status, delivery: wanted } };
   const of = (over: Partial<AgentStatus>, instance = told) => {
-    const found = syncedCondition(instance, { ...instance.status, agent: agent(over) });
+    const found = syncedCondition(instance, { ...instance.status, agent: agent(over) }, NOW);
     return found && `${found.status} ${found.reason}`;
   };
   const has = { stored: "new", specDigest: "new" };
