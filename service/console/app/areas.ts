@@ -4,6 +4,7 @@ import {
   Building2,
   FileCode,
   FolderTree,
+  GitCompare,
   KeyRound,
   LayoutDashboard,
   LockKeyhole,
@@ -21,7 +22,7 @@ import type { TextKey } from "./catalogue.ts";
 
 /** A page of the navigation. A new area adds a line here, its routes in `router.tsx` and its texts in `catalogue.ts`. */
 export interface Area {
-  readonly to: "/t/$tenant" | "/t/$tenant/instances" | "/t/$tenant/audit" | "/t/$tenant/$kind";
+  readonly to: "/t/$tenant" | "/t/$tenant/instances" | "/t/$tenant/audit" | "/t/$tenant/consistency" | "/t/$tenant/$kind";
   /** Of resources: which, as their address has it. */
   readonly kind?: string;
   readonly text: TextKey;
@@ -61,6 +62,7 @@ export const GROUPS: readonly AreaGroup[] = [
       kind("config-values", "resources.values", SlidersHorizontal, "values.read", "v"),
       kind("secrets", "resources.secrets", LockKeyhole, "secrets.read"),
       kind("rollouts", "resources.rollouts", Rocket, "rollouts.read", "r"),
+      { to: "/t/$tenant/consistency", text: "consistency.title", icon: GitCompare, permission: "instances.read", key: "d" },
       kind("claw-types", "resources.types", Shapes, "types.read"),
     ],
   },

@@ -1,4 +1,5 @@
 import { audit } from "../audit/messages.ts";
+import { consistency } from "../consistency/messages.ts";
 import { create } from "../create/messages.ts";
 import { instances } from "../instances/messages.ts";
 import { overview } from "../overview/messages.ts";
@@ -10,9 +11,18 @@ import { app } from "./messages.ts";
 import type { Texts } from "./texts.ts";
 
 /** Every text of the console, by area. */
-export const catalogue = { app, audit, create, instances, overview, plans, previews, resources, signIn } as const satisfies Readonly<
-  Record<string, Texts>
->;
+export const catalogue = {
+  app,
+  audit,
+  consistency,
+  create,
+  instances,
+  overview,
+  plans,
+  previews,
+  resources,
+  signIn,
+} as const satisfies Readonly<Record<string, Texts>>;
 
 type Catalogue = typeof catalogue;
 /** `area.key` of a text that there is. */

@@ -38,6 +38,12 @@ const audit = createRoute({
   validateSearch: auditSearch,
   component: lazyRouteComponent(() => import("../audit/audit-page.tsx"), "AuditPage"),
 });
+const consistency = createRoute({
+  getParentRoute: () => tenant,
+  path: "/consistency",
+  validateSearch: ({ labels }: Record<string, unknown>): { labels?: string } => (typeof labels === "string" ? { labels } : {}),
+  component: lazyRouteComponent(() => import("../consistency/consistency-page.tsx"), "ConsistencyPage"),
+});
 const preview = createRoute({
   getParentRoute: () => tenant,
   path: "/previews/$id",
@@ -61,7 +67,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     home,
     signIn,
-    tenant.addChildren([overview, instances, instance, create, audit, preview, resources, resource]),
+    tenant.addChildren([overview, instances, instance, create, audit, consistency, preview, resources, resource]),
   ]),
   defaultPreload: "intent",
   defaultNotFoundComponent: NotFoundPage,

@@ -22,6 +22,7 @@ import { SummaryTab } from "./summary-tab.tsx";
 import { isTab, TABS, type Tab } from "./tabs.ts";
 
 const TerminalTab = lazy(() => import("./terminal-tab.tsx").then(({ TerminalTab: tab }) => ({ default: tab })));
+const ConsistencyTab = lazy(() => import("../consistency/consistency-tab.tsx").then(({ ConsistencyTab: tab }) => ({ default: tab })));
 const SpecTab = lazy(() => import("./spec-tab.tsx").then(({ SpecTab: tab }) => ({ default: tab })));
 
 /** What each part of the page takes to be read. */
@@ -31,6 +32,7 @@ const PERMISSIONS = {
   logs: "instances.logs",
   terminal: "instances.console",
   config: "instances.read",
+  consistency: "instances.read",
   spec: "instances.read",
   events: "instances.read",
 } as const satisfies Record<Tab, string>;
@@ -91,6 +93,7 @@ function Loaded({
     logs: () => <LogsTab key={uid} instance={instance} tenant={tenant} />,
     terminal: () => <TerminalTab key={uid} instance={instance} tenant={tenant} />,
     config: () => <ConfigTab instance={instance} tenant={tenant} />,
+    consistency: () => <ConsistencyTab key={uid} instance={instance} tenant={tenant} me={me} />,
     spec: () => <SpecTab key={uid} instance={instance} tenant={tenant} me={me} />,
     events: () => <EventsTab id={uid} tenant={tenant} />,
   };

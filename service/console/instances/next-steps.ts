@@ -3,13 +3,14 @@ import type { TextKey } from "../app/catalogue.ts";
 /** What one does about a condition, by its reason, and where on the page of the instance. */
 export interface NextStep {
   readonly text: TextKey;
-  readonly tab?: "config" | "logs" | "spec" | "events";
+  readonly tab?: "config" | "consistency" | "logs" | "spec" | "events";
 }
 
 const STEPS: Readonly<Record<string, NextStep>> = {
   ConfigInvalid: { text: "instances.stepConfig", tab: "config" },
   ConfigError: { text: "instances.stepConfig", tab: "config" },
   Refused: { text: "instances.stepRefused", tab: "config" },
+  Altered: { text: "instances.stepAltered", tab: "consistency" },
   CrashLoop: { text: "instances.stepLogs", tab: "logs" },
   CrashLoopBackOff: { text: "instances.stepLogs", tab: "logs" },
   Crashed: { text: "instances.stepLogs", tab: "logs" },

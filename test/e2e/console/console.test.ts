@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import axe from "axe-core";
@@ -187,6 +187,28 @@ describe("an instance", () => {
     await page.getByRole("button", { name: "Start", exact: true }).click();
     await dialog.getByRole("button", { name: "Start assistant-2" }).click();
     await page.getByText("Running", { exact: true }).first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("whose file somebody changed is found, and the change kept when its preview has been seen", async ({ expect }) => {
+    const { page, complaints } = await open();
+    const claw = service.claw("acme");
+    const { uid } = (await claw.instances.get("assistant-1")).metadata;
+    const file = join(service.dataDir, "tenants/acme", uid, "config/config.json");
+    await writeFile(file, JSON.stringify({ reply: { prefix: "by hand: ", wordDelayMs: 0 } }));
+    await page.goto(`${service.url}/t/acme/consistency?labels=team%3Dred`);
+    await page.getByText("Differs", { exact: true }).waitFor();
+    await page.getByRole("link", { name: /assistant-1/ }).click();
+    await page.getByText("config.json was changed by").waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.screenshot({ path: join(pictures, "instance-consistency.png") });
+    await page.getByRole("button", { name: "Adopt", exact: true }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("spec.config.overrides").first().waitFor();
+    await dialog.getByRole("button", { name: "Adopt into assistant-1" }).click();
+    await page.getByText("Everything is as declared").waitFor({ timeout: 20_000 });
+    const { spec } = await claw.instances.get("assistant-1");
+    expect(spec.config.overrides).toEqual([{ key: "reply.prefix", value: "by hand: " }]);
     expect(complaints).toEqual([]);
   });
 
