@@ -135,8 +135,11 @@ async function unpack(file: string, folder: string, url: string, bytesMax: numbe
     preserveOwner: false,
     noMtime: true,
     maxDepth: DEPTH_MAX,
-    filter(_path, entry) {
-      const issue = refused ? undefined : issueOf(entry as ReadEntry);
+    filter(_path, read) {
+      const entry = read as ReadEntry;
+      const issue = refused ? undefined : issueOf(entry);
+      // All of the host's claws read it, and none is to become whoever unpacks it.
+      entry.mode = entry.type === "Directory" || ((entry.mode ?? 0) & 0o111) !== 0 ? 0o755 : 0o644;
       if (issue !== undefined) {
         refused = failure("ArchiveUnsafe", url, issue, "offer one with files, folders and links inside of it alone");
         source.destroy(refused);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -39,10 +39,10 @@ async function anArchive(): Promise<Buffer> {
 }
 
 /** A hand-made archive, as nobody's tar would write it. */
-function aTar(...entries: { path: string; type?: string; linkpath?: string; content?: string; size?: number }[]): Buffer {
-  const blocks = entries.flatMap(({ path, type = "File", linkpath = "", content = "", size = content.length }) => {
+function aTar(...entries: { path: string; type?: string; linkpath?: string; content?: string; size?: number; mode?: number }[]): Buffer {
+  const blocks = entries.flatMap(({ path, type = "File", linkpath = "", content = "", size = content.length, mode = 0o644 }) => {
     const header = Buffer.alloc(512);
-    new Header({ path, type: type as never, linkpath, size, mode: 0o644, mtime: new Date(0) }).encode(header, 0);
+    new Header({ path, type: type as never, linkpath, size, mode, mtime: new Date(0) }).encode(header, 0);
     const body = Buffer.alloc(Math.ceil(content.length / 512) * 512);
     body.write(content);
     return [header, body];
@@ -117,6 +117,20 @@ describe("software of an archive", () => {
     expect(existsSync(join(folder, "../evil"))).toBe(false);
     expect(existsSync("/etc/evil")).toBe(false);
     expect(existsSync(`${folder}.tar`)).toBe(false);
+  });
+
+  it("gives nobody another's rights, and is everybody's to read", async ({ expect }) => {
+    const tar = aTar(
+      { path: "closed/", type: "Directory", mode: 0o700 },
+      { path: "closed/run", content: "x", mode: 0o6755 },
+      { path: "closed/text", content: "x", mode: 0o600 },
+    );
+    const { url } = await aServer({ "/x.tar": tar });
+    const folder = join(aTempDir(), "draft");
+    mkdirSync(folder);
+    await installArchive({ url: `${url}/x.tar`, sha256: digestOf(tar) }, folder, undefined);
+    const modes = ["closed", "closed/run", "closed/text"].map((path) => (statSync(join(folder, path)).mode & 0o7777).toString(8));
+    expect(modes).toEqual(["755", "755", "644"]);
   });
 
   it("is fetched up to a size, and never from what is only the host's own", async ({ expect }) => {
