@@ -7,11 +7,13 @@ WORKDIR /app
 COPY package.json ./
 COPY sdk/contract sdk/contract
 COPY service/agent service/agent
+# How config files are read, whatever somebody has put in their place.
+COPY adapters/confinement adapters/confinement
 COPY node_modules/ws node_modules/ws
 COPY node_modules/zod node_modules/zod
 # Compiled once, here: a pod's own disk is read-only, and its start must not wait for it.
 ENV NODE_COMPILE_CACHE=/app/.cache
-RUN ["node", "--input-type=module", "--eval", "await Promise.all(['pod/config-dir', 'pod/pod-claw', 'pod/servers', 'uplink', 'channels/chat', 'channels/tcp'].map((name) => import(`/app/service/agent/${name}.ts`))); await import('/app/sdk/contract/agent.ts')"]
+RUN ["node", "--input-type=module", "--eval", "await Promise.all(['pod/config-dir', 'pod/pod-claw', 'pod/servers', 'uplink', 'disk-check', 'channels/chat', 'channels/config', 'channels/tcp'].map((name) => import(`/app/service/agent/${name}.ts`))); await import('/app/sdk/contract/agent.ts')"]
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Open Cluster Claw agent" org.opencontainers.image.licenses="Apache-2.0"

@@ -63,12 +63,10 @@ async function deliveries(size: number): Promise<Figure[]> {
     const checkedS: number[] = [];
     for (let round = 1; round <= ROUNDS; round++) {
       const begunMs = performance.now();
-      let count = 0;
-      for await (const { state } of claw.instances.check({ limit: 100 })) {
-        count += state === "consistent" ? 1 : 0;
-      }
-      if (count !== size) {
-        throw new Error(`${size - count} claws are not known to be as declared`);
+      for await (const { instance, state, message, differences } of claw.instances.check({ limit: 100 })) {
+        if (state !== "consistent") {
+          throw new Error(`'${instance}' is not known to be as declared: ${state} ${message} ${JSON.stringify(differences)}`);
+        }
       }
       checkedS.push((performance.now() - begunMs) / 1000);
     }
