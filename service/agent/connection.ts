@@ -1,4 +1,5 @@
 import { flushCompileCache } from "node:module";
+import { isDeepStrictEqual } from "node:util";
 import { WebSocket } from "ws";
 import { CHANNEL_WINDOW, Inflow, Outflow } from "../../sdk/contract/flow.ts";
 import type { AgentFrame, ChannelOpen } from "../../sdk/contract/index.ts";
@@ -7,6 +8,8 @@ import type { ChannelContext, ChannelHandler } from "./channels/channel.ts";
 import { Deliveries, deliveryIn } from "./deliveries.ts";
 
 const CHANNELS_MAX = 256;
+/** What opens a view is short. */
+const VIEW_OPEN_BYTES_MAX = 400;
 
 interface Channel {
   readonly out: Outflow;
@@ -39,8 +42,9 @@ export class Connection {
       this.#deliveries.receive(delivered);
       return;
     }
+    const view = isBinary ? undefined : viewOpenIn(data);
     this.#queue = this.#queue
-      .then(() => this.#handle(data, isBinary))
+      .then(() => (view ? this.#open(view.id, { channel: "config" }, view.window) : this.#handle(data, isBinary)))
       .catch((err: Error) => this.#log(`a frame was not handled: ${err.message}`));
   }
 
@@ -186,6 +190,23 @@ export class Connection {
     if (this.#socket.readyState === WebSocket.OPEN) {
       this.#socket.send(JSON.stringify(frame), onSent);
     }
+  }
+}
+
+/**
+ * The channel that a message opens to see what the claw is configured with. By hand: whole fleets are asked that, and it must not cost each agent the
+ * time and the memory of all schemas.
+ */
+function viewOpenIn(data: Buffer): { readonly id: string; readonly window: number | undefined } | undefined {
+  if (data.length > VIEW_OPEN_BYTES_MAX || !data.toString("latin1").startsWith('{"type":"open"')) {
+    return undefined;
+  }
+  try {
+    const { id, open, window }: Partial<Record<string, unknown>> = JSON.parse(data.toString());
+    const isWhole = typeof id === "string" && id !== "" && (window === undefined || (typeof window === "number" && window > 0));
+    return isWhole && isDeepStrictEqual(open, { channel: "config" }) ? { id, window: window as number | undefined } : undefined;
+  } catch {
+    return undefined;
   }
 }
 
