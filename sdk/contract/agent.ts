@@ -69,7 +69,7 @@ export const AgentStatusSchema = z.object({
   /** What stands in its config files now, beside what was stored there; absent of agents that do not look. */
   disk: z
     .object({
-      /** Of their contents: others have another. */
+      /** Of their contents, where any is not as it was stored: others have another. Else empty. */
       digest: z.string().max(200),
       /** Paths of those that are not as they were stored. */
       altered: z.array(z.string().max(500)).max(1000),
