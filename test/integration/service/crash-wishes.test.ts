@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Claw } from "../../../sdk/client/index.ts";
-import type { ClawInstance } from "../../../sdk/contract/index.ts";
+import { API_VERSION, type ClawInstance } from "../../../sdk/contract/index.ts";
 import { processesIn } from "../../support/agent/harness.ts";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho, aTenant } from "../../support/builders/manifests.ts";
@@ -15,6 +15,9 @@ beforeAll(async () => {
   await service.claw().tenants.create(aTenant("storm"));
   // Nobody answers there: what matters of a move is what stays where the instance was.
   await service.claw().clusters.create(aClusterManifest("far"));
+  await service
+    .claw("storm")
+    .secrets.create({ apiVersion: API_VERSION, kind: "Secret", metadata: { name: "prefix" }, spec: { value: "kept: " } });
 });
 afterAll(() => service.stop());
 
@@ -22,6 +25,8 @@ afterAll(() => service.stop());
 const wishes: Readonly<Record<string, (claw: Claw, name: string) => PromiseLike<unknown>>> = {
   same: async () => {},
   stopped: (claw, name) => claw.instances.stop(name),
+  restarted: (claw, name) => claw.instances.restart(name),
+  secret: (claw, name) => claw.instances.replace(name, anEcho(name, prefix({ secretRef: "prefix" }))),
   configured: (claw, name) => claw.instances.replace(name, anEcho(name, prefix("later: "))),
   moved: (claw, name) => claw.instances.replace(name, anEcho(name, { storage: { size: "1Gi", configDir: "/c2", dataDir: "/d2" } })),
   destroyed: (claw, name) => claw.instances.delete(name),
@@ -30,7 +35,7 @@ const wishes: Readonly<Record<string, (claw: Claw, name: string) => PromiseLike<
 };
 /** Instances with data that are to be kept don't move. */
 const mayMove = { deletionPolicy: "delete" };
-const prefix = (value: string) => ({ config: { overrides: [{ key: "reply.prefix", value }] } });
+const prefix = (value: string | object) => ({ config: { overrides: [{ key: "reply.prefix", value }] } });
 
 describe("a tenant whose instances were being made when the process was killed", () => {
   it("has a state that can be exported then, and leaves nothing when it is deleted with them", { timeout: 120_000 }, async ({ expect }) => {
@@ -67,10 +72,11 @@ describe("a tenant whose instances were being made when the process was killed",
 describe.each([
   { first: "made", by: "folder", begun: (host: string, uid: string) => existsSync(join(host, "tenants", "storm", uid)) },
   { first: "made", by: "agent", begun: (host: string, uid: string) => existsSync(join(host, "run", uid, "process.json")) },
-  { first: "configured", by: "files", begun: (host: string, uid: string) => configOf(host, uid).includes("first: ") },
+  // It was delivered, and what delivers it dies as well.
+  { first: "configured", by: "files", begun: (host: string, uid: string) => configOf(host, uid).includes("first: "), agents: true },
   { first: "moved", by: "folder", begun: (host: string, uid: string) => existsSync(join(host, "tenants", "storm", uid, "d1")) },
   { first: "destroyed", by: "agent", begun: (host: string, uid: string) => !existsSync(join(host, "run", uid, "process.json")) },
-])("instances that were being $first when the process was killed, as their $by showed", ({ first, by, begun }) => {
+])("instances that were being $first when the process was killed, as their $by showed", ({ first, by, begun, agents = false }) => {
   it("are as is wished next, and nothing else of them is there", { timeout: 120_000 }, async ({ expect }) => {
     const claw = service.claw("storm");
     const names = Object.keys(wishes).map((wish) => (wish === "away" ? `away-${first}-${by}` : wish));
@@ -96,6 +102,9 @@ describe.each([
     }
     await eventually(async () => made.some(({ metadata }) => begun(service.dataDir, metadata.uid)), Boolean);
     spawnSync("pkill", ["-KILL", "-P", String(process.pid), "-f", "stack-worker"]);
+    for (const { metadata } of agents ? made : []) {
+      killAgent(metadata.uid);
+    }
     // A wish may come too late for an instance that is gone or going.
     await Promise.all(names.map((name) => Promise.resolve(wishes[wishOf(name)]?.(claw, name)).catch(() => undefined)));
     const isGone = (name: string) => first === "destroyed" || ["destroyed", "purged", "away"].includes(wishOf(name));
@@ -130,13 +139,18 @@ describe.each([
       await expect.poll(() => existsSync(join(service.dataDir, "tenants", "storm", away)), { timeout: 30_000 }).toBe(false);
     }
     for (const { metadata } of left) {
-      const prefixOf = { configured: "later: ", moved: "" }[metadata.name] ?? (first === "configured" ? "first: " : "");
+      const prefixOf = { configured: "later: ", moved: "", secret: "" }[metadata.name] ?? (first === "configured" ? "first: " : "");
       expect(configOf(service.dataDir, metadata.uid)).toContain(prefixOf);
     }
     await Promise.all(left.map(({ metadata }) => claw.instances.delete(metadata.name, { purgeData: true })));
     await eventually(list, (items) => items.length === 0);
   });
 });
+
+function killAgent(uid: string): void {
+  const { pid } = JSON.parse(readFileSync(join(service.dataDir, "run", uid, "agent.json"), "utf8"));
+  process.kill(pid, "SIGKILL");
+}
 
 /** The instances that have claims of ports. */
 function claims(): string[] {
