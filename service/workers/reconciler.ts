@@ -15,6 +15,7 @@ import { type Resolution, type ResolveDependencies, resolveInstances } from "../
 import type { Runtime, Runtimes } from "../application/ports/runtimes/runtime.ts";
 import type { StackAdministration, StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
+import { inTurns } from "../application/resources/in-turns.ts";
 import type { Wanted } from "../domain/instances/delivery.ts";
 import type { Instance } from "../domain/instances/instance.ts";
 import { afterBegin, afterOperation, hasLeft, isFinal, type OperationOutcome } from "../domain/instances/phase.ts";
@@ -117,7 +118,7 @@ async function reconcileStack(tenant: Tenant, cluster: string, deps: ReconcilerD
     const resolutionOf = new Map(resolutions.map((resolution) => [resolution.instance.id, resolution]));
     // After the instances: one that is due for a change of the tenant or the cluster is due for what is read here, or newer.
     const at = await runtime.target(tx, await tx.tenants.get(tenant.id), cluster);
-    const items = due.map((instance): Work => {
+    const items = await inTurns(due, (instance): Work => {
       const resolution = resolutionOf.get(instance.id);
       const place = { tenant: tenant.name, target: at, runtimes: deps.runtimes };
       const wanted = resolution?.resolved && wantedOf(instance, resolution.resolved, place).wanted;

@@ -31,10 +31,15 @@ export class PostgresPlanRepository implements PlanRepository {
         digest: plan.digest,
         preview: plan.preview,
         applied_at: plan.appliedAt === undefined ? null : new Date(plan.appliedAt),
-        bytes: [plan.changes, plan.base, plan.preview, ...pages].reduce((sum, part) => sum + Buffer.byteLength(JSON.stringify(part)), 0),
+        bytes: bytesOf([plan.changes, plan.base, plan.preview]),
       });
+      let bytes = 0;
       for (const [index, page] of pages.entries()) {
         await insertRow(manager, PlanPageEntity, { plan_id: plan.id, cursor: String(index + 1), tenant_id: plan.tenantId, page });
+        bytes += bytesOf(page);
+      }
+      if (bytes > 0) {
+        await manager.query(`update plans set bytes = bytes + $2 where id = $1`, [plan.id, bytes]);
       }
       // A plan can be read for a day after it expired: what became of it is a fair question. The one that was just made is kept, whatever it takes.
       await manager.query(
@@ -92,4 +97,8 @@ export class PostgresPlanRepository implements PlanRepository {
 
 function notFound(id: PlanId): ClawError {
   return new ClawError("preview.not_found", `there is no preview '${id}'; it may have expired, make another`);
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -1,13 +1,16 @@
 import { setImmediate as turn } from "node:timers/promises";
 
-const ITEMS_PER_TURN = 50;
+/** How long others wait at most, and an item more. */
+const TURN_MS = 5;
 
 /** Works on a whole fleet without keeping everybody else waiting: a fleet takes the processor for longer than a read may take. */
 export async function inTurns<T, R>(items: readonly T[], work: (item: T) => R | Promise<R>): Promise<R[]> {
   const results: R[] = [];
-  for (const [index, item] of items.entries()) {
-    if (index % ITEMS_PER_TURN === ITEMS_PER_TURN - 1) {
+  let begunMs = performance.now();
+  for (const item of items) {
+    if (performance.now() - begunMs > TURN_MS) {
       await turn();
+      begunMs = performance.now();
     }
     results.push(await work(item));
   }
