@@ -62,14 +62,14 @@ export async function listPage<Row extends { id: string }, T>(
 
 /** What the rows of a page come to at most; a row that is larger is a page of its own. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
-/** Rows that are read before it is known how large they are: most pages are of that many, and one statement then. */
+/** Rows that are measured before it is known how large they are: most pages are of that many, and one statement then. */
 const FIRST_ROWS = 25;
 
 type Measured<Row> = Row & { readonly page_bytes: number };
 
 /**
- * Reads a page of a query's rows: as many as it may have, and as fit into its bytes. They come in portions, each a statement that goes on behind the last row, so
- * that hardly more is read, or even measured, than is given.
+ * Reads a page of a query's rows: as many as it may have, and as fit into its bytes, at least one, and the one that does not any more. They come in portions, each a statement that
+ * goes on behind the last row: to measure a row, the database unpacks it.
  */
 export async function readPage<Row extends object, T>(
   manager: EntityManager,
@@ -93,9 +93,13 @@ export async function readPage<Row extends object, T>(
   do {
     const { sql, parameters } = rowsAfter(cursor);
     count = Math.min(count, limit + 1 - rows.length);
+    const [most, room] = [`$${parameters.length + 1}::integer`, `$${parameters.length + 2}::bigint`];
     const portion = await manager.query<Measured<Row>[]>(
-      `select counted.*, octet_length(counted::text) as page_bytes from (${sql} order by ${order} limit $${parameters.length + 1}::integer) counted`,
-      [...parameters, count],
+      `select * from (
+         select measured.*, row_number() over () as page_place, sum(page_bytes) over (rows between unbounded preceding and 1 preceding) as page_taken from (
+           select counted.*, octet_length(counted::text) as page_bytes from (${sql} order by ${order} limit ${most}) counted) measured) taken
+       where page_place <= 2 or page_taken <= ${room}`,
+      [...parameters, count, PAGE_BYTES_MAX - bytes],
     );
     for (const row of portion) {
       isMore ||= rows.length === limit || (rows.length > 0 && bytes + row.page_bytes > PAGE_BYTES_MAX);

@@ -1,4 +1,6 @@
+import type { EntityManager } from "typeorm";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { readPage } from "../../../adapters/postgres/list-page.ts";
 import { InstanceSpecSchema, type ListQuery, newId } from "../../../sdk/contract/index.ts";
 import type { Page } from "../../../service/application/ports/resources/page.ts";
 import type { TenantTransaction } from "../../../service/application/ports/transactions.ts";
@@ -213,6 +215,21 @@ describe("a page of large rows", () => {
       expect((await allPages({ limit: 50, sort })).toSorted()).toEqual(names);
     }
     expect((await page({ limit: 2 })).items).toHaveLength(2);
+  });
+
+  it("is all that the database sends, but for the row that does not fit any more", async ({ expect }) => {
+    const sent: number[] = [];
+    const query = async (sql: string, parameters: unknown[]) => {
+      const { rows } = await database.pool.query(sql, parameters);
+      sent.push(rows.length);
+      return rows;
+    };
+    const rows = `select n::text as id, repeat('x', 250 * 1024) as text from generate_series(1, 100) n`;
+    const { items } = await readPage<{ id: string }, string>({ query } as EntityManager, {
+      rowsAfter: (after) => ({ sql: `select * from (${rows}) r where $1::text is null or id > $1`, parameters: [after ?? null] }),
+      ...{ cursor: undefined, order: "id", limit: 50, toDomain: ({ id }) => id, cursorOf: ({ id }) => id },
+    });
+    expect([items.length, sent]).toEqual([4, [5]]);
   });
 
   it("has one, however large it is", async ({ expect }) => {
