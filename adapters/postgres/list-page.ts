@@ -1,6 +1,6 @@
 import type { EntityManager } from "typeorm";
-import type { ListQuery, ProjectId } from "../../sdk/contract/index.ts";
-import type { Page } from "../../service/application/ports/resources/page.ts";
+import type { ProjectId } from "../../sdk/contract/index.ts";
+import type { Page, Selection } from "../../service/application/ports/resources/page.ts";
 import { invalidQuery, type LabelTerm, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
 
 /** What can be selected, filtered and sorted in a list. All SQL text in it is ours: requests only choose from it. */
@@ -27,7 +27,7 @@ export interface Listing {
 export async function listPage<Row extends { id: string }, T>(
   manager: EntityManager,
   listing: Listing,
-  query: ListQuery,
+  query: Selection,
   toDomain: (row: Row) => T,
   projects?: readonly ProjectId[],
 ): Promise<Page<T>> {
@@ -36,6 +36,7 @@ export async function listPage<Row extends { id: string }, T>(
   const sort = sortOf(listing, query.sort);
   const conditions = [
     listing.where ?? "true",
+    ...(query.uids ? [`${listing.id} = any(${bind(query.uids)}::text[])`] : []),
     ...(projects ? [`${listing.project} = any(${bind(projects)}::text[])`] : []),
     ...(query.labelSelector ? parseLabelSelector(query.labelSelector).map((term) => labelCondition(listing, term, bind)) : []),
     ...(query.fieldSelector ? fieldConditions(listing, query.fieldSelector, bind) : []),

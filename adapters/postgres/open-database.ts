@@ -59,6 +59,7 @@ import { FindDifferences1700000000037 } from "./migrations/0037-find-differences
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
 import { SeveralFiles1700000000045 } from "./migrations/0045-several-files.ts";
+import { TellChanges1700000000046 } from "./migrations/0046-tell-changes.ts";
 import { SetValues1700000000047 } from "./migrations/0047-set-values.ts";
 import { KeepSecrets1700000000048 } from "./migrations/0048-keep-secrets.ts";
 import { RollOut1700000000050 } from "./migrations/0050-roll-out.ts";
@@ -142,6 +143,7 @@ export const migrations = [
   KeepWarnings1700000000042,
   DefineTypes1700000000044,
   SeveralFiles1700000000045,
+  TellChanges1700000000046,
   SetValues1700000000047,
   KeepSecrets1700000000048,
   RollOut1700000000050,

@@ -19,7 +19,16 @@ export {
   WaitError,
   WaitTimeoutError,
 } from "./errors.ts";
-export type { ConnectOptions, FollowLogsOptions, InstanceStreams, Metrics, WaitOptions, WatchOptions } from "./instance.ts";
+export type {
+  ConnectOptions,
+  FleetChange,
+  FollowLogsOptions,
+  InstanceStreams,
+  Metrics,
+  WaitOptions,
+  WatchAllOptions,
+  WatchOptions,
+} from "./instance.ts";
 export { Instance } from "./instance.ts";
 export type { Page } from "./page.ts";
 export { PagePromise } from "./page.ts";

@@ -36,6 +36,26 @@ export interface WatchOptions extends StreamOptions {
   readonly intervalMs?: number;
 }
 
+/** Which instances are watched together. */
+export interface WatchAllOptions extends StreamOptions {
+  /** As of a list: `team=red,env!=prod`. @default all */
+  readonly labelSelector?: string | undefined;
+  /** As of a list: `metadata.name=web`. @default all */
+  readonly fieldSelector?: string | undefined;
+  /** Called when the stream has broken off, and each time that it is tried to open it again. */
+  readonly onBroken?: (() => void) | undefined;
+}
+
+/**
+ * What is told of instances that are watched together: how some are now, that some are gone, that all have been told. `anew`: the stream broke off and
+ * all are told again; those that are not, until it is `synced`, are gone.
+ */
+export type FleetChange =
+  | { readonly type: "instances"; readonly items: readonly ClawInstance[] }
+  | { readonly type: "gone"; readonly uids: readonly string[] }
+  | { readonly type: "synced" }
+  | { readonly type: "anew" };
+
 /** What is waited for, and how long. */
 export interface WaitOptions<G extends WaitGoal = WaitGoal> extends StreamOptions {
   /** @default "Declared" */
@@ -66,6 +86,11 @@ export interface InstanceStreams {
   connect(id: string, options?: ConnectOptions): Promise<Duplex>;
   /** The instance now and after each change, until it is gone. @throws {NotFoundError} when there is none to begin with */
   watch(id: string, options?: WatchOptions): AsyncGenerator<Instance, void, undefined>;
+  /**
+   * All instances that a list would have, then each that changes and which are gone, within a second of the change, over one stream. It goes on by
+   * itself when the control plane has been away.
+   */
+  watchAll(options?: WatchAllOptions): AsyncGenerator<FleetChange, void, undefined>;
   /**
    * Waits until the instance is as declared, or as `until` says.
    * @throws {WaitError} when it can't get there, {@link WaitTimeoutError} when it does not in time

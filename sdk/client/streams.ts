@@ -1,4 +1,4 @@
-import type { LogStreamItem, MetricsStreamItem, webSockets } from "../contract/index.ts";
+import type { LogStreamItem, MetricsStreamItem, WatchStreamItem, webSockets } from "../contract/index.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Instance, InstanceStreams, Waited, WaitOptions } from "./instance.ts";
 import type { WaitGoal } from "./progress.ts";
@@ -17,6 +17,7 @@ interface StreamCalls {
 
 /** Held to the contract by the compiler, as the operation table is: importing the value would load zod. */
 const paths: { readonly [K in keyof typeof webSockets]: (typeof webSockets)[K]["path"] } = {
+  watch: "/watch/instances",
   stream: "/instances/:id/stream",
   logs: "/instances/:id/logs/stream",
   metrics: "/instances/:id/metrics/stream",
@@ -78,6 +79,28 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
         }
       }
     },
+    async *watchAll({ labelSelector, fieldSelector, signal, onBroken } = {}) {
+      let isAnew = false;
+      const items = resumed<WatchStreamItem>((frame) => itemOf(frame, isWatchItem), {
+        signal,
+        async open(_after, isFirst) {
+          if (!isFirst) {
+            isAnew = true;
+            onBroken?.();
+          }
+          return Socket.open(config, paths.watch, { labelSelector, fieldSelector }, signal);
+        },
+      });
+      for await (const item of items) {
+        if (isAnew) {
+          isAnew = false;
+          yield { type: "anew" };
+        }
+        if (item.type === "instances" || item.type === "gone" || item.type === "synced") {
+          yield item;
+        }
+      }
+    },
     async terminal(id, size, { signal } = {}) {
       const { url } = await instances.console(id, size, { signal });
       const { pathname, searchParams } = new URL(url, config.url);
@@ -129,6 +152,10 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
 async function digestOf(secret: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function isWatchItem({ type, items, uids }: Partial<Record<string, unknown>>): boolean {
+  return type === "synced" || (type === "instances" ? Array.isArray(items) : type === "gone" && Array.isArray(uids));
 }
 
 function isLogItem({ type, lines, message }: Partial<Record<string, unknown>>): boolean {

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { ChatEventSchema, ChatRequestSchema, LogItemSchema, PassDigestSchema, PositionSchema, TerminalSizeSchema } from "./agent.ts";
 import type { ErrorCode } from "./errors.ts";
-import { InstancePhase } from "./instance.ts";
-import { QuantitySchema } from "./meta.ts";
+import { ClawInstanceSchema, InstancePhase } from "./instance.ts";
+import { ListQuerySchema, QuantitySchema } from "./meta.ts";
 import type { Permission } from "./permissions.ts";
 
 /** A WebSocket as data. */
 export interface Stream {
-  /** Relative to `/api/v1`, with `:id` for the instance. */
+  /** Relative to `/api/v1`, with `:id` for the instance where it is to one. */
   readonly path: string;
   readonly summary: string;
   /** What it takes in the instance's project. */
@@ -55,12 +55,30 @@ export type MetricsItem = z.infer<typeof MetricsItemSchema>;
 export const MetricsStreamItemSchema = z.discriminatedUnion("type", [MetricsItemSchema, HeartbeatSchema, EndSchema]);
 export type MetricsStreamItem = z.infer<typeof MetricsStreamItemSchema>;
 
+/** Instances as they are, and that some are gone; `synced` when all that there are have been told. */
+export const WatchStreamItemSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("instances"), items: z.array(ClawInstanceSchema) }),
+  z.object({ type: z.literal("gone"), uids: z.array(z.string()) }),
+  z.object({ type: z.literal("synced") }),
+  HeartbeatSchema,
+  EndSchema,
+]);
+export type WatchStreamItem = z.infer<typeof WatchStreamItemSchema>;
+
 /**
  * WebSocket routes; the token goes in `Authorization` or, for browsers, in the subprotocol `bearer.<token>`. A handshake that is refused
  * answers a problem document. A stream that ends by an error is closed with {@link STREAM_ERROR_CLOSE} + the HTTP status and the reason
  * `<error code>: <detail>`.
  */
 export const webSockets = {
+  watch: {
+    path: "/watch/instances",
+    summary: "Watch instances: all that a list would have, then each that changes, and which are gone",
+    permission: "instances.read",
+    query: streamQuery.extend(ListQuerySchema.pick({ labelSelector: true, fieldSelector: true }).shape),
+    sends: WatchStreamItemSchema,
+    events: true,
+  },
   stream: {
     path: "/instances/:id/stream",
     summary: "Chat with an instance: messages in, events of the answer out",

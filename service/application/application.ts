@@ -1,4 +1,4 @@
-import { type ClawInstance, type Permission, type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
+import { type ClawInstance, instanceFacts, type Permission, type Route, type RouteId, routes } from "../../sdk/contract/index.ts";
 import { Room } from "../domain/room.ts";
 import { roleBindingKind, roleKind, serviceAccountKind } from "./access/access-kinds.ts";
 import { accessRoutes } from "./access/routes.ts";
@@ -15,6 +15,7 @@ import type { ApplicationDependencies, OuterDependencies } from "./dependencies.
 import { instanceConsequences } from "./instances/consequences.ts";
 import { instanceKind } from "./instances/instance-kind.ts";
 import { instanceRoutes } from "./instances/routes.ts";
+import type { Selection } from "./ports/resources/page.ts";
 import { recordingRoutes } from "./recordings/routes.ts";
 import type { AnyKind } from "./resources/kind.ts";
 import { assertAdmitted } from "./resources/permitted.ts";
@@ -38,6 +39,8 @@ export interface Application {
   readonly routes: RouteHandlers;
   /** The instance that a stream is to. @param permission what the stream takes there @throws {ClawError} `instance.not_found`, `auth.forbidden`, `instance.unsupported` */
   targetOf(ctx: RequestContext, id: string, permission: Permission): Promise<ClawInstance>;
+  /** A page of the instances that somebody may see. @throws {ClawError} `auth.forbidden`, `request.invalid` */
+  visibleTo(ctx: RequestContext, selection: Selection): Promise<{ readonly items: readonly ClawInstance[]; readonly nextCursor?: string }>;
   /** What workers share with the routes. */
   readonly dependencies: ApplicationDependencies;
 }
@@ -74,6 +77,10 @@ export function createApplication(outer: OuterDependencies): Application {
       const instance = await own.instance.show({ ...ctx, permission }, outer.transactions, id);
       await assertCapable(instance, { permission, tenantId: tenantIn(ctx).id }, outer);
       return instance;
+    },
+    async visibleTo(ctx, selection) {
+      assertAdmitted(ctx.actor, instanceFacts.access.read, "tenant");
+      return own.instance.list(ctx, outer.transactions, selection);
     },
     routes: admitting({
       ...clusterRoutes(own.cluster, dependencies),

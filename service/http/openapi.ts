@@ -141,7 +141,7 @@ function describeStream(name: string, stream: Stream): Json {
       ...(stream.sends && { sends: refTo(stream.sends, "output") }),
     },
     parameters: [
-      ...parametersOf(contract.idParams, "path"),
+      ...(stream.path.includes(":id") ? parametersOf(contract.idParams, "path") : []),
       ...parametersOf(stream.query, "query"),
       { $ref: "#/components/parameters/Tenant" },
     ],

@@ -16,7 +16,7 @@ const OUTGOING: Readonly<Record<string, string>> = {
   "adapters/postgres/embedded-postgres.ts": "nobody: a server of its own, on the loopback",
   "adapters/postgres/embedded/cluster.ts": "the same",
   "adapters/postgres/embedded/owner.ts": "the same",
-  "adapters/postgres/listen-for-work.ts": "CLAW_DATABASE_URL",
+  "adapters/postgres/listen.ts": "CLAW_DATABASE_URL",
   "adapters/postgres/logins.ts": "the same",
   "adapters/postgres/open-pool.ts": "the same",
   "adapters/postgres/probe-owner.ts": "the same",

@@ -5,7 +5,7 @@ import { anInstanceAnswer, aPreview } from "../support/builders/resources.ts";
 import { answer, startServer } from "../support/http-server.ts";
 
 /** What `instances` has besides its routes. */
-const streams = ["chat", "followLogs", "followMetrics", "terminal", "connect", "watch", "wait"];
+const streams = ["chat", "followLogs", "followMetrics", "terminal", "connect", "watch", "watchAll", "wait"];
 const areas = (claw: Claw) => Object.entries(claw).flatMap(([area, methods]) => Object.keys(methods).map((verb) => `${area}.${verb}`));
 
 describe("the client", () => {

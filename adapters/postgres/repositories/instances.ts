@@ -5,20 +5,19 @@ import {
   ConditionType,
   type InstanceId,
   InstancePhase,
-  type ListQuery,
   type ProjectId,
   parseQuantity,
   QUANTITY_MAX,
 } from "../../../sdk/contract/index.ts";
 import type { InstanceRepository, InstanceUse, ResourceUsage } from "../../../service/application/ports/instances/repository.ts";
-import type { Page, PageQuery, Ref } from "../../../service/application/ports/resources/page.ts";
+import type { Page, PageQuery, Ref, Selection } from "../../../service/application/ports/resources/page.ts";
 import { DELIVERY_SECONDS } from "../../../service/domain/instances/delivery.ts";
 import type { ConfiguredMark, Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
+import { WORK_CHANNEL } from "../channels.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage, readPage } from "../list-page.ts";
 import type { Scope } from "../session.ts";
-import { WORK_CHANNEL } from "../work-channel.ts";
 import { boundedQuantities, columnOf, insertRow, notFound, updateRow } from "./rows.ts";
 
 type JoinedRow = InstanceRow & { project_name: string; usage_cpu: number | null; usage_memory_bytes: string; usage_at: Date };
@@ -80,7 +79,7 @@ export class PostgresInstanceRepository implements InstanceRepository {
     this.#scope = scope;
   }
 
-  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Instance>> {
+  list(query: Selection, projects?: readonly ProjectId[]): Promise<Page<Instance>> {
     return this.#scope.run((manager) => listPage<JoinedRow, Instance>(manager, listing, query, toInstance, projects));
   }
 

@@ -2,7 +2,6 @@ import type {
   ActionOf,
   FactsOf,
   Id,
-  ListQuery,
   ManifestKind,
   ManifestOf,
   PlanId,
@@ -17,7 +16,7 @@ import type { ChangedResource, Consequence, PlannedChange } from "../../domain/c
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { StoredResource } from "../../domain/resource.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
-import type { Page } from "../ports/resources/page.ts";
+import type { Page, Selection } from "../ports/resources/page.ts";
 import type { PlatformTransaction, Reads, TenantTransaction, Transactions } from "../ports/transactions.ts";
 import type { IfMatch, RequestContext } from "./route-handlers.ts";
 
@@ -75,7 +74,7 @@ export interface Reach<At, Home extends Tenant | undefined> {
 /** The rows of a kind. */
 export interface Rows<S extends StoredResource> {
   /** @param projects only what is in these */
-  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<S>>;
+  list(query: Selection, projects?: readonly ProjectId[]): Promise<Page<S>>;
   get(ref: string): Promise<S>;
   find(name: string): Promise<S | undefined>;
   insert(resource: S): Promise<void>;
@@ -183,7 +182,7 @@ export interface ResourceKind<K extends ManifestKind, S extends StoredResource> 
   own(written: Written): Written<S>;
   presentWritten(tx: PlatformTransaction, written: Written): Promise<ResourceOf<K> | undefined>;
   /** The page that a request asks for. */
-  list(ctx: RequestContext, transactions: Transactions, query: ListQuery): Promise<{ items: ResourceOf<K>[]; nextCursor?: string }>;
+  list(ctx: RequestContext, transactions: Transactions, query: Selection): Promise<{ items: ResourceOf<K>[]; nextCursor?: string }>;
   /** One that may be seen, and that the route's permission is had for. @throws {ClawError} `<area>.not_found`, `auth.forbidden` */
   get(ctx: RequestContext, transactions: Transactions, ref: string): Promise<S>;
   /** Reads one and shows it. @throws {ClawError} `<area>.not_found` */

@@ -15,11 +15,12 @@ export interface ConsoleOptions {
 /** Addresses of the console's own pages. Each of them is answered by its one document, which finds out what to show. */
 const PAGES = ["/", "/sign-in", "/t/*", "/platform/*"];
 /** Files that browsers look for by their names. Those under `/assets` have a digest in theirs. */
-const FILES = ["/icon.svg", "/manifest.webmanifest"];
+const FILES = ["/icon.svg", "/icon-192.png", "/icon-512.png", "/icon-maskable-512.png", "/manifest.webmanifest", "/worker.js"];
 const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
+  ".png": "image/png",
   ".svg": "image/svg+xml",
   ".webmanifest": "application/manifest+json",
 };

@@ -5,6 +5,7 @@ import {
   type ChatRequest,
   ChatRequestSchema,
   ClawError,
+  type ClawInstance,
   type InstanceId,
   idParams,
   PositionSchema,
@@ -20,7 +21,10 @@ import type { Entries, WayIn } from "../../application/instances/entries.ts";
 import { assertConfined, type Unconfined } from "../../application/instances/host-use.ts";
 import type { OpenChannel } from "../../application/instances/open-channel.ts";
 import type { AgentChannel, Agents } from "../../application/ports/instances/agents.ts";
+import type { Selection } from "../../application/ports/resources/page.ts";
 import type { InstanceAddress } from "../../application/ports/runtimes/runtime.ts";
+import { assertAdmitted } from "../../application/resources/permitted.ts";
+import { tenantIn } from "../../application/resources/tenant-in.ts";
 import { isDown, notRunning } from "../../application/runtimes/down.ts";
 import type { NoteRefusal } from "../../domain/audit/refused.ts";
 import { isShared, sessionKey } from "../../domain/instances/chat-session.ts";
@@ -28,6 +32,7 @@ import type { Tallies } from "../../domain/tallies.ts";
 import { bearerOf } from "../plugins/identity.ts";
 import { readFrames, upgradeOnly } from "../sockets.ts";
 import { invalid } from "../validation.ts";
+import type { ChangeFeed } from "./change-feed.ts";
 import { answerOver, type ChatOptions, serveChat } from "./chat.ts";
 import { refuse } from "./close-stream.ts";
 import { serveLog } from "./logs.ts";
@@ -35,6 +40,7 @@ import { metricsTeller } from "./metrics.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { counted, eventOutlet, type OpenStream, type Outlet, openSocket, socketOutlet } from "./outlet.ts";
 import { pipe, takerOf } from "./relay.ts";
+import { serveWatch } from "./watch.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -51,6 +57,8 @@ const SESSION_NOTED_MS = 60_000;
 export interface StreamOptions {
   readonly access: Pick<Access, "again">;
   readonly targetOf: Application["targetOf"];
+  readonly visibleTo: Application["visibleTo"];
+  readonly changes: Pick<ChangeFeed, "listen">;
   readonly agents: Agents;
   readonly openChannel: OpenChannel;
   readonly entries: Pick<Entries, "enter">;
@@ -69,13 +77,18 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
   const { open, tallies } = options;
   app.decorateRequest("address");
   /** Counts a stream, and looks after it, for as long as it is open. */
-  const enter = (stream: OpenStream, request: FastifyRequest, facts: Stream, onLook?: Look) => {
+  const enter = (
+    stream: OpenStream,
+    request: FastifyRequest,
+    facts: Stream,
+    look: () => Promise<unknown> = () => lookAt(request, facts, options),
+  ) => {
     const kind = kindOf(facts);
-    stream.onClose(open.take(request.address.tenant, kind));
+    stream.onClose(open.take(request.tenant?.name ?? "", kind));
     tallies.count("claw_streams_opened_total", { kind });
-    keepChecking(stream, request, facts, options, onLook);
+    keepChecking(stream, look);
   };
-  const registered = (stream: Stream, way: WayIn | undefined) => ({
+  const registered = (stream: Stream, way?: WayIn) => ({
     method: "GET" as const,
     url: `/api/v1${stream.path}`,
     config: {
@@ -83,8 +96,9 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       heavy: true as const,
       ...(way && { action: `instance.${way}`, permission: stream.permission }),
     },
-    schema: { params: idParams, querystring: stream.query },
-    preHandler: (request: FastifyRequest) => findTarget(request, stream, way, options),
+    schema: { querystring: stream.query, ...(isToOne(stream) && { params: idParams }) },
+    preHandler: async (request: FastifyRequest) =>
+      isToOne(stream) ? findTarget(request, stream, way, options) : assertAdmitted(request.actor, stream.permission, "tenant"),
   });
   /** A stream both ways. */
   const socketRoute = <S extends Stream>(
@@ -107,18 +121,16 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
   /** A stream of items to the client, over a WebSocket or as server-sent events. */
   const itemRoute = <S extends Stream>(
     stream: S,
-    serve: (outlet: Outlet, request: FastifyRequest, query: QueryOf<S>) => Promise<Look | undefined>,
+    serve: (outlet: Outlet, request: FastifyRequest, query: QueryOf<S>) => Promise<unknown>,
   ) => {
     const serveItems = async (outlet: Outlet, request: FastifyRequest) => {
-      let look: Look | undefined;
-      enter(outlet, request, stream, (instance) => look?.(instance));
-      look = await serve(outlet, request, request.query as QueryOf<S>);
+      await serve(outlet, request, request.query as QueryOf<S>);
       outlet.beat();
       // It is open, whenever there is something to tell.
       await outlet.send({ type: "heartbeat" });
     };
     app.route({
-      ...registered(stream, undefined),
+      ...registered(stream),
       // The head alone of what has no end.
       exposeHeadRoute: false,
       handler: async (request, reply) => {
@@ -220,7 +232,19 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       return reply;
     },
   });
+  itemRoute(webSockets.watch, async (outlet, request, { labelSelector, fieldSelector }) => {
+    const { tenant, id: requestId } = request;
+    const { id: tenantId } = tenantIn({ tenant });
+    let { actor } = request;
+    enter(outlet, request, webSockets.watch, async () => {
+      ({ actor } = await admittedAgain(request, tenantId, options));
+      assertAdmitted(actor, webSockets.watch.permission, "tenant");
+    });
+    const list = (selection: Selection) => options.visibleTo({ actor, tenant, requestId, ifMatch: undefined }, selection);
+    await serveWatch(outlet, list, { labelSelector, fieldSelector }, (listener) => options.changes.listen(tenantId, listener));
+  });
   itemRoute(webSockets.logs, async (outlet, request, { tailLines, after }) => {
+    enter(outlet, request, webSockets.logs);
     const from = lastEventIdOf(request) ?? after;
     const channel = await options.openChannel(request.address, {
       channel: "logs",
@@ -229,12 +253,12 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       ...(from !== undefined && { after: from }),
     });
     void serveLog(outlet, channel);
-    return undefined;
   });
   itemRoute(webSockets.metrics, async (outlet, request) => {
     const tell = metricsTeller(outlet);
-    tell(await lookAt(request, webSockets.metrics, options));
-    return tell;
+    const look = async () => tell(await lookAt(request, webSockets.metrics, options));
+    enter(outlet, request, webSockets.metrics, look);
+    await look();
   });
   relay(
     webSockets.console,
@@ -253,9 +277,9 @@ function kindOf(stream: Stream): string {
   return Object.entries<Stream>(webSockets).find(([, facts]) => facts === stream)?.[0] ?? "";
 }
 
-type Target = Awaited<ReturnType<Application["targetOf"]>>;
-/** What is done with the instance whenever it is looked at. */
-type Look = (instance: Target) => void;
+function isToOne({ path }: Stream): boolean {
+  return path.includes(":id");
+}
 
 function takesNothing(): never {
   throw new ClawError("request.invalid", "a frame can't be read: this stream takes no frames");
@@ -293,26 +317,30 @@ async function lookAt(
   request: FastifyRequest,
   { permission }: Pick<Stream, "permission">,
   { access, targetOf }: StreamOptions,
-): Promise<Target> {
+): Promise<ClawInstance> {
   const { tenant, id: requestId, address } = request;
-  const admitted = await access.again(request.actor.credential, bearerOf(request) ?? "", address.tenantId);
+  const { actor } = await admittedAgain(request, address.tenantId, { access });
+  return targetOf({ actor, tenant, requestId, ifMatch: undefined }, address.uid, permission);
+}
+
+/** Who asked, and what they may do by now. @throws {ClawError} `auth.unauthenticated` */
+async function admittedAgain(request: FastifyRequest, tenantId: TenantId, { access }: Pick<StreamOptions, "access">) {
+  const admitted = await access.again(request.actor.credential, bearerOf(request) ?? "", tenantId);
   if (!admitted) {
     throw new ClawError("auth.unauthenticated", "the token is not valid any more");
   }
-  return targetOf({ actor: admitted.actor, tenant, requestId, ifMatch: undefined }, address.uid, permission);
+  return admitted;
 }
 
 /** Ends a stream when its credential or its holder's rights are taken back: it was let in once, and may stay for days. */
-function keepChecking(stream: OpenStream, request: FastifyRequest, facts: Stream, options: StreamOptions, onLook: Look = () => {}): void {
+function keepChecking(stream: OpenStream, look: () => Promise<unknown>): void {
   const timer = setInterval(() => {
-    lookAt(request, facts, options)
-      .then(onLook)
-      .catch((error: unknown) => {
-        // What could not be asked is asked again.
-        if (error instanceof ClawError && error.status < 500) {
-          stream.fail(error);
-        }
-      });
+    look().catch((error: unknown) => {
+      // What could not be asked is asked again.
+      if (error instanceof ClawError && error.status < 500) {
+        stream.fail(error);
+      }
+    });
   }, RECHECK_MS);
   stream.onClose(() => clearInterval(timer));
 }

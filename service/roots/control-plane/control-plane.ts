@@ -18,7 +18,7 @@ import { VaultKv } from "../../../adapters/identity/vault-secrets.ts";
 import { createClusters } from "../../../adapters/kubernetes/clusters.ts";
 import { InProcessBus } from "../../../adapters/nats/in-process-bus.ts";
 import { openJetStreamBus } from "../../../adapters/nats/jetstream-bus.ts";
-import { listenForWork } from "../../../adapters/postgres/listen-for-work.ts";
+import { listen } from "../../../adapters/postgres/listen.ts";
 import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
@@ -53,6 +53,7 @@ import { byHost } from "../../http/by-host.ts";
 import { SharedCounters } from "../../http/limits/shared-counters.ts";
 import { bindPort } from "../../http/listener.ts";
 import { buildOrigins } from "../../http/origins/origins.ts";
+import { ChangeFeed } from "../../http/streams/change-feed.ts";
 import { OpenStreams } from "../../http/streams/open-streams.ts";
 import { startAgentReviver } from "../../workers/agent-reviver.ts";
 import { startAuditKeeper } from "../../workers/audit-keeper.ts";
@@ -212,10 +213,18 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   closers.push(() => keyWatcher.stop());
   const { wake, onWake } = createWakeUp();
   const secretSources = createSecretSources({ transactions, runtimes, host: hostSecrets, vault });
-  const others = listenForWork(stores.serviceUrl, wake);
+  const changes = new ChangeFeed();
+  const others = listen(stores.serviceUrl, {
+    onWork: wake,
+    onChange: (tenantId, id) => changes.tell(tenantId, id),
+    onBegin() {
+      wake();
+      changes.tellAll();
+    },
+  });
   closers.push(others.close);
   const origins = instanceOriginsOf(env, listener.url);
-  const { routes, targetOf, dependencies } = createApplication({
+  const { routes, targetOf, visibleTo, dependencies } = createApplication({
     transactions,
     stacks,
     administration,
@@ -272,6 +281,8 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     streams: {
       access,
       targetOf,
+      visibleTo,
+      changes,
       agents: hub,
       openChannel,
       entries,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
-import { Claw } from "../../../sdk/client/index.ts";
+import { Claw, UserAbortError } from "../../../sdk/client/index.ts";
 import {
   CHANNEL_WINDOW,
   FRAME_BYTES_MAX,
@@ -242,6 +242,73 @@ describe("a stream as server-sent events", () => {
     ["/instances/web/logs/stream", { authorization: "Bearer no" }, 401],
   ] as const)("is refused as any request is: %s %o", async ([path, more, status], { expect }) => {
     const response = await fetch(`${service.url}/api/v1${path}`, { headers: { ...headers(), ...more } });
+    expect([response.status, response.headers.get("content-type")]).toEqual([status, expect.stringContaining("application/problem+json")]);
+  });
+});
+
+describe("instances that are watched together", () => {
+  it("are told with each change and each end within a second, those alone that one may see and has asked for", async ({ expect }) => {
+    const acme = service.claw("acme");
+    await acme.projects.create({ apiVersion: "clusterclaw.io/v1", kind: "Project", metadata: { name: "lab" } });
+    const reader = new Claw({
+      url: service.url,
+      token: await aToken(acme, { name: "lab-reader", role: "viewer", at: { project: "lab" } }),
+      tenant: "acme",
+    });
+    const stop = new AbortController();
+    const seen = { all: [] as string[], lab: [] as string[], red: [] as string[] };
+    const follow = async (claw: Claw, list: string[], labelSelector?: string) => {
+      for await (const change of claw.instances.watchAll({ labelSelector, signal: stop.signal })) {
+        list.push(
+          change.type === "instances"
+            ? change.items.map(({ metadata, spec }) => `${metadata.name}=${JSON.stringify(metadata.labels)}${spec.running}`).join()
+            : change.type,
+        );
+      }
+    };
+    const following = [follow(acme, seen.all), follow(reader, seen.lab), follow(acme, seen.red, "team=red")].map((each) =>
+      each.catch((error: unknown) => expect(error).toBeInstanceOf(UserAbortError)),
+    );
+    await until(
+      () => Object.values(seen).every((list) => list.includes("synced")),
+      () => JSON.stringify(seen),
+      10_000,
+    );
+    expect(seen.all.join()).toMatch(/idle=.*web=/);
+    expect([seen.lab, seen.red]).toEqual([["synced"], ["synced"]]);
+    const manifest = (labels: object) => anEcho("watched", { running: false }, { project: "lab", labels });
+    await acme.instances.create(manifest({ team: "red" }));
+    const made = 'watched={"team":"red"}false';
+    await until(
+      () => Object.values(seen).every((list) => list.some((each) => each.includes(made))),
+      () => JSON.stringify(seen),
+      3_000,
+    );
+    await acme.instances.replace("watched", manifest({ team: "blue" }));
+    await until(
+      () => seen.red.includes("gone") && seen.lab.join().includes("blue"),
+      () => JSON.stringify(seen),
+      3_000,
+    );
+    await acme.instances.delete("watched");
+    await until(
+      () => seen.lab.includes("gone") && seen.all.includes("gone"),
+      () => JSON.stringify(seen),
+      20_000,
+    );
+    expect(seen.lab.join()).not.toContain("web");
+    stop.abort();
+    await Promise.all(following);
+  });
+
+  it.for([
+    ["?labelSelector=%2C%2C", {}, 422],
+    ["?tenant=nobody", {}, 404],
+    ["", { authorization: "Bearer no" }, 401],
+  ] as const)("are refused as a list is: %s %o", async ([query, more, status], { expect }) => {
+    const response = await fetch(`${service.url}/api/v1/watch/instances${query}`, {
+      headers: { authorization: `Bearer ${service.adminToken}`, ...(query.includes("tenant") ? {} : { "x-claw-tenant": "acme" }), ...more },
+    });
     expect([response.status, response.headers.get("content-type")]).toEqual([status, expect.stringContaining("application/problem+json")]);
   });
 });

@@ -68,6 +68,7 @@ describe("schema", () => {
         "KeepWarnings1700000000042",
         "DefineTypes1700000000044",
         "SeveralFiles1700000000045",
+        "TellChanges1700000000046",
         "SetValues1700000000047",
         "KeepSecrets1700000000048",
         "RollOut1700000000050",

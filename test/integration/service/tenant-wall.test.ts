@@ -137,7 +137,9 @@ describe("another tenant's token", () => {
   it.for(Object.entries(webSockets) as [string, Stream][])("opens no stream: %s", async ([name, { path }], { expect }) => {
     const url = `${service.url.replace("http", "ws")}/api/v1${path}`;
     expect(await open(url.replace(":id", "keeper"), TOKENS.own)).toBe(101);
-    expect(await open(url.replace(":id", uids["keeper"] ?? ""), TOKENS.other)).toBe(404);
+    if (path.includes(":id")) {
+      expect(await open(url.replace(":id", uids["keeper"] ?? ""), TOKENS.other)).toBe(404);
+    }
     expect(await open(`${url.replace(":id", "keeper")}?tenant=walled`, TOKENS.other)).toBe(404);
     expect(await open(url.replace(":id", "keeper"), TOKENS.other, { "x-claw-tenant": "walled" })).toBe(404);
     const last = { console: "instance.console-end", connect: "instance.connect" }[name];

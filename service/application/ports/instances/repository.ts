@@ -1,6 +1,6 @@
-import type { InstanceId, ListQuery, ProjectId } from "../../../../sdk/contract/index.ts";
+import type { InstanceId, ProjectId } from "../../../../sdk/contract/index.ts";
 import type { ConfiguredMark, Instance, InstanceState } from "../../../domain/instances/instance.ts";
-import type { Page, PageQuery, Ref } from "../resources/page.ts";
+import type { Page, PageQuery, Ref, Selection } from "../resources/page.ts";
 
 /** What instances that are not being deleted add up to. CPU in cores, memory and storage in bytes; replicas counted. */
 export interface ResourceUsage {
@@ -25,7 +25,7 @@ export type InstanceUse =
 export interface InstanceRepository {
   /** Label selector, field selector, sort and cursor as in `ListQuerySchema`. @throws {request.invalid} for a selector or sort that can't be. */
   /** @param projects only those of these */
-  list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<Instance>>;
+  list(query: Selection, projects?: readonly ProjectId[]): Promise<Page<Instance>>;
   get(ref: Ref): Promise<Instance>;
   find(ref: Ref): Promise<Instance | undefined>;
   /** Those of the names that there are, in no order. */
