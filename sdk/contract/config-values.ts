@@ -104,6 +104,8 @@ export const EffectiveConfigSchema = z.object({
   /** By key. */
   items: z.array(EffectiveValueSchema),
   nextCursor: z.string().optional(),
+  /** With `files`: what its claw reads, as it is rendered of them now, secrets masked; absent while it can't be resolved. */
+  files: z.array(z.object({ path: z.string(), content: z.string() })).optional(),
   /** What keeps it from being resolved. */
   issues: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional() })),
 });
@@ -113,6 +115,7 @@ export const EffectiveConfigQuerySchema = z.strictObject({
   /** Only this key, and what is beneath it. */
   key: ConfigKeySchema.optional(),
   explain: z.stringbool().optional(),
+  files: z.stringbool().optional().describe("also the files that its claw gets"),
   limit: z.coerce.number().int().min(1).max(500).default(500),
   /** The key after which the answer before ended. */
   cursor: z.string().max(512).optional(),

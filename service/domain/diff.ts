@@ -49,6 +49,13 @@ export function diffFiles(before: readonly ConfigFile[], after: readonly ConfigF
   });
 }
 
+/** Files as people may see them. @param bytesMax of one of them: of a longer one, its beginning */
+export function shownFiles(files: readonly ConfigFile[], secretValues: readonly string[], bytesMax: number): ConfigFile[] {
+  return files
+    .map(({ path, content }) => ({ path, content: maskText(content, secretValues).slice(0, bytesMax) }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
 function unifiedDiff(path: string, left: string | undefined, right: string | undefined, secretValues: readonly string[]): string {
   const from = left === undefined ? "/dev/null" : `a/${path}`;
   const to = right === undefined ? "/dev/null" : `b/${path}`;

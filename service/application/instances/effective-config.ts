@@ -1,20 +1,22 @@
 import type { z } from "zod";
 import { type EffectiveConfig, type EffectiveConfigQuerySchema, isKeyWithin } from "../../../sdk/contract/index.ts";
 import { type ExplainedValue, explainConfig, type Given } from "../../domain/configs/explain-config.ts";
+import { shownFiles } from "../../domain/diff.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import type { Transactions } from "../ports/transactions.ts";
-import { explainInstance, type ResolveDependencies } from "./resolve-instance.ts";
+import { explainInstance, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 
 type Query = z.infer<typeof EffectiveConfigQuerySchema>;
 
 /** An answer ends behind the value that takes it over this: values may be large. */
 const BYTES_MAX = 512 * 1024;
+const FILE_BYTES_MAX = 128 * 1024;
 
 /** What an instance is configured with: each key's value, secrets masked, and where it comes from; some keys at a time. */
 export async function effectiveConfig(
   instance: Instance,
-  { key, explain = false, limit, cursor }: Query,
-  { transactions, ...deps }: Pick<ResolveDependencies, "types" | "cipher"> & { readonly transactions: Transactions },
+  { key, explain = false, files = false, limit, cursor }: Query,
+  { transactions, ...deps }: ResolveDependencies & { readonly transactions: Transactions },
 ): Promise<EffectiveConfig> {
   const explained = await transactions.platform(async (tx) => explainInstance(tx, await tx.enter(instance.tenantId), instance, deps));
   const { config, published } = explained ?? {};
@@ -33,12 +35,23 @@ export async function effectiveConfig(
     bytes += JSON.stringify(item).length;
   }
   const last = items.at(-1);
+  const rendered = files ? await filesOf(instance, { transactions, ...deps }) : undefined;
   return {
+    ...(rendered && { files: rendered }),
     ...(name !== undefined && published && { template: { name, version: published.version } }),
     items,
     ...(items.length < values.length && last && { nextCursor: last.key }),
     issues: (config?.issues ?? []).map(({ path, message, fix }) => ({ path, message, ...(fix !== undefined && { fix }) })),
   };
+}
+
+/** As a preview shows them: of what is stored now. */
+async function filesOf(instance: Instance, { transactions, ...deps }: ResolveDependencies & { readonly transactions: Transactions }) {
+  const [resolution] = await transactions.platform(async (tx) => {
+    const scope = await tx.enter(instance.tenantId);
+    return resolveInstances(tx, scope, (await scope.tenants.get(instance.tenantId)).name, [instance], deps);
+  });
+  return resolution?.resolved && shownFiles(resolution.resolved.runtime.files, resolution.secretValues, FILE_BYTES_MAX);
 }
 
 type Published = { readonly author: string; readonly createdAt: string } | undefined;

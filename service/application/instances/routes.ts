@@ -10,6 +10,7 @@ import type { RequestContext, RouteHandlers } from "../resources/route-handlers.
 import { tenantIn } from "../resources/tenant-in.ts";
 import { notRunning } from "../runtimes/down.ts";
 import { listChatSessions } from "./chat-sessions.ts";
+import type { ConfigChecks } from "./config-checks.ts";
 import { effectiveConfig } from "./effective-config.ts";
 import { assertConfined, type Unconfined } from "./host-use.ts";
 import { addressOf, type OpenChannel } from "./open-channel.ts";
@@ -19,6 +20,7 @@ import { type InstanceOrigins, makeLink } from "./visits.ts";
 interface InstanceRouteDependencies extends RequestDependencies {
   readonly types: ClawTypes;
   readonly cipher: SecretCipher;
+  readonly checks: ConfigChecks;
   readonly runtimes: Runtimes;
   readonly openChannel: OpenChannel;
   readonly unconfined?: Unconfined | undefined;

@@ -47,11 +47,13 @@ describe("a secret that configurations name", () => {
     const shown = [
       await acme.secrets.get("openai"),
       await acme.instances.get("web"),
-      await acme.instances.config("web", { explain: true }),
+      await acme.instances.config("web", { explain: true, files: true }),
       await acme.audit.list(),
       await acme.instances.events("web"),
     ];
     expect(JSON.stringify(shown)).not.toContain("k-first-3141");
+    // The files are shown as they are otherwise.
+    expect((await acme.instances.config("web", { files: true })).files?.[0]?.content).toContain("[secret]");
     expect((await acme.secrets.get("openai")).spec.value).toBe("[secret]");
     expect((await acme.secrets.users("openai")).items).toMatchObject([{ instance: "web" }]);
 
