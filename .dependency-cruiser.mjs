@@ -253,7 +253,11 @@ export default {
       from: { path: "^sdk/cli/", pathNot: "^sdk/cli/sign-in/" },
       to: { path: "^sdk/cli/sign-in/", dynamic: false },
     },
-    ...vendor("react", "react|react-dom|@tanstack/[^/]+|@radix-ui/[^/]+|lucide-react|@xterm/[^/]+|vite|tailwindcss", ["^service/console/"]),
+    ...vendor(
+      "react",
+      "react|react-dom|@tanstack/[^/]+|@radix-ui/[^/]+|@codemirror/[^/]+|@lezer/[^/]+|uplot|lucide-react|@xterm/[^/]+|vite|tailwindcss",
+      ["^service/console/"],
+    ),
     ...vendor("node-pty", "@lydell/node-pty", ["^service/agent/"]),
 
     {

@@ -12,6 +12,8 @@ const digestFile = join(root, "node_modules/.cache/console.sha256");
 export async function buildConsole(): Promise<void> {
   const digest = await sourceDigest();
   const { build } = await import("vite");
+  // Whoever builds it, a test for one: what is served is what people get.
+  process.env["NODE_ENV"] = "production";
   const fresh = join(root, `dist/.console-${process.pid}`);
   await build({
     configFile: join(root, "service/console/vite.config.ts"),

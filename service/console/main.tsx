@@ -9,6 +9,11 @@ import { router } from "./app/router.tsx";
 // A page that was left open while the console was built anew asks for parts that are no more.
 addEventListener("vite:preloadError", () => location.reload());
 
+if (import.meta.env.PROD && "serviceWorker" in navigator) {
+  // Without it the console works, while there is a network.
+  navigator.serviceWorker.register("/worker.js").catch(() => undefined);
+}
+
 // Wherever it is found out that the session has ended: one comes back to where one was after signing in.
 queries.getQueryCache().subscribe((event) => {
   const { pathname, href } = router.latestLocation;

@@ -33,6 +33,7 @@ const OUTGOING: Readonly<Record<string, string>> = {
   "service/agent/probe.ts": "the same",
   "service/agent/uplink.ts": "the control plane, or a platform administrator, by a cluster's agentUrl",
   "service/console/app/session.ts": "nobody: in a browser, the service that the page is of",
+  "service/console/offline/worker.ts": "nobody: in a browser, the service that the page is of",
   "service/quickstart/main.ts": "nobody: the service that it started",
   "service/server/console-link.ts": "the data folder's own access file",
   "service/server/doctor.ts": "the data folder's own access file",

@@ -6,6 +6,7 @@ import {
   FolderTree,
   GitCompare,
   KeyRound,
+  Layers,
   LayoutDashboard,
   LockKeyhole,
   type LucideIcon,
@@ -15,6 +16,7 @@ import {
   Shapes,
   ShieldCheck,
   SlidersHorizontal,
+  Ticket,
   Users,
 } from "lucide-react";
 import type { Permission } from "../../../sdk/contract/permissions.ts";
@@ -22,7 +24,14 @@ import type { TextKey } from "./catalogue.ts";
 
 /** A page of the navigation. A new area adds a line here, its routes in `router.tsx` and its texts in `catalogue.ts`. */
 export interface Area {
-  readonly to: "/t/$tenant" | "/t/$tenant/instances" | "/t/$tenant/audit" | "/t/$tenant/consistency" | "/t/$tenant/$kind";
+  readonly to:
+    | "/t/$tenant"
+    | "/t/$tenant/instances"
+    | "/t/$tenant/audit"
+    | "/t/$tenant/consistency"
+    | "/t/$tenant/tokens"
+    | "/t/$tenant/stacks/{-$stack}"
+    | "/t/$tenant/$kind";
   /** Of resources: which, as their address has it. */
   readonly kind?: string;
   readonly text: TextKey;
@@ -74,6 +83,7 @@ export const GROUPS: readonly AreaGroup[] = [
       kind("roles", "resources.roles", BookType, "access.read"),
       kind("role-bindings", "resources.bindings", Users, "access.read"),
       kind("service-accounts", "resources.accounts", KeyRound, "access.read"),
+      { to: "/t/$tenant/tokens", text: "access.tokens", icon: Ticket, permission: "access.read" },
       { to: "/t/$tenant/audit", text: "audit.title", icon: ScrollText, permission: "audit.read", key: "a" },
     ],
   },
@@ -82,6 +92,7 @@ export const GROUPS: readonly AreaGroup[] = [
     areas: [
       kind("tenants", "resources.tenants", Building2, "tenants.write"),
       kind("clusters", "resources.clusters", Network, "clusters.read"),
+      { to: "/t/$tenant/stacks/{-$stack}", text: "stacks.title", icon: Layers, permission: "stacks.read" },
     ],
   },
 ];

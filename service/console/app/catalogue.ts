@@ -1,3 +1,4 @@
+import { access } from "../access/messages.ts";
 import { audit } from "../audit/messages.ts";
 import { consistency } from "../consistency/messages.ts";
 import { create } from "../create/messages.ts";
@@ -7,11 +8,13 @@ import { plans } from "../plans/messages.ts";
 import { previews } from "../previews/messages.ts";
 import { resources } from "../resources/messages.ts";
 import { signIn } from "../sign-in/messages.ts";
+import { stacks } from "../stacks/messages.ts";
 import { app } from "./messages.ts";
 import type { Texts } from "./texts.ts";
 
 /** Every text of the console, by area. */
 export const catalogue = {
+  access,
   app,
   audit,
   consistency,
@@ -22,6 +25,7 @@ export const catalogue = {
   previews,
   resources,
   signIn,
+  stacks,
 } as const satisfies Readonly<Record<string, Texts>>;
 
 type Catalogue = typeof catalogue;

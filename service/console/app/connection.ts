@@ -28,6 +28,11 @@ export function noteSilence(): void {
   set({ ...connection, isSilent: true });
 }
 
+/** A stream has broken off: until then it was heard. */
+export function noteBreak(): void {
+  set(connection.isSilent ? connection : { isSilent: true, answeredAtMs: Date.now() });
+}
+
 export function useConnection(): Connection {
   return useSyncExternalStore(
     (listener) => {

@@ -39,7 +39,7 @@ export function Palette({
   const dialog = useRef<HTMLDialogElement>(null);
   const [words, setWords] = useState("");
   const [current, setCurrent] = useState(0);
-  const fleet = useQuery({ ...fleetQuery(tenant), refetchInterval: false }).data?.items ?? [];
+  const fleet = useQuery(fleetQuery(tenant)).data?.items ?? [];
   const tenants = useQuery(tenantsQuery()).data ?? [];
   useEffect(() => {
     const shown = dialog.current;

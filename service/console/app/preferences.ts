@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from "react";
 import { type TextKey, textsOf } from "./catalogue.ts";
+import { keep, read } from "./kept.ts";
 import { chooseLanguage, filled, LANGUAGES, type Language } from "./texts.ts";
 
 /** What somebody prefers is kept in their browser: it is nothing that the service needs to know. */
@@ -14,23 +15,6 @@ const listeners = new Set<() => void>();
 let language: Language = chooseLanguage(read(LANGUAGE), navigator.languages);
 let theme: Theme = THEMES.find((known) => known === read(THEME)) ?? "system";
 show();
-
-/** A browser that keeps nothing for a page has no preferences, and works all the same. */
-function read(name: string): string | null {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
-function keep(name: string, value: string): void {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // Kept until the page is left.
-  }
-}
 
 function show(): void {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";

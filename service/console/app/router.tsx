@@ -6,6 +6,7 @@ import { instancesSearch } from "../instances/search.ts";
 import { OverviewPage } from "../overview/overview-page.tsx";
 import { NotFoundPage } from "../parts/not-found.tsx";
 import { Failure } from "../parts/states.tsx";
+import { previewSearch } from "../previews/reach.ts";
 import { returnTo } from "../sign-in/ticket.ts";
 import { HomePage } from "./home-page.tsx";
 import { Shell } from "./shell.tsx";
@@ -47,8 +48,23 @@ const consistency = createRoute({
 const preview = createRoute({
   getParentRoute: () => tenant,
   path: "/previews/$id",
-  validateSearch: ({ effect }: Record<string, unknown>): { effect?: string } => (typeof effect === "string" ? { effect } : {}),
+  validateSearch: previewSearch,
   component: lazyRouteComponent(() => import("../previews/preview-page.tsx"), "PreviewPage"),
+});
+const tokens = createRoute({
+  getParentRoute: () => tenant,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("../access/tokens-page.tsx"), "TokensPage"),
+});
+const sessions = createRoute({
+  getParentRoute: () => tenant,
+  path: "/sessions",
+  component: lazyRouteComponent(() => import("../access/sessions-page.tsx"), "SessionsPage"),
+});
+const stacks = createRoute({
+  getParentRoute: () => tenant,
+  path: "/stacks/{-$stack}",
+  component: lazyRouteComponent(() => import("../stacks/stacks-page.tsx"), "StacksPage"),
 });
 const resources = createRoute({
   getParentRoute: () => tenant,
@@ -67,7 +83,20 @@ export const router = createRouter({
   routeTree: root.addChildren([
     home,
     signIn,
-    tenant.addChildren([overview, instances, instance, create, audit, consistency, preview, resources, resource]),
+    tenant.addChildren([
+      overview,
+      instances,
+      instance,
+      create,
+      audit,
+      consistency,
+      preview,
+      tokens,
+      sessions,
+      stacks,
+      resources,
+      resource,
+    ]),
   ]),
   defaultPreload: "intent",
   defaultNotFoundComponent: NotFoundPage,

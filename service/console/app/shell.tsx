@@ -1,6 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
-import { BookOpen, ChevronsUpDown, CircleUser, CloudOff, Ellipsis, Keyboard, LogOut, Search, Settings2 } from "lucide-react";
+import {
+  BookOpen,
+  ChevronsUpDown,
+  CircleUser,
+  CloudOff,
+  Ellipsis,
+  Keyboard,
+  LogOut,
+  MonitorSmartphone,
+  Search,
+  Settings2,
+} from "lucide-react";
 import { useEffect, useState } from "react";
 import { Button, IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -201,6 +212,7 @@ function UserMenu({
 }) {
   const t = useTexts();
   const navigate = useNavigate();
+  const { tenant = "" } = useParams({ strict: false });
   const theme = useTheme();
   const language = useLanguage();
   const leave = async () => {
@@ -245,6 +257,9 @@ function UserMenu({
         onChange={setLanguage}
       />
       <MenuSeparator />
+      <MenuItem icon={<Icon of={MonitorSmartphone} />} onSelect={() => void navigate({ to: "/t/$tenant/sessions", params: { tenant } })}>
+        {t("access.sessions")}
+      </MenuItem>
       <MenuItem icon={<Icon of={Keyboard} />} onSelect={onKeys}>
         {t("app.keyboard")}
       </MenuItem>
@@ -259,10 +274,21 @@ function UserMenu({
   );
 }
 
+const AGAIN_MS = 3_000;
+
 /** Said once for the whole page, while nothing answers. */
 function OfflineNote() {
   const t = useTexts();
   const { isSilent, answeredAtMs } = useConnection();
+  useEffect(() => {
+    if (!isSilent) {
+      return;
+    }
+    const timer = setInterval(() => {
+      void queries.refetchQueries({ type: "active", predicate: ({ state }) => state.status === "error" });
+    }, AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [isSilent]);
   const [before, after] = t("app.offlineHelp", { ago: "\u0000" }).split("\u0000");
   return (
     <div role="status">

@@ -4,7 +4,7 @@ import { type ReactNode, useState } from "react";
 import { stringify } from "yaml";
 import { allows, claw, meQuery } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
-import { fleetQuery } from "../instances/queries.ts";
+import { nameTakenQuery } from "../instances/queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Code } from "../parts/code.tsx";
 import { Field, Input, Select } from "../parts/field.tsx";
@@ -41,7 +41,7 @@ export function CreatePage() {
     enabled: draft.template !== "",
   });
   const me = useQuery(meQuery(tenant)).data;
-  const names = useQuery({ ...fleetQuery(tenant), refetchInterval: false }).data?.items ?? [];
+  const isTaken = useQuery({ ...nameTakenQuery(tenant, draft.name), enabled: isName(draft.name) }).data ?? false;
   if (!types.data || !me) {
     return types.error ? <Failure error={types.error} onRetry={() => void types.refetch()} /> : <Skeleton lines={8} />;
   }
@@ -50,14 +50,7 @@ export function CreatePage() {
   const fitting = templates.data?.filter(({ spec }) => spec.adapter === adapter) ?? [];
   const variables = draft.template === "" ? [] : (schema.data ?? []);
   const set = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
-  const nameFault =
-    draft.name === ""
-      ? undefined
-      : !isName(draft.name)
-        ? t("create.nameBad")
-        : names.some(({ metadata }) => metadata.name === draft.name)
-          ? t("create.nameTaken")
-          : undefined;
+  const nameFault = draft.name === "" ? undefined : !isName(draft.name) ? t("create.nameBad") : isTaken ? t("create.nameTaken") : undefined;
   const labelsFault = labelsOf(draft.labels) ? undefined : t("create.labelsBad");
   const mayCreate = allows(me, "instances.write", draft.project || "default");
   const isReady =

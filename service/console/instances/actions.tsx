@@ -6,6 +6,7 @@ import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { tell } from "../parts/toasts.tsx";
 import { PlanDialog } from "../plans/plan-dialog.tsx";
+import type { Action } from "./outcome.ts";
 
 export const ACTIONS = {
   start: { word: "Start", icon: Play, permission: "instances.operate" },
@@ -13,8 +14,7 @@ export const ACTIONS = {
   restart: { word: "Restart", icon: RotateCcw, permission: "instances.operate" },
   kill: { word: "Kill", icon: OctagonX, permission: "instances.operate" },
   destroy: { word: "Destroy", icon: Trash2, permission: "instances.write" },
-} as const;
-export type Action = keyof typeof ACTIONS;
+} as const satisfies Readonly<Record<Action, object>>;
 
 function changeOf(action: Action, name: string, purgeData: boolean): Change {
   return action === "destroy" ? { action: "delete", kind: "ClawInstance", name, ...(purgeData && { purgeData }) } : { action, name };

@@ -1,24 +1,37 @@
 import { useQuery } from "@tanstack/react-query";
 import { EyeOff, FileCog, Lock } from "lucide-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { ClawInstance, EffectiveValue } from "../../../sdk/contract/index.ts";
 import { useTexts } from "../app/preferences.ts";
+import { Button } from "../parts/button.tsx";
+import { CopyButton } from "../parts/code.tsx";
 import { Input } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { Empty, Failure, Skeleton } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
-import { configQuery } from "./queries.ts";
+import { sourcesOf } from "./file-levels.ts";
+import { configQuery, filesQuery } from "./queries.ts";
 
 /** What it is configured with, key by key, and of which level each value is. */
 export function ConfigTab({ instance, tenant }: { readonly instance: ClawInstance; readonly tenant: string }) {
   const t = useTexts();
   const [words, setWords] = useState("");
+  const [view, setView] = useState<"keys" | "files">("keys");
   const config = useQuery(configQuery(tenant, instance.metadata.uid));
   if (!config.data) {
     return config.error ? <Failure error={config.error} onRetry={() => void config.refetch()} /> : <Skeleton lines={8} />;
   }
   const { items, issues, template } = config.data;
+  const choice = (
+    <span role="group" aria-label={t("instances.configView")} className="flex gap-1">
+      {(["keys", "files"] as const).map((each) => (
+        <Button key={each} look={view === each ? "plain" : "quiet"} aria-pressed={view === each} onClick={() => setView(each)}>
+          {t(`instances.configView_${each}`)}
+        </Button>
+      ))}
+    </span>
+  );
   const shown = items.filter(({ key, origin }) => `${key} ${origin}`.toLowerCase().includes(words.toLowerCase()));
   return (
     <div className="flex flex-col gap-4">
@@ -34,43 +47,109 @@ export function ConfigTab({ instance, tenant }: { readonly instance: ClawInstanc
           </ul>
         </Panel>
       )}
-      <Panel
-        padded={false}
-        title={template ? t("instances.configTemplate", { name: template.name, version: template.version }) : t("instances.tab_config")}
-        aside={
-          <Input
-            type="search"
-            aria-label={t("instances.configFilter")}
-            placeholder={t("instances.configFilter")}
-            value={words}
-            onChange={(event) => setWords(event.target.value)}
-            className="w-44"
-          />
-        }
-      >
-        {items.length === 0 ? (
-          <Empty icon={<Icon of={FileCog} size={20} />} title={t("instances.configEmpty")} />
-        ) : (
-          <div className="overflow-x-auto">
-            <table className="w-full text-sm">
-              <thead className="text-left text-xs text-ink-faint">
-                <tr className="border-b border-line">
-                  <th className="px-4 py-2 font-medium">{t("instances.configKey")}</th>
-                  <th className="px-2 py-2 font-medium">{t("instances.configValue")}</th>
-                  <th className="px-2 py-2 font-medium">{t("instances.configOrigin")}</th>
-                  <th className="px-4 py-2 font-medium max-md:hidden">{t("instances.configSetBy")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {shown.map((value) => (
-                  <ValueRow key={value.key} value={value} />
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Panel>
+      {view === "files" ? (
+        <FilesPanel values={items} instance={instance} tenant={tenant} aside={choice} />
+      ) : (
+        <Panel
+          padded={false}
+          title={template ? t("instances.configTemplate", { name: template.name, version: template.version }) : t("instances.tab_config")}
+          aside={
+            <span className="flex flex-wrap items-center gap-2">
+              {choice}
+              <Input
+                type="search"
+                aria-label={t("instances.configFilter")}
+                placeholder={t("instances.configFilter")}
+                value={words}
+                onChange={(event) => setWords(event.target.value)}
+                className="w-44"
+              />
+            </span>
+          }
+        >
+          {items.length === 0 ? (
+            <Empty icon={<Icon of={FileCog} size={20} />} title={t("instances.configEmpty")} />
+          ) : (
+            <div className="overflow-x-auto">
+              <table className="w-full text-sm">
+                <thead className="text-left text-xs text-ink-faint">
+                  <tr className="border-b border-line">
+                    <th className="px-4 py-2 font-medium">{t("instances.configKey")}</th>
+                    <th className="px-2 py-2 font-medium">{t("instances.configValue")}</th>
+                    <th className="px-2 py-2 font-medium">{t("instances.configOrigin")}</th>
+                    <th className="px-4 py-2 font-medium max-md:hidden">{t("instances.configSetBy")}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {shown.map((value) => (
+                    <ValueRow key={value.key} value={value} />
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+        </Panel>
+      )}
     </div>
+  );
+}
+
+/** What its claw reads, each line with the level that its value is of. */
+function FilesPanel({
+  values,
+  instance,
+  tenant,
+  aside,
+}: {
+  readonly values: readonly EffectiveValue[];
+  readonly instance: ClawInstance;
+  readonly tenant: string;
+  readonly aside: ReactNode;
+}) {
+  const t = useTexts();
+  const rendered = useQuery(filesQuery(tenant, instance.metadata.uid));
+  return (
+    <Panel padded={false} title={t("instances.files")} aside={aside}>
+      {!rendered.data ? (
+        rendered.error ? (
+          <Failure error={rendered.error} onRetry={() => void rendered.refetch()} />
+        ) : (
+          <Skeleton lines={8} className="p-4" />
+        )
+      ) : rendered.data.length === 0 ? (
+        <Empty icon={<Icon of={FileCog} size={20} />} title={t("instances.filesNone")} />
+      ) : (
+        rendered.data.map(({ path, content }) => {
+          const sources = sourcesOf(content, values);
+          return (
+            <section key={path} aria-label={path} className="border-b border-line last:border-b-0">
+              <h3 className="flex items-center justify-between bg-sunken py-1 pr-2 pl-4 font-mono text-xs">
+                {path}
+                <CopyButton text={content} />
+              </h3>
+              <pre tabIndex={0} className="max-h-[36rem] overflow-auto py-2 font-mono text-xs leading-5">
+                {content
+                  .trimEnd()
+                  .split("\n")
+                  .map((line, index) => {
+                    const source = sources[index];
+                    return (
+                      <div key={`${index} ${line}`} className="flex gap-4 px-4 hover:bg-sunken">
+                        <span className="min-w-0 flex-1">{line === "" ? " " : line}</span>
+                        {source && (
+                          <span className="shrink-0 font-sans text-ink-faint" title={source.key}>
+                            {t(`instances.origin_${source.origin}`)}
+                          </span>
+                        )}
+                      </div>
+                    );
+                  })}
+              </pre>
+            </section>
+          );
+        })
+      )}
+    </Panel>
   );
 }
 

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { EllipsisVertical } from "lucide-react";
+import { EllipsisVertical, ExternalLink } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
+import { NotFoundError } from "../../../sdk/client/index.ts";
 import type { ClawInstance, Me } from "../../../sdk/contract/index.ts";
 import { allows, meQuery } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
@@ -11,17 +12,20 @@ import { Icon } from "../parts/icon.tsx";
 import { Menu, MenuItem, MenuSeparator } from "../parts/menu.tsx";
 import { PageHead } from "../parts/panel.tsx";
 import { Failure, Skeleton } from "../parts/states.tsx";
-import { ACTIONS, type Action, ActionDialog } from "./actions.tsx";
+import { ACTIONS, ActionDialog } from "./actions.tsx";
 import { ChatTab } from "./chat-tab.tsx";
 import { ConfigTab } from "./config-tab.tsx";
 import { EventsTab } from "./events-tab.tsx";
 import { LogsTab } from "./logs-tab.tsx";
+import { openPage } from "./open-page.ts";
+import type { Action } from "./outcome.ts";
 import { instanceQuery } from "./queries.ts";
 import { InstanceStatus } from "./standing.tsx";
 import { SummaryTab } from "./summary-tab.tsx";
 import { isTab, TABS, type Tab } from "./tabs.ts";
 
 const TerminalTab = lazy(() => import("./terminal-tab.tsx").then(({ TerminalTab: tab }) => ({ default: tab })));
+const MetricsTab = lazy(() => import("./metrics-tab.tsx").then(({ MetricsTab: tab }) => ({ default: tab })));
 const ConsistencyTab = lazy(() => import("../consistency/consistency-tab.tsx").then(({ ConsistencyTab: tab }) => ({ default: tab })));
 const SpecTab = lazy(() => import("./spec-tab.tsx").then(({ SpecTab: tab }) => ({ default: tab })));
 
@@ -31,6 +35,7 @@ const PERMISSIONS = {
   chat: "instances.chat",
   logs: "instances.logs",
   terminal: "instances.console",
+  metrics: "instances.read",
   config: "instances.read",
   consistency: "instances.read",
   spec: "instances.read",
@@ -43,7 +48,7 @@ export function InstancePage() {
   const tab: Tab = isTab(named) ? named : "summary";
   const instance = useQuery(instanceQuery(tenant, id));
   const me = useQuery(meQuery(tenant)).data;
-  if (!instance.data || !me) {
+  if (!instance.data || !me || instance.error instanceof NotFoundError) {
     return instance.error ? <Failure error={instance.error} onRetry={() => void instance.refetch()} /> : <Skeleton lines={8} />;
   }
   return <Loaded instance={instance.data} me={me} tenant={tenant} tab={tab} />;
@@ -92,6 +97,7 @@ function Loaded({
     chat: () => <ChatTab key={uid} instance={instance} tenant={tenant} />,
     logs: () => <LogsTab key={uid} instance={instance} tenant={tenant} />,
     terminal: () => <TerminalTab key={uid} instance={instance} tenant={tenant} />,
+    metrics: () => <MetricsTab key={uid} instance={instance} tenant={tenant} />,
     config: () => <ConfigTab instance={instance} tenant={tenant} />,
     consistency: () => <ConsistencyTab key={uid} instance={instance} tenant={tenant} me={me} />,
     spec: () => <SpecTab key={uid} instance={instance} tenant={tenant} me={me} />,
@@ -115,6 +121,14 @@ function Loaded({
                 <IconButton label={t("instances.actions")} icon={<Icon of={EllipsisVertical} />} className="border border-line-strong" />
               }
             >
+              <MenuItem
+                icon={<Icon of={ExternalLink} size={14} />}
+                disabled={!may("instances.connect") || instance.status.phase !== "Running"}
+                onSelect={() => void openPage(tenant, uid)}
+              >
+                {t("instances.openPage")}
+              </MenuItem>
+              <MenuSeparator />
               {item("restart")}
               {item("kill")}
               <MenuSeparator />

@@ -13,19 +13,22 @@ import { Input, Select } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { PageHead } from "../parts/panel.tsx";
 import { Empty, ErrorNote, Failure, Skeleton } from "../parts/states.tsx";
-import { Ago } from "../parts/time.tsx";
 import { useIsPhone } from "../parts/use-is-phone.ts";
-import { ACTIONS, type Action, ActionDialog } from "./actions.tsx";
+import { ACTIONS, ActionDialog } from "./actions.tsx";
+import { BulkResult } from "./bulk-result.tsx";
+import { type Column, gridOf, USUAL, widthOf } from "./columns.ts";
+import { COLUMN_FACTS, ColumnsMenu, cellOf } from "./columns-menu.tsx";
+import type { Action } from "./outcome.ts";
 import { FLEET_MAX, fleetQuery } from "./queries.ts";
 import type { InstancesSearch } from "./search.ts";
 import { InstanceStatus } from "./standing.tsx";
 import { matches, type Sort, STANDINGS, sorted, standingOf, worryOf } from "./state.ts";
+import { ViewsMenu } from "./views-menu.tsx";
 
 const ROW_PX = 40;
 const CARD_PX = 76;
 const BULK = ["start", "stop", "restart", "destroy"] as const satisfies readonly Action[];
-const GRID =
-  "grid grid-cols-[2.25rem_minmax(10rem,2fr)_9rem_minmax(7rem,1fr)_minmax(6rem,1fr)_6rem_4.5rem_8rem_6.5rem] items-center gap-x-3 px-3";
+const GRID = "grid items-center gap-x-3 px-3";
 
 /** All instances of a tenant, as a table of which only the rows in sight are drawn. */
 export function InstancesPage() {
@@ -36,6 +39,7 @@ export function InstancesPage() {
   const filter = useRef<HTMLInputElement>(null);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [action, setAction] = useState<Action>();
+  const [done, setDone] = useState<{ readonly action: Action; readonly names: readonly string[] }>();
   const labels = useDeferredValue(search.labels ?? "");
   const fleet = useQuery({ ...fleetQuery(tenant, labels), placeholderData: keepPreviousData });
   const me = useQuery(meQuery(tenant)).data;
@@ -55,6 +59,7 @@ export function InstancesPage() {
     () => shown.filter(({ metadata }) => selected.has(metadata.name)).map(({ metadata }) => metadata.name),
     [shown, selected],
   );
+  const columns = search.columns ?? USUAL;
   const isFiltered = words !== "" || search.state !== undefined || search.labels !== undefined;
 
   return (
@@ -114,6 +119,10 @@ export function InstancesPage() {
             {t("instances.clear")}
           </Button>
         )}
+        <span className="flex gap-2 max-md:hidden">
+          <ColumnsMenu columns={columns} onChange={(chosen) => set({ columns: chosen })} />
+          <ViewsMenu tenant={tenant} search={search} onChoose={(view) => void navigate({ to: ".", search: view })} />
+        </span>
         {names.length > 0 && (
           <div role="toolbar" aria-label={t("instances.actions")} className="appear ml-auto flex flex-wrap items-center gap-2">
             <span className="text-sm text-ink-soft">{t("instances.selected", { count: names.length })}</span>
@@ -130,6 +139,7 @@ export function InstancesPage() {
           </div>
         )}
       </search>
+      {done && all && <BulkResult {...done} instances={all} tenant={tenant} onClose={() => setDone(undefined)} />}
       {fleet.data?.isCut && <p className="pb-2 text-sm text-warn">{t("instances.cut", { count: FLEET_MAX })}</p>}
       {fleet.error && all && labels !== "" && <ErrorNote error={fleet.error} />}
       {all === undefined ? (
@@ -149,6 +159,7 @@ export function InstancesPage() {
           instances={shown}
           tenant={tenant}
           search={search}
+          columns={columns}
           selected={selected}
           onSelect={setSelected}
           onSort={(sort, desc) => set({ sort, desc })}
@@ -160,7 +171,10 @@ export function InstancesPage() {
           names={names}
           tenant={tenant}
           onClose={() => setAction(undefined)}
-          onDone={() => setSelected(new Set())}
+          onDone={() => {
+            setSelected(new Set());
+            setDone({ action, names });
+          }}
         />
       )}
     </div>
@@ -171,6 +185,7 @@ function Table({
   instances,
   tenant,
   search,
+  columns,
   selected,
   onSelect,
   onSort,
@@ -178,6 +193,7 @@ function Table({
   readonly instances: readonly ClawInstance[];
   readonly tenant: string;
   readonly search: InstancesSearch;
+  readonly columns: readonly Column[];
   readonly selected: ReadonlySet<string>;
   readonly onSelect: Dispatch<SetStateAction<ReadonlySet<string>>>;
   readonly onSort: (sort: Sort | undefined, desc: boolean | undefined) => void;
@@ -221,15 +237,24 @@ function Table({
     );
   };
   const rows = virtual.getVirtualItems();
+  const template = useMemo(() => gridOf(columns), [columns]);
+  const minWidth = isPhone ? undefined : widthOf(columns);
   return (
     <div
+      ref={scroller}
+      tabIndex={0}
       role="table"
       aria-label={t("instances.title")}
       aria-rowcount={instances.length + 1}
-      className="flex min-h-0 flex-1 flex-col overflow-hidden rounded-lg border border-line bg-panel"
+      className="min-h-0 flex-1 overflow-auto rounded-lg border border-line bg-panel"
     >
-      <div role="rowgroup" className="overflow-hidden border-b border-line [scrollbar-gutter:stable] [scrollbar-width:thin] max-md:hidden">
-        <div role="row" aria-rowindex={1} className={`${GRID} h-9 text-xs font-medium text-ink-faint`}>
+      <div role="rowgroup" className="sticky top-0 z-10 border-b border-line bg-panel max-md:hidden" style={{ minWidth }}>
+        <div
+          role="row"
+          aria-rowindex={1}
+          className={`${GRID} h-9 text-xs font-medium text-ink-faint`}
+          style={{ gridTemplateColumns: template }}
+        >
           <div role="columnheader" className="flex">
             <input
               type="checkbox"
@@ -240,43 +265,40 @@ function Table({
           </div>
           {head("name", t("instances.name"))}
           {head("state", t("instances.state"))}
-          {head("type", t("instances.type"))}
-          <div role="columnheader">{t("instances.template")}</div>
-          <div role="columnheader">{t("instances.cluster")}</div>
-          <div role="columnheader" className="text-right">
-            {t("instances.restarts")}
-          </div>
-          <div role="columnheader" className="text-right">
-            {t("instances.usage")}
-          </div>
-          <div className="flex justify-end">{head("age", t("instances.age"))}</div>
-        </div>
-      </div>
-      <div
-        ref={scroller}
-        tabIndex={0}
-        role="rowgroup"
-        className="min-h-0 flex-1 overflow-auto [scrollbar-gutter:stable] max-md:[scrollbar-gutter:auto]"
-      >
-        <div role="presentation" className="relative" style={{ height: virtual.getTotalSize() }}>
-          {rows.map(({ index, key, start }) => {
-            const instance = instances[index];
-            return (
-              instance && (
-                <Row
-                  key={key}
-                  instance={instance}
-                  tenant={tenant}
-                  index={index}
-                  start={start}
-                  isPhone={isPhone}
-                  isSelected={selected.has(instance.metadata.name)}
-                  onToggle={toggle}
-                />
-              )
+          {columns.map((column) => {
+            const { text, end, sort } = COLUMN_FACTS[column];
+            return sort ? (
+              <div key={column} className={end ? "flex justify-end" : ""}>
+                {head(sort, t(text))}
+              </div>
+            ) : (
+              <div key={column} role="columnheader" className={end ? "text-right" : ""}>
+                {t(text)}
+              </div>
             );
           })}
         </div>
+      </div>
+      <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize(), minWidth }}>
+        {rows.map(({ index, key, start }) => {
+          const instance = instances[index];
+          return (
+            instance && (
+              <Row
+                key={key}
+                instance={instance}
+                tenant={tenant}
+                index={index}
+                start={start}
+                isPhone={isPhone}
+                columns={columns}
+                template={template}
+                isSelected={selected.has(instance.metadata.name)}
+                onToggle={toggle}
+              />
+            )
+          );
+        })}
       </div>
     </div>
   );
@@ -288,12 +310,14 @@ interface RowProps {
   readonly index: number;
   readonly start: number;
   readonly isPhone: boolean;
+  readonly columns: readonly Column[];
+  readonly template: string;
   readonly isSelected: boolean;
   readonly onToggle: (name: string) => void;
 }
 
 const Row = memo(
-  function Row({ instance, tenant, index, start, isPhone, isSelected, onToggle }: RowProps) {
+  function Row({ instance, tenant, index, start, isPhone, columns, template, isSelected, onToggle }: RowProps) {
     const t = useTexts();
     const { metadata, spec, status } = instance;
     const worry = worryOf(instance);
@@ -326,7 +350,7 @@ const Row = memo(
         aria-rowindex={index + 2}
         aria-selected={isSelected}
         className={`${GRID} absolute inset-x-0 border-b border-line text-sm hover:bg-sunken ${isSelected ? "bg-accent-soft" : ""}`}
-        style={{ height: ROW_PX, transform: `translateY(${start}px)` }}
+        style={{ height: ROW_PX, transform: `translateY(${start}px)`, gridTemplateColumns: template }}
       >
         <div role="cell" className="flex">
           <input
@@ -338,32 +362,18 @@ const Row = memo(
         </div>
         <div role="cell" className="flex min-w-0 items-baseline gap-2">
           {link("truncate rounded-sm font-medium hover:text-accent hover:underline")}
-          {metadata.project !== undefined && metadata.project !== "default" && (
+          {metadata.project !== undefined && metadata.project !== "default" && !columns.includes("project") && (
             <span className="truncate text-xs text-ink-faint">{metadata.project}</span>
           )}
         </div>
         <div role="cell" className="flex" title={worry && `${worry.reason}: ${worry.message}`}>
           <InstanceStatus instance={instance} />
         </div>
-        <div role="cell" className="truncate">
-          {spec.type} <span className="text-ink-faint">{status.version}</span>
-        </div>
-        <div role="cell" className="truncate text-ink-soft">
-          {spec.config.template}
-          {status.configVersion !== undefined && <span className="text-ink-faint"> v{status.configVersion}</span>}
-        </div>
-        <div role="cell" className="truncate text-ink-soft">
-          {status.cluster}
-        </div>
-        <div role="cell" className={`tabular text-right ${status.restarts > 0 ? "" : "text-ink-faint"}`}>
-          {status.restarts}
-        </div>
-        <div role="cell" className="tabular truncate text-right text-ink-soft">
-          {status.usage && `${status.usage.cpu} · ${status.usage.memory}`}
-        </div>
-        <div role="cell" className="text-right text-ink-soft">
-          <Ago time={metadata.createdAt} />
-        </div>
+        {columns.map((column) => (
+          <div key={column} role="cell" className={`truncate text-ink-soft ${COLUMN_FACTS[column].end ? "tabular text-right" : ""}`}>
+            {cellOf(column, instance)}
+          </div>
+        ))}
       </div>
     );
   },
@@ -372,6 +382,7 @@ const Row = memo(
     a.start === b.start &&
     a.isSelected === b.isSelected &&
     a.isPhone === b.isPhone &&
+    a.columns === b.columns &&
     a.index === b.index &&
     a.onToggle === b.onToggle,
 );

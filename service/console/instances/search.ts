@@ -1,3 +1,4 @@
+import { COLUMNS, type Column } from "./columns.ts";
 import { SORTS, type Sort, STANDINGS, type Standing } from "./state.ts";
 
 /** What the address of the table says: whoever opens a link sees the same. */
@@ -7,6 +8,8 @@ export interface InstancesSearch {
   readonly labels?: string | undefined;
   readonly sort?: Sort | undefined;
   readonly desc?: boolean | undefined;
+  /** Those that are shown beside name and state, in their order; the usual ones where it is absent. */
+  readonly columns?: readonly Column[] | undefined;
 }
 
 /** Of an address that somebody wrote, what there is. */
@@ -19,5 +22,8 @@ export function instancesSearch(search: Readonly<Record<string, unknown>>): Inst
     labels: text(search["labels"]),
     sort: SORTS.find((sort) => sort === search["sort"]),
     desc: search["desc"] === true ? true : undefined,
+    columns: Array.isArray(search["columns"])
+      ? COLUMNS.filter((column) => (search["columns"] as readonly unknown[]).includes(column))
+      : undefined,
   };
 }

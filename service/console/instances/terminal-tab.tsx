@@ -10,7 +10,7 @@ import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, ErrorNote } from "../parts/states.tsx";
-import { withStylesAsRules } from "./styles-as-rules.ts";
+import { withStylesAsRules } from "../parts/styles-as-rules.ts";
 
 /** A shell inside the instance. */
 export function TerminalTab({ instance, tenant }: { readonly instance: ClawInstance; readonly tenant: string }) {

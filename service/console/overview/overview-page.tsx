@@ -8,12 +8,12 @@ import { fleetQuery } from "../instances/queries.ts";
 import { InstanceStatus } from "../instances/standing.tsx";
 import { countStandings, STANDINGS, type Standing, standingOf, worryOf } from "../instances/state.ts";
 import { Icon } from "../parts/icon.tsx";
+import { Meter } from "../parts/meter.tsx";
 import { PageHead, Panel } from "../parts/panel.tsx";
 import { Failure, Skeleton } from "../parts/states.tsx";
 import { ToneIcon } from "../parts/status.tsx";
 import { Ago } from "../parts/time.tsx";
 import type { Tone } from "../parts/tone.ts";
-import { shareOf } from "./quantities.ts";
 
 const ATTENTION_SHOWN = 8;
 const CHANGES_SHOWN = 10;
@@ -217,32 +217,14 @@ function QuotaPanel({ tenant }: { readonly tenant: string }) {
       {quota.data ? (
         <ul className="flex flex-col gap-3">
           {QUOTAS.map((name) => {
-            const used = String(quota.data.used[name]);
             const hard = quota.data.hard[name];
-            const share = hard === undefined ? undefined : shareOf(used, String(hard));
             return (
-              <li key={name} className="flex flex-col gap-1 text-sm">
-                <span className="flex justify-between gap-2">
-                  {t(`overview.quota_${name}`)}
-                  <span className="tabular text-ink-soft">
-                    {hard === undefined ? t("overview.unlimited", { used }) : t("overview.quotaUsed", { used, hard })}
-                  </span>
-                </span>
-                {share !== undefined && (
-                  <span
-                    role="meter"
-                    aria-label={t(`overview.quota_${name}`)}
-                    aria-valuenow={Math.round(share * 100)}
-                    aria-valuemin={0}
-                    aria-valuemax={100}
-                    className="h-1.5 overflow-hidden rounded-sm bg-sunken"
-                  >
-                    <span
-                      className={`block h-full rounded-sm ${share >= 1 ? "bg-bad" : share >= 0.8 ? "bg-warn" : "bg-accent"}`}
-                      style={{ width: `${Math.min(100, share * 100)}%` }}
-                    />
-                  </span>
-                )}
+              <li key={name}>
+                <Meter
+                  label={t(`overview.quota_${name}`)}
+                  used={String(quota.data.used[name])}
+                  hard={hard === undefined ? undefined : String(hard)}
+                />
               </li>
             );
           })}

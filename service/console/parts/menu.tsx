@@ -87,6 +87,28 @@ export function MenuChoice<T extends string>({
   );
 }
 
+/** One that is on or off; the menu stays open for more of them. */
+export function MenuCheck({
+  isChecked,
+  onChange,
+  children,
+}: {
+  readonly isChecked: boolean;
+  readonly onChange: (isChecked: boolean) => void;
+  readonly children: ReactNode;
+}) {
+  return (
+    <Radix.CheckboxItem className={ITEM} checked={isChecked} onCheckedChange={onChange} onSelect={(event) => event.preventDefault()}>
+      <span className="flex size-4 items-center">
+        <Radix.ItemIndicator>
+          <Icon of={Check} />
+        </Radix.ItemIndicator>
+      </span>
+      {children}
+    </Radix.CheckboxItem>
+  );
+}
+
 export function MenuLabel({ children }: { readonly children: ReactNode }) {
   return <Radix.Label className="px-2 pt-1.5 pb-1 text-xs text-ink-faint">{children}</Radix.Label>;
 }

@@ -25,14 +25,17 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** How long ago, with the exact time at hand. */
+/** What is ahead by less than this is of a clock that goes otherwise. */
+const SKEW_MS = 60_000;
+
+/** How long ago, or in how long, with the exact time at hand. */
 export function Ago({ time }: { readonly time: string | number }) {
   const language = useLanguage();
   const known = useSyncExternalStore(subscribe, () => now);
   const at = typeof time === "number" ? time : Date.parse(time);
   return (
     <time dateTime={new Date(at).toISOString()} title={exact(at, language)} className="whitespace-nowrap">
-      {relative(at, Math.max(known, at), language)}
+      {relative(at, at - known > SKEW_MS ? known : Math.max(known, at), language)}
     </time>
   );
 }

@@ -29,6 +29,8 @@ export const plans = {
   op_replace: ["replaced", "替换"],
   op_read: ["read", "读取"],
   op_import: ["imported", "导入"],
+  split: ["Side by side", "并排显示"],
+  unified: ["One under the other", "合并显示"],
   waitsFor: ["waits for this", "等待此项"],
   blocking: ["must be mended first", "须先修正"],
   warning: ["warning", "警告"],

@@ -1,12 +1,18 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { type ReactNode, useId, useState } from "react";
-import { ConflictError, type Plan } from "../../../sdk/client/index.ts";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { ApiError, ConflictError, type Plan } from "../../../sdk/client/index.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { ErrorNote, Skeleton } from "../parts/states.tsx";
 import { PlanView } from "./plan-view.tsx";
+
+/** What is wrong with a field. */
+export interface Fault {
+  readonly path: string;
+  readonly message: string;
+}
 
 /** Shows what a write would do, and makes exactly that when somebody says so. */
 export function PlanDialog({
@@ -18,6 +24,7 @@ export function PlanDialog({
   askKey = "",
   onClose,
   onApplied,
+  onFaults,
 }: {
   readonly title: string;
   /** Asks the service for the preview. */
@@ -31,6 +38,8 @@ export function PlanDialog({
   readonly askKey?: string;
   readonly onClose: () => void;
   readonly onApplied: (plan: Plan) => void;
+  /** Is told what the service finds wrong, by field, once it has looked. */
+  readonly onFaults?: ((faults: readonly Fault[]) => void) | undefined;
 }) {
   const t = useTexts();
   const id = useId();
@@ -56,6 +65,15 @@ export function PlanDialog({
     },
   });
   const plan = preview.data;
+  const told = useRef(onFaults);
+  told.current = onFaults;
+  useEffect(() => {
+    if (preview.error instanceof ApiError) {
+      told.current?.(preview.error.issues);
+    } else if (preview.data) {
+      told.current?.(preview.data.items.flatMap(({ problems }) => problems.filter(({ blocking }) => blocking)));
+    }
+  }, [preview.error, preview.data]);
   const refusal = plan?.refusal();
   return (
     <Dialog

@@ -1,7 +1,8 @@
 import { ChevronRight, CircleCheck, CircleX, TriangleAlert } from "lucide-react";
-import type { FileDiff, Preview, PreviewItem, PropertyDiff, ResourceChange } from "../../../sdk/contract/index.ts";
+import type { Preview, PreviewItem, PropertyDiff, ResourceChange } from "../../../sdk/contract/index.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Icon } from "../parts/icon.tsx";
+import { FileChange } from "./file-change.tsx";
 
 const SIGNS = { create: "+", update: "~", delete: "−", same: "=", replace: "±", read: "·", import: "↓" } as const;
 const SIGN_COLOURS = {
@@ -201,27 +202,5 @@ export function Properties({ diffs }: { readonly diffs: readonly PropertyDiff[] 
         </tbody>
       </table>
     </div>
-  );
-}
-
-const LINE_COLOURS: Readonly<Record<string, string>> = { "+": "bg-good-soft text-good", "-": "bg-bad-soft text-bad", "@": "text-accent" };
-
-/** A file as a unified diff. */
-export function FileChange({ file: { path, diff } }: { readonly file: FileDiff }) {
-  const lines = diff
-    .trimEnd()
-    .split("\n")
-    .filter((line) => !/^(---|\+\+\+|===|Index:)/.test(line));
-  return (
-    <figure className="overflow-hidden rounded-md border border-line">
-      <figcaption className="border-b border-line bg-sunken px-3 py-1 font-mono text-xs">{path}</figcaption>
-      <pre tabIndex={0} className="max-h-80 overflow-auto py-1 font-mono text-xs leading-5">
-        {lines.map((line, index) => (
-          <div key={`${index} ${line}`} className={`px-3 ${LINE_COLOURS[line[0] ?? ""] ?? "text-ink-soft"}`}>
-            {line === "" ? " " : line}
-          </div>
-        ))}
-      </pre>
-    </figure>
   );
 }

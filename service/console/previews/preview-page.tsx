@@ -4,6 +4,7 @@ import { CircleCheck } from "lucide-react";
 import type { Preview, PreviewItem } from "../../../sdk/contract/index.ts";
 import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
+import { fleetQuery } from "../instances/queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -11,6 +12,7 @@ import { PageHead, Panel } from "../parts/panel.tsx";
 import { ErrorNote, Failure, Skeleton } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
 import { PlanView } from "../plans/plan-view.tsx";
+import { FACETS, type Facet, facetOf, RING, reachOf, ringsOf } from "./reach.ts";
 
 const ITEMS_MAX = 1_000;
 
@@ -20,7 +22,10 @@ export function PreviewPage() {
   const navigate = useNavigate();
   const cache = useQueryClient();
   const { tenant = "", id = "" } = useParams({ strict: false });
-  const { effect } = useSearch({ strict: false }) as { readonly effect?: string };
+  const search = useSearch({ strict: false }) as Readonly<Partial<Record<Facet, string>>>;
+  const rings = ringsOf(useQuery(fleetQuery(tenant, RING)).data?.items ?? []);
+  const choose = (facet: Facet, value: string) =>
+    void navigate({ to: ".", search: { ...search, [facet]: search[facet] === value ? undefined : value }, replace: true });
   const preview = useQuery({
     queryKey: [tenant, "preview", id],
     queryFn: async ({ signal }) => {
@@ -46,13 +51,11 @@ export function PreviewPage() {
   }
   const { plan, items } = preview.data;
   const refusal = plan.refusal();
-  const effects = [
-    ...Map.groupBy(
-      items.filter(({ kind }) => kind === "ClawInstance"),
-      (item) => item.effect,
-    ),
-  ];
-  const shown: Preview = { ...plan, items: effect === undefined ? items : items.filter((item) => item.effect === effect) };
+  const instances = items.filter(({ kind }) => kind === "ClawInstance");
+  const reach = reachOf(instances, (name) => rings.get(name));
+  const chosen = (item: PreviewItem) =>
+    FACETS.every((facet) => search[facet] === undefined || facetOf(facet, item, rings.get(item.name)) === search[facet]);
+  const shown: Preview = { ...plan, items: items.filter(chosen) };
   const [before, after] = t("previews.note", { ago: "\u0000" }).split("\u0000");
   return (
     <>
@@ -90,19 +93,38 @@ export function PreviewPage() {
           {apply.error && <ErrorNote error={apply.error} />}
           {refusal && !apply.isSuccess && <p className="text-sm text-bad">{refusal.message || t("previews.noPlan")}</p>}
         </div>
-        {effects.length > 1 && (
-          <nav aria-label={t("previews.byEffect")} className="flex flex-wrap gap-2">
-            {effects.map(([each, all]) => (
-              <Button
-                key={each}
-                aria-pressed={each === effect}
-                look={each === effect ? "primary" : "plain"}
-                onClick={() => void navigate({ to: ".", search: each === effect ? {} : { effect: each }, replace: true })}
-              >
-                <span className="tabular font-semibold">{all.length}</span> {t(`plans.effect_${each}`)}
-              </Button>
-            ))}
-          </nav>
+        {reach.length > 0 && (
+          <Panel title={t("previews.reach")}>
+            <div className="grid gap-x-8 gap-y-4 sm:grid-cols-2 lg:grid-cols-4">
+              {reach.map(([facet, counts]) => (
+                <section key={facet} aria-label={t(`previews.by_${facet}`)}>
+                  <h3 className="pb-1 text-xs font-medium text-ink-faint">{t(`previews.by_${facet}`)}</h3>
+                  <ul className="flex flex-col gap-1">
+                    {counts.map(([value, count]) => (
+                      <li key={value}>
+                        <button
+                          type="button"
+                          aria-pressed={search[facet] === value}
+                          onClick={() => choose(facet, value)}
+                          className="relative flex min-h-7 w-full justify-between gap-3 overflow-hidden rounded-md px-2 py-1 text-left text-sm hover:bg-sunken aria-pressed:outline-2 aria-pressed:outline-accent max-md:min-h-11 max-md:items-center"
+                        >
+                          <span
+                            aria-hidden="true"
+                            className="absolute inset-y-0 left-0 bg-accent-soft"
+                            style={{ width: `${(100 * count) / instances.length}%` }}
+                          />
+                          <span className="relative min-w-0 break-words">
+                            {facet === "effect" ? t(`plans.effect_${value as PreviewItem["effect"]}`) : value}
+                          </span>
+                          <span className="tabular relative font-medium">{count}</span>
+                        </button>
+                      </li>
+                    ))}
+                  </ul>
+                </section>
+              ))}
+            </div>
+          </Panel>
         )}
         <Panel>
           <PlanView plan={shown} />

@@ -1,12 +1,18 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { lazy, Suspense, useMemo, useRef, useState } from "react";
 import type { Manifest } from "../../../sdk/contract/index.ts";
 import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
+import { Skeleton } from "../parts/states.tsx";
 import { tell } from "../parts/toasts.tsx";
-import { PlanDialog } from "../plans/plan-dialog.tsx";
-import { read } from "./manifest.ts";
+import type { Mark } from "../parts/yaml-editor.tsx";
+import { type Fault, PlanDialog } from "../plans/plan-dialog.tsx";
+import { read, type Written } from "./manifest.ts";
+import { placeOf } from "./places.ts";
+
+/** Larger than all the rest of a page, and nothing until somebody writes. */
+const YamlEditor = lazy(() => import("../parts/yaml-editor.tsx").then(({ YamlEditor: editor }) => ({ default: editor })));
 
 /** A manifest as text. What it would change is shown before anything happens, and nothing that comes from the service changes what is typed. */
 export function ManifestEditor({
@@ -22,13 +28,22 @@ export function ManifestEditor({
 }) {
   const t = useTexts();
   const cache = useQueryClient();
-  const id = useId();
+  const form = useRef<HTMLFormElement>(null);
+  const [faults, setFaults] = useState<readonly Fault[]>([]);
   const [typed, setTyped] = useState(text);
   const [asked, setAsked] = useState<{ readonly name: string; readonly manifest: Manifest }>();
-  const written = read(typed, t("resources.noName"));
+  const noName = t("resources.noName");
+  const written = useMemo(() => read(typed, noName), [typed, noName]);
   const fault = "fault" in written ? written.fault : undefined;
+  const marks = useMemo(() => marksOf(typed, written, faults), [typed, written, faults]);
+  const change = (next: string) => {
+    setTyped(next);
+    // They were said of another text.
+    setFaults([]);
+  };
   return (
     <form
+      ref={form}
       className="flex flex-col gap-3"
       onSubmit={(event) => {
         event.preventDefault();
@@ -37,22 +52,15 @@ export function ManifestEditor({
         }
       }}
     >
-      <label htmlFor={id} className="sr-only">
-        {t("resources.manifest")}
-      </label>
-      <textarea
-        id={id}
-        value={typed}
-        spellCheck={false}
-        rows={Math.min(32, Math.max(12, typed.split("\n").length + 1))}
-        onChange={(event) => setTyped(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
-            event.currentTarget.form?.requestSubmit();
-          }
-        }}
-        className="w-full rounded-md border border-line-strong bg-sunken p-3 font-mono text-xs leading-5"
-      />
+      <Suspense fallback={<Skeleton lines={12} className="rounded-md border border-line-strong p-4" />}>
+        <YamlEditor
+          text={text}
+          label={t("resources.manifest")}
+          marks={marks}
+          onChange={change}
+          onSubmit={() => form.current?.requestSubmit()}
+        />
+      </Suspense>
       {fault !== undefined && (
         <p role="alert" className="text-sm whitespace-pre-wrap text-bad">
           {t("resources.notYaml", { message: fault })}
@@ -69,6 +77,7 @@ export function ManifestEditor({
           title={t("resources.askApply")}
           confirm={t("resources.doApply", { name: asked.name })}
           ask={() => claw(tenant).previews.create({ manifests: [asked.manifest] })}
+          onFaults={setFaults}
           onClose={() => setAsked(undefined)}
           onApplied={() => {
             tell("good", t("resources.toldApply", { name: asked.name }));
@@ -80,4 +89,15 @@ export function ManifestEditor({
       )}
     </form>
   );
+}
+
+/** What is no YAML, else what the service said of the fields. */
+function marksOf(text: string, written: Written, faults: readonly Fault[]): readonly Mark[] {
+  if ("fault" in written) {
+    return written.at ? [{ ...written.at, message: written.fault }] : [];
+  }
+  return faults.flatMap(({ path, message }) => {
+    const place = placeOf(text, path);
+    return place ? [{ ...place, message }] : [];
+  });
 }

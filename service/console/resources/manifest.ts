@@ -1,10 +1,11 @@
 import { parseDocument, stringify } from "yaml";
 import type { AnyResource, KindView } from "./kinds.ts";
+import type { Place } from "./places.ts";
 
 /** A manifest as somebody wrote it, or what is wrong with the text. */
 export type Written =
   | { readonly manifest: { readonly kind: string; readonly metadata: { readonly name: string } } }
-  | { readonly fault: string };
+  | { readonly fault: string; readonly at?: Place };
 
 /** A resource as it is edited: what is declared of it, and the version that was read, so that nobody writes over another's change. */
 export function textOf({ apiVersion, kind, metadata, spec }: AnyResource): string {
@@ -33,7 +34,8 @@ export function read(text: string, noName: string): Written {
   const document = parseDocument(text);
   const [error] = document.errors;
   if (error) {
-    return { fault: error.message };
+    const [from, to] = error.pos;
+    return { fault: error.message, at: { from, to } };
   }
   const manifest = document.toJS() as Written extends { manifest: infer M } ? M : never;
   const { kind, metadata } = (manifest ?? {}) as { readonly kind?: unknown; readonly metadata?: { readonly name?: unknown } };

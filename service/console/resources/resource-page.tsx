@@ -15,12 +15,15 @@ import { Failure, Skeleton } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
 import { tell } from "../parts/toasts.tsx";
 import { PlanDialog } from "../plans/plan-dialog.tsx";
+import { ClusterPanel } from "./cluster-panel.tsx";
 import { type AnyResource, type KindView, kindByPath } from "./kinds.ts";
 import { textOf } from "./manifest.ts";
 import { ManifestEditor } from "./manifest-editor.tsx";
 import { resourceQuery } from "./queries.ts";
+import { QuotaPanel } from "./quota-panel.tsx";
 import { RolloutPanel } from "./rollout-panel.tsx";
 import { VersionsPanel } from "./versions-panel.tsx";
+import { ViolationsPanel } from "./violations-panel.tsx";
 
 /** One resource: what is declared, what is so, and ways to change it. */
 export function ResourcePage() {
@@ -63,6 +66,9 @@ function Found({ view, tenant, name }: { readonly view: KindView; readonly tenan
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(18rem,2fr)]">
         <div className="flex min-w-0 flex-col gap-4">
           {found.kind === "Rollout" && <RolloutPanel rollout={found} tenant={tenant} me={me} />}
+          {found.kind === "Tenant" && edited === undefined && <QuotaPanel tenant={found} mayWrite={mayWrite} />}
+          {found.kind === "Policy" && edited === undefined && <ViolationsPanel policy={found} tenant={tenant} />}
+          {found.kind === "Cluster" && edited === undefined && <ClusterPanel cluster={found} tenant={tenant} mayWrite={mayWrite} />}
           {found.kind === "ConfigTemplate" && edited === undefined && (
             <VersionsPanel template={found} tenant={tenant} mayWrite={mayWrite} />
           )}

@@ -1,18 +1,17 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Check, Pause, Play, X } from "lucide-react";
 import { useState } from "react";
 import type { Me, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
 import { allows, claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Panel } from "../parts/panel.tsx";
-import { ErrorNote } from "../parts/states.tsx";
 import { ToneIcon } from "../parts/status.tsx";
 import { Ago } from "../parts/time.tsx";
 import { tell } from "../parts/toasts.tsx";
 import type { Tone } from "../parts/tone.ts";
+import { PlanDialog } from "../plans/plan-dialog.tsx";
 import type { AnyResource } from "./kinds.ts";
 
 const ICONS = { approve: Check, pause: Pause, resume: Play, abort: X } as const;
@@ -45,17 +44,6 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
   const status = rollout.status as unknown as RolloutStatus;
   const [asked, setAsked] = useState<Act>();
   const [rollback, setRollback] = useState(true);
-  const act = useMutation({
-    mutationFn: async (which: Act): Promise<void> => {
-      const { rollouts } = claw(tenant);
-      await (which === "abort" ? rollouts.abort(name, { rollback }) : rollouts[which](name));
-    },
-    onSuccess: () => {
-      tell("good", t("resources.toldAct", { name }));
-      setAsked(undefined);
-      void cache.invalidateQueries({ queryKey: [tenant] });
-    },
-  });
   return (
     <Panel
       title={t("resources.waves")}
@@ -67,10 +55,7 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
               key={each}
               icon={<Icon of={ICONS[each]} size={14} />}
               disabled={!allows(me, "rollouts.operate")}
-              onClick={() => {
-                act.reset();
-                setAsked(each);
-              }}
+              onClick={() => setAsked(each)}
             >
               {t(`resources.act_${each}`)}
             </Button>
@@ -115,30 +100,29 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
         ))}
       </ol>
       {asked && (
-        <Dialog
+        <PlanDialog
           title={t(`resources.askAct_${asked}`, { name })}
-          size="sm"
-          onClose={() => setAsked(undefined)}
-          footer={
-            <>
-              <Button onClick={() => setAsked(undefined)}>{t("app.cancel")}</Button>
-              <Button look={asked === "abort" ? "danger" : "primary"} isBusy={act.isPending} onClick={() => act.mutate(asked)}>
-                {t(`resources.act_${asked}`)}
-              </Button>
-            </>
+          confirm={t(`resources.doAct_${asked}`, { name })}
+          danger={asked === "abort"}
+          askKey={String(rollback)}
+          ask={() =>
+            claw(tenant).previews.create({ changes: [asked === "abort" ? { action: asked, name, rollback } : { action: asked, name }] })
           }
+          onClose={() => setAsked(undefined)}
+          onApplied={() => {
+            tell("good", t("resources.toldAct", { name }));
+            setAsked(undefined);
+            void cache.invalidateQueries({ queryKey: [tenant] });
+          }}
         >
-          <div className="flex flex-col gap-3 text-sm">
-            <p className="text-ink-soft">{status.message}</p>
-            {asked === "abort" && (
-              <label className="flex items-center gap-2">
-                <input type="checkbox" checked={rollback} onChange={(event) => setRollback(event.target.checked)} />
-                {t("resources.abortRollback")}
-              </label>
-            )}
-            {act.error && <ErrorNote error={act.error} />}
-          </div>
-        </Dialog>
+          <p className="text-sm text-ink-soft">{status.message}</p>
+          {asked === "abort" && (
+            <label className="flex items-center gap-2 text-sm">
+              <input type="checkbox" checked={rollback} onChange={(event) => setRollback(event.target.checked)} />
+              {t("resources.abortRollback")}
+            </label>
+          )}
+        </PlanDialog>
       )}
     </Panel>
   );

@@ -1,6 +1,8 @@
+// One file, though a long one: all that people do in a browser, on one service and in one browser.
 import { execFile } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -13,6 +15,7 @@ import { eventually, startTestService, type TestService } from "../../support/se
 
 const root = join(import.meta.dirname, "../../..");
 const pictures = join(root, "test-results/console");
+const SHEET = "contact-sheet.png";
 const DESK = { viewport: { width: 1360, height: 850 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
@@ -41,6 +44,9 @@ beforeAll(async () => {
   await claw.instances.wait("assistant-1", { until: "Ready" });
 });
 afterAll(async () => {
+  if (browser) {
+    await writeContactSheet();
+  }
   await browser?.close();
   await service?.stop();
 });
@@ -73,6 +79,20 @@ async function open(options: object = DESK, state: typeof signedIn | null = sign
 async function linkFor(token: string): Promise<string> {
   const response = await fetch(`${service.url}/auth/links`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
   return ((await response.json()) as { url: string }).url;
+}
+
+/** All pictures on one, for whoever wants to see everything at once. */
+async function writeContactSheet(): Promise<void> {
+  const names = (await readdir(pictures)).filter((name) => name.endsWith(".png") && name !== SHEET).sort();
+  const figures = names.map(
+    (name) => `<figure><img src="${name}" alt=""><figcaption>${name.slice(0, -".png".length)}</figcaption></figure>`,
+  );
+  const style = "body{display:flex;flex-wrap:wrap;gap:12px;font:12px sans-serif}figure{margin:0}img{height:300px;border:1px solid #999}";
+  await writeFile(join(pictures, "index.html"), `<!doctype html><meta charset="utf-8"><style>${style}</style>${figures.join("\n")}\n`);
+  const page = await browser.newPage({ viewport: { width: 1900, height: 1000 } });
+  await page.goto(pathToFileURL(join(pictures, "index.html")).href);
+  await page.screenshot({ path: join(pictures, SHEET), fullPage: true });
+  await page.close();
 }
 
 /** What axe finds of WCAG 2.2 AA. */
@@ -166,6 +186,14 @@ describe("an instance", () => {
       (text) => text?.includes("42-inside") ?? false,
       20_000,
     );
+    await page.getByRole("link", { name: "Metrics" }).click();
+    await page.getByRole("img", { name: /^CPU: [\d.]+m now/ }).waitFor();
+    await page.getByRole("link", { name: "Configuration" }).click();
+    await page.getByRole("button", { name: "Files" }).click();
+    await page.getByRole("region", { name: /\.json$/ }).waitFor();
+    await page.getByRole("button", { name: "Actions" }).click();
+    const [own] = await Promise.all([page.waitForEvent("popup"), page.getByRole("menuitem", { name: "Open its own page" }).click()]);
+    await own.waitForURL(/^http:\/\/assistant-1-[0-9a-f]+\.localhost/);
     await page.getByRole("link", { name: "Specification" }).click();
     await page.getByText("kind: ClawInstance").waitFor();
     expect(complaints).toEqual([]);
@@ -180,7 +208,7 @@ describe("an instance", () => {
     await page.screenshot({ path: join(pictures, "instance-stop-preview.png") });
     expect((await service.claw("acme").instances.get("assistant-2")).spec.running).toBe(true);
     await dialog.getByRole("button", { name: "Stop assistant-2" }).click();
-    await page.getByRole("status").getByText("assistant-2 is being stopped").waitFor();
+    await page.getByRole("status").getByText("Stopping assistant-2").waitFor();
     await page.getByRole("button", { name: "Start", exact: true }).waitFor();
     expect((await service.claw("acme").instances.get("assistant-2")).spec.running).toBe(false);
     await page.getByText("Stopped", { exact: true }).first().waitFor();
@@ -215,13 +243,32 @@ describe("an instance", () => {
   it("is destroyed with others in one plan", async ({ expect }) => {
     const { page, complaints } = await open();
     await page.goto(`${service.url}/t/acme/instances?q=batch-1`);
+    // Columns and filters are kept under a name, and are in the address.
+    await page.getByRole("button", { name: "Columns" }).click();
+    await page.getByRole("menuitemcheckbox", { name: "Labels" }).click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("columnheader", { name: "Labels" }).waitFor();
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "Keep this view…" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("The batch");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "The batch" }).waitFor();
+    await page.getByRole("button", { name: "Clear filters" }).click();
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "The batch" }).click();
+    await page.waitForURL(/q=batch-1.*columns=.*labels/);
     await page.getByRole("checkbox", { name: "Select 4 instances" }).check();
     await page.getByRole("toolbar").getByRole("button", { name: "Destroy" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByText("ClawInstance/batch-12").waitFor();
     await page.screenshot({ path: join(pictures, "instances-destroy-preview.png") });
     await dialog.getByRole("button", { name: "Destroy 4 instances" }).click();
-    await page.getByText("No instance matches").waitFor({ timeout: 30_000 });
+    // What became of each is told while it goes on.
+    await page.getByText("4 done").waitFor({ timeout: 30_000 });
+    await page.getByText("Each of them").click();
+    await page.getByRole("region", { name: "What became of each" }).getByText("batch-12").waitFor();
+    await page.screenshot({ path: join(pictures, "instances-destroyed.png") });
+    await page.getByText("No instance matches").waitFor();
     expect((await service.claw("acme").instances.list()).items.map(({ metadata }) => metadata.name)).not.toContain("batch-12");
     expect(complaints).toEqual([]);
   });
@@ -256,7 +303,7 @@ describe("a declaration", () => {
     const { page: colleague } = await open();
     await colleague.goto(`${service.url}${link}`);
     await colleague.getByText("ClawInstance/made-here").waitFor();
-    await colleague.screenshot({ path: join(pictures, "preview.png") });
+    await colleague.screenshot({ path: join(pictures, "preview.png"), fullPage: true });
     await colleague.getByRole("button", { name: "Apply exactly this" }).click();
     await colleague.getByText("Applied: exactly what was shown.").waitFor();
     await page.goto(`${service.url}/t/acme/instances/made-here/config`);
@@ -270,7 +317,26 @@ describe("a declaration", () => {
     await page.goto(`${service.url}/t/acme/instances/assistant-2/spec`);
     await page.getByRole("button", { name: "Edit" }).click();
     const editor = page.getByRole("textbox", { name: "Manifest" });
-    await editor.fill((await editor.inputValue()).replace("replicas: 1", "replicas: 7"));
+    await editor.locator(".cm-line", { hasText: "replicas: 1" }).click();
+    await page.keyboard.press("End");
+    await page.keyboard.press("Backspace");
+    await page.keyboard.type("seven");
+    await page.getByRole("button", { name: "Preview" }).click();
+    // What the service finds wrong stands at its line.
+    await page
+      .getByRole("dialog")
+      .getByText(/replicas/)
+      .first()
+      .waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".cm-lintRange-error", { hasText: "seven" }).waitFor();
+    await page.screenshot({ path: join(pictures, "instance-spec-marked.png") });
+    await editor.locator(".cm-line", { hasText: "seven" }).click();
+    await page.keyboard.press("End");
+    for (const _ of "seven") {
+      await page.keyboard.press("Backspace");
+    }
+    await page.keyboard.type("7");
     await page.getByRole("button", { name: "Preview" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByText("This can't be applied").waitFor();
@@ -279,7 +345,7 @@ describe("a declaration", () => {
     await page.screenshot({ path: join(pictures, "instance-spec-refused.png") });
     await page.keyboard.press("Escape");
     // What was typed is still there.
-    expect(await editor.inputValue()).toContain("replicas: 7");
+    expect(await editor.textContent()).toContain("replicas: 7");
   });
 
   it("of a template is published with the instances that it touches, compared and rolled back", async ({ expect }) => {
@@ -292,6 +358,8 @@ describe("a declaration", () => {
     await page.getByRole("button", { name: "Publish" }).click();
     await dialog.getByRole("button", { name: "Publish greeter" }).click();
     await page.getByText("v2", { exact: true }).first().waitFor();
+    // What is delivered is followed by the stack: a preview from before holds no longer.
+    await claw.instances.wait("made-here");
     await page.getByRole("button", { name: "Compare" }).last().click();
     await page.getByText("Greets everybody").first().waitFor();
     await page.screenshot({ path: join(pictures, "template.png") });
@@ -312,18 +380,97 @@ describe("a declaration", () => {
   });
 });
 
+describe("what keeps a platform going", () => {
+  it("is done here: tokens, a quota, a policy that is tried, a stack that is looked into", async ({ expect }) => {
+    const { page, complaints } = await open();
+    const dialog = page.getByRole("dialog");
+    const claw = service.claw("acme");
+    await claw.serviceAccounts.create({ apiVersion: "clusterclaw.io/v1", kind: "ServiceAccount", metadata: { name: "robot" } });
+    await page.goto(`${service.url}/t/acme/tokens`);
+    await page.getByRole("button", { name: "New token" }).click();
+    await dialog.getByLabel("Name", { exact: true }).fill("ci");
+    await dialog.getByRole("button", { name: "Make ci" }).click();
+    await dialog.getByText(/^This is the token/).waitFor();
+    await dialog.getByRole("button", { name: "I have kept it" }).click();
+    await page.getByRole("button", { name: "Revoke", exact: true }).first().click();
+    await dialog.getByRole("button", { name: "Revoke ci" }).click();
+    await page.getByText("revoked", { exact: true }).waitFor();
+    await page.goto(`${service.url}/t/acme/tenants/acme`);
+    await page.getByRole("button", { name: "Change the quota" }).click();
+    await page.getByLabel("Instances", { exact: true }).fill("41");
+    await page.getByRole("button", { name: "Preview" }).click();
+    await dialog.getByText("spec.quota.instances").first().waitFor();
+    await dialog.getByRole("button", { name: "Change the quota of acme" }).click();
+    await page.getByText("The quota of acme is another now").waitFor();
+    expect((await service.claw().tenants.quota("acme")).hard.instances).toBe(41);
+    await page.goto(`${service.url}/t/acme/policies/small`);
+    await page.getByRole("button", { name: "Try it" }).click();
+    await page.getByText(/^None of \d+ instances violates it/).waitFor();
+    await page.goto(`${service.url}/t/acme/stacks`);
+    await page.getByText("update", { exact: true }).first().waitFor();
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByText(/^\d+ resources$/).waitFor();
+    await page.screenshot({ path: join(pictures, "stack.png") });
+    expect(complaints).toEqual([]);
+  });
+
+  it("is a rollout that is paused, let go on, approved and aborted, each with its preview", async ({ expect }) => {
+    const { page, complaints } = await open();
+    const dialog = page.getByRole("dialog");
+    const claw = service.claw("acme");
+    const { spec, ...rest } = await claw.configs.get("greeter");
+    await claw.configs.replace("greeter", { ...rest, spec: { ...spec, description: "Held back" } });
+    const { version } = await claw.configs.publish("greeter", { message: "for the few", hold: true });
+    await claw.instances.create(anEcho("second", { config: { template: "greeter", overrides: [] } }));
+    await claw.instances.wait("second", { until: "Ready" });
+    const other = anEcho("second", { config: { template: "greeter", overrides: [{ key: "reply.prefix", value: "Hey" }] } });
+    const { id } = await claw.previews.create({ manifests: [other] });
+    await page.goto(`${service.url}/t/acme/previews/${id}`);
+    await page.getByRole("button", { name: "Side by side" }).click();
+    await page.getByRole("button", { name: "One under the other" }).waitFor();
+    await page.screenshot({ path: join(pictures, "preview-side-by-side.png") });
+    await claw.rollouts.create({
+      apiVersion: "clusterclaw.io/v1",
+      kind: "Rollout",
+      metadata: { name: "gently" },
+      spec: { change: { config: { template: "greeter", version } }, bakeSeconds: 1, approval: "each-wave" },
+    });
+    await page.goto(`${service.url}/t/acme/rollouts/gently`);
+    const act = async (button: string, confirm: string) => {
+      await page.getByRole("button", { name: button, exact: true }).click();
+      await dialog.getByRole("button", { name: confirm }).click();
+      await dialog.waitFor({ state: "detached" });
+    };
+    await act("Pause", "Pause gently");
+    await page.getByText("Paused", { exact: true }).first().waitFor();
+    await act("Go on", "Go on with gently");
+    await page.getByText("AwaitingApproval", { exact: true }).first().waitFor({ timeout: 30_000 });
+    await page.screenshot({ path: join(pictures, "rollout.png") });
+    await act("Approve", "Approve gently");
+    await page
+      .getByText(/^(Progressing|Completed)$/)
+      .first()
+      .waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
 describe("the console", () => {
   it("goes on while the control plane starts anew, and says that it does not answer", async ({ expect }) => {
     const { page } = await open();
     await page.goto(`${service.url}/t/acme/instances`);
     await page.getByRole("link", { name: "assistant-1" }).waitFor();
+    await eventually(() => page.evaluate("navigator.serviceWorker.controller !== null"), Boolean, 15_000);
     await service.restart(undefined, async () => {
       await page.getByText("The control plane does not answer.").waitFor({ timeout: 30_000 });
       // What was shown stays.
       expect(await page.getByRole("link", { name: "assistant-1" }).isVisible()).toBe(true);
       await page.screenshot({ path: join(pictures, "instances-offline.png") });
+      // It opens without the service too, of what the browser has kept.
+      await page.reload();
+      await page.getByText("The control plane does not answer.").first().waitFor({ timeout: 30_000 });
     });
-    await page.getByText("The control plane does not answer.").waitFor({ state: "detached", timeout: 30_000 });
+    await page.getByText("The control plane does not answer.").first().waitFor({ state: "detached", timeout: 30_000 });
     await page.getByRole("link", { name: "assistant-1" }).click();
     await page.getByRole("heading", { name: /assistant-1/ }).waitFor();
   });
@@ -333,6 +480,7 @@ describe("the console", () => {
     ["instances", "/instances", /assistant-1/],
     ["instances-none", "/instances?q=nothing-is-called-so", /No instance matches|没有匹配的实例/],
     ["instance", "/instances/assistant-1", /AgentConnected/],
+    ["instance-metrics", "/instances/assistant-1/metrics", /CPU/],
     ["instance-config", "/instances/assistant-1/config", /Configuration|配置/],
     ["instance-events", "/instances/assistant-1/events", /PhaseChanged/],
     ["instance-chat", "/instances/assistant-1/chat", /assistant-1/],
@@ -345,6 +493,11 @@ describe("the console", () => {
     ["roles-empty", "/roles", /None yet|暂无/],
     ["audit", "/audit", /instance.create/],
     ["tenants", "/tenants", /globex/],
+    ["tenant", "/tenants/acme", /41/],
+    ["tokens", "/tokens", /alice/],
+    ["sessions", "/sessions", /127\.0\.0\.1|::1/],
+    ["stacks", "/stacks", /update/],
+    ["rollout", "/rollouts/gently", /wave|first|rest/],
     ["not-found", "/instances/nobody", /no such thing|未找到/],
   ];
 

@@ -1,11 +1,29 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
 import { conditionReasons } from "../../../sdk/contract/index.ts";
+import { outcomeOf } from "../../../service/console/instances/outcome.ts";
 import { instancesSearch } from "../../../service/console/instances/search.ts";
 import { countStandings, matches, SORTS, sorted, standingOf, toneOf, worryOf } from "../../../service/console/instances/state.ts";
 import { aPresentedInstance } from "../../support/builders/presented-instance.ts";
 
 const ready = (status: "True" | "False", reason: string) => ({ type: "Ready", status, reason });
+
+describe("what has become of an action", () => {
+  const stopped = aPresentedInstance("web", { running: false }, { phase: "Stopped" });
+  it.for([
+    { action: "destroy", instance: undefined, outcome: "done" },
+    { action: "stop", instance: undefined, outcome: "failed" },
+    { action: "destroy", instance: stopped, outcome: "pending" },
+    { action: "stop", instance: stopped, outcome: "done" },
+    { action: "stop", instance: aPresentedInstance("web", { running: false }, { phase: "Running" }), outcome: "pending" },
+    { action: "start", instance: aPresentedInstance("web", {}, { observedGeneration: 0 }), outcome: "pending" },
+    { action: "start", instance: aPresentedInstance("web"), outcome: "done" },
+    { action: "restart", instance: aPresentedInstance("web", {}, { phase: "Failed" }), outcome: "failed" },
+    { action: "start", instance: aPresentedInstance("web", {}, { conditions: [ready("False", "ReadinessFailed")] }), outcome: "failed" },
+  ] as const)("$action is $outcome", ({ action, instance, outcome }, { expect }) => {
+    expect(outcomeOf(action, instance)).toBe(outcome);
+  });
+});
 
 describe("what a table says of an instance", () => {
   it.for([

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
 import { parseQuantity } from "../../../sdk/contract/index.ts";
+import { amountOf, shareOf } from "../../../service/console/app/amounts.ts";
 import { found } from "../../../service/console/app/found.ts";
 import { relative } from "../../../service/console/app/times.ts";
 import { appended, chosen, LOG_LINES_MAX, type LogLine, levelOf, plain } from "../../../service/console/instances/log-lines.ts";
-import { amountOf, shareOf } from "../../../service/console/overview/quantities.ts";
 import { returnTo, ticketIn } from "../../../service/console/sign-in/ticket.ts";
 
 describe("times", () => {
