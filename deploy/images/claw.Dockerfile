@@ -23,7 +23,7 @@ RUN npm install --ignore-scripts --no-audit --no-fund --save-exact "${PACKAGE}@$
   && npm rebuild "${PACKAGE}" \
   && node -e 'const { version } = require(`/opt/claw/node_modules/${process.argv[1]}/package.json`); if (version !== process.argv[2]) throw new Error(`installed ${version}`)' "${PACKAGE}" "${VERSION}"
 
-# A base of one's own is to have `sh` and `node`: they ask a claw that failed to start why, and install what it needs beside its software.
+# A base of one's own is to have `sh`, `node` and `npm`: they ask a claw that failed to start why, and install what it needs beside its software.
 FROM ${BASE} AS npm
 ARG PACKAGE=openclaw
 ARG VERSION=2026.9.6

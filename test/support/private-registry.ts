@@ -4,9 +4,10 @@ import type { AddressInfo } from "node:net";
 
 const UPSTREAM = process.env["npm_config_registry"] ?? process.env["NPM_CONFIG_REGISTRY"] ?? "https://registry.npmjs.org/";
 
-/** An npm registry that lets nobody in without a token, in front of the one that tests use. */
+/** An npm registry that lets nobody in without a token, in front of the one that tests use, archives too. */
 export async function startPrivateRegistry(
   token: string,
+  { host = "127.0.0.1" }: { readonly host?: string } = {},
 ): Promise<{ readonly url: string; readonly refused: () => number; close(): void }> {
   let refused = 0;
   const server = createServer(async (req, res) => {
@@ -18,15 +19,19 @@ export async function startPrivateRegistry(
     try {
       const answer = await fetch(new URL((req.url ?? "/").slice(1), UPSTREAM), { headers: { accept: req.headers.accept ?? "*/*" } });
       const type = answer.headers.get("content-type") ?? "application/octet-stream";
-      res.writeHead(answer.status, { "content-type": type }).end(Buffer.from(await answer.arrayBuffer()));
+      const body = Buffer.from(await answer.arrayBuffer());
+      res
+        .writeHead(answer.status, { "content-type": type })
+        .end(type.includes("json") ? body.toString().replaceAll(UPSTREAM, url()) : body);
     } catch {
       res.writeHead(502).end("{}");
     }
   });
-  server.listen(0, "127.0.0.1");
+  const url = () => `http://${host}:${(server.address() as AddressInfo).port}/`;
+  server.listen(0, host);
   await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: url(),
     refused: () => refused,
     close: () => {
       server.closeAllConnections();

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -44,9 +44,11 @@ export async function addProjectImages(kubeconfigPath: string, images: readonly 
   const dir = mkdtempSync(join(tmpdir(), "claw-test-images-"));
   try {
     const node = join(dirname(kubeconfigPath), "node");
+    const bare = `oci-archive:${join(node, "images/node.tar")}`;
     for (const image of images) {
       const archive = join(dir, "image.tar");
-      const args = ["--isolation", "chroot", "--build-arg", `BASE=oci-archive:${join(node, "images/node.tar")}`];
+      const base = image === "openClaw" ? await withNpm(bare, dir) : bare;
+      const args = ["--isolation", "chroot", "--build-arg", `BASE=${base}`];
       const tag = `docker-archive:${archive}:${projectImages[image]}`;
       await buildah(dir, "build", "--tag", tag, ...args, ...(await dockerfileOf(image, dir)), ".");
       const [ctr] = findBinaries({ real: true }).command("ctr");
@@ -56,6 +58,37 @@ export async function addProjectImages(kubeconfigPath: string, images: readonly 
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** The base as registries have it: with npm, by which claws bring their plugins. */
+async function withNpm(bare: string, dir: string): Promise<string> {
+  const context = join(dir, "npm");
+  const [bin, modules] = [join(context, "usr/local/bin"), join(context, "usr/local/lib/node_modules")];
+  for (const folder of [bin, modules, join(context, "usr/bin")]) {
+    mkdirSync(folder, { recursive: true });
+  }
+  symlinkSync("/bin/env", join(context, "usr/bin/env"));
+  const npm = join(dirname(realpathSync(findProgram("npm") ?? "")), "..");
+  await run("cp", ["-aT", npm, join(modules, "npm")]);
+  symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(bin, "npm"));
+  const dockerfile = join(dir, "npm.Dockerfile");
+  writeFileSync(dockerfile, "ARG BASE\nFROM ${BASE}\nCOPY . /\n");
+  const tag = "localhost/clusterclaw/node-with-npm:test";
+  await buildah(
+    dir,
+    "build",
+    "--squash",
+    "--tag",
+    tag,
+    "--isolation",
+    "chroot",
+    "--build-arg",
+    `BASE=${bare}`,
+    "--file",
+    dockerfile,
+    context,
+  );
+  return tag;
 }
 
 async function dockerfileOf(image: ProjectImage, dir: string): Promise<string[]> {
