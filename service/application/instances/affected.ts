@@ -1,7 +1,7 @@
 import type { TenantId } from "../../../sdk/contract/index.ts";
 import { batchesOf } from "../../domain/batches.ts";
 import { digestOf, measuredDigestOf } from "../../domain/digest.ts";
-import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { Instance } from "../../domain/instances/instance.ts";
 import type { Judgement } from "../../domain/policies/judge.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
@@ -21,13 +21,8 @@ export interface Affected {
   readonly forgottenAt?: string | undefined;
 }
 
-/** What is kept of each instance while a whole fleet is looked at: without its annotations, and most of its status. */
-type Kept = Pick<
-  Instance,
-  "id" | "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation"
-> & {
-  readonly status: Pick<InstanceState, "observedGeneration">;
-};
+/** What is kept of each instance while a whole fleet is looked at: without its annotations and its status. */
+type Kept = Pick<Instance, "id" | "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation">;
 export type Outcome = Omit<Resolution, "instance" | "policies"> & {
   readonly instance: Kept;
   /** What each policy says of it. */
@@ -47,12 +42,11 @@ export function outcomeOf(
 ): Outcome {
   const { resolved, issues, version } = rest;
   const { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation } = instance;
-  const { observedGeneration } = instance.status;
   const { digest, characters } = measuredDigestOf([cluster, resolved, issues]);
   if (purpose !== "write") {
     purpose.show.take(characters);
   }
-  const kept = { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation, status: { observedGeneration } };
+  const kept = { id, name, projectId, projectName, cluster, movedFrom, spec, resourceVersion, generation };
   return {
     ...rest,
     judgements,

@@ -201,13 +201,16 @@ function isInstance({ kind }: Written): boolean {
   return kind === instanceFacts.kind;
 }
 
-/** Each instance's version before, how far its reconciliation was, and what its stacks get of the cluster and the tenant. */
+/**
+ * Each instance's version before, and what its stacks get of the cluster and the tenant. Not how far its reconciliation was: what it still brings was
+ * declared before, and when it is done less is left to do of what was shown, and nothing else.
+ */
 function* baseOf(affected: readonly Affected[], touched: readonly TouchedStack[], runtimes: Runtimes): Iterable<[string, string]> {
   for (const item of affected) {
     const before = item.before?.instance;
     yield [
       `ClawInstance/${keyOf(item)}`,
-      before ? `${before.resourceVersion}/${before.generation}/${before.status.observedGeneration}` : "absent",
+      before ? `${before.resourceVersion}/${before.generation}` : "absent",
     ];
   }
   for (const { tenant, cluster, target } of touched) {

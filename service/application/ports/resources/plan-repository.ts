@@ -12,7 +12,7 @@ export interface Plan {
   readonly changes: readonly PlannedChange[];
   /** `kind/tenant/name` → the id that a creation gets, so that apply creates what was shown. */
   readonly ids: Readonly<Record<string, string>>;
-  /** `kind/tenant/name` → `resourceVersion/observedGeneration` that the preview was computed from; `absent` for creations. */
+  /** `kind/tenant/name` → `resourceVersion/generation` that the preview was computed from; `absent` for creations. */
   readonly base: Readonly<Record<string, string>>;
   /** Digest of everything the changes resolve to. */
   readonly digest: string;

@@ -206,6 +206,14 @@ describe("a plan", () => {
     expect((await claw.instances.get("moving")).spec.resources.cpu).toBe("100m");
   });
 
+  it("is none the staler for what was declared before it and is brought meanwhile", async ({ expect }) => {
+    await claw.instances.create(anEcho("following"));
+    const { planId = "" } = await claw.previews.create({ manifests: [anEcho("following", { resources: { cpu: "200m", memory: "64Mi" } })] });
+    await app.settle();
+    await claw.previews.apply(planId);
+    expect((await claw.instances.get("following")).spec.resources.cpu).toBe("200m");
+  });
+
   it("is stale an hour later, and another tenant's is none at all", async ({ expect }) => {
     const { planId = "" } = await claw.previews.create({ manifests: [anEcho("late")] });
     await app.admin().tenants.create(aTenant("other"));
