@@ -40,6 +40,8 @@ export function processType(launcher: AgentLauncher): ResourceType<ProcessInputs
     schema: ProcessInputsSchema,
     // With the folders that it stands in, which are deleted before others are made.
     replaceOn: ["instanceUid", "hostDir", "runDir", "configDir", "dataDir"],
+    // Not of an earlier version's, which has no digests of its files.
+    toldBy: { files: "configDigest" },
     deleteBeforeReplace: true,
     idOf: (inputs) => String(inputs["instanceUid"]),
     plan: (inputs) => ({

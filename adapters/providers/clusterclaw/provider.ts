@@ -54,7 +54,9 @@ export class ClawProvider implements ResourceProvider {
     const planned = resource.plan(news);
     const drift = diffProperties(pick(oldOutputs, planned), pick(planned, oldOutputs));
     const drifted = Object.entries(drift).filter(([path]) => topLevel(path) in news);
-    const changed = Object.entries({ ...Object.fromEntries(drifted), ...inputDiffs });
+    const changed = Object.entries({ ...Object.fromEntries(drifted), ...inputDiffs }).filter(
+      ([path]) => !((resource.toldBy?.[topLevel(path)] ?? "") in inputDiffs),
+    );
     const detailedDiff: Record<string, { kind: DiffKind; inputDiff: boolean }> = {};
     for (const [path, kind] of changed.length > 0 ? changed : Object.entries(drift)) {
       if (!ignoreChanges.some((ignored) => path === ignored || path.startsWith(`${ignored}.`) || path.startsWith(`${ignored}[`))) {

@@ -10,6 +10,8 @@ export interface ResourceType<I = unknown> {
   readonly schema: z.ZodType<I>;
   /** Inputs whose change makes it another resource. */
   readonly replaceOn: readonly string[];
+  /** Input → another that differs whenever it does, and is told of instead: one change is shown once. */
+  readonly toldBy?: Readonly<Record<string, string>>;
   /** Whether the old one must be gone before the new one is made. */
   readonly deleteBeforeReplace: boolean;
   /** The id that a creation with these inputs, all of them known, gives. */

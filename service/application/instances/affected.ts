@@ -22,7 +22,10 @@ export interface Affected {
 }
 
 /** What is kept of each instance while a whole fleet is looked at: without its annotations and its status. */
-type Kept = Pick<Instance, "id" | "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation">;
+type Kept = Pick<
+  Instance,
+  "id" | "name" | "projectId" | "projectName" | "cluster" | "movedFrom" | "spec" | "resourceVersion" | "generation"
+>;
 export type Outcome = Omit<Resolution, "instance" | "policies"> & {
   readonly instance: Kept;
   /** What each policy says of it. */

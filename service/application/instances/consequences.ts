@@ -208,10 +208,7 @@ function isInstance({ kind }: Written): boolean {
 function* baseOf(affected: readonly Affected[], touched: readonly TouchedStack[], runtimes: Runtimes): Iterable<[string, string]> {
   for (const item of affected) {
     const before = item.before?.instance;
-    yield [
-      `ClawInstance/${keyOf(item)}`,
-      before ? `${before.resourceVersion}/${before.generation}` : "absent",
-    ];
+    yield [`ClawInstance/${keyOf(item)}`, before ? `${before.resourceVersion}/${before.generation}` : "absent"];
   }
   for (const { tenant, cluster, target } of touched) {
     const base = runtimes.at(cluster).previewBase(target);

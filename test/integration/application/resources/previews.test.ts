@@ -208,7 +208,9 @@ describe("a plan", () => {
 
   it("is none the staler for what was declared before it and is brought meanwhile", async ({ expect }) => {
     await claw.instances.create(anEcho("following"));
-    const { planId = "" } = await claw.previews.create({ manifests: [anEcho("following", { resources: { cpu: "200m", memory: "64Mi" } })] });
+    const { planId = "" } = await claw.previews.create({
+      manifests: [anEcho("following", { resources: { cpu: "200m", memory: "64Mi" } })],
+    });
     await app.settle();
     await claw.previews.apply(planId);
     expect((await claw.instances.get("following")).spec.resources.cpu).toBe("200m");
