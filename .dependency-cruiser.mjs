@@ -98,7 +98,7 @@ export default {
       comment: "schemas and their library would be most of what a browser loads",
       severity: "error",
       from: { path: "^service/console/" },
-      to: { path: contract, pathNot: "/(conditions|names|permissions|reasons)\\.ts$", dependencyTypesNot: ["type-only"] },
+      to: { path: contract, pathNot: "/(conditions|names|permissions|quantity|reasons)\\.ts$", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "console-outermost",

@@ -33,6 +33,7 @@ export * from "./policy.ts";
 export * from "./preview.ts";
 export * from "./process.ts";
 export * from "./property-diff.ts";
+export * from "./quantity.ts";
 export * from "./reasons.ts";
 export * from "./recordings.ts";
 export * from "./redact.ts";

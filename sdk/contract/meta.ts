@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boundedRecord, issueOf, jsonFault, SPEC_BYTES_MAX } from "./bounds.ts";
+import { parseQuantity } from "./quantity.ts";
 
 /** The API group and version of every manifest and resource. */
 export const API_VERSION = "clusterclaw.io/v1";
@@ -105,33 +106,6 @@ function isQuantity(text: string): boolean {
 /** A quantity that was stored before there was a bound, within it. */
 export function boundedQuantity(quantity: string): string {
   return QuantitySchema.safeParse(quantity).success ? quantity : "1024Ti";
-}
-
-const QUANTITY_UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** The number a quantity stands for: cores for CPU, bytes for memory and storage. @throws {RangeError} when it is not a quantity. */
-export function parseQuantity(quantity: string): number {
-  const match = /^(\d+(?:\.\d+)?)([a-zA-Z]*)$/.exec(quantity);
-  const unit = match ? QUANTITY_UNITS[match[2] ?? ""] : undefined;
-  if (!match || unit === undefined) {
-    throw new RangeError(`'${quantity}' is not a quantity such as '500m', '2' or '4Gi'`);
-  }
-  return Number(match[1]) * unit;
 }
 
 /** A resource as a client writes it. `status` is accepted so that `get -o yaml` round-trips, and ignored. */

@@ -1,3 +1,4 @@
+// One file, though a long one: what an instance comes to, and why, is worked out of the same sources by the same few steps.
 import {
   type ClusterSpec,
   formatConfigKey,

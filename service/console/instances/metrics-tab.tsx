@@ -2,7 +2,7 @@ import { ChartSpline } from "lucide-react";
 import { useEffect, useState } from "react";
 import { UserAbortError } from "../../../sdk/client/index.ts";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
-import { amountOf } from "../app/amounts.ts";
+import { amountOf } from "../../../sdk/contract/quantity.ts";
 import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Chart, type Series } from "../parts/chart.tsx";

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Manifest, Quota, QuotaStatus } from "../../../sdk/contract/index.ts";
-import { amountOf } from "../app/amounts.ts";
+import { amountOf } from "../../../sdk/contract/quantity.ts";
 import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";

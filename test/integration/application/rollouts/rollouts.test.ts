@@ -1,3 +1,4 @@
+// One file, though a long one: the rules of rollouts, told on one application whose fleet they share.
 import { describe, it } from "vitest";
 import type { Claw } from "../../../../sdk/client/index.ts";
 import { ClawTypeInputSchema, type InstanceId, type RolloutInput } from "../../../../sdk/contract/index.ts";
