@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { boundedRecord, issueOf, jsonFault, SPEC_BYTES_MAX } from "./bounds.ts";
-import { parseQuantity } from "./quantity.ts";
+import { amountOf } from "./quantity.ts";
 
 /** The API group and version of every manifest and resource. */
 export const API_VERSION = "clusterclaw.io/v1";
@@ -91,17 +91,8 @@ export const QuantitySchema = z
     z
       .string()
       .regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/, "not a quantity such as '500m', '2' or '4Gi'")
-      .refine((text) => !isQuantity(text) || parseQuantity(text) <= QUANTITY_MAX, "at most 1024Ti"),
+      .refine((text) => (amountOf(text) ?? 0) <= QUANTITY_MAX, "at most 1024Ti"),
   );
-
-function isQuantity(text: string): boolean {
-  try {
-    parseQuantity(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** A quantity that was stored before there was a bound, within it. */
 export function boundedQuantity(quantity: string): string {

@@ -17,8 +17,8 @@ import type { Outlet } from "./outlet.ts";
 /** Messages of one chat that may wait for those before them; then no more are read. */
 const MESSAGES_WAITING_MAX = 8;
 
-/** Gives a message to the instance, whose answer comes over the channel. */
-type OpenChat = (message: Extract<ChannelOpen, { channel: "chat" }>) => Promise<AgentChannel>;
+/** Gives a message to the instance, whose answer comes over the channel. @param session what whoever asks calls it */
+type OpenChat = (message: Extract<ChannelOpen, { channel: "chat" }>, session: string) => Promise<AgentChannel>;
 
 export interface ChatOptions {
   readonly open: OpenChat;
@@ -57,12 +57,13 @@ export async function serveChat(socket: WebSocket, outlet: Outlet, options: Chat
 
 /** Gives a message to the instance and relays the answer, or goes on with one. Resolves when it is complete, or nobody waits for it any more. */
 export async function answerOver(outlet: Outlet, request: ChatRequest, { open, sessionKey }: ChatOptions): Promise<void> {
-  const session = await sessionKey(request.session ?? "default");
+  const { session: name = "default" } = request;
+  const session = await sessionKey(name);
   const asked =
     request.type === "message"
       ? { message: request.text, ...(request.turn !== undefined && { turn: request.turn }) }
       : { message: "", turn: request.turn, after: request.after };
-  await converse(outlet, await open({ channel: "chat", session, ...asked }), request.turn !== undefined);
+  await converse(outlet, await open({ channel: "chat", session, ...asked }, name), request.turn !== undefined);
 }
 
 function converse(outlet: Outlet, channel: AgentChannel, isNamed: boolean): Promise<void> {

@@ -202,15 +202,18 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
             refusedShare(error, request, options),
           );
         }
-        await note(session);
         return sessionKey(session, request.actor.subject);
       },
-      async open(message) {
+      async open(message, session) {
         const channel = await options.agents.open(request.address.uid, message);
         if (!isRecorded) {
           onLeft = await recorded(channel, "chat", request, options);
           isRecorded = true;
         }
+        await note(session).catch((error: unknown) => {
+          channel.close();
+          throw error;
+        });
         return channel;
       },
     };
