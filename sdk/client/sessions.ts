@@ -52,8 +52,8 @@ export function chatOver(first: Socket, session: string | undefined, open: () =>
   let current: Turn | undefined;
   let isClosed = false;
   const say = (frame: object) => socket.send(JSON.stringify({ ...frame, ...(session === undefined ? {} : { session }) }));
-  const ask = (turn: Turn) =>
-    say(turn.seq === 0 ? { type: "message", text: turn.text, turn: turn.name } : { type: "resume", turn: turn.name, after: turn.seq });
+  const ask = ({ name: turn, text, seq: after }: Turn, again = false) =>
+    say(after === 0 ? { type: "message", text, turn, ...(again && { again }) } : { type: "resume", turn, after });
   const comeBack = async (turn: Turn, failure: Error): Promise<void> => {
     for (let attempt = 0, since = Date.now(); ; attempt++) {
       if (isClosed || Date.now() - since > PATIENCE_MS) {
@@ -64,7 +64,7 @@ export function chatOver(first: Socket, session: string | undefined, open: () =>
         socket = await open();
         socket.giveUpAfter(SILENCE_MS);
         frames = socket[Symbol.asyncIterator]();
-        ask(turn);
+        ask(turn, true);
         return;
       } catch (error) {
         failure = assertPassing(error);

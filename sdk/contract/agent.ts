@@ -322,6 +322,8 @@ export const ChatRequestSchema = z.discriminatedUnion("type", [
     session: SessionSchema.optional(),
     /** By this name the answer can be had again; one that is under way already is not asked for twice. */
     turn: TurnSchema.optional(),
+    /** It was sent on a stream that broke off: an agent that is not back yet may be answering, so the stream is closed to be tried again. */
+    again: z.boolean().optional(),
   }),
   /** Goes on with the answer of a turn, behind the event with that number. */
   z.object({ type: z.literal("resume"), turn: TurnSchema, after: z.int().min(0), session: SessionSchema.optional() }),

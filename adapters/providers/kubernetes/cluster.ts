@@ -23,7 +23,7 @@ const YOUNG_MS = 1000;
 export class ClusterKinds {
   readonly #client: ApiClient;
   readonly #resources = new Map<string, Promise<Map<string, Resource>>>();
-  readonly #schemas = new Map<string, { readonly url: string; readonly schemas: Promise<Schemas> }>();
+  readonly #schemas = new Map<string, { readonly url: string; readonly schemas: Promise<Schemas | undefined> }>();
   #index: { readonly at: number; readonly urls: Promise<PropertyMap> } | undefined;
 
   constructor(client: ApiClient) {
@@ -69,7 +69,7 @@ export class ClusterKinds {
     }
     const schemas = this.#readSchemas(url);
     this.#schemas.set(apiVersion, { url, schemas });
-    schemas.catch(() => this.#schemas.delete(apiVersion));
+    schemas.catch(() => undefined).then((read) => read ?? this.#schemas.delete(apiVersion));
     return schemas;
   }
 
@@ -92,12 +92,7 @@ export class ClusterKinds {
 
   async #readResources(apiVersion: string): Promise<Map<string, Resource>> {
     const root = groupPath(apiVersion);
-    const list = await this.#client.request({ path: root }).catch((error: unknown) => {
-      if (error instanceof ApiError && error.isNotFound) {
-        return {};
-      }
-      throw error;
-    });
+    const list = await this.#client.request({ path: root }).catch(ifNotFound);
     const resources = new Map<string, Resource>();
     for (const entry of listAt(list, "resources")) {
       const name = textAt(entry, "name");
@@ -123,10 +118,14 @@ export class ClusterKinds {
     return this.#index.urls;
   }
 
-  async #readSchemas(url: string): Promise<Schemas> {
+  /** Undefined where the index names them already, and the server does not have them yet. */
+  async #readSchemas(url: string): Promise<Schemas | undefined> {
     // With the hash in the address, an outdated one is answered with a redirect; without it comes what is there now.
     const [path = ""] = url.split("?");
-    const document = await this.#client.request({ path });
+    const document = await this.#client.request({ path }).catch(ifNotFound);
+    if (!document) {
+      return undefined;
+    }
     // Most of a document is operations and prose.
     const byName = mapAt(withoutDescriptions(document), "components", "schemas");
     const byKind = new Map<string, PropertyMap>();
@@ -137,6 +136,12 @@ export class ClusterKinds {
       }
     }
     return { byName, of: (kind) => byKind.get(kind) };
+  }
+}
+
+function ifNotFound(error: unknown): undefined {
+  if (!(error instanceof ApiError && error.isNotFound)) {
+    throw error;
   }
 }
 

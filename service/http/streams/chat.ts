@@ -48,11 +48,20 @@ export async function serveChat(socket: WebSocket, outlet: Outlet, options: Chat
     waiting++;
     last = before
       .then(() => (socket.readyState === socket.OPEN ? answerOver(outlet, message.data, options) : undefined))
-      .catch((error: unknown) => tell({ type: "error", message: error instanceof ClawError ? redact(error.message) : "internal error" }))
+      .catch((error: unknown) =>
+        isUnderWay(message.data) && error instanceof ClawError && error.code === "instance.unreachable"
+          ? outlet.fail(error)
+          : tell({ type: "error", message: error instanceof ClawError ? redact(error.message) : "internal error" }),
+      )
       .finally(() => waiting--);
     return waiting > MESSAGES_WAITING_MAX ? before : undefined;
   };
   await readFrames(socket, take, (error) => outlet.fail(error));
+}
+
+/** Whether it may be answered meanwhile, by an agent that is not back yet: an error would end the answer for who waits for it. */
+function isUnderWay(request: ChatRequest): boolean {
+  return request.type === "resume" || request.again === true;
 }
 
 /** Gives a message to the instance and relays the answer, or goes on with one. Resolves when it is complete, or nobody waits for it any more. */

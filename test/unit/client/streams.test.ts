@@ -91,7 +91,7 @@ describe("chat", () => {
     const turn = frames[0]?.["turn"];
     expect(frames).toEqual([
       { type: "message", text: "hi", turn, session: "s" },
-      { type: "message", text: "hi", turn, session: "s" },
+      { type: "message", text: "hi", turn, again: true, session: "s" },
       { type: "resume", turn, after: 2, session: "s" },
     ]);
     chat.close();
