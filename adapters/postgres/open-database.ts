@@ -69,6 +69,7 @@ import { PartWithClusters1700000000053 } from "./migrations/0053-part-with-clust
 import { ListChatSessions1700000000054 } from "./migrations/0054-list-chat-sessions.ts";
 import { ExpireRecordings1700000000056 } from "./migrations/0056-expire-recordings.ts";
 import { MeasurePreviews1700000000057 } from "./migrations/0057-measure-previews.ts";
+import { RenewAgentTokens1700000000059 } from "./migrations/0059-renew-agent-tokens.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -153,6 +154,7 @@ export const migrations = [
   ListChatSessions1700000000054,
   ExpireRecordings1700000000056,
   MeasurePreviews1700000000057,
+  RenewAgentTokens1700000000059,
 ];
 
 export interface Database {

@@ -51,6 +51,10 @@ export interface InstanceRow extends MetadataRow {
   config_version: number | null;
   attempts: number;
   next_attempt_at: Date | null;
+  /** Number of the token that its agent is to have, since when, and of the newest that it has come with. */
+  agent_token: number;
+  agent_token_since: Date;
+  agent_token_taken: number;
 }
 
 export const InstanceEntity = new EntitySchema<InstanceRow>({
@@ -88,6 +92,9 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
     config_version: { type: "integer", nullable: true },
     attempts: { type: "integer" },
     next_attempt_at: { ...timestamp, nullable: true },
+    agent_token: { type: "integer", default: 0 },
+    agent_token_since: { ...timestamp, default: () => "now()" },
+    agent_token_taken: { type: "integer", default: 0 },
   },
   uniques: [{ name: "instances_tenant_id_name_key", columns: ["tenant_id", "name"] }],
   indices: [
@@ -103,6 +110,7 @@ export const InstanceEntity = new EntitySchema<InstanceRow>({
       columns: ["tenant_id", "updated_at"],
       where: "generation > observed_generation",
     },
+    { name: "instances_agent_token_since_idx", columns: ["agent_token_since"] },
   ],
   checks: [
     { name: "instances_name_check", expression: NAME_CHECK },

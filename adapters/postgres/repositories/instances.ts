@@ -41,6 +41,9 @@ export const DUE = "i.generation > i.observed_generation and (i.next_attempt_at 
 /** Where the next operation on an instance takes place: one that moves first leaves. */
 export const WORKPLACE = "coalesce(i.moved_from, i.cluster)";
 
+/** Its agent has the newest. Two renewals of which it took neither would leave it without any that is good. */
+export const IS_TOKEN_TAKEN = "agent_token_taken = agent_token";
+
 /** Until when the engine leaves an instance of which something new is wanted to a delivery: to one whose agent could take it. */
 const LEFT_TO_DELIVERY = `case when delivery->>'frame' is not null and agent->>'stored' is not null and deleted_at is null and moved_from is null
   and exists (select from json_array_elements(conditions) c where c->>'type' = '${ConditionType.AgentConnected}' and c->>'status' = 'True')
@@ -132,6 +135,26 @@ export class PostgresInstanceRepository implements InstanceRepository {
       );
       await tellWork(manager);
     });
+  }
+
+  async renewAgentTokens(ids: readonly InstanceId[]): Promise<readonly InstanceId[]> {
+    return this.#scope.run(async (manager) => {
+      const [rows] = await manager.query<[{ id: InstanceId }[], number]>(
+        `update instances set agent_token = agent_token + 1, agent_token_since = now() where id = any($1) and ${IS_TOKEN_TAKEN} returning id`,
+        [ids],
+      );
+      return rows.map(({ id }) => id);
+    });
+  }
+
+  async takeAgentToken(id: InstanceId, number: number): Promise<void> {
+    // Of a database that was put back to an earlier state, agents have newer ones than it knows of.
+    await this.#scope.run((manager) =>
+      manager.query(
+        `update instances set agent_token_taken = $2, agent_token = greatest(agent_token, $2) where id = $1 and agent_token_taken < $2`,
+        [id, number],
+      ),
+    );
   }
 
   async updateStatus(id: InstanceId, change: (instance: Instance) => InstanceState): Promise<boolean> {
@@ -312,8 +335,10 @@ const STATE_COLUMNS = {
   next_attempt_at: "timestamptz",
 } as const satisfies Partial<Record<keyof InstanceRow, string>>;
 type StateColumn = keyof typeof STATE_COLUMNS;
+/** Written by themselves: a write of the instance must not bring a former token back. */
+type TokenColumn = "agent_token" | "agent_token_since" | "agent_token_taken";
 
-function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn> {
+function toDeclaredRow(instance: Instance): Omit<InstanceRow, StateColumn | TokenColumn> {
   const { spec } = instance;
   return {
     id: instance.id,
@@ -382,6 +407,7 @@ function toInstance(row: JoinedRow): Instance {
     forget: row.forget,
     cluster: row.cluster,
     movedFrom: row.moved_from ?? undefined,
+    agentToken: row.agent_token,
     ...(row.usage_cpu !== null && {
       usage: { cpu: row.usage_cpu, memoryBytes: Number(row.usage_memory_bytes), time: row.usage_at.toISOString() },
     }),

@@ -4,7 +4,7 @@ import type { ToCheck, ToDeliver, WorkRepository } from "../../../service/applic
 import type { Tenant } from "../../../service/domain/tenancy/tenant.ts";
 import type { TenantRow } from "../entities/tenant.ts";
 import type { Scope } from "../session.ts";
-import { DUE, WORKPLACE } from "./instances.ts";
+import { DUE, IS_TOKEN_TAKEN, WORKPLACE } from "./instances.ts";
 import { toTenant } from "./tenants.ts";
 
 /**
@@ -177,6 +177,28 @@ export class PostgresWorkRepository implements WorkRepository {
       manager.query<{ tenant_id: TenantId }[]>("select tenant_id from instances where id = $1", [instanceId]),
     );
     return row?.tenant_id;
+  }
+
+  async findAgentToken(instanceId: InstanceId): Promise<{ tenantId: TenantId; taken: number } | undefined> {
+    const [row] = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: TenantId; agent_token_taken: number }[]>(
+        "select tenant_id, agent_token_taken from instances where id = $1",
+        [instanceId],
+      ),
+    );
+    return row && { tenantId: row.tenant_id, taken: row.agent_token_taken };
+  }
+
+  async listOldTokens(days: number, limit: number): Promise<readonly { tenantId: TenantId; id: InstanceId }[]> {
+    const rows = await this.#scope.run((manager) =>
+      manager.query<{ tenant_id: TenantId; id: InstanceId }[]>(
+        `select tenant_id, id from instances
+         where agent_token_since < now() - $1 * interval '1 day' and ${IS_TOKEN_TAKEN} and running and deleted_at is null
+         order by agent_token_since, id limit $2`,
+        [days, limit],
+      ),
+    );
+    return rows.map(({ tenant_id, id }) => ({ tenantId: tenant_id, id }));
   }
 
   async existingAmong(ids: readonly InstanceId[]): Promise<readonly InstanceId[]> {

@@ -1,5 +1,5 @@
 import type { InstanceId } from "../../../sdk/contract/index.ts";
-import { agentTokenPurpose, isSameToken } from "../../domain/access/tokens.ts";
+import { agentTokenNumber, agentTokenOf, isSameToken } from "../../domain/access/tokens.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../ports/transactions.ts";
 
@@ -8,11 +8,27 @@ interface AgentDependencies {
   readonly cipher: SecretCipher;
 }
 
-/** Whether the token is that instance's, and the instance there; a wrong token takes the same time, whatever is wrong with it. */
+/**
+ * Whether the token is that instance's, and the instance there; a wrong token takes the same time, whatever is wrong with it. Once an agent has come with
+ * a renewed token, those before are no good; until then the last one is, or it could never be handed the new one.
+ */
 export async function verifyAgent({ transactions, cipher }: AgentDependencies, uid: InstanceId, token: string): Promise<boolean> {
-  if (!isSameToken(token, cipher.derive(agentTokenPurpose(uid)))) {
+  const number = agentTokenNumber(token);
+  if (
+    !isSameToken(
+      token,
+      agentTokenOf(uid, number, (purpose) => cipher.derive(purpose)),
+    )
+  ) {
     return false;
   }
   // Tokens are derived of ids, and an id is known for ever.
-  return (await transactions.reads.platform((tx) => tx.work.findTenantOf(uid))) !== undefined;
+  const known = await transactions.reads.platform((tx) => tx.work.findAgentToken(uid));
+  if (!known || number < known.taken) {
+    return false;
+  }
+  if (number > known.taken) {
+    await transactions.tenant(known.tenantId, (tx) => tx.instances.takeAgentToken(uid, number));
+  }
+  return true;
 }

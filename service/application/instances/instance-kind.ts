@@ -101,6 +101,10 @@ export function instanceKind(deps: InstanceKindDependencies): ResourceKind<"Claw
           return adopt(writer, before, change.keys, deps);
         case "ignore":
           return store(writer, before, { ...before, spec: ignoringSpec(before, change, writer.stamp.now) }, "update", "ignore differences");
+        case "restart":
+          // Whoever thinks that somebody has its agent's token has it restarted.
+          await writer.at.instances.renewAgentTokens([before.id]);
+          return request(writer, before, "update");
         default:
           return request(writer, before, "update");
       }
@@ -343,7 +347,7 @@ async function assertUnlocked(
 
 function newInstance(
   now: string,
-): Pick<Instance, "restartedAt" | "deletedAt" | "purgeData" | "forget" | "cluster" | "movedFrom" | "status"> {
+): Pick<Instance, "restartedAt" | "deletedAt" | "purgeData" | "forget" | "cluster" | "movedFrom" | "agentToken" | "status"> {
   return {
     restartedAt: undefined,
     deletedAt: undefined,
@@ -351,6 +355,7 @@ function newInstance(
     forget: false,
     cluster: DEFAULT_PLACEMENT.cluster,
     movedFrom: undefined,
+    agentToken: 0,
     status: {
       phase: InstancePhase.Creating,
       observedGeneration: 0,

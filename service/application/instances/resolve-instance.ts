@@ -7,7 +7,7 @@ import {
   type ResolvedInstance,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
-import { agentTokenPurpose } from "../../domain/access/tokens.ts";
+import { agentTokenOf } from "../../domain/access/tokens.ts";
 import { isTree, valueAt } from "../../domain/configs/config-path.ts";
 import type { ConfigTemplate, ConfigVersion } from "../../domain/configs/config-template.ts";
 import { type ConfigValue, levelOf, type StoredConfigValues } from "../../domain/configs/config-values.ts";
@@ -318,7 +318,7 @@ async function resolveWith(sources: OfOne, tenant: string, instance: Instance, d
       resources: spec.resources,
       expose: spec.network.expose,
       runtime,
-      agentToken: deps.cipher.derive(agentTokenPurpose(instance.id)),
+      agentToken: agentTokenOf(instance.id, instance.agentToken, (purpose) => deps.cipher.derive(purpose)),
     },
   };
 }

@@ -55,9 +55,15 @@ export function digestToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
-/** What an instance's agent token is derived for. */
-export function agentTokenPurpose(instanceId: string): string {
-  return `agent-token:${instanceId}`;
+/** An instance's agent token, which says its number but for the first: that one is as all were before they were renewed. */
+export function agentTokenOf(instanceId: string, number: number, derive: (purpose: string) => string): string {
+  const purpose = `agent-token:${instanceId}`;
+  return number === 0 ? derive(purpose) : `${number}.${derive(`${purpose}:${number}`)}`;
+}
+
+/** The number that an agent's token says. */
+export function agentTokenNumber(token: string): number {
+  return Number(/^([1-9]\d{0,8})\./.exec(token)?.[1] ?? 0);
 }
 
 /** Whether two tokens are the same, in a time that tells nothing of where they differ. */

@@ -37,6 +37,8 @@ export interface Instance extends StoredResource {
   readonly cluster: string;
   /** The cluster that it is leaving; its resources there go first. */
   readonly movedFrom: string | undefined;
+  /** Number of the token that its agent is to have: it rises when that is renewed. Read with it, never written with it. */
+  readonly agentToken: number;
   readonly status: InstanceState;
   /** The newest sample of what it takes; read with it, never written with it. */
   readonly usage?: Usage | undefined;

@@ -73,6 +73,7 @@ import { startRefresher } from "../../workers/refresher.ts";
 import { startRolloutDriver } from "../../workers/rollouts/rollout-driver.ts";
 import { startSecretReader } from "../../workers/secret-reader.ts";
 import { createClusterSweeper, startHostSweeper } from "../../workers/sweeper.ts";
+import { startTokenRenewer } from "../../workers/token-renewer.ts";
 import { startUsageRecorder } from "../../workers/usage-recorder.ts";
 import { createWakeUp } from "../../workers/wake-up.ts";
 import type { Closers } from "./closers.ts";
@@ -331,6 +332,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),
     startSecretReader({ transactions, cipher, sources: secretSources, clock, tallies, wake, log }),
+    startTokenRenewer({ transactions, clock, wake, log }),
     startOutboxRelay({ transactions, bus, log }),
     startAuditTeller([refusals, entries], log),
     startAuditKeeper({ transactions, auditSigner: stores.signer, clock, days: env.auditDays, log }),

@@ -78,6 +78,7 @@ describe("schema", () => {
         "ListChatSessions1700000000054",
         "ExpireRecordings1700000000056",
         "MeasurePreviews1700000000057",
+        "RenewAgentTokens1700000000059",
       ]);
   });
 

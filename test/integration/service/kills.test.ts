@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import { appendFileSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, type ExpectStatic, it } from "vitest";
+import { WebSocket } from "ws";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
 import { sendSignal } from "../../../service/agent/processes.ts";
 import { processesIn } from "../../support/agent/harness.ts";
@@ -133,6 +135,28 @@ describe("a control plane that is killed at any point", () => {
     await eventually(unpublished, (count) => count === 0);
   });
 
+  it("renews an old token of an agent when it is back: the agent takes it, the former one is no good, and the claw never notices", {
+    timeout: 120_000,
+  }, async ({ expect }) => {
+    const { uid } = (await claw().instances.create(anEcho("renewed"))).metadata;
+    await claw().instances.wait("renewed", { until: "Ready" });
+    const agentFile = join(service().dataDir, "run", uid, "process.json");
+    const tokenNow = () => String(JSON.parse(readFileSync(agentFile, "utf8")).agentToken);
+    const [former, before] = [tokenNow(), (await supervised()).get(uid)];
+    service().signal("SIGKILL");
+    await query("update instances set agent_token_since = now() - interval '31 days' where id = $1", [uid]);
+    await service().restart();
+    const taken = async () => (await query("select agent_token_taken from instances where id = $1", [uid]))[0];
+    await expect.poll(taken, { timeout: 30_000 }).toEqual({ agent_token_taken: 1 });
+    expect(tokenNow()).toMatch(/^1\./);
+    expect((await supervised()).get(uid)).toEqual(before);
+    const dialled = new WebSocket(`${service().url.replace("http", "ws")}/agent/v1?instance=${uid}`, {
+      headers: { authorization: `Bearer ${former}` },
+    });
+    expect((await once(dialled, "close"))[0]).toBe(4401);
+    await claw().instances.wait("renewed", { until: "Ready" });
+  });
+
   it("costs whoever follows a log no line, and gives none twice, though the agent is killed too", { timeout: 120_000 }, async ({
     expect,
   }) => {
@@ -215,10 +239,17 @@ describe("a control plane that is killed at any point", () => {
   });
 });
 
-async function unpublished(): Promise<number> {
+async function query<R extends object>(sql: string, values: unknown[] = []): Promise<R[]> {
   const client = new Client(database.url);
   await client.connect();
-  const { rows } = await client.query<{ count: number }>("select count(*)::int as count from outbox");
-  await client.end();
-  return rows[0]?.count ?? -1;
+  try {
+    return (await client.query<R>(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function unpublished(): Promise<number> {
+  const [row] = await query<{ count: string }>("select count(*) from outbox");
+  return Number(row?.count);
 }

@@ -5,13 +5,14 @@ import { WebSocket } from "ws";
 import { SecretCipherAes } from "../../../adapters/identity/cipher.ts";
 import { loadMasterKeys } from "../../../adapters/identity/master-key.ts";
 import type { AgentFrame, ChannelOpen, InstanceId, ServerFrame } from "../../../sdk/contract/index.ts";
-import { agentTokenPurpose } from "../../../service/domain/access/tokens.ts";
+import { agentTokenOf } from "../../../service/domain/access/tokens.ts";
 import type { TestService } from "../service.ts";
 import { until } from "./harness.ts";
 
 /** An agent that is played by hand, of an instance that has no other: of one on a cluster that does not answer. */
 export async function playAgent(service: TestService, uid: InstanceId) {
-  const token = new SecretCipherAes((await loadMasterKeys(service.dataDir))[0] ?? Buffer.alloc(0)).derive(agentTokenPurpose(uid));
+  const cipher = new SecretCipherAes((await loadMasterKeys(service.dataDir))[0] ?? Buffer.alloc(0));
+  const token = agentTokenOf(uid, 0, (purpose) => cipher.derive(purpose));
   const socket = new WebSocket(`${service.url.replace("http", "ws")}/agent/v1?instance=${uid}`, {
     headers: { authorization: `Bearer ${token}` },
   });

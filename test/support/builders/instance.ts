@@ -23,6 +23,7 @@ export function anInstance(over: Partial<Omit<Instance, "status">> & { status?: 
     forget: false,
     cluster: "local",
     movedFrom: undefined,
+    agentToken: 0,
     createdAt: CREATED,
     updatedAt: CREATED,
     ...over,

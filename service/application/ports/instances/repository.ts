@@ -35,6 +35,10 @@ export interface InstanceRepository {
   update(instance: Instance, expected: number): Promise<void>;
   /** Asks for the instances to be reconciled, as a write of their own would: something that they rest on has changed, which is no write of theirs. */
   requestReconcile(ids: readonly InstanceId[]): Promise<void>;
+  /** Another token for the agents, which the next operation hands them, but for those that have not taken their last one. @returns whose */
+  renewAgentTokens(ids: readonly InstanceId[]): Promise<readonly InstanceId[]>;
+  /** Says that its agent has come with a token: those before it are no good from then on. */
+  takeAgentToken(id: InstanceId, number: number): Promise<void>;
   /** Writes status only; false when the row is gone. */
   updateStatus(id: InstanceId, change: (state: Instance) => InstanceState): Promise<boolean>;
   /** Writes statuses only, and answers the instances as they were: those whose row is gone are left out. */

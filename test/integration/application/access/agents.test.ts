@@ -1,15 +1,20 @@
 import { describe, it } from "vitest";
 import type { InstanceId } from "../../../../sdk/contract/index.ts";
+import { renewAgentTokens } from "../../../../service/application/access/renew-agent-tokens.ts";
 import { verifyAgent } from "../../../../service/application/access/verify-agent.ts";
-import { agentTokenPurpose } from "../../../../service/domain/access/tokens.ts";
+import { agentTokenOf } from "../../../../service/domain/access/tokens.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, aTenant } from "../../../support/builders/manifests.ts";
 
 const app = await anApplication();
 await app.admin().tenants.create(aTenant("acme"));
 const acme = app.as({ tenant: "acme" });
-const tokenOf = (uid: string) => app.dependencies.cipher.derive(agentTokenPurpose(uid));
+const tokenOf = (uid: string, number = 0) => agentTokenOf(uid, number, (purpose) => app.dependencies.cipher.derive(purpose));
 const isItself = (uid: string, token: string) => verifyAgent(app.dependencies, uid as InstanceId, token);
+
+const renew = () => renewAgentTokens(100, { ...app.dependencies, wake: () => undefined });
+const age = (...names: readonly string[]) =>
+  app.database.pool.query("update instances set agent_token_since = now() - interval '31 days' where name = any($1)", [names]);
 
 describe("an agent's token", () => {
   it("is its own instance's, as long as there is that instance", async ({ expect }) => {
@@ -22,5 +27,47 @@ describe("an agent's token", () => {
     await acme.instances.delete(uid);
     await app.settle();
     expect(await isItself(uid, tokenOf(uid))).toBe(false);
+  });
+
+  it("is renewed once it is old, and those before are no good as soon as its agent has come with the new one", async ({ expect }) => {
+    const { uid } = (await acme.instances.create(anEcho("renewed"))).metadata;
+    await acme.instances.create(anEcho("young"));
+    await acme.instances.create(anEcho("stopped", { running: false }));
+    await app.settle();
+    expect(await renew()).toBe(0);
+    await age("renewed", "stopped");
+    expect(await renew()).toBe(1);
+    expect((await acme.instances.get("renewed")).metadata.generation).toBe(2);
+    expect((await acme.instances.events("renewed", {})).items[0]).toMatchObject({ message: "another token for its agent" });
+    // It was not handed the new one yet.
+    await age("renewed");
+    expect(await renew()).toBe(0);
+    expect(await isItself(uid, tokenOf(uid))).toBe(true);
+
+    expect(await isItself(uid, tokenOf(uid, 1))).toBe(true);
+    expect(await isItself(uid, tokenOf(uid))).toBe(false);
+    expect(await isItself(uid, `1.${tokenOf(uid)}`)).toBe(false);
+    await age("renewed");
+    expect(await renew()).toBe(1);
+  });
+
+  it("is renewed by a restart", async ({ expect }) => {
+    const { uid } = (await acme.instances.create(anEcho("leaked"))).metadata;
+    await acme.instances.restart("leaked");
+    await acme.instances.restart("leaked");
+    await app.settle();
+    expect(await isItself(uid, tokenOf(uid, 1))).toBe(true);
+    expect(await isItself(uid, tokenOf(uid))).toBe(false);
+  });
+
+  it("that is newer than the database knows of, which was put back to an earlier state, is good, and those before it are not", async ({
+    expect,
+  }) => {
+    const { uid } = (await acme.instances.create(anEcho("ahead"))).metadata;
+    expect(await isItself(uid, tokenOf(uid, 7))).toBe(true);
+    expect(await isItself(uid, tokenOf(uid, 6))).toBe(false);
+    await age("ahead");
+    expect(await renew()).toBe(1);
+    expect(await isItself(uid, tokenOf(uid, 8))).toBe(true);
   });
 });
