@@ -20,7 +20,7 @@ export interface ClawOptions {
   /** @default the environment's `CLAW_URL`, else `http://127.0.0.1:8787` */
   readonly url?: string | undefined;
   /**
-   * An API token (an empty one is none), or a function that gives one: it is asked before each request, and when a stream is opened again because its token ran out.
+   * An API token (an empty one is none), or a function that gives one: it is asked before each request, when a stream is opened again because its token ran out, and now and then while a terminal or a connection is open.
    * @default the environment's `CLAW_TOKEN`
    */
   readonly token?: TokenSource | undefined;

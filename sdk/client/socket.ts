@@ -1,6 +1,8 @@
 import { ClawClientError, ConnectionError, toApiError } from "./errors.ts";
 import { abortError, apiUrl, currentToken, identityHeaders, reasonOf, type TransportOptions, type WebSocketLike } from "./transport.ts";
 
+/** A token that is renewed in its last minute reaches the other side in time. */
+const RENEWAL_MS = 15_000;
 const OPEN = 1;
 const STREAM_ERROR_CLOSE = 4000;
 const UNAUTHENTICATED_CLOSE = STREAM_ERROR_CLOSE + 401;
@@ -10,6 +12,8 @@ const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** A WebSocket whose messages are an async sequence, and whose failures are typed errors. */
 export class Socket implements AsyncIterable<string | Uint8Array> {
   readonly #ws: WebSocketLike;
+  /** The one that it was opened with. */
+  readonly #token: string | undefined;
   readonly #queue: (string | Uint8Array)[] = [];
   #queuedBytes = 0;
   #end: { readonly error?: Error } | undefined;
@@ -31,14 +35,15 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
         return;
       }
       const ws = dial(config, token, path, query);
-      const socket = new Socket(ws, config, signal);
+      const socket = new Socket(ws, config, token, signal);
       ws.addEventListener("open", () => resolve(socket));
       ws.addEventListener("close", () => reject(socket.#end?.error ?? brokenOff(config.url)));
     });
   }
 
-  private constructor(ws: WebSocketLike, { url, token }: TransportOptions, signal: AbortSignal | undefined) {
+  private constructor(ws: WebSocketLike, { url, token }: TransportOptions, opened: string | undefined, signal: AbortSignal | undefined) {
     this.#ws = ws;
+    this.#token = opened;
     ws.binaryType = "arraybuffer";
     const finish = (end: { readonly error?: Error }) => {
       this.#end ??= end;
@@ -91,6 +96,23 @@ export class Socket implements AsyncIterable<string | Uint8Array> {
       clearTimeout(timer);
       this.#onMessage = () => {};
     };
+  }
+
+  /** Tells the other side of each token that is renewed, until it ends: it would end with the one that it was opened with. */
+  keepRenewed({ token }: Pick<TransportOptions, "token">): void {
+    if (typeof token !== "function") {
+      return;
+    }
+    let told = this.#token;
+    const timer = setInterval(async () => {
+      // Without one now the next may be there in time; past its end the other side says so.
+      const now = await token().catch(() => undefined);
+      if (now !== undefined && now !== told && this.#ws.readyState === OPEN) {
+        told = now;
+        this.send(JSON.stringify({ token: now }));
+      }
+    }, RENEWAL_MS);
+    this.#ws.addEventListener("close", () => clearInterval(timer));
   }
 
   get bufferedBytes(): number {

@@ -106,13 +106,16 @@ export function instanceStreams(config: TransportOptions, instances: StreamCalls
       const { pathname, searchParams } = new URL(url, config.url);
       const path = pathname.replace(/^.*\/api\/v1/, "");
       const socket = await open(id, path, { ...size, ...Object.fromEntries(searchParams) }, signal);
+      socket.keepRenewed(config);
       return {
         ...duplexOver(socket),
         resize: (cols, rows) => socket.send(JSON.stringify({ cols, rows })),
       };
     },
     async connect(id, { signal, pass } = {}) {
-      return duplexOver(await open(id, paths.connect, { pass: pass === undefined ? undefined : await digestOf(pass) }, signal));
+      const socket = await open(id, paths.connect, { pass: pass === undefined ? undefined : await digestOf(pass) }, signal);
+      socket.keepRenewed(config);
+      return duplexOver(socket);
     },
     async *watch(id, { intervalMs = WATCH_INTERVAL_MS, signal } = {}) {
       let uid: string | undefined;

@@ -28,6 +28,12 @@ export interface Stream {
 const streamQuery = z.strictObject({ tenant: z.string().max(63).optional().describe("for browsers: the tenant's name") });
 const side = (fallback: number) => z.coerce.number().int().min(1).max(1000).default(fallback);
 
+/** Another token of whoever opened a stream, by which it goes on: without one it ends with the token that it was opened with. */
+export const StreamTokenSchema = z.strictObject({ token: z.string().min(1).max(8192) });
+
+/** What a client sends to a terminal as text. */
+export const TerminalRequestSchema = z.union([TerminalSizeSchema, StreamTokenSchema]);
+
 /** How many log lines a read or a stream of logs begins with. */
 export const TailLinesSchema = z.coerce.number().int().min(0).max(10_000).default(200);
 
@@ -110,21 +116,22 @@ export const webSockets = {
   },
   console: {
     path: "/instances/:id/console/stream",
-    summary: "A terminal inside an instance: binary frames both ways, a text frame resizes it",
+    summary: "A terminal inside an instance: binary frames both ways; a text frame resizes it, or brings a renewed token",
     permission: "instances.console",
     query: streamQuery.extend({ cols: side(80), rows: side(24) }),
-    receives: TerminalSizeSchema,
+    receives: TerminalRequestSchema,
     errors: ["console.idle", "console.not_recorded"],
   },
   connect: {
     path: "/instances/:id/connect",
-    summary: "A TCP connection to an instance's port: binary frames both ways",
+    summary: "A TCP connection to an instance's port: binary frames both ways; a text frame brings a renewed token",
     permission: "instances.connect",
     query: streamQuery.extend({
       pass: PassDigestSchema.optional().describe(
         "SHA-256 in hex of a secret of the client's own: where that is presented to a claw in place of the claw's token, it is signed in (HTTP and WebSockets)",
       ),
     }),
+    receives: StreamTokenSchema,
   },
 } as const satisfies Record<string, Stream>;
 

@@ -1,5 +1,5 @@
 import type { WebSocket } from "ws";
-import { ClawError, parseJson, type Stream, TerminalSizeSchema } from "../../../sdk/contract/index.ts";
+import { ClawError, parseJson, type Stream, StreamTokenSchema, TerminalSizeSchema } from "../../../sdk/contract/index.ts";
 import type { AgentChannel } from "../../application/ports/instances/agents.ts";
 import { sendFrame } from "../sockets.ts";
 import { closeReason } from "./close-stream.ts";
@@ -7,19 +7,30 @@ import { closeReason } from "./close-stream.ts";
 /** Keeps an agent's frames far below any limit of its side. */
 const PIECE_BYTES = 48 * 1024;
 
-/** What a client's frame does with the channel. @throws {ClawError} `request.invalid` for one that the stream does not take */
-export function takerOf({ receives }: Stream, data: Buffer, isBinary: boolean): (channel: AgentChannel) => Promise<void> | undefined {
+/** What comes from a client: something for the channel, or the token that stands for the stream from now on. */
+export type Taken = { readonly give: (channel: AgentChannel) => Promise<void> | undefined } | { readonly token: string };
+
+/** What a client's frame is. @throws {ClawError} `request.invalid` for one that the stream does not take */
+export function takenOf({ receives }: Stream, data: Buffer, isBinary: boolean): Taken {
   if (isBinary) {
-    return (channel) => sendBytes(channel, data);
+    return { give: (channel) => sendBytes(channel, data) };
   }
-  const size = receives ? TerminalSizeSchema.safeParse(parseJson(data.toString())) : undefined;
+  const text = parseJson(data.toString());
+  const renewal = StreamTokenSchema.safeParse(text);
+  if (renewal.success) {
+    return renewal.data;
+  }
+  const resizes = receives !== StreamTokenSchema;
+  const size = resizes ? TerminalSizeSchema.safeParse(text) : undefined;
   if (!size?.success) {
-    const taken = ["binary frames", ...(receives ? ['text frames {"cols":80,"rows":24}'] : [])];
+    const taken = ["binary frames", ...(resizes ? ['text frames {"cols":80,"rows":24}'] : [])];
     throw new ClawError("request.invalid", `a frame can't be read: this stream takes ${taken.join(" and ")}`);
   }
-  return (channel) => {
-    channel.resize(size.data.cols, size.data.rows);
-    return undefined;
+  return {
+    give(channel) {
+      channel.resize(size.data.cols, size.data.rows);
+      return undefined;
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
 import {
@@ -39,23 +40,27 @@ import { serveLog } from "./logs.ts";
 import { metricsTeller } from "./metrics.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { counted, eventOutlet, type OpenStream, type Outlet, openSocket, socketOutlet } from "./outlet.ts";
-import { pipe, takerOf } from "./relay.ts";
+import { pipe, takenOf } from "./relay.ts";
 import { serveWatch } from "./watch.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** What a stream is to, once the request is let in. */
     address: InstanceAddress & { readonly tenantId: TenantId };
+    /** The token that stands for a stream by now, where another came after the one that it was opened with. */
+    renewed: { readonly token: string; readonly at: number } | undefined;
   }
 }
 
 /** A stream of somebody who may not have it any more ends within this. */
 const RECHECK_MS = 5_000;
+/** A stream takes no more than one token in this time: each is verified. */
+const RENEWAL_MS = 1_000;
 /** A stream's session is not noted with each of its messages. */
 const SESSION_NOTED_MS = 60_000;
 
 export interface StreamOptions {
-  readonly access: Pick<Access, "again">;
+  readonly access: Pick<Access, "again" | "authenticate">;
   readonly targetOf: Application["targetOf"];
   readonly visibleTo: Application["visibleTo"];
   readonly changes: Pick<ChangeFeed, "listen">;
@@ -76,6 +81,7 @@ type QueryOf<S extends Stream> = ReturnType<S["query"]["parse"]>;
 export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) => {
   const { open, tallies } = options;
   app.decorateRequest("address");
+  app.decorateRequest("renewed");
   /** Counts a stream, and looks after it, for as long as it is open. */
   const enter = (
     stream: OpenStream,
@@ -165,8 +171,11 @@ export const streams: FastifyPluginAsync<StreamOptions> = async (app, options) =
       });
       let channel: AgentChannel | undefined;
       const take = (data: Buffer, isBinary: boolean) => {
-        const give = takerOf(stream, data, isBinary);
-        return channel ? give(channel) : opening.then(give);
+        const taken = takenOf(stream, data, isBinary);
+        if ("token" in taken) {
+          return renew(request, taken.token, options);
+        }
+        return channel ? taken.give(channel) : opening.then(taken.give);
       };
       const left = readFrames(socket, take, (error) => refuse(socket, error));
       channel = await opening;
@@ -328,11 +337,24 @@ async function lookAt(
 
 /** Who asked, and what they may do by now. @throws {ClawError} `auth.unauthenticated` */
 async function admittedAgain(request: FastifyRequest, tenantId: TenantId, { access }: Pick<StreamOptions, "access">) {
-  const admitted = await access.again(request.actor.credential, bearerOf(request) ?? "", tenantId);
+  const token = request.renewed?.token ?? bearerOf(request) ?? "";
+  const admitted = await access.again(request.actor.credential, token, tenantId);
   if (!admitted) {
     throw new ClawError("auth.unauthenticated", "the token is not valid any more");
   }
   return admitted;
+}
+
+/** Takes another token of the same holder for a stream, and no more often than one is looked at. @throws {ClawError} `auth.unauthenticated` */
+async function renew(request: FastifyRequest, token: string, { access }: Pick<StreamOptions, "access">): Promise<void> {
+  const { actor, address, renewed } = request;
+  await delay(Math.max(0, (renewed?.at ?? 0) + RENEWAL_MS - performance.now()));
+  const admitted = await access.authenticate(token, address.tenant);
+  if (admitted?.actor.subject !== actor.subject) {
+    throw new ClawError("auth.unauthenticated", "the token that the stream was to go on with is not valid, or somebody else's");
+  }
+  request.actor = { ...actor, credential: admitted.actor.credential };
+  request.renewed = { token, at: performance.now() };
 }
 
 /** Ends a stream when its credential or its holder's rights are taken back: it was let in once, and may stay for days. */

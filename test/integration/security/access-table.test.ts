@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { WebSocket } from "ws";
@@ -148,6 +149,33 @@ describe("the access table", () => {
     await claw.tokens.revoke(id);
     const [code, reason] = await closed;
     expect([code, String(reason)]).toEqual([4401, "auth.unauthenticated: the token is not valid any more"]);
+  });
+
+  it("lets a terminal go on with another token of its holder, and with nobody else's", { timeout: 40_000 }, async ({ expect }) => {
+    const claw = service.claw("acme");
+    const [first, second] = [
+      await claw.tokens.create({ name: "first", serviceAccount: "operator" }),
+      await claw.tokens.create({ name: "second", serviceAccount: "operator" }),
+    ];
+    const url = `${service.url.replace("http", "ws")}/api/v1/instances/keeper/console/stream`;
+    const open = async () => {
+      const socket = new WebSocket(url, { headers: { authorization: `Bearer ${first.token}` } });
+      await once(socket, "open");
+      return { socket, closed: once(socket, "close").then(([code, reason]) => [code, String(reason)]) };
+    };
+    const [goesOn, stranger] = [await open(), await open()];
+    goesOn.socket.send(JSON.stringify({ token: second.token }));
+    stranger.socket.send(JSON.stringify({ token: tokens["developer"] }));
+    expect(await stranger.closed).toEqual([4401, expect.stringContaining("somebody else's")]);
+    await claw.tokens.revoke(first.id);
+    const ended = await open().then(
+      ({ closed }) => closed,
+      () => "refused",
+    );
+    expect(ended).toBe("refused");
+    expect(await Promise.race([goesOn.closed, delay(7_000, "open")])).toBe("open");
+    await claw.tokens.revoke(second.id);
+    expect((await goesOn.closed)[0]).toBe(4401);
   });
 
   it("has as many cells as were tried", ({ expect }) => {

@@ -1,4 +1,4 @@
-import { describe, it } from "vitest";
+import { describe, it, onTestFinished, vi } from "vitest";
 import type { WebSocket as ServerSocket } from "ws";
 import { AuthError, Claw, ConflictError, ConnectionError, NotFoundError, UserAbortError } from "../../../sdk/client/index.ts";
 import { itemOf, resumed } from "../../../sdk/client/resume.ts";
@@ -389,5 +389,26 @@ describe("watch", () => {
     });
     const seen = await collect(new Claw({ url: server.url }).instances.watch("web", { intervalMs: 1 }));
     expect(seen.map((i) => i.status.phase)).toEqual(["Creating", "Running"]);
+  });
+});
+
+describe("a connection that is open for long", () => {
+  it("tells of the token that came after its own, and of nothing when the next can't be had", async ({ expect }) => {
+    vi.useFakeTimers({ toFake: ["setInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const frames: string[] = [];
+    await using server = await startServer(
+      (_, res) => answer(res, 200, anInstanceAnswer()),
+      (socket) => socket.on("message", (data) => frames.push(String(data))),
+    );
+    const tokens = ["first", "first", undefined, "second", "second"];
+    const token = async () => tokens.shift() ?? Promise.reject(new Error("the provider is away"));
+    const connection = await new Claw({ url: server.url, token }).instances.connect("web");
+    for (let turn = 0; turn < 5; turn++) {
+      await vi.advanceTimersByTimeAsync(15_000);
+    }
+    await expect.poll(() => frames).toEqual(['{"token":"second"}']);
+    connection.close();
+    expect(server.upgrades[0]?.headers).toMatchObject({ authorization: "Bearer first" });
   });
 });
