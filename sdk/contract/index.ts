@@ -24,6 +24,7 @@ export * from "./kind.ts";
 export * from "./kinds.ts";
 export * from "./leftover.ts";
 export * from "./local.ts";
+export * from "./maintenance.ts";
 export * from "./meta.ts";
 export * from "./nearest-key.ts";
 export * from "./paths.ts";

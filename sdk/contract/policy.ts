@@ -3,6 +3,7 @@ import type { Audited } from "./audited.ts";
 import { DisplayNameSchema, TextSchema } from "./bounds.ts";
 import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
+import { auditedHours, MaintenanceHoursSchema } from "./maintenance.ts";
 import { ConditionSchema, LabelsSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
 /** What becomes of an instance that violates a policy: its write is refused; or made, and whoever writes is told; or made, and an event tells of it. */
@@ -29,7 +30,7 @@ export const POLICY_RULES = Object.keys(policyRules) as [PolicyRule, ...PolicyRu
 /** Longest text of one expression. */
 export const EXPRESSION_MAX = 4096;
 
-/** What a policy says: either a `rule` that is there ready, or an `expression`. */
+/** What a policy says: a `rule` that is there ready, an `expression`, or hours of `maintenance`. */
 export const PolicySpecSchema = z
   .strictObject({
     description: DisplayNameSchema.optional(),
@@ -48,8 +49,18 @@ export const PolicySpecSchema = z
     expression: z.string().min(1).max(EXPRESSION_MAX).optional(),
     /** Told where the expression is not true; the expression itself when absent. */
     message: z.string().min(1).max(512).optional(),
+    /** When rollouts change instances: every rollout of the tenant keeps to it, beside its own hours; of a policy of the platform, those of all tenants. */
+    maintenance: MaintenanceHoursSchema.optional(),
   })
-  .refine((spec) => (spec.rule === undefined) !== (spec.expression === undefined), "give either 'rule' or 'expression'");
+  .refine(
+    ({ rule, expression, maintenance }) => [rule, expression, maintenance].filter((said) => said !== undefined).length === 1,
+    "give one of 'rule', 'expression' and 'maintenance'",
+  )
+  .refine(
+    ({ maintenance, mode, at, match }) =>
+      maintenance === undefined || (mode === "enforce" && typeof at === "string" && match?.labels === undefined),
+    "'maintenance' is kept to by whole rollouts: with the mode 'enforce', at 'tenant' or 'platform', and without 'match.labels'",
+  );
 export type PolicySpec = z.infer<typeof PolicySpecSchema>;
 
 export const PolicyInputSchema = manifestOf("Policy", PolicySpecSchema);
@@ -112,6 +123,7 @@ export const policyFacts = {
     rule: { name: "track", value: "track" },
     expression: "track",
     message: "track",
+    maintenance: auditedHours,
   } satisfies Audited<PolicySpec>,
 } as const satisfies KindFacts;
 export type PolicyId = Id<(typeof policyFacts)["idPrefix"]>;

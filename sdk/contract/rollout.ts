@@ -5,6 +5,7 @@ import { VersionNumberSchema } from "./config-template.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import type { Id } from "./ids.ts";
 import { actionOf, type KindFacts } from "./kind.ts";
+import { auditedHours, maintenanceHours } from "./maintenance.ts";
 import { ConditionSchema, ListQuerySchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
 /** Instances that one rollout takes at most. */
@@ -59,30 +60,6 @@ const StrategySchema = z.union(
   "'all-at-once', 'one-then-rest', { percentages: [5, 25, 100] } or { waves: [{ name, selector }] }",
 );
 
-const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
-const TimeOfDaySchema = z
-  .string()
-  .max(5)
-  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "not a time of day such as '09:30'");
-
-/** When instances may be changed; outside of it what has begun goes on baking. One that ends before it begins goes on past midnight. */
-const WindowSchema = z.strictObject({
-  days: z
-    .array(z.enum(DAYS))
-    .min(1)
-    .max(7)
-    .default([...DAYS]),
-  from: TimeOfDaySchema,
-  to: TimeOfDaySchema,
-  timeZone: z.string().max(64).refine(isTimeZone, "not a time zone such as 'Europe/Berlin'").default("UTC"),
-});
-
-const FreezeSchema = z.strictObject({
-  from: z.iso.datetime().max(64),
-  to: z.iso.datetime().max(64),
-  reason: z.string().max(256).default(""),
-});
-
 const GatesSchema = z.strictObject({
   /** Each instance is ready, with what is declared, this long after its change at the latest; and stays so. */
   ready: z.strictObject({ withinSeconds: SecondsSchema.min(1).default(300) }).prefault({}),
@@ -134,8 +111,7 @@ export const RolloutSpecSchema = z.strictObject({
   gates: GatesSchema.prefault({}),
   /** What becomes of it when a gate fails. */
   onFailure: z.enum(["pause", "rollback"]).default("pause"),
-  windows: z.array(WindowSchema).max(20).default([]),
-  freezes: z.array(FreezeSchema).max(20).default([]),
+  ...maintenanceHours,
 });
 export type RolloutSpec = z.infer<typeof RolloutSpecSchema>;
 
@@ -271,16 +247,7 @@ export const rolloutFacts = {
       probe: { message: "track", expect: "track", withinSeconds: "track", instances: "track" },
     },
     onFailure: "track",
-    windows: { days: "track", from: "track", to: "track", timeZone: "track" },
-    freezes: { from: "track", to: "track", reason: "track" },
+    ...auditedHours,
   } satisfies Audited<RolloutSpec>,
 } as const satisfies KindFacts;
 export type RolloutId = Id<(typeof rolloutFacts)["idPrefix"]>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
-  } catch {
-    return false;
-  }
-}

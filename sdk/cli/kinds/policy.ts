@@ -25,7 +25,13 @@ export const policyKind: ResourceKind<Policy> = {
 const SAYING_MAX = 60;
 
 /** What it says, in as much of a line as a table has. */
-function sayingOf({ rule, expression = "" }: Policy["spec"]): string {
-  const text = rule ? `${rule.name}: ${rule.value}` : expression.replaceAll(/\s+/g, " ");
+function sayingOf({ rule, expression = "", maintenance }: Policy["spec"]): string {
+  const text = maintenance ? hoursText(maintenance) : rule ? `${rule.name}: ${rule.value}` : expression.replaceAll(/\s+/g, " ");
   return text.length > SAYING_MAX ? `${text.slice(0, SAYING_MAX - 1)}…` : text;
+}
+
+function hoursText({ windows, freezes }: NonNullable<Policy["spec"]["maintenance"]>): string {
+  const open = windows.map(({ days, from, to, timeZone }) => `${days.length === 7 ? "" : `${days.join(",")} `}${from}–${to} ${timeZone}`);
+  const frozen = freezes.map(({ from, to }) => `not ${from} to ${to}`);
+  return `maintenance: ${[...open, ...frozen].join("; ")}`;
 }

@@ -16,6 +16,7 @@ import type { Instance } from "../../domain/instances/instance.ts";
 import type { Observation } from "../../domain/rollouts/gates.ts";
 import { counted, type Member, type StoredRollout } from "../../domain/rollouts/rollout.ts";
 import { nextStep, type Step } from "../../domain/rollouts/step.ts";
+import { hoursOf } from "../../domain/rollouts/windows.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import { type ResolveDependencies, resolveInstances } from "../instances/resolve-instance.ts";
 import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
@@ -121,7 +122,8 @@ async function takeStep(tx: PlatformTransaction, { id, tenantId, fence }: Claim,
   const members = before.map((member) => ({ ...member, logMark: member.logMark ?? marks.get(member.instance) }));
   const observed = await observe(scope, rollout, members);
   const now = deps.clock();
-  const step = nextStep({ spec: rollout.spec, state: rollout.state, members, observed, measured: evidence, now });
+  const hours = hoursOf(tenant, await scope.policies.inForce());
+  const step = nextStep({ spec: rollout.spec, hours, state: rollout.state, members, observed, measured: evidence, now });
   const finish = step.finish ? await finishing(scope, rollout, step.members, tenant) : undefined;
   const changes = [...changesOf(rollout, step, observed, tenant), ...(finish?.changes ?? [])].map((one) => ({
     ...one,

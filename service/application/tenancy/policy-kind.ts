@@ -84,8 +84,11 @@ function assertPlatform({ home, stamp }: TenantWriter, name: string): void {
 }
 
 /** @throws {ClawError} `request.invalid`, with the place of what is wrong in an expression */
-export function assertEvaluable(name: string, { rule, expression = "" }: StoredPolicy["spec"]): void {
-  const issue = rule ? prefixed(ruleIssue(rule), "spec.rule.") : prefixed(expressionIssue(expression), "spec.");
+export function assertEvaluable(name: string, { rule, expression, maintenance }: StoredPolicy["spec"]): void {
+  if (maintenance) {
+    return;
+  }
+  const issue = rule ? prefixed(ruleIssue(rule), "spec.rule.") : prefixed(expressionIssue(expression ?? ""), "spec.");
   if (issue) {
     throw new ClawError("request.invalid", `policy '${name}' can't be evaluated: ${issue.path} ${issue.message}`, { issues: [issue] });
   }

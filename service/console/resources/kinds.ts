@@ -167,7 +167,8 @@ export const KINDS: readonly KindView[] = [
       { text: "resources.col_at", of: (resource) => placeOf(resource.spec["at"]) },
       {
         text: "resources.col_rule",
-        of: ({ spec: { rule, expression } }) => (rule ? Object.values(rule as Record<string, unknown>).join(": ") : text(expression)),
+        of: ({ spec: { rule, expression, maintenance } }) =>
+          rule ? Object.values(rule as Record<string, unknown>).join(": ") : text(expression ?? maintenance),
       },
     ],
     example: { mode: "warn", rule: { name: "max-replicas", value: "2" } },

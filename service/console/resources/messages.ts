@@ -31,8 +31,8 @@ export const resources = {
     "项目将实例分组，拥有独立配额，并可单独授权人员。",
   ],
   help_policies: [
-    "A policy says what instances may be: types, models, sizes, ports, or an expression. It refuses, warns or only notes.",
-    "策略规定实例允许的类型、模型、规格、端口或表达式。可拒绝、警告或仅记录。",
+    "A policy says what instances may be: types, models, sizes, ports, or an expression. It refuses, warns or only notes. Or it says when rollouts change instances: maintenance windows and freezes.",
+    "策略规定实例允许的类型、模型、规格、端口或表达式，可拒绝、警告或仅记录；也可规定发布何时更改实例：维护窗口与冻结期。",
   ],
   help_roles: ["A role is a list of permissions under a name, beside those that are always there.", "角色是一组具名权限，补充内置角色。"],
   help_bindings: [

@@ -35,10 +35,8 @@ export function policiesOf(
 ) {
   const owner = `tenant '${tenant.name}'`;
   const own = tenant.spec.policies.map((rule): Policy => ({ name: rule.name, mode: "enforce", owner, keeper: PLATFORM_KEEPER, rule }));
-  return [
-    ...own,
-    ...stored.filter(({ spec }) => spec.match?.tenants?.includes(tenant.name) ?? true).map((policy) => inForce(policy, owner)),
-  ];
+  const about = stored.filter(({ spec }) => spec.maintenance === undefined && (spec.match?.tenants?.includes(tenant.name) ?? true));
+  return [...own, ...about.map((policy) => inForce(policy, owner))];
 }
 
 function inForce({ name, spec, projectId }: StoredPolicy, tenant: string): Policy {

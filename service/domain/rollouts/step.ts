@@ -2,7 +2,7 @@ import { type RolloutEvidence, RolloutReason, type RolloutSpec } from "../../../
 import { evidenceOf, heldText, type Looked, type Observation, verdictOf } from "./gates.ts";
 import type { Member, RolloutState, Wave } from "./rollout.ts";
 import { unavailableMax } from "./waves.ts";
-import { closedBecause } from "./windows.ts";
+import { closedBecause, type KeptHours } from "./windows.ts";
 
 /** Instances that one step changes: a step is one transaction. */
 export const BATCH = 50;
@@ -15,6 +15,8 @@ const REST_SECONDS = 15;
 /** What is known when a rollout is looked at. */
 export interface Known {
   readonly spec: RolloutSpec;
+  /** Hours that all rollouts of its tenant keep to. */
+  readonly hours: readonly KeptHours[];
   readonly state: RolloutState;
   readonly members: readonly Member[];
   readonly observed: ReadonlyMap<string, Observation>;
@@ -71,7 +73,7 @@ function progress(known: Known): Step {
         dueInSeconds: undefined,
       };
     }
-    const closed = closedBecause(spec, now);
+    const closed = closedBecause([spec, ...known.hours], now);
     if (closed !== undefined) {
       return { ...nothing({ ...known, state: { ...state, reason: RolloutReason.Waiting, message: closed } }), dueInSeconds: REST_SECONDS };
     }
@@ -139,7 +141,7 @@ function lookAt(member: Member, index: number, { spec, observed, now }: Known): 
 /** Changes as many instances of a wave as may be unavailable. */
 function start(known: Known, index: number, wave: Wave, looked: readonly Looked[]): Step {
   const { spec, state, members, now } = known;
-  const closed = closedBecause(spec, now);
+  const closed = closedBecause([spec, ...known.hours], now);
   const pending = members.filter((member) => member.wave === index && member.state === "pending");
   const unavailable = new Set(
     looked

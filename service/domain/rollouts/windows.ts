@@ -1,9 +1,34 @@
-import type { RolloutSpec } from "../../../sdk/contract/index.ts";
+import type { MaintenanceHours } from "../../../sdk/contract/index.ts";
+import type { StoredPolicy } from "../policies/policy.ts";
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
 
-/** Why no instance may be changed now; undefined when they may. */
-export function closedBecause({ windows, freezes }: Pick<RolloutSpec, "windows" | "freezes">, now: Date): string | undefined {
+/** Hours that a rollout keeps to, and whose they are: its own are nobody else's. */
+export interface KeptHours extends MaintenanceHours {
+  readonly by?: string;
+}
+
+/** The hours that all rollouts of a tenant keep to, by the policies that hold for it. */
+export function hoursOf(tenant: string, policies: readonly StoredPolicy[]): readonly KeptHours[] {
+  return policies.flatMap(({ name, spec: { at, match, maintenance } }) => {
+    const isAbout = match?.tenants?.includes(tenant) ?? true;
+    const owner = at === "platform" ? "the platform" : `tenant '${tenant}'`;
+    return maintenance && isAbout ? [{ ...maintenance, by: `policy '${name}' of ${owner}` }] : [];
+  });
+}
+
+/** Why no instance may be changed now; undefined when all let them be. */
+export function closedBecause(all: readonly KeptHours[], now: Date): string | undefined {
+  for (const { by, ...hours } of all) {
+    const why = closedBy(hours, now);
+    if (why !== undefined) {
+      return by === undefined ? why : `${why} (${by})`;
+    }
+  }
+  return undefined;
+}
+
+function closedBy({ windows, freezes }: MaintenanceHours, now: Date): string | undefined {
   const frozen = freezes.find(({ from, to }) => Date.parse(from) <= now.getTime() && now.getTime() < Date.parse(to));
   if (frozen) {
     return `nothing is changed until ${frozen.to}${frozen.reason === "" ? "" : `: ${frozen.reason}`}`;
@@ -15,7 +40,7 @@ export function closedBecause({ windows, freezes }: Pick<RolloutSpec, "windows" 
   return `instances are changed within the maintenance windows only: ${all.join("; ")}`;
 }
 
-function isOpen({ days, from, to, timeZone }: RolloutSpec["windows"][number], now: Date): boolean {
+function isOpen({ days, from, to, timeZone }: MaintenanceHours["windows"][number], now: Date): boolean {
   const { day, time } = localTime(now, timeZone);
   const isOn = (offset: number) => days.includes(DAYS[(day + offset) % 7] ?? "sun");
   if (from < to) {

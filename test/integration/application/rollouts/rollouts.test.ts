@@ -276,6 +276,36 @@ describe("a rollout of a config version", () => {
     expect((await claw.rollouts.get("two")).status.phase).toBe("Completed");
   });
 
+  it("keeps to the hours of its tenant and of the platform, says whose they are, and goes on when they are over", async ({ expect }) => {
+    const claw = await aFleet("hours", 2);
+    const at = (seconds: number) => new Date(app.dependencies.clock().getTime() + seconds * 1000).toISOString();
+    const freeze = (reason: string, seconds: number) => ({ maintenance: { freezes: [{ from: at(-60), to: at(seconds), reason }] } });
+    const policy = (name: string, spec: object) => ({ apiVersion: "clusterclaw.io/v1", kind: "Policy", metadata: { name }, spec }) as const;
+    await app
+      .admin("default")
+      .policies.create(policy("fair", { at: "platform", match: { tenants: ["hours"] }, ...freeze("the fair", 300) }));
+    await app.admin("default").policies.create(policy("others", { at: "platform", match: { tenants: ["whole"] }, ...freeze("", 9000) }));
+    await claw.policies.create(policy("exams", freeze("exams", 600)));
+    await claw.rollouts.create(aRollout("two", { bakeSeconds: 0 }));
+    const said = async () => (await claw.rollouts.get("two")).status;
+    await turn();
+    expect(await said()).toMatchObject({
+      reason: "Waiting",
+      message: expect.stringMatching(/: the fair \(policy 'fair' of the platform\)$/),
+    });
+    await turn(301);
+    expect(await said()).toMatchObject({
+      reason: "Waiting",
+      message: expect.stringMatching(/: exams \(policy 'exams' of tenant 'hours'\)$/),
+    });
+    expect(await held(claw)).toEqual({ "web-1": -1, "web-2": -1 });
+    await claw.policies.delete("exams");
+    for (let turns = 0; turns < 4; turns++) {
+      await turn(16);
+    }
+    expect((await said()).phase).toBe("Completed");
+  });
+
   it("is refused whole for what one of its instances may not have, and for nothing to do", async ({ expect }) => {
     const claw = await aFleet("refused", 2);
     await claw.policies.create(aPolicy("no-next", { rule: { name: "allowed-versions", value: "1.0.0" } }));

@@ -28,6 +28,27 @@ const ofPlatform = (name: string, tenants: string[], spec: Partial<PolicyInput["
   metadata: { name, namespace: "default" },
 });
 
+describe("hours of maintenance", () => {
+  it("are a policy that its tenant's people keep, judge no instance, and hold for whole rollouts only", async ({ expect }) => {
+    const { boss, dev } = await aPlace();
+    const maintenance = { windows: [{ days: ["sun" as const], from: "02:00", to: "04:00", timeZone: "Europe/Berlin" }], freezes: [] };
+    const hours = (spec: object) => ({ ...aPolicy("hours"), spec: { maintenance, ...spec } });
+    await expect(dev.policies.create(hours({}))).rejects.toMatchObject({ code: "auth.forbidden" });
+    for (const spec of [
+      { mode: "warn" },
+      { at: { project: "web" } },
+      { match: { labels: { a: "b" } } },
+      { expression: "true" },
+      { maintenance: {} },
+    ]) {
+      await expect(boss.policies.create(hours(spec))).rejects.toMatchObject({ code: "request.invalid" });
+    }
+    await boss.policies.create(hours({}));
+    await dev.instances.create(anEcho("fit"));
+    expect(await boss.policies.test({})).toMatchObject({ tested: 1, violations: [] });
+  });
+});
+
 describe("a policy that is enforced", () => {
   it("refuses at preview and at write alike, and says policy, value, limit and who may change it", async ({ expect }) => {
     const { tenant, boss, dev } = await aPlace();

@@ -6,7 +6,7 @@ import type { Observation } from "../../../../service/domain/rollouts/gates.ts";
 import type { Member, RolloutState } from "../../../../service/domain/rollouts/rollout.ts";
 import { nextStep, type Step } from "../../../../service/domain/rollouts/step.ts";
 import { planWaves, unavailableMax } from "../../../../service/domain/rollouts/waves.ts";
-import { closedBecause } from "../../../../service/domain/rollouts/windows.ts";
+import { closedBecause, type KeptHours } from "../../../../service/domain/rollouts/windows.ts";
 import { anObservation, aRolloutSpec, someMembers } from "../../../support/builders/rollouts.ts";
 
 const ALICE = { subject: "alice", groups: [], keys: [], tenantId: undefined, scopes: undefined, everything: false };
@@ -14,6 +14,7 @@ const ALICE = { subject: "alice", groups: [], keys: [], tenantId: undefined, sco
 /** A fleet that does as it is told, unless a test has it fail. */
 class Fleet {
   readonly spec: RolloutSpec;
+  hours: readonly KeptHours[] = [];
   state: RolloutState;
   members: readonly Member[];
   readonly observed = new Map<string, Observation>();
@@ -34,7 +35,7 @@ class Fleet {
   /** One step, written; an instance that is changed is not ready until the next one. @param isLost whether the driver dies before it is written */
   step(isLost = false): Step {
     const { spec, state, members, observed } = this;
-    const step = nextStep({ spec, state, members, observed, measured: [], now: new Date(this.now) });
+    const step = nextStep({ spec, hours: this.hours, state, members, observed, measured: [], now: new Date(this.now) });
     this.now += 1000;
     if (isLost) {
       return step;
@@ -293,7 +294,7 @@ describe("what somebody decides of a rollout", () => {
 });
 
 describe("maintenance windows", () => {
-  const at = (time: string, spec: object) => closedBecause(aRolloutSpec(spec), new Date(time));
+  const at = (time: string, spec: object) => closedBecause([aRolloutSpec(spec)], new Date(time));
 
   it("are of their own time zone, and go past midnight", ({ expect }) => {
     const night = { windows: [{ days: ["fri"], from: "22:00", to: "02:00", timeZone: "Europe/Berlin" }] };
@@ -312,6 +313,27 @@ describe("maintenance windows", () => {
   it("keep a wave from beginning", ({ expect }) => {
     const fleet = new Fleet(aRolloutSpec({ freezes: [{ from: "2026-01-01T00:00:00Z", to: "2026-01-05T10:00:05Z" }] }), 1);
     expect(fleet.step()).toMatchObject({ change: [], state: { phase: "Progressing", reason: "Waiting" } });
+    fleet.run();
+    expect(fleet.state.phase).toBe("Completed");
+  });
+
+  it("of others hold it up as its own do, between waves as well, and say whose they are", ({ expect }) => {
+    const fleet = new Fleet(aRolloutSpec({ bakeSeconds: 0, windows: [{ from: "00:00", to: "00:00" }] }), 2);
+    while (fleet.state.waves[0]?.phase !== "Passed") {
+      fleet.step();
+      fleet.settle();
+    }
+    const frozen = { windows: [], freezes: [{ from: "2026-01-01T00:00:00Z", to: "2026-01-05T12:00:00Z", reason: "the fair" }] };
+    fleet.hours = [
+      { windows: [], freezes: [] },
+      { ...frozen, by: "policy 'fair' of the platform" },
+    ];
+    expect(fleet.step()).toMatchObject({
+      change: [],
+      dueInSeconds: 15,
+      state: { reason: "Waiting", message: "nothing is changed until 2026-01-05T12:00:00Z: the fair (policy 'fair' of the platform)" },
+    });
+    fleet.now = Date.parse("2026-01-05T12:00:00Z");
     fleet.run();
     expect(fleet.state.phase).toBe("Completed");
   });
