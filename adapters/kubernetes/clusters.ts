@@ -22,6 +22,7 @@ import { inspect } from "./inspect.ts";
 import { killPod } from "./kill-pod.ts";
 import { isAbandoned, markedObjects, othersPolicies, removeObject } from "./marked.ts";
 import { observe } from "./observe.ts";
+import { podLog } from "./pod-log.ts";
 import { readSecret } from "./read-secret.ts";
 import { refreshPods } from "./refresh-pods.ts";
 import { readUsage } from "./usage.ts";
@@ -43,12 +44,12 @@ export function createClusters(): Clusters & Pods & { circuits(): readonly Circu
   return {
     connect: (access) => connection(() => serverOf(access)),
     circuits: () => [...servers.values()].map(({ breaker }) => breaker.circuit),
-    async *logs(access, { namespace, pod, container }, { tailLines, follow, signal }) {
+    async *logs(access, { namespace, pod, container }, { signal, ...options }) {
       const client = await asking(access, () => clientOf(access));
-      const query = { container, tailLines: String(tailLines), follow: String(follow) };
-      const lines = client.lines({ path: `/api/v1/namespaces/${namespace}/pods/${pod}/log`, query, signal, timeoutMs: 0 });
+      const call = { path: `/api/v1/namespaces/${namespace}/pods/${pod}/log`, signal, timeoutMs: 0 };
+      const items = podLog((query) => client.lines({ ...call, query: { container, timestamps: "true", ...query } }), options);
       for (;;) {
-        const next = await asked(() => lines.next());
+        const next = await asked(() => items.next());
         if (next.done) {
           return;
         }

@@ -1,3 +1,4 @@
+import type { LogItem } from "../../../../sdk/contract/index.ts";
 import type { KubernetesAccess } from "../clusters/clusters.ts";
 
 /** A container of a pod. */
@@ -21,12 +22,12 @@ export interface Terminal {
 
 /** What the API server does for one pod. Everything throws {@link ClusterError}. */
 export interface Pods {
-  /** Lines as they come; with `follow` until the signal ends it. */
+  /** The last lines, or those behind the position `after`, as they come; with `follow` until the signal ends it. */
   logs(
     access: KubernetesAccess,
     container: PodContainer,
-    options: { readonly tailLines: number; readonly follow: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<string>;
+    options: { readonly tailLines: number; readonly follow: boolean; readonly after?: string | undefined; readonly signal: AbortSignal },
+  ): AsyncIterable<LogItem>;
   /** Runs a command with a terminal. */
   exec(
     access: KubernetesAccess,

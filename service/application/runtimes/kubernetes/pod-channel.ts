@@ -1,4 +1,4 @@
-import type { ChannelOpen, LogItem } from "../../../../sdk/contract/index.ts";
+import type { ChannelOpen } from "../../../../sdk/contract/index.ts";
 import type { KubernetesAccess } from "../../ports/clusters/clusters.ts";
 import type { AgentChannel } from "../../ports/instances/agents.ts";
 import type { PodContainer, Pods } from "../../ports/instances/pods.ts";
@@ -31,11 +31,11 @@ function logChannel(
   pods: Pods,
   access: KubernetesAccess,
   container: PodContainer,
-  { tailLines, follow }: { tailLines: number; follow: boolean },
+  { tailLines, follow, after }: Extract<PodChannel, { channel: "logs" }>,
 ): AgentChannel {
   return readingChannel(async (give, signal) => {
-    for await (const line of pods.logs(access, container, { tailLines, follow, signal })) {
-      await give(JSON.stringify({ type: "lines", lines: [line] } satisfies LogItem));
+    for await (const item of pods.logs(access, container, { tailLines, follow, after, signal })) {
+      await give(JSON.stringify(item));
     }
   });
 }
