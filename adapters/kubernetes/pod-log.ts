@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { LogItem } from "../../sdk/contract/index.ts";
 import { ApiError } from "./client/api-errors.ts";
 
@@ -19,32 +20,57 @@ interface Place {
 
 const GAP: LogItem = { type: "gap", message: "what was written between is not kept by the cluster any more" };
 
+/** A container that has ended is followed by another in seconds, or in minutes where it has ended often. */
+const NEXT_CONTAINER_MS = 2_000;
+
 /**
  * The lines of a container's log with positions, or those behind one: of the container that runs, and of the one before it, which is what a cluster keeps.
- * Where the line that was read last is in neither, a `gap` says so.
+ * Where the line that was read last is in neither, a `gap` says so. With `follow` until the pod is gone, from one container to the next.
  */
-export async function* podLog(read: ReadLog, { tailLines, follow, after }: LogOptions): AsyncGenerator<LogItem> {
-  const from = after === undefined ? undefined : placeOf(after);
-  if (after !== undefined && !from) {
+export async function* podLog(
+  read: ReadLog,
+  { tailLines, follow, after }: LogOptions,
+  pauseMs = NEXT_CONTAINER_MS,
+): AsyncGenerator<LogItem> {
+  let last = after === undefined ? undefined : placeOf(after);
+  if (after !== undefined && !last) {
     yield GAP;
   }
-  if (!from) {
-    return yield* placedLines(read({ follow: String(follow), tailLines: String(tailLines) }));
-  }
-  // Read to its end first: a log that is followed says nothing of what is missing in it until something is written.
-  const last = yield* linesBehind(read(since(from)), from, () => formerLines(read, from));
-  if (follow) {
-    yield* linesBehind(read({ follow: "true", ...since(last) }), last, async function* none() {});
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      last = last
+        ? yield* everythingBehind(read, last, follow)
+        : yield* placedLines(read({ follow: String(follow), tailLines: String(tailLines) }));
+    } catch (error) {
+      if (isFirst || !(error instanceof ApiError) || error.code >= 500) {
+        throw error;
+      }
+      if (error.isNotFound) {
+        return;
+      }
+      // The next container has not begun.
+    }
+    if (!follow || !last) {
+      return;
+    }
+    await delay(pauseMs);
   }
 }
 
-async function* placedLines(lines: AsyncIterable<string>): AsyncGenerator<LogItem> {
+async function* everythingBehind(read: ReadLog, from: Place, follow: boolean): AsyncGenerator<LogItem, Place> {
+  // Read to its end first: a log that is followed says nothing of what is missing in it until something is written.
+  const last = yield* linesBehind(read(since(from)), from, () => formerLines(read, from));
+  return follow ? yield* linesBehind(read({ follow: "true", ...since(last) }), last, async function* none() {}) : last;
+}
+
+async function* placedLines(lines: AsyncIterable<string>): AsyncGenerator<LogItem, Place | undefined> {
   let last: Place | undefined;
   for await (const line of lines) {
     const { text, place } = placed(line, last);
     last = place ?? last;
     yield itemOf(text, place);
   }
+  return last;
 }
 
 /** What is behind a place. @param missing what comes first where the line there is not among those that are kept @returns the last place */

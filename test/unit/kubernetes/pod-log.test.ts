@@ -39,10 +39,34 @@ describe("the log of a pod", () => {
     }
   });
 
-  it("says once where it is, however it is followed", async ({ expect }) => {
-    const log = keeping(first);
-    const items = await collect(podLog(log, { tailLines: 0, follow: true, after: await behind(log, 2) }));
-    expect(items.flatMap((item) => (item.type === "lines" ? item.lines : [item.type]))).toEqual(["c", "d", ""]);
+  it("is followed from one container to the next, until the pod is gone", async ({ expect }) => {
+    const position = await behind(keeping(first), 2);
+    // What the cluster answers, one request after the other.
+    const answers: (readonly string[] | ApiError)[] = [
+      ...[first, [...first, at(3, "e")]],
+      // It has ended, and the next one is waited for.
+      ...[new ApiError(400, { message: "container is waiting to start" })],
+      ...[[at(9, "again")], [...first, at(3, "e"), at(4, "its last word")], [at(9, "again"), at(9, "and on")]],
+      new ApiError(404, { message: "pods not found" }),
+    ];
+    const log: ReadLog = async function* read() {
+      const next = answers.shift() ?? [];
+      if (next instanceof ApiError) {
+        throw next;
+      }
+      yield* next;
+    };
+    const items = await collect(podLog(log, { tailLines: 0, follow: true, after: position }, 1));
+    expect(items.flatMap((item) => (item.type === "lines" ? item.lines : [item.type]))).toEqual([
+      "c",
+      "d",
+      "",
+      "e",
+      "its last word",
+      "again",
+      "and on",
+    ]);
+    expect(answers).toEqual([]);
   });
 
   it("gives the rest of a container that has ended before what the next one says", async ({ expect }) => {
