@@ -23,6 +23,7 @@ const CONSTRAINTS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   config_versions_pkey: ["resource.version_conflict", "that version was published by somebody else meanwhile"],
   config_versions_tenant_id_template_id_fkey: ["config.not_found", "the config template is gone"],
   config_values_tenant_id_fkey: ["tenant.not_found", "the tenant is gone"],
+  former_config_values_pkey: ["resource.version_conflict", "those config values were changed by somebody else meanwhile"],
   instances_tenant_id_name_key: ["instance.name_taken", "the instance's name is taken"],
   instances_tenant_id_project_id_fkey: ["project.not_found", "the project is gone"],
   instance_events_tenant_id_fkey: ["tenant.not_found", "the tenant is gone"],

@@ -56,6 +56,7 @@ import { RecordConsoles1700000000034 } from "./migrations/0034-record-consoles.t
 import { OpenSessions1700000000035 } from "./migrations/0035-open-sessions.ts";
 import { VisitClaws1700000000036 } from "./migrations/0036-visit-claws.ts";
 import { FindDifferences1700000000037 } from "./migrations/0037-find-differences.ts";
+import { KeepFormerValues1700000000038 } from "./migrations/0038-keep-former-values.ts";
 import { KeepWarnings1700000000042 } from "./migrations/0042-keep-warnings.ts";
 import { DefineTypes1700000000044 } from "./migrations/0044-define-types.ts";
 import { SeveralFiles1700000000045 } from "./migrations/0045-several-files.ts";
@@ -141,6 +142,7 @@ export const migrations = [
   OpenSessions1700000000035,
   VisitClaws1700000000036,
   FindDifferences1700000000037,
+  KeepFormerValues1700000000038,
   KeepWarnings1700000000042,
   DefineTypes1700000000044,
   SeveralFiles1700000000045,

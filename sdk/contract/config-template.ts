@@ -254,12 +254,14 @@ export const ConfigDiffQuerySchema = z.strictObject({
   from: z.coerce.number().pipe(VersionNumberSchema),
   /** The draft when absent. */
   to: z.coerce.number().pipe(VersionNumberSchema).optional(),
-  /** An instance whose files are to be compared, as it would have them by the one version and by the other. */
+  /** An instance that is to be compared: its values and files by each of the two, with the values of the levels that held when each was published. */
   instance: z.string().max(128).optional(),
 });
 export const ConfigDiffSchema = z.object({
   /** Of variables, base and the rest, secrets masked. */
   diffs: z.array(PropertyDiffSchema),
+  /** Of the instance: the keys whose value is another, by key; its own are those of now in both. */
+  values: z.array(PropertyDiffSchema).optional(),
   /** Of the instance: its files, or what keeps it from having some. */
   files: z.array(FileDiffSchema).optional(),
   issues: z.array(z.object({ path: z.string(), message: z.string(), fix: z.string().optional() })).optional(),

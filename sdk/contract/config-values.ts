@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Audited } from "./audited.ts";
 import { DisplayNameSchema, JsonValueSchema } from "./bounds.ts";
 import { ConfigKeySchema } from "./config-key.ts";
+import { VersionNumberSchema } from "./config-template.ts";
 import type { Id } from "./ids.ts";
 import type { KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
@@ -116,6 +117,8 @@ export const EffectiveConfigQuerySchema = z.strictObject({
   key: ConfigKeySchema.optional(),
   explain: z.stringbool().optional(),
   files: z.stringbool().optional().describe("also the files that its claw gets"),
+  /** A version of its template: what the instance has by that, with the values of the levels which held when that was published. */
+  version: z.coerce.number().pipe(VersionNumberSchema).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(500),
   /** The key after which the answer before ended. */
   cursor: z.string().max(512).optional(),

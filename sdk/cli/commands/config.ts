@@ -1,8 +1,10 @@
+import { Option } from "@commander-js/extra-typings";
 import type { EffectiveValue } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import { outputOption } from "../options.ts";
 import { formatAge } from "../output/age.ts";
 import type { View } from "../output/printer.ts";
+import { parseVersion } from "./pin.ts";
 
 /** A value in effect, or, beneath it, one that it hides. */
 type Line = Omit<EffectiveValue, "hides"> & { readonly isHidden: boolean };
@@ -27,14 +29,33 @@ export const configExplain = defineCommand({
   summary: "Say what an instance is configured with, and where each value comes from",
   details:
     "Of each key: its value, secrets masked; the level that gives it, by which set of values, who set it and when; and what it hides, strongest first. '-o json' is the API's answer.",
-  examples: ["claw config explain web", "claw config explain web model.name", "claw config explain web model -o json"],
+  examples: [
+    "claw config explain web",
+    "claw config explain web model.name",
+    "claw config explain web model -o json",
+    "claw config explain web --at-version 12",
+  ],
   syntax: (command) =>
-    command.argument("<instance>", "its name").argument("[key]", "this key alone, and what is beneath it").addOption(outputOption),
-  async run({ claw, out, signal }, { output }, name, key) {
+    command
+      .argument("<instance>", "its name")
+      .argument("[key]", "this key alone, and what is beneath it")
+      .addOption(
+        new Option(
+          "--at-version <version>",
+          "what it has by a version of its template, with the values of the levels that held when that was published",
+        ).argParser(parseVersion),
+      )
+      .addOption(outputOption),
+  async run({ claw, out, signal }, { atVersion: version, output }, name, key) {
     const items: EffectiveValue[] = [];
     let cursor: string | undefined;
     do {
-      const query = { explain: true, ...(key !== undefined && { key }), ...(cursor !== undefined && { cursor }) };
+      const query = {
+        explain: true,
+        ...(key !== undefined && { key }),
+        ...(cursor !== undefined && { cursor }),
+        ...(version !== undefined && { version }),
+      };
       const answer = await claw.instances.config(name, query, { signal });
       items.push(...answer.items);
       cursor = answer.nextCursor;

@@ -136,22 +136,23 @@ export const configsDiff = defineCommand({
   path: "configs diff",
   group: "Resources",
   summary: "Compare two versions of a config template, or one with the draft",
-  details: "With '--instance': also the files that it would have by each of the two versions.",
+  details:
+    "With '--instance': also the values and the files that it would have by each of the two versions, with the values of the levels that held when each was published. What it overrides itself, and what secrets are, is as it is now.",
   examples: ["claw configs diff base --from 3", "claw configs diff base --from 3 --to 5 --instance web"],
   syntax: (command) =>
     command
       .argument("<config>", "its name")
       .addOption(new Option("--from <version>", "a number of 'claw configs versions'").argParser(parseVersion).makeOptionMandatory())
       .addOption(new Option("--to <version>", "the other; the draft when absent").argParser(parseVersion))
-      .addOption(new Option("--instance <name>", "an instance whose files are to be compared"))
+      .addOption(new Option("--instance <name>", "an instance whose values and files are to be compared"))
       .addOption(documentOutputOption),
   async run({ claw, out, signal }, { from, to, instance, output }, name) {
     const query = { from, ...(to !== undefined && { to }), ...(instance !== undefined && { instance }) };
-    const { diffs, files = [], issues = [] } = await claw.configs.diff(name, query, { signal });
+    const { diffs, values = [], files = [], issues = [] } = await claw.configs.diff(name, query, { signal });
     if (output) {
-      return out.item({ diffs, files, issues }, { columns: [], name: () => name }, output);
+      return out.item({ diffs, values, files, issues }, { columns: [], name: () => name }, output);
     }
-    for (const diff of diffs) {
+    for (const diff of [...diffs, ...values]) {
       await out.line(renderPropertyDiff(diff, out.paint));
     }
     for (const { diff } of files) {
@@ -160,7 +161,7 @@ export const configsDiff = defineCommand({
     for (const { path, message } of issues) {
       out.note(`${path}: ${message}`);
     }
-    if (diffs.length + files.length === 0) {
+    if (diffs.length + values.length + files.length === 0) {
       out.note("nothing differs");
     }
   },
@@ -171,7 +172,7 @@ export const configsRollback = defineCommand({
   group: "Resources",
   summary: "Publish what a former version of a config template says once more",
   details:
-    "For every instance that uses it, by a new version that is equal to the old one; what is not published of the draft stays. With '-l': for those instances alone, which are held to the old version until 'claw pin --newest'.",
+    "For every instance that uses it, by a new version that is equal to the old one; what is not published of the draft stays, and so do the values of the levels: 'claw config explain NAME --at-version 12' says what they were. With '-l': for those instances alone, which are held to the old version until 'claw pin --newest'.",
   examples: [
     "claw configs rollback base --to 12 --preview",
     "claw configs rollback base --to 12 -m 'the new model is too slow'",
@@ -198,7 +199,7 @@ export const configsRollback = defineCommand({
     }
     return out.line(
       selector === undefined
-        ? `config/${name} says in version ${version.version} what it said in version ${to}`
+        ? `config/${name} says in version ${version.version} what it said in version ${to}; values of the levels stay as they are`
         : `instances with ${selector} are held to version ${to} of config/${name}`,
     );
   },

@@ -104,7 +104,7 @@ export const configRoutes = {
   "configs.rollback": {
     method: "POST",
     path: "/configs/:id/rollback",
-    summary: "Publish what a former version says once more, or hold the instances that a selector chooses to it",
+    summary: "Publish what a former version says once more, or hold the instances that a selector chooses to it; values of the levels stay",
     scope: "tenant",
     permission: rollbackAction.permission,
     params: id,
@@ -130,7 +130,7 @@ export const configRoutes = {
   "configs.diff": {
     method: "GET",
     path: "/configs/:id/diff",
-    summary: "Compare two versions, or one with the draft; of an instance, the files that it would have by each",
+    summary: "Compare two versions, or one with the draft; of an instance, its values and files by each, with the values of their times",
     scope: "tenant",
     permission: "configs.read",
     params: id,

@@ -79,7 +79,7 @@ export const instanceRoutes = {
     query: EffectiveConfigQuerySchema,
     success: 200,
     response: EffectiveConfigSchema,
-    errors: ["instance.not_found"],
+    errors: ["instance.not_found", "config.version_not_found"],
   },
   "instances.delete": {
     method: "DELETE",

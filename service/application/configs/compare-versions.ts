@@ -2,8 +2,10 @@ import type { z } from "zod";
 import { ClawError, type ConfigDiff, type ConfigDiffQuerySchema } from "../../../sdk/contract/index.ts";
 import { allows } from "../../domain/access/grants.ts";
 import type { ConfigTemplate } from "../../domain/configs/config-template.ts";
+import { diffConfigs } from "../../domain/configs/explain-config.ts";
 import { diffFiles, diffValues } from "../../domain/diff.ts";
-import { type ResolveDependencies, resolveInstances } from "../instances/resolve-instance.ts";
+import { atVersion } from "../instances/effective-config.ts";
+import { explainInstance, type ResolveDependencies, resolveInstances } from "../instances/resolve-instance.ts";
 import type { PlatformTransaction, TenantTransaction, Transactions } from "../ports/transactions.ts";
 import { invalid } from "../resources/refusals.ts";
 import type { RequestContext } from "../resources/route-handlers.ts";
@@ -12,7 +14,10 @@ import { versionOf } from "./config-template-kind.ts";
 
 type Query = z.infer<typeof ConfigDiffQuerySchema>;
 
-/** What two versions of a template differ in, or one and the draft; of an instance, also the files that it would have by each (C3). */
+/**
+ * What two versions of a template differ in, or one and the draft; of an instance, also its values and files by each, with the values of the
+ * levels that held when each was published (C3).
+ */
 export async function compareVersions(
   ctx: RequestContext,
   template: ConfigTemplate,
@@ -20,7 +25,7 @@ export async function compareVersions(
   { transactions, ...deps }: ResolveDependencies & { readonly transactions: Transactions },
 ): Promise<ConfigDiff> {
   if (instance !== undefined && to === undefined) {
-    throw invalid("to", "files are compared of two versions that are published", "name the other version, or preview the publication");
+    throw invalid("to", "an instance is compared by two versions that are published", "name the other version, or preview the publication");
   }
   return transactions.platform(async (tx) => {
     const scope = await tx.enter(tenantIn(ctx).id);
@@ -29,32 +34,42 @@ export async function compareVersions(
     const diffs = diffValues(before.spec, after.spec);
     return {
       diffs,
-      ...(instance !== undefined && to !== undefined && (await filesOf(ctx, { tx, scope }, instance, { template, from, to }, deps))),
+      ...(instance !== undefined && to !== undefined && (await instanceBy(ctx, { tx, scope }, instance, { template, from, to }, deps))),
     };
   });
 }
 
-async function filesOf(
+async function instanceBy(
   ctx: RequestContext,
   { tx, scope }: { readonly tx: PlatformTransaction; readonly scope: TenantTransaction },
   name: string,
   { template, from, to }: { readonly template: ConfigTemplate; readonly from: number; readonly to: number },
   deps: ResolveDependencies,
-): Promise<Pick<ConfigDiff, "files" | "issues">> {
+): Promise<Pick<ConfigDiff, "values" | "files" | "issues">> {
   const tenant = tenantIn(ctx);
   const found = await scope.instances.find(name);
   if (!found || !allows(ctx.actor.grants, "instances.read", { tenantId: tenant.id, project: found.projectId })) {
     throw new ClawError("instance.not_found", `there is no instance '${name}'`);
   }
-  const by = (version: number) => ({
-    ...found,
-    spec: { ...found.spec, config: { ...found.spec.config, template: template.name, version } },
-  });
-  const [before, after] = await resolveInstances(tx, scope, tenant.name, [by(from), by(to)], deps);
-  const issues = [...(before?.issues ?? []), ...(after?.issues ?? [])];
-  if (!before?.resolved || !after?.resolved) {
-    return { issues: issues.map(({ path, message, fix }) => ({ path, message, ...(fix !== undefined && { fix }) })) };
+  const user = { ...found, spec: { ...found.spec, config: { ...found.spec.config, template: template.name } } };
+  const by = async (version: number) => {
+    const { instance, valuesAt } = await atVersion(scope, user, version);
+    const [resolution] = await resolveInstances(tx, scope, tenant.name, [instance], deps, valuesAt);
+    return { resolution, explained: await explainInstance(tx, scope, instance, deps, valuesAt) };
+  };
+  const [before, after] = [await by(from), await by(to)];
+  const values = before.explained && after.explained && diffConfigs(before.explained.config, after.explained.config);
+  const [left, right] = [before.resolution, after.resolution];
+  if (!left?.resolved || !right?.resolved) {
+    const issues = [...(left?.issues ?? []), ...(right?.issues ?? [])];
+    return {
+      ...(values && { values }),
+      issues: issues.map(({ path, message, fix }) => ({ path, message, ...(fix !== undefined && { fix }) })),
+    };
   }
-  const mask = [...before.secretValues, ...after.secretValues];
-  return { files: diffFiles(before.resolved.runtime.files, after.resolved.runtime.files, mask).filter(({ diff }) => diff !== "") };
+  const mask = [...left.secretValues, ...right.secretValues];
+  return {
+    ...(values && { values }),
+    files: diffFiles(left.resolved.runtime.files, right.resolved.runtime.files, mask).filter(({ diff }) => diff !== ""),
+  };
 }

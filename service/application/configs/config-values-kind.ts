@@ -72,7 +72,7 @@ export function configValuesKind(deps: ValuesDependencies): ResourceKind<"Config
       if (before.spec.at === ConfigLevel.Global) {
         assertShared(writer, before.name);
       }
-      await writer.at.values.delete(before.id);
+      await writer.at.values.remove(before.id, writer.stamp.now);
       await reviseUsers(writer, before, changedKeys(before.spec, undefined), deps.types);
       return REMOVED;
     },

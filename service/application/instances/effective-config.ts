@@ -1,9 +1,9 @@
 import type { z } from "zod";
-import { type EffectiveConfig, type EffectiveConfigQuerySchema, isKeyWithin } from "../../../sdk/contract/index.ts";
+import { ClawError, type EffectiveConfig, type EffectiveConfigQuerySchema, isKeyWithin } from "../../../sdk/contract/index.ts";
 import { type ExplainedValue, explainConfig, type Given } from "../../domain/configs/explain-config.ts";
 import { shownFiles } from "../../domain/diff.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
-import type { Transactions } from "../ports/transactions.ts";
+import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
 import { explainInstance, type ResolveDependencies, resolveInstances } from "./resolve-instance.ts";
 
 type Query = z.infer<typeof EffectiveConfigQuerySchema>;
@@ -15,10 +15,14 @@ const FILE_BYTES_MAX = 128 * 1024;
 /** What an instance is configured with: each key's value, secrets masked, and where it comes from; some keys at a time. */
 export async function effectiveConfig(
   instance: Instance,
-  { key, explain = false, files = false, limit, cursor }: Query,
+  { key, explain = false, files = false, version, limit, cursor }: Query,
   { transactions, ...deps }: ResolveDependencies & { readonly transactions: Transactions },
 ): Promise<EffectiveConfig> {
-  const explained = await transactions.platform(async (tx) => explainInstance(tx, await tx.enter(instance.tenantId), instance, deps));
+  const { asked, explained } = await transactions.platform(async (tx) => {
+    const scope = await tx.enter(instance.tenantId);
+    const asked: Asked = version === undefined ? { instance } : await atVersion(scope, instance, version);
+    return { asked, explained: await explainInstance(tx, scope, asked.instance, deps, asked.valuesAt) };
+  });
   const { config, published } = explained ?? {};
   const name = instance.spec.config.template;
   const values = (config ? explainConfig(config) : []).filter(
@@ -35,7 +39,7 @@ export async function effectiveConfig(
     bytes += JSON.stringify(item).length;
   }
   const last = items.at(-1);
-  const rendered = files ? await filesOf(instance, { transactions, ...deps }) : undefined;
+  const rendered = files ? await filesOf(asked, { transactions, ...deps }) : undefined;
   return {
     ...(rendered && { files: rendered }),
     ...(name !== undefined && published && { template: { name, version: published.version } }),
@@ -45,11 +49,38 @@ export async function effectiveConfig(
   };
 }
 
-/** As a preview shows them: of what is stored now. */
-async function filesOf(instance: Instance, { transactions, ...deps }: ResolveDependencies & { readonly transactions: Transactions }) {
+/** An instance, and the time whose values of the levels count for it; now when absent. */
+interface Asked {
+  readonly instance: Instance;
+  readonly valuesAt?: string;
+}
+
+/**
+ * The instance as a version of its template has it: with the values of the levels that held when that was published. Its own overrides,
+ * and what secrets are that it names, are those of now.
+ * @throws {ClawError} `config.version_not_found`
+ */
+export async function atVersion(scope: TenantTransaction, instance: Instance, version: number): Promise<Required<Asked>> {
+  const { config } = instance.spec;
+  const template = config.template === undefined ? undefined : await scope.templates.find(config.template);
+  const found = template && (await scope.templates.findVersion(template.id, version));
+  if (!found) {
+    const whose = template ? `config template '${template.name}'` : `instance '${instance.name}' uses no config template, and`;
+    const message = `${whose} has no version ${version}`;
+    const issue = { path: "version", message, ...(template && { fix: `claw configs versions ${template.name}` }) };
+    throw new ClawError("config.version_not_found", message, { issues: [issue] });
+  }
+  return { instance: { ...instance, spec: { ...instance.spec, config: { ...config, version } } }, valuesAt: found.createdAt };
+}
+
+/** As a preview shows them. */
+async function filesOf(
+  { instance, valuesAt }: Asked,
+  { transactions, ...deps }: ResolveDependencies & { readonly transactions: Transactions },
+) {
   const [resolution] = await transactions.platform(async (tx) => {
     const scope = await tx.enter(instance.tenantId);
-    return resolveInstances(tx, scope, (await scope.tenants.get(instance.tenantId)).name, [instance], deps);
+    return resolveInstances(tx, scope, (await scope.tenants.get(instance.tenantId)).name, [instance], deps, valuesAt);
   });
   return resolution?.resolved && shownFiles(resolution.resolved.runtime.files, resolution.secretValues, FILE_BYTES_MAX);
 }

@@ -106,6 +106,7 @@ interface Sources {
 /**
  * Template, levels and overrides → unified config → adapter → files and runtime (C8). Deterministic: the same stored state gives the
  * same bytes, which is what a plan's digest rests on. Reads inside the transaction, as often for many instances as for one; computes little.
+ * @param valuesAt the time whose values of the levels count; those of now when absent
  */
 export async function resolveInstances(
   tx: Pick<PlatformTransaction, "clusters">,
@@ -113,11 +114,12 @@ export async function resolveInstances(
   tenant: string,
   instances: readonly Instance[],
   deps: ResolveDependencies,
+  valuesAt?: string,
 ): Promise<Resolution[]> {
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(tx, scope, instances, deps);
+  const sources = await sourcesOf(tx, scope, instances, deps, valuesAt);
   return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
 }
 
@@ -126,6 +128,7 @@ async function sourcesOf(
   scope: TenantTransaction,
   instances: readonly Instance[],
   { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
+  valuesAt?: string,
 ): Promise<Sources> {
   const adapters = new Map<string, KnownClawType | undefined>();
   for (const type of new Set(instances.map(({ spec }) => spec.type))) {
@@ -147,10 +150,8 @@ async function sourcesOf(
     templates.set(template.name, { template, versions });
   }
   const projects = [...new Set(instances.map(({ projectId }) => projectId))];
-  const values = await scope.values.listFor(
-    projects,
-    instances.map(({ id }) => id),
-  );
+  const ids = instances.map(({ id }) => id);
+  const values = await (valuesAt === undefined ? scope.values.listFor(projects, ids) : scope.values.listAsOf(valuesAt, projects, ids));
   const named = await secretsNamedBy(scope, [
     ...instances.map(({ spec }) => ({ tenantId: scope.tenantId, spec: spec.config.overrides })),
     ...values,
@@ -436,14 +437,15 @@ export async function deriveInstances(
   return new Map(derived.flat());
 }
 
-/** What an instance is configured with, and from where; undefined for a type that is not known any more. */
+/** What an instance is configured with, and from where; undefined for a type that is not known any more. @param valuesAt as above */
 export async function explainInstance(
   tx: Pick<PlatformTransaction, "clusters">,
   scope: TenantTransaction,
   instance: Instance,
   { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
+  valuesAt?: string,
 ): Promise<{ readonly config: ResolvedConfig; readonly published: ConfigVersion | undefined } | undefined> {
-  const sources = await sourcesOf(tx, scope, [instance], { types, cipher });
+  const sources = await sourcesOf(tx, scope, [instance], { types, cipher }, valuesAt);
   const adapter = sources.adapters.get(instance.spec.type);
   if (!adapter) {
     return undefined;

@@ -4,6 +4,7 @@ import { digestOf } from "../../domain/digest.ts";
 import { requestReconcile } from "../../domain/instances/instance.ts";
 import { maskLeaves, rewrapLeaves } from "../../domain/sealed.ts";
 import type { Tenant } from "../../domain/tenancy/tenant.ts";
+import type { FormerValues } from "../ports/configs/repositories.ts";
 import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
 import type { RotatingCipher } from "../ports/secrets/secret-cipher.ts";
 import type { Transactions } from "../ports/transactions.ts";
@@ -19,6 +20,8 @@ export interface ResealDependencies {
 /** Under which key, and which rules, everything that is stored was sealed last: the key's id stands first. */
 export const RESEALED = "resealed";
 const ATTEMPTS = 5;
+/** Each may be half a megabyte. */
+const FORMER_AT_ONCE = 20;
 
 /**
  * Brings stored secrets under the newest key, and seals what newer rules take for secret, once after either has changed. Each row is
@@ -47,6 +50,7 @@ export async function resealStored(deps: ResealDependencies): Promise<readonly s
     for (const place of await resealValues(id, deps)) {
       places.add(place);
     }
+    await resealFormerValues(id, deps);
   }
   // Before the templates are sealed, which show no more then what stood in them: whoever is killed in between asks them again.
   const exposed: string[] = [];
@@ -154,6 +158,24 @@ async function resealValues(tenantId: TenantId, { transactions, types, cipher }:
     );
   }
   return exposed;
+}
+
+/** They reach nobody: only what they are sealed by is another. */
+async function resealFormerValues(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {
+  let last: FormerValues | undefined;
+  do {
+    last = await transactions.tenant(tenantId, async (tx) => {
+      const former = await tx.values.listFormer(last, FORMER_AT_ONCE);
+      const adapters = await types.list(tx);
+      for (const each of former) {
+        const spec = sealValues(rewrapLeaves(each.spec, cipher), undefined, { adapters, variables: [], cipher });
+        if (digestOf(spec) !== digestOf(each.spec)) {
+          await tx.values.rewriteFormer({ ...each, spec });
+        }
+      }
+      return former.length < FORMER_AT_ONCE ? undefined : former.at(-1);
+    });
+  } while (last);
 }
 
 async function resealTemplates(tenantId: TenantId, { transactions, types, cipher }: ResealDependencies): Promise<void> {

@@ -103,7 +103,10 @@ export const resources = {
   toldPublish: ["{name} is published", "{name} 已发布"],
   publishMessage: ["What is new in it", "更新说明"],
   rollback: ["Roll back to it", "回滚到此版本"],
-  askRollback: ["Roll {name} back to version {version}?", "将 {name} 回滚到版本 {version}？"],
+  askRollback: [
+    "Roll {name} back to version {version}? Values of its levels stay.",
+    "将 {name} 回滚到版本 {version}？各层级的值保持不变。",
+  ],
   doRollback: ["Roll {name} back", "回滚 {name}"],
   toldRollback: ["{name} says again what version {version} said", "{name} 已恢复版本 {version} 的内容"],
   compare: ["Compare", "比较"],

@@ -1,4 +1,5 @@
-import { isKeyWithin, parseConfigKey, SECRET_MASK } from "../../../sdk/contract/index.ts";
+import { isKeyWithin, type PropertyDiff, parseConfigKey, SECRET_MASK } from "../../../sdk/contract/index.ts";
+import { digestOf } from "../digest.ts";
 import { valueAt } from "./config-path.ts";
 import { isReference } from "./references.ts";
 import type { Contribution, ResolvedConfig } from "./resolve-config.ts";
@@ -22,6 +23,22 @@ export function explainConfig(config: ResolvedConfig): ExplainedValue[] {
   // Of two that take the same away, the stronger.
   const gone = new Map(takenAway.map((contribution) => [contribution.key, contribution]));
   return [...effective, ...gone.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)).map((value) => explained(value, config));
+}
+
+/** The keys whose effective value is another in the second, in their order; secrets are compared and masked. */
+export function diffConfigs(before: ResolvedConfig, after: ResolvedConfig): PropertyDiff[] {
+  const keys = [...new Set([...Object.keys(before.origins), ...Object.keys(after.origins)])].toSorted();
+  return keys.flatMap((key): PropertyDiff[] => {
+    const [left, right] = [before.origins[key], after.origins[key]];
+    if (left && right && digestOf(left.value) === digestOf(right.value)) {
+      return [];
+    }
+    // What is secret by one of them is by both: its template may have ceased to say so.
+    const isSecret = left?.secret === true || right?.secret === true;
+    const [was, is] = [left, right].map((given) => given && (isSecret ? SECRET_MASK : JSON.stringify(given.value)));
+    const kind = left === undefined ? "add" : right === undefined ? "delete" : "update";
+    return [{ path: key, kind, ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) }];
+  });
 }
 
 function explained(winner: Contribution, config: ResolvedConfig): ExplainedValue {

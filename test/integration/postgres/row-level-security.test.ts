@@ -46,7 +46,9 @@ async function aFullTenant(): Promise<TenantId> {
     await tx.templates.insert(template);
     const version = { templateId: template.id, version: 1, spec: template.spec, digest: "d", author: "a", message: "", createdAt: now };
     await tx.templates.insertVersion(version);
-    await tx.values.insert(someConfigValues({ tenantId: tenant.id }));
+    const values = someConfigValues({ tenantId: tenant.id });
+    await tx.values.insert(values);
+    await tx.values.update({ ...values, resourceVersion: 2, updatedAt: new Date(Date.parse(values.updatedAt) + 1).toISOString() }, 1);
     await tx.idempotency.claim("key", "digest");
     const common = { tenantId: tenant.id, labels: {}, annotations: {}, generation: 1, resourceVersion: 1, createdAt: now, updatedAt: now };
     const account = { ...common, id: newId("sva"), name: "ci", spec: {} };
@@ -228,7 +230,7 @@ describe("shared configuration", () => {
       });
       await tx.templates.delete(template.id);
       expect(await tx.templates.find("base")).toBeDefined();
-      await tx.values.delete(global.id);
+      await tx.values.remove(global.id, new Date().toISOString());
       expect(await tx.values.find(global.name)).toBeDefined();
     });
     const own = aConfigTemplate({ tenantId: other.tenant.id, name: "base" });

@@ -65,6 +65,7 @@ describe("schema", () => {
         "OpenSessions1700000000035",
         "VisitClaws1700000000036",
         "FindDifferences1700000000037",
+        "KeepFormerValues1700000000038",
         "KeepWarnings1700000000042",
         "DefineTypes1700000000044",
         "SeveralFiles1700000000045",

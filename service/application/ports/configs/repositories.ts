@@ -23,6 +23,8 @@ export interface ConfigTemplateRepository {
 }
 
 /** A tenant's config values, and those of all tenants, which it only reads. */
+export type FormerValues = Pick<StoredConfigValues, "id" | "resourceVersion" | "spec">;
+
 export interface ConfigValuesRepository {
   /** @param projects only those of these, and of the tenant as a whole */
   list(query: ListQuery, projects?: readonly ProjectId[]): Promise<Page<StoredConfigValues>>;
@@ -31,7 +33,15 @@ export interface ConfigValuesRepository {
   find(ref: Ref): Promise<StoredConfigValues | undefined>;
   /** All that these instances of these projects see, of every level. */
   listFor(projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly StoredConfigValues[]>;
+  /** All that such instances saw at a time: those that were changed or deleted since as they were. */
+  listAsOf(at: string, projectIds: readonly ProjectId[], instanceIds: readonly InstanceId[]): Promise<readonly StoredConfigValues[]>;
+  /** What the tenant's were before they were changed or deleted, by id and resource version. */
+  listFormer(after: FormerValues | undefined, limit: number): Promise<readonly FormerValues[]>;
+  /** The same, its secrets sealed by another key. */
+  rewriteFormer(former: FormerValues): Promise<void>;
   insert(values: StoredConfigValues): Promise<void>;
+  /** What they were is kept, where they are another from `updatedAt` on. */
   update(values: StoredConfigValues, expected: number): Promise<void>;
-  delete(id: ConfigValuesId): Promise<void>;
+  /** What they were is kept, until then. */
+  remove(id: ConfigValuesId, at: string): Promise<void>;
 }

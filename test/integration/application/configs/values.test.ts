@@ -164,6 +164,47 @@ describe("values of the levels", () => {
     await dev.values.create(aSetOfValues("of-web", [{ key: "environment.TZ", value: "UTC" }], { instance: "web" }));
   });
 
+  it("are kept as they were when a version of a template was published, and compared and explained with it", async ({ expect }) => {
+    const { acme } = await aPlace();
+    const key = (value: string) => ({ key: "environment.API_KEY", value });
+    // Of the times: version 1 had none, 2 has these, and 3 has others and none of one set.
+    await acme.values.create(aSetOfValues("own", [...prefix("second "), key("k-2-planted")]));
+    await acme.values.create(aSetOfValues("gone", [{ key: "reply.wordDelayMs", value: 5 }], { instance: "web" }));
+    const publish = (description: string) =>
+      acme.configs
+        .replace("base", aTemplate("base", { description, variables: [{ name: "reply.prefix", type: "string", default: "echo: " }] }))
+        .then(() => acme.configs.publish("base"));
+    await publish("second");
+    await acme.values.replace("own", aSetOfValues("own", [...prefix("third "), key("k-3-planted")]));
+    await acme.values.delete("gone");
+    await publish("third");
+    await acme.values.replace("own", aSetOfValues("own", prefix("now ")));
+
+    const { diffs, values, files } = await acme.configs.diff("base", { from: 2, to: 3, instance: "web" });
+    expect(diffs).toEqual([{ path: "description", kind: "update", before: '"second"', after: '"third"' }]);
+    expect(values).toEqual([
+      { path: "environment.API_KEY", kind: "update", before: "[secret]", after: "[secret]" },
+      { path: "reply.prefix", kind: "update", before: '"second "', after: '"third "' },
+      expect.objectContaining({ path: "reply.wordDelayMs", before: "5" }),
+    ]);
+    const text = JSON.stringify(files);
+    expect([text.includes("second "), text.includes("third "), text.includes("planted")]).toEqual([true, true, false]);
+    const at = async (version: number) => {
+      const { template, items } = await acme.instances.config("web", { version, key: "reply.prefix", explain: true });
+      return [template?.version, items[0]?.value, items[0]?.values];
+    };
+    expect([await at(1), await at(2), await at(3)]).toEqual([
+      [1, "echo: ", undefined],
+      [2, "second ", "own"],
+      [3, "third ", "own"],
+    ]);
+    await expect(acme.instances.config("web", { version: 9 })).rejects.toMatchObject({ code: "config.version_not_found" });
+
+    // A rollback is of the template: values stay, and the new version is seen with those.
+    await acme.configs.rollback("base", { to: 2 });
+    expect(await at(4)).toEqual([4, "now ", "own"]);
+  });
+
   it("go with what they are of", async ({ expect }) => {
     const { acme } = await aPlace();
     await acme.values.create(aSetOfValues("of-web", prefix("x"), { instance: "web" }));

@@ -7,6 +7,7 @@ import { openLeaves } from "../../../../service/domain/sealed.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { aSetOfValues } from "../../../support/sample-requests.ts";
 
 const SECRET = "hunter2-is-not-a-good-key";
 const masterKey = new Uint8Array(randomBytes(32));
@@ -34,15 +35,17 @@ describe("secrets at rest", () => {
     // Its secret is the template's alone.
     await claw.instances.create(anEcho("rest", { config: { template: "keyed" }, placement, running: false }));
     await claw.instances.create(anEcho("other", { placement, running: false }));
+    await claw.values.create(aSetOfValues("former", [{ key: "environment.API_KEY", value: SECRET }]));
+    await claw.values.delete("former");
 
     // As a version that did not seal them has left them.
-    for (const table of ["instances", "config_templates", "config_versions"]) {
+    for (const table of ["instances", "config_templates", "config_versions", "former_config_values"]) {
       const { rows } = await pool.query(`select ctid::text as id, spec from ${table}`);
       for (const { id, spec } of rows) {
         await pool.query(`update ${table} set spec = $2 where ctid = $1::tid`, [id, JSON.stringify(openLeaves(spec, { cipher }))]);
       }
     }
-    expect(await app.tablesWith(SECRET)).toEqual(["config_templates", "config_versions", "instances"]);
+    expect(await app.tablesWith(SECRET)).toEqual(["config_templates", "config_versions", "former_config_values", "instances"]);
     const before = await generations();
     expect(await resealStored({ transactions, types, cipher })).toEqual(["acme/keeper"]);
     expect(await app.tablesWith(SECRET)).toEqual([]);
