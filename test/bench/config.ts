@@ -9,9 +9,11 @@ import { createEmptyDatabase } from "../support/postgres.ts";
 import { type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
 import { setup } from "../support/services.ts";
 import { atMost, type Figure, percentile, shown } from "./figure.ts";
+import { simulatedFleet } from "./simulated-fleet.ts";
 
-/** `CLAW_BENCH_SIZES=1,50 npm run bench -- config` is for a smaller machine. */
-const SIZES = (process.env["CLAW_BENCH_SIZES"] ?? "1,100").split(",").map(Number);
+/** `CLAW_BENCH_SIZES=1,50 CLAW_BENCH_SIMULATED=200 npm run bench -- config` is for a smaller machine; an empty one leaves its figures out. */
+const SIZES = (process.env["CLAW_BENCH_SIZES"] ?? "1,100").split(",").filter(Boolean).map(Number);
+const SIMULATED = (process.env["CLAW_BENCH_SIMULATED"] ?? "1000").split(",").filter(Boolean).map(Number);
 const TENANT = "fleet";
 const TEMPLATE = "fleet";
 const ROUNDS = 5;
@@ -24,6 +26,9 @@ export async function bench(): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const size of SIZES) {
       figures.push(...(await deliveries(size)));
+    }
+    for (const size of SIMULATED) {
+      figures.push(...(await simulatedFleet(size)));
     }
     return figures;
   } finally {

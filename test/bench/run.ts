@@ -4,7 +4,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import type { Figure } from "./figure.ts";
 
-const helpers = new Set(["run.ts", "figure.ts", "bare-service.ts"]);
+const helpers = new Set(["run.ts", "figure.ts", "bare-service.ts", "held-memory.ts", "simulated-agents.ts", "simulated-fleet.ts"]);
 
 const { values, positionals } = parseArgs({ options: { json: { type: "boolean", default: false } }, allowPositionals: true });
 const areas = (await readdir(import.meta.dirname))
