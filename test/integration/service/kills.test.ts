@@ -1,15 +1,15 @@
 import { once } from "node:events";
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, type ExpectStatic, it } from "vitest";
+import { afterAll, beforeAll, describe, type ExpectStatic, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
 import { sendSignal } from "../../../service/agent/processes.ts";
 import { processesIn } from "../../support/agent/harness.ts";
-import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { createEmptyDatabase } from "../../support/postgres.ts";
 import { eventually } from "../../support/service.ts";
 import { type ServiceProcess, startServiceProcess } from "../../support/service-process.ts";
@@ -236,6 +236,60 @@ describe("a control plane that is killed at any point", () => {
     await Promise.all(names.slice(2).map((name) => second?.instances.stop(name)));
     services[1]?.signal("SIGKILL");
     await expectExactly(await allSettled(), expect);
+  });
+
+  it("rolls out with another on the same database, though agents are the other's and that is killed: each instance is changed once", {
+    timeout: 180_000,
+  }, async ({ expect }) => {
+    const base = (prefix: string) => aTemplate("base", { variables: [{ name: "reply.prefix", type: "string", default: prefix }] });
+    await claw().configs.create(base("one: "));
+    await claw().configs.publish("base");
+    const names = ["roll-1", "roll-2", "roll-3", "roll-4"];
+    await Promise.all(
+      names.map((name) => claw().instances.create(anEcho(name, { config: { template: "base" } }, { labels: { roll: "on" } }))),
+    );
+    await allSettled();
+    // Who starts last has all agents dial it.
+    await services[1]?.restart();
+    const before = await Promise.all(names.map((name) => claw().instances.wait(name, { until: "Ready" })));
+    const files = before.map(({ metadata }) => join(service().dataDir, "tenants", "acme", metadata.uid, "config", "config.json"));
+    const written = files.map((file) => new Set([statSync(file).ino]));
+    const watching = setInterval(() => {
+      for (const [index, file] of files.entries()) {
+        written[index]?.add(statSync(file).ino);
+      }
+    }, 10);
+    onTestFinished(() => clearInterval(watching));
+    await claw().configs.replace("base", base("two: "));
+    await claw().configs.publish("base", { hold: true });
+    const plan = await claw().rollouts.create(
+      {
+        apiVersion: "clusterclaw.io/v1",
+        kind: "Rollout",
+        metadata: { name: "two" },
+        spec: {
+          change: { config: { template: "base", version: 2 } },
+          selector: "roll=on",
+          strategy: { percentages: [50, 100] },
+          bakeSeconds: 1,
+          gates: { probe: { message: "hello", expect: "two: " } },
+        },
+      },
+      { preview: true },
+    );
+    await plan.apply();
+    const rollout = () => claw().rollouts.get("two");
+    await eventually(rollout, ({ status }) => status.waves[1]?.phase === "Updating", 60_000);
+    services[1]?.signal("SIGKILL");
+    const { status } = await eventually(rollout, ({ status: { phase } }) => phase !== "Progressing", 90_000);
+    expect(status).toMatchObject({ phase: "Completed", counts: { total: 4, updated: 4 } });
+    const after = await allSettled();
+    // It was held to the version, which became everybody's, and was let go.
+    const generations = before.map(({ metadata }) => metadata.generation + 3);
+    expect(names.map((name) => after.find(({ metadata }) => metadata.name === name)?.metadata.generation)).toEqual(generations);
+    expect(files.map((file) => JSON.parse(readFileSync(file, "utf8")).reply.prefix)).toEqual(names.map(() => "two: "));
+    expect(written.map(({ size }) => size)).toEqual(names.map(() => 2));
+    await expectExactly(after, expect);
   });
 });
 
