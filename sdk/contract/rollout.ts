@@ -81,6 +81,8 @@ const GatesSchema = z.strictObject({
       withinSeconds: SecondsSchema.min(1).max(600).default(60),
       /** How many of a wave are asked. */
       instances: z.int().min(1).max(10).default(1),
+      /** How many tokens one such turn may take, by what the claw says; one that does not say it fails. */
+      maxTokens: z.int().min(1).max(100_000_000).optional(),
     })
     .optional(),
 });
@@ -244,7 +246,7 @@ export const rolloutFacts = {
       ready: { withinSeconds: "track" },
       restarts: { max: "track" },
       logErrors: { texts: "track", max: "track", lines: "track" },
-      probe: { message: "track", expect: "track", withinSeconds: "track", instances: "track" },
+      probe: { message: "track", expect: "track", withinSeconds: "track", instances: "track", maxTokens: "track" },
     },
     onFailure: "track",
     ...auditedHours,

@@ -88,7 +88,9 @@ type LogErrors = NonNullable<Gates["logErrors"]>;
 
 async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Promise<RolloutEvidence> {
   const asked = asking.up.filter(({ instance }) => instance.spec.running).slice(0, gate.instances);
-  const threshold = `an answer with '${gate.expect}' within ${gate.withinSeconds} s`;
+  const { maxTokens } = gate;
+  const cost = maxTokens === undefined ? "" : `, of at most ${maxTokens} tokens`;
+  const threshold = `an answer with '${gate.expect}' within ${gate.withinSeconds} s${cost}`;
   const of = (verdict: RolloutEvidence["verdict"], value: string): RolloutEvidence => ({
     ...{ gate: "probe", verdict, value, threshold, measuredAt: deps.clock().toISOString() },
     source: `a message to ${asked.map(({ instance }) => instance.name).join(", ")}`,
@@ -96,16 +98,21 @@ async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Pr
   if (asked.length === 0) {
     return of("passed", "nobody runs who could be asked");
   }
+  let most = 0;
   for (const { instance, secretValues } of asked) {
     const refused = mayNot(asking, instance, "instances.chat");
     if (refused !== undefined) {
       return of("failed", refused);
     }
     try {
-      const answer = await ask(asking, instance, gate, deps);
+      const { answer, tokens } = await ask(asking, instance, gate, deps);
       if (!answer.toLowerCase().includes(gate.expect.toLowerCase())) {
         return of("failed", `${instance.name} answered '${shown(answer, secretValues)}'`);
       }
+      if (maxTokens !== undefined && (tokens === undefined || tokens > maxTokens)) {
+        return of("failed", `${instance.name} ${tokens === undefined ? "did not say how many tokens it took" : `took ${tokens} tokens`}`);
+      }
+      most = Math.max(most, tokens ?? 0);
     } catch (error) {
       // Its agent may be another replica's: that one asks it when its turn comes.
       const isAway = error instanceof ClawError && error.code === "instance.unreachable";
@@ -115,13 +122,13 @@ async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Pr
       );
     }
   }
-  return of("passed", `${asked.length} of ${asked.length} answered so`);
+  return of("passed", `${asked.length} of ${asked.length} answered so${maxTokens === undefined ? "" : `, with ${most} tokens at most`}`);
 }
 
 async function ask({ tenant }: Asking, instance: Instance, { message, withinSeconds }: Probe, { openChannel }: MeasureDependencies) {
   const session = `rollout:${newId("evt")}`;
   const channel = await openChannel(addressOf(instance, tenant), { channel: "chat", message, session });
-  return new Promise<string>((resolve, reject) => {
+  return new Promise<{ readonly answer: string; readonly tokens: number | undefined }>((resolve, reject) => {
     let answer = "";
     const timer = setTimeout(() => {
       channel.close();
@@ -140,7 +147,7 @@ async function ask({ tenant }: Asking, instance: Instance, { message, withinSeco
         if (event.type === "error") {
           reject(new Error(event.message));
         } else {
-          resolve(answer);
+          resolve({ answer, tokens: event.type === "done" ? event.usage?.totalTokens : undefined });
         }
       }
     });

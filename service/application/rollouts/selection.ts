@@ -78,6 +78,10 @@ export async function assertCanBeAsked(at: TenantTransaction, { change, gates }:
       "leave it out: gates by readiness, restarts and the log need none",
     );
   }
+  if (adapter && gates.probe?.maxTokens !== undefined && !adapter.capabilities.usage) {
+    const message = `claws of type '${adapter.type}' don't say how many tokens a turn takes: they have not the capability 'usage'`;
+    throw invalid("spec.gates.probe.maxTokens", message, "leave it out");
+  }
 }
 
 /** What an instance is held to; a text that is no version where it uses another template by now. */

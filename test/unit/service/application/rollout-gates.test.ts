@@ -99,6 +99,22 @@ describe("a probe conversation", () => {
     expect((await probe(asking, failure))?.value).toBe("web: the key [secret] is wrong");
   });
 
+  it("is held to what its turn may take, by what the claw says of it", async ({ expect }) => {
+    const bounded = anAsking({ gates: { probe: { ...GATES.probe, maxTokens: 100 } } });
+    const said = (usage?: object) => [
+      { type: "delta", text: "here" },
+      { type: "done", ...(usage && { usage }) },
+    ];
+    const usage = (totalTokens: number) => ({ inputTokens: totalTokens - 1, outputTokens: 1, totalTokens });
+    expect(await probe(bounded, said(usage(100)))).toMatchObject({
+      verdict: "passed",
+      value: "1 of 1 answered so, with 100 tokens at most",
+      threshold: "an answer with 'Here' within 1 s, of at most 100 tokens",
+    });
+    expect(await probe(bounded, said(usage(101)))).toMatchObject({ verdict: "failed", value: "web took 101 tokens" });
+    expect(await probe(bounded, said())).toMatchObject({ verdict: "failed", value: "web did not say how many tokens it took" });
+  });
+
   it("ends where a claw talks on and on", async ({ expect }) => {
     const endless = Array.from({ length: 5 }, () => ({ type: "delta", text: "so ".repeat(20_000) }));
     expect(await probe(anAsking(alone), [...endless, ...answer("here")])).toMatchObject({
