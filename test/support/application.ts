@@ -55,6 +55,8 @@ export interface TestApplication {
   as(who: { readonly tenant: string; readonly subject?: string }): Claw;
   /** A client of a user who may do what bindings say, and nothing else. */
   user(who: { readonly tenant: string; readonly subject: string; readonly groups?: readonly string[] }): Claw;
+  /** What the program of somebody of a tenant asks, in the place of a network. */
+  fetchAs(who: { readonly tenant: string; readonly subject?: string }): typeof fetch;
   /** The instance that a stream of somebody of its tenant is to. */
   target(at: { readonly tenant: string; readonly name: string; readonly permission: Permission }): ReturnType<Application["targetOf"]>;
   /** Makes desired state true, as far as that can be: every operation that is due has been run then, and agents and clusters have told of it. */
@@ -183,8 +185,8 @@ export function anApplicationOn(
     wake: () => {},
   });
   const access = createAccess({ transactions, clock });
-  const clientOf = (actorOf: (tenantId: TenantId | undefined) => Promise<Actor>, tenant: string | undefined) => {
-    const fetch = inProcessFetch(routes, async ({ scope }) => {
+  const fetchOf = (actorOf: (tenantId: TenantId | undefined) => Promise<Actor>, tenant: string | undefined) =>
+    inProcessFetch(routes, async ({ scope }) => {
       const named = tenant === undefined ? undefined : await transactions.platform((tx) => tx.tenants.find(tenant));
       const actor = await actorOf(named?.id);
       if (named === undefined && (scope === "tenant" || !actor.platform)) {
@@ -194,8 +196,7 @@ export function anApplicationOn(
       }
       return { actor, tenant: scope === "platform" ? undefined : named, requestId: "req_test", ifMatch: undefined };
     });
-    return new Claw({ url: "http://in-process", maxRetries: 0, fetch });
-  };
+  const clientOf = (...of: Parameters<typeof fetchOf>) => new Claw({ url: "http://in-process", maxRetries: 0, fetch: fetchOf(...of) });
 
   const inspect = async (name: string, inspection: Inspection) => {
     const cluster = await transactions.platform((tx) => tx.clusters.get(name));
@@ -212,6 +213,7 @@ export function anApplicationOn(
     reports,
     admin: (tenant) => clientOf(async () => administrator("admin"), tenant),
     as: ({ tenant, subject = "alice" }) => clientOf(async (tenantId) => tenantAdmin(subject, tenantId), tenant),
+    fetchAs: ({ tenant, subject = "alice" }) => fetchOf(async (tenantId) => tenantAdmin(subject, tenantId), tenant),
     user: ({ tenant, subject, groups = [] }) => {
       const keys = [`User/${subject}`, ...groups.map((group) => `Group/${group}`)];
       const unknown = { ...ANONYMOUS, subject, groups, keys };

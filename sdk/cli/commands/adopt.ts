@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
+import { ApiError } from "../../client/index.ts";
 import type { Manifest } from "../../contract/index.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -71,19 +72,36 @@ export const adoptCommand = defineCommand({
       const open = manifests.filter(({ kind }) => kind !== "Secret");
       return output === "json" ? out.line(JSON.stringify({ items: open }, null, 2)) : out.write(await toYaml(open));
     }
-    const sourced = manifests.map((manifest) => ({ manifest, source: `${manifest.kind} ${manifest.metadata.name}` }));
+    const isRunning = await runsAlready(context, name);
+    const sourced = manifests.map((manifest) => ({
+      // One that was adopted and started before goes on.
+      manifest: manifest.kind === "ClawInstance" && isRunning ? { ...manifest, spec: { ...manifest.spec, running: true } } : manifest,
+      source: `${manifest.kind} ${manifest.metadata.name}`,
+    }));
     const previewed = await previewManifests(context, sourced);
     if (preview) {
       return showPlan(context, previewed);
     }
     const isApplied = await applyPlan(context, previewed, { manifests: sourced, yes, allowUnchecked, wait, timeout, output: undefined });
-    if (isApplied) {
+    if (isApplied && !isRunning) {
       out.note(
         `the instance is made and stopped, and the OpenClaw that runs goes on as it does: it can't be taken over while it runs, since claws run as a user of their own, in folders of their own, with a token of their own. Stop it, move its state as docs/guides/adopt.md says, then: claw start ${name}`,
       );
     }
   },
 });
+
+/** Whether there is an instance of that name which is to run. */
+async function runsAlready({ claw, signal }: Context, name: string): Promise<boolean> {
+  try {
+    return (await claw.instances.get(name, { signal })).spec.running;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "instance.not_found") {
+      return false;
+    }
+    throw error;
+  }
+}
 
 async function ask(context: Context, asked: object): Promise<Answer> {
   const { lines, ended } = ownProgram(context, "adopt-main", [JSON.stringify(asked)]);

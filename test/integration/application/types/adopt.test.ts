@@ -1,8 +1,12 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "vitest";
 import { adoptOpenClaw } from "../../../../adapters/claws/openclaw/adopt.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aTenant } from "../../../support/builders/manifests.ts";
 import { wholeConfigs } from "../../../support/claws/whole-configs.ts";
+import { runCli, tempDir } from "../../../support/cli.ts";
+import { startServer } from "../../../support/http-server.ts";
 
 const app = await anApplication();
 await app.admin().tenants.create(aTenant("acme", { allowLocal: true }));
@@ -61,4 +65,65 @@ describe("an OpenClaw that is adopted", () => {
       expect(created.sort()).toEqual(manifests.map(({ kind }) => kind).sort());
     },
   );
+});
+
+describe("claw adopt", () => {
+  it("that dies at any of its steps leaves nothing or all of it, and comes to the same when it is run again", { timeout: 60_000 }, async ({
+    expect,
+  }) => {
+    await app.admin().tenants.create(aTenant("adopting", { allowLocal: true }));
+    const adopting = app.as({ tenant: "adopting" });
+    const cwd = await tempDir();
+    const provider = { baseUrl: "http://127.0.0.1:1", apiKey: "own-s3cret", api: "ollama", models: [{ id: "m", name: "m" }] };
+    await writeFile(join(cwd, "openclaw.json"), JSON.stringify({ models: { providers: { own: provider } } }));
+    const fetch = app.fetchAs({ tenant: "adopting" });
+    let dying: { step: number; readonly abort: AbortController } | undefined;
+    await using server = await startServer(async ({ method, path, query, headers, body }, response) => {
+      const init = {
+        method,
+        headers: new Headers(headers as Record<string, string>),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      };
+      const answer = await fetch(`http://in-process${path}?${query}`, init);
+      if (dying && --dying.step === 0) {
+        dying.abort.abort();
+      } else {
+        response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+      }
+    });
+    const adopt = (name: string, signal?: AbortSignal) =>
+      runCli(["adopt", cwd, "--name", name, "--yes"], {
+        url: server.url,
+        cwd,
+        env: { CLAW_TENANT: "adopting" },
+        ...(signal && { signal }),
+      });
+    const made = async (name: string) => {
+      const isOf = ({ metadata }: { readonly metadata: { readonly name: string } }) => metadata.name.startsWith(name);
+      const { configs, secrets, instances } = adopting;
+      const all = [await configs.list(), await secrets.list(), await instances.list()].flatMap(({ items }) => items.filter(isOf));
+      return all.map(({ kind, metadata, spec }) => [kind, metadata.name, JSON.stringify(spec)].join(" ").replaceAll(name, "NAME"));
+    };
+    await adopt("whole");
+    const whole = await made("whole");
+    expect(whole.length).toBe(3);
+    const left: number[] = [];
+    for (let step = 1; ; step++) {
+      const abort = new AbortController();
+      dying = { step, abort };
+      const { code } = await adopt(`at-${step}x`, abort.signal);
+      dying = undefined;
+      if (code === 0) {
+        break;
+      }
+      left.push((await made(`at-${step}x`)).length);
+      expect(await adopt(`at-${step}x`)).toMatchObject({ code: 0 });
+      expect(await made(`at-${step}x`)).toEqual(whole);
+    }
+    // Both before it was applied and after are steps that it died at.
+    expect([...new Set(left)]).toEqual([0, 3]);
+    await adopting.instances.start("whole");
+    expect((await adopt("whole")).stderr).toContain("Sum: 3 unchanged");
+    expect((await adopting.instances.get("whole")).spec.running).toBe(true);
+  });
 });
