@@ -15,12 +15,18 @@ import type { AgentLink, Deliveries } from "../../application/instances/deliveri
 import type { Agents, UsageSample } from "../../application/ports/instances/agents.ts";
 import { Channel, UNREADABLE } from "./agent-channel.ts";
 import { itemsOfText } from "./items-of-text.ts";
+import { Places } from "./places.ts";
 
 const PING_MS = 15_000;
 /** A terminal's first takes seconds on a busy machine. */
 const OPEN_MS = 30_000;
 /** Reports that wait to be written: an agent that says more is not read until they are. */
 const REPORTS_MAX = 32;
+/**
+ * Agents that are verified, and whose reports are written, at a time: when a host goes or comes with a thousand of them, those that wait for a
+ * connection to the database would be refused it, and the report be lost.
+ */
+const AT_ONCE = 4;
 
 export interface AgentHubOptions {
   /** Whether the token is that instance's; takes the same time for any wrong one. */
@@ -58,6 +64,8 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
   /** Reports of an instance are written one after another, whichever connection they came by: the last one is the one that stays. */
   const writing = new Map<string, Promise<unknown>>();
   let samples = new Map<InstanceId, UsageSample>();
+  const verifying = new Places(AT_ONCE);
+  const reporting = new Places(AT_ONCE);
   let closing = false;
   return {
     takeUsage() {
@@ -95,10 +103,12 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
     async accept(socket, uid, token) {
       // What it says meanwhile waits.
       socket.pause();
-      const isItself = await options.verifyAgent(uid as InstanceId, token).catch((err: unknown) => {
-        options.log.error({ err, instance: uid }, "whether an agent is who it says could not be asked");
-        return undefined;
-      });
+      const isItself = await verifying
+        .run(() => options.verifyAgent(uid as InstanceId, token))
+        .catch((err: unknown) => {
+          options.log.error({ err, instance: uid }, "whether an agent is who it says could not be asked");
+          return undefined;
+        });
       socket.resume();
       if (isItself === undefined || closing) {
         socket.close(1013, "come again");
@@ -156,7 +166,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
         socket.pause();
       }
       const written = Promise.resolve(writing.get(uid))
-        .then(work)
+        .then(() => reporting.run(work))
         .catch((err: unknown) => options.log.error({ err, instance: uid }, "a report of an agent was not written"))
         .finally(() => {
           if (reports-- === REPORTS_MAX) {

@@ -7,6 +7,7 @@ import {
   AgentFrameSchema,
   type AgentStatus,
   CHANNEL_WINDOW,
+  type InstanceId,
   type ServerFrame,
 } from "../../../../../sdk/contract/index.ts";
 import { Deliveries } from "../../../../../service/application/instances/deliveries.ts";
@@ -43,11 +44,11 @@ async function aSlowGateway() {
     log: { error: () => undefined, warn: () => undefined },
   });
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-  server.on("connection", (socket) => gateway.accept(socket, "ins_1", ""));
+  server.on("connection", (socket, { url }) => gateway.accept(socket, url?.slice(1) || "ins_1", ""));
   await once(server, "listening");
   onTestFinished(() => void server.close());
-  const dial = async (phase: AgentStatus["phase"], changes: Partial<AgentFrame> = {}) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const dial = async (phase: AgentStatus["phase"], changes: Partial<AgentFrame> = {}, uid = "") => {
+    const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/${uid}`);
     onTestFinished(() => socket.terminate());
     await once(socket, "open");
     const hello: AgentFrame = { type: "hello", instanceUid: "ins_1", protocol: 1, bootId: crypto.randomUUID(), status: status(phase) };
@@ -93,6 +94,16 @@ describe("the agents' gateway", () => {
     writeNow();
     await gateway.close();
     expect(written).toEqual(["Starting", "disconnected", "Ready"]);
+  });
+
+  it("loses no report of a hundred agents that come at once, and writes a few at a time", async ({ expect }) => {
+    const { gateway, dial, begun, written, writeNow } = await aSlowGateway();
+    const uids = Array.from({ length: 100 }, (_, index) => `ins_${index}`);
+    await Promise.all(uids.map((uid) => dial("Ready", {}, uid)));
+    await expect.poll(() => uids.every((uid) => gateway.status(uid as InstanceId) !== undefined), PATIENCE).toBe(true);
+    expect(begun.length).toBe(4);
+    writeNow();
+    await expect.poll(() => written.length, PATIENCE).toBe(100);
   });
 
   it("ends the channel alone whose reader can't take what an agent sent", async ({ expect }) => {
