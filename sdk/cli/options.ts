@@ -60,6 +60,19 @@ export function parsePair(text: string, previous: Record<string, string> = {}): 
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** Keys whose value is a secret's, which is named. */
+export const secretRefOption = new Option(
+  "--secret-ref <key=secret>",
+  "have a key name a secret in the place of a value; repeatable",
+).argParser(parsePair);
+
+/** What stands for them. */
+export function refsOf(
+  named: Readonly<Record<string, string>>,
+): { readonly key: string; readonly value: { readonly secretRef: string } }[] {
+  return Object.entries(named).map(([key, secretRef]) => ({ key, value: { secretRef } }));
+}
+
 /** A value given as text: JSON when it is JSON, else the text itself, so that `--set memory.limit=2000` is a number. */
 export function parseValue(text: string): unknown {
   try {

@@ -17,7 +17,9 @@ export const VersionNumberSchema = z
   .min(1)
   .max(2 ** 31 - 1);
 
-const ConfigTypeSchema = z.enum(["string", "number", "boolean", "object", "array"]);
+const PlainTypeSchema = z.enum(["string", "number", "boolean", "object", "array"]);
+/** Of a template's variable also `secretRef`: its value names a Secret, `{ secretRef: openai }`, and is never the secret itself. */
+const ConfigTypeSchema = z.enum([...PlainTypeSchema.options, "secretRef"]);
 type ConfigType = z.infer<typeof ConfigTypeSchema>;
 
 /** What a value has to be like beside being of its type: the words are JSON Schema's. */
@@ -30,7 +32,7 @@ const constraints = {
   minimum: z.number().optional(),
   maximum: z.number().optional(),
   /** Of a list: what each of it is. */
-  items: ConfigTypeSchema.optional(),
+  items: PlainTypeSchema.optional(),
   minItems: z.int().min(0).optional(),
   maxItems: z.int().min(0).optional(),
 };
@@ -48,52 +50,67 @@ const CONSTRAINED: Readonly<Partial<Record<Constraint, ConfigType>>> = {
   maxItems: "array",
 };
 
-/** A variable: of a template, or of a claw type. Its name is a key of the unified config: `model.name`, `models.providers["z.ai"].apiKey`. */
-export const PlainVariableSchema = z
-  .strictObject({
+const NO_KEY = `not a key such as 'model.name'; a name with dots is quoted: models.providers["z.ai"].apiKey`;
+
+/** Its name is a key of the unified config: `model.name`, `models.providers["z.ai"].apiKey`. */
+function variableOf<T extends z.ZodType<ConfigType>>(type: T) {
+  return {
     name: z
       .string()
       .max(512)
-      .regex(
-        /^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+|\["(?:[^"\\]|\\.)+"\])*$/,
-        `not a key such as 'model.name'; a name with dots is quoted: models.providers["z.ai"].apiKey`,
-      )
+      .regex(/^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+|\["(?:[^"\\]|\\.)+"\])*$/, NO_KEY)
       .check(checkConfigKey),
-    type: ConfigTypeSchema,
+    type,
     default: JsonValueSchema.optional(),
     required: z.boolean().default(false),
     secret: z.boolean().default(false),
     description: TextSchema.default(""),
-  })
-  .refine((v) => v.default === undefined || v.default === SECRET_MASK || isSecretRef(v.default) || matchesVariableType(v.type, v.default), {
-    message: "the default does not have the variable's type",
-    path: ["default"],
-  });
+  };
+}
+
+const wrongDefault = { message: "the default does not have the variable's type", path: ["default"] };
+const hasItsDefault = ({ type, default: value }: { readonly type: ConfigType; readonly default?: unknown }) =>
+  value === undefined || value === SECRET_MASK || isSecretRef(value) || matchesVariableType(type, value);
+
+/** A variable of a claw type. */
+export const PlainVariableSchema = z.strictObject(variableOf(PlainTypeSchema)).refine(hasItsDefault, wrongDefault);
 
 /** A variable of a template. */
-export const ConfigVariableSchema = PlainVariableSchema.safeExtend({
-  ...constraints,
-  /** What to say where a value is not as the constraints have it; each says so itself when absent. */
-  message: z.string().min(1).max(512).optional(),
-  /** Of a list: whether a stronger level takes its place, or comes behind it. @default "replace" */
-  merge: z.enum(["replace", "append"]).optional(),
-  /** The name of one of the template's `groups`: where a form has it. */
-  group: NameSchema.optional(),
-}).check(({ value, issues }) => {
-  for (const [constraint, type] of Object.entries({ ...CONSTRAINED, ...(value.merge === "append" && { merge: "array" }) })) {
-    if (value[constraint as Constraint] !== undefined && value.type !== type) {
-      const message = `is of variables of the type ${type}, and this one is of the type ${value.type}`;
-      issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, [constraint]));
+export const ConfigVariableSchema = z
+  .strictObject(variableOf(ConfigTypeSchema))
+  .refine(hasItsDefault, wrongDefault)
+  .safeExtend({
+    ...constraints,
+    /** What to say where a value is not as the constraints have it; each says so itself when absent. */
+    message: z.string().min(1).max(512).optional(),
+    /** Of a list: whether a stronger level takes its place, or comes behind it. @default "replace" */
+    merge: z.enum(["replace", "append"]).optional(),
+    /** The name of one of the template's `groups`: where a form has it. */
+    group: NameSchema.optional(),
+  })
+  .check(({ value, issues }) => {
+    for (const [constraint, type] of Object.entries({ ...CONSTRAINED, ...(value.merge === "append" && { merge: "array" }) })) {
+      if (value[constraint as Constraint] !== undefined && value.type !== type) {
+        const message = `is of variables of the type ${type}, and this one is of the type ${value.type}`;
+        issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, [constraint]));
+      }
     }
-  }
-  for (const [index, item] of (value.enum ?? []).entries()) {
-    if (!matchesVariableType(value.type, item)) {
-      const message = `is not of the variable's type, ${value.type}`;
-      issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, ["enum", index]));
+    if (value.type === "secretRef" && value.enum) {
+      issues.push(issueOf(value, { message: "is of variables that have a value themselves", fix: "leave it out" }, ["enum"]));
     }
-  }
-});
+    for (const [index, item] of (value.enum ?? []).entries()) {
+      if (!matchesVariableType(value.type, item)) {
+        const message = `is not of the variable's type, ${value.type}`;
+        issues.push(issueOf(value, { message, fix: "leave it out, or change the type" }, ["enum", index]));
+      }
+    }
+  });
 export type ConfigVariable = z.infer<typeof ConfigVariableSchema>;
+
+/** Whether what it comes to is secret. */
+export function isSecretVariable({ type, secret }: Pick<ConfigVariable, "type" | "secret">): boolean {
+  return secret || type === "secretRef";
+}
 
 /** Whether a JSON value is of a variable's type. */
 export function matchesVariableType(type: ConfigType, value: unknown): boolean {
@@ -102,6 +119,8 @@ export function matchesVariableType(type: ConfigType, value: unknown): boolean {
       return Array.isArray(value);
     case "object":
       return typeof value === "object" && value !== null && !Array.isArray(value);
+    case "secretRef":
+      return isSecretRef(value);
     default:
       return typeof value === type;
   }

@@ -15,6 +15,8 @@ import {
   parsePair,
   parseValue,
   previewOption,
+  refsOf,
+  secretRefOption,
   selectorOption,
   writeOutputOption,
   yesOption,
@@ -249,14 +251,16 @@ export const configsValidate = defineCommand({
   group: "Resources",
   summary: "Check a config template's draft, with values for its variables",
   details: "Exits with 1 when it is not valid.",
-  examples: ["claw configs validate base", "claw configs validate base --set model.apiKey=sk-test"],
+  examples: ["claw configs validate base", "claw configs validate base --set model.apiKey=sk-test --secret-ref search.key=brave"],
   syntax: (command) =>
     command
       .argument("<config>", "its name")
       .addOption(new Option("--set <key=value>", "a variable's value; JSON values are taken as such; repeatable").argParser(parsePair))
+      .addOption(secretRefOption)
       .addOption(outputOption),
-  async run({ claw, out, signal }, { set = {}, output }, name) {
-    const values = Object.fromEntries(Object.entries(set).map(([key, value]) => [key, parseValue(value) as Value]));
+  async run({ claw, out, signal }, { set = {}, secretRef = {}, output }, name) {
+    const given = Object.entries(set).map(([key, value]) => [key, parseValue(value) as Value] as const);
+    const values = Object.fromEntries([...given, ...refsOf(secretRef).map(({ key, value }) => [key, value] as const)]);
     const result = await claw.configs.validate(name, { values }, { signal });
     if (output === "json" || output === "yaml") {
       await out.item(result, { columns: [], name: () => name }, output);

@@ -9,6 +9,8 @@ import {
   parsePair,
   parseValue,
   previewOption,
+  refsOf,
+  secretRefOption,
   timeoutOption,
   waitOption,
   writeOutputOption,
@@ -37,6 +39,7 @@ export const createCommand = defineCommand({
       .addOption(new Option("--project <name>", "the project it belongs to"))
       .addOption(new Option("--config <template>", "the config template it uses"))
       .addOption(new Option("--set <key=value>", "override a variable; JSON values are taken as such; repeatable").argParser(parsePair))
+      .addOption(secretRefOption)
       .addOption(new Option("--label <key=value>", "label it; repeatable").argParser(parsePair))
       .addOption(new Option("--replicas <count>", "how many").argParser(parseCount(0, 1000)))
       .addOption(new Option("--cpu <quantity>", "'500m', '2'"))
@@ -74,6 +77,7 @@ interface CreateOptions {
   readonly project?: string;
   readonly config?: string;
   readonly set?: Record<string, string>;
+  readonly secretRef?: Record<string, string>;
   readonly label?: Record<string, string>;
   readonly replicas?: number;
   readonly cpu?: string;
@@ -95,6 +99,7 @@ function manifestOf(name: string, options: CreateOptions): InstanceInput {
     project,
     config,
     set = {},
+    secretRef = {},
     label,
     replicas,
     cpu,
@@ -105,7 +110,7 @@ function manifestOf(name: string, options: CreateOptions): InstanceInput {
     clusterLabel,
     start,
   } = options;
-  const overrides = Object.entries(set).map(([key, value]) => ({ key, value: parseValue(value) as Json }));
+  const overrides = [...Object.entries(set).map(([key, value]) => ({ key, value: parseValue(value) as Json })), ...refsOf(secretRef)];
   return {
     apiVersion: "clusterclaw.io/v1",
     kind: "ClawInstance",

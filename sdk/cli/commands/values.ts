@@ -6,7 +6,7 @@ import type { Context } from "../context.ts";
 import { usageError } from "../failure.ts";
 import { valuesKind } from "../kinds/config-values.ts";
 import { defineGet, defineList } from "../nouns.ts";
-import { parseValue, previewOption, writeOutputOption, yesOption } from "../options.ts";
+import { parseValue, previewOption, refsOf, secretRefOption, writeOutputOption, yesOption } from "../options.ts";
 import { showPlan } from "../preview.ts";
 import { remove } from "../removal.ts";
 
@@ -24,25 +24,32 @@ export const valuesSet = defineCommand({
   examples: [
     "claw values set models model.name=claude-sonnet-5 --at tenant",
     "claw values set keys environment.API_KEY=… --secret --at project/web",
+    "claw values set keys --secret-ref environment.API_KEY=openai --at tenant",
     "claw values set rules model.name=claude-haiku --lock --preview",
   ],
   syntax: (command) =>
     command
       .argument("<values>", "the set's name")
-      .argument("<key=value...>", "keys of the config, with their values")
+      .argument("[key=value...]", "keys of the config, with their values")
+      .addOption(secretRefOption)
       .addOption(new Option("--at <level>", "'tenant', 'global', 'project/<name>' or 'instance/<name>'").argParser(parseAt))
       .addOption(new Option("--secret", "seal the values, and show them never again"))
       .addOption(new Option("--lock", "let stronger levels not change them"))
       .addOption(previewOption)
       .addOption(writeOutputOption),
-  async run(context, { at, secret = false, lock = false, preview, output }, name, pairs) {
-    const given = pairs.map((pair): ConfigEntry => {
+  async run(context, { secretRef = {}, at, secret = false, lock = false, preview, output }, name, pairs) {
+    const named = refsOf(secretRef).map((entry): ConfigEntry => ({ ...entry, secret, locked: lock }));
+    if (pairs.length + named.length === 0) {
+      throw usageError("no key is named", "claw values set <values> model.name=claude-sonnet-5");
+    }
+    const plain = pairs.map((pair): ConfigEntry => {
       const equals = pair.indexOf("=");
       if (equals < 1) {
         throw usageError(`'${pair}' is not of the form key=value`, "claw values set <values> model.name=claude-sonnet-5");
       }
       return { key: pair.slice(0, equals), value: parseValue(pair.slice(equals + 1)) as ConfigEntry["value"], secret, locked: lock };
     });
+    const given = [...plain, ...named];
     const former = await existing(context, name);
     if (former && at !== undefined && JSON.stringify(former.spec.at) !== JSON.stringify(at)) {
       throw usageError(`values/${name} is of another level`, `leave '--at' out, or take another name`);

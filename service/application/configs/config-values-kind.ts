@@ -6,6 +6,7 @@ import {
   configValuesFacts,
   EventReason,
   EventType,
+  isSecretVariable,
 } from "../../../sdk/contract/index.ts";
 import { mayUseHost } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
@@ -222,7 +223,7 @@ async function variablesIn(scope: TenantTransaction) {
   const variables: ConfigVariable[] = [];
   for await (const { id, spec, publishedVersion } of everyOf((page) => scope.templates.list(page))) {
     const published = spec.extends === undefined ? undefined : await scope.templates.findVersion(id, publishedVersion);
-    variables.push(...[...spec.variables, ...(published?.spec.variables ?? [])].filter(({ secret }) => secret));
+    variables.push(...[...spec.variables, ...(published?.spec.variables ?? [])].filter(isSecretVariable));
   }
   return variables;
 }

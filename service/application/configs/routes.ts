@@ -1,11 +1,13 @@
 import { ClawError, type ConfigVersion, type TenantId } from "../../../sdk/contract/index.ts";
 import type { ConfigTemplate, ConfigVersion as StoredVersion } from "../../domain/configs/config-template.ts";
 import type { StoredConfigValues } from "../../domain/configs/config-values.ts";
+import type { ConfigIssue } from "../../domain/configs/resolve-config.ts";
 import { templateSchema } from "../../domain/configs/template-schema.ts";
 import { maskLeaves } from "../../domain/sealed.ts";
+import { secretRefsAt } from "../../domain/secrets/secret.ts";
 import type { ApplicationDependencies } from "../dependencies.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
-import type { PlatformTransaction } from "../ports/transactions.ts";
+import type { PlatformTransaction, TenantTransaction } from "../ports/transactions.ts";
 import type { ResourceKind, Written } from "../resources/kind.ts";
 import { type RequestDependencies, writeOrPreview } from "../resources/requests.ts";
 import { resourceRoutes } from "../resources/resource-routes.ts";
@@ -84,9 +86,10 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
     },
     "configs.validate": async (ctx, { params, body }) => {
       const template = await find(ctx, params.id);
-      const { adapter, versions } = await deps.transactions.tenant(tenantIn(ctx).id, async (tx) => ({
+      const { adapter, versions, missing } = await deps.transactions.tenant(tenantIn(ctx).id, async (tx) => ({
         adapter: await deps.types.find(template.spec.adapter, tx),
         versions: await usedVersionsIn(tx, template),
+        missing: await missingSecrets(tx, body.values),
       }));
       if (!adapter) {
         return { valid: false, issues: [{ path: "spec.adapter", message: `adapter '${template.spec.adapter}' is not known` }] };
@@ -95,8 +98,9 @@ export function configRoutes(kind: ResourceKind<"ConfigTemplate", ConfigTemplate
         await deps.checks.ask([question]);
         return deps.checks.known(question);
       };
-      const issues = await valueIssues(template.spec, { adapter, cipher: deps.cipher, checked, versions }, body.values);
-      return { valid: issues.length === 0, issues: [...issues] };
+      const wrong = await valueIssues(template.spec, { adapter, cipher: deps.cipher, checked, versions }, body.values);
+      const issues = [...missing, ...wrong];
+      return { valid: issues.length === 0, issues };
     },
   };
 }
@@ -110,6 +114,15 @@ export function valuesRoutes(kind: ResourceKind<"ConfigValues", StoredConfigValu
     "values.replace": own.replace,
     "values.delete": own.delete,
   };
+}
+
+/** An instance with such values would wait. */
+async function missingSecrets(tx: TenantTransaction, values: Readonly<Record<string, unknown>>): Promise<ConfigIssue[]> {
+  const refs = Object.entries(values).flatMap(([key, value]) => [...secretRefsAt(value)].map(([, name]) => ({ key, name })));
+  const there = new Set((await tx.secrets.named([...new Set(refs.map(({ name }) => name))], "tenant")).map(({ name }) => name));
+  return refs
+    .filter(({ name }) => !there.has(name))
+    .map(({ key, name }) => ({ path: key, message: `there is no secret '${name}'`, fix: `claw secrets set ${name}` }));
 }
 
 function presentVersion({ version, author, createdAt, message, digest, spec, extended, restores }: StoredVersion): ConfigVersion {

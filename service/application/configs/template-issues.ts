@@ -1,10 +1,10 @@
-import type { ConfigTemplateSpec, ConfigVariable, Issue } from "../../../sdk/contract/index.ts";
+import { type ConfigTemplateSpec, type ConfigVariable, type Issue, isSecretRef } from "../../../sdk/contract/index.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { resolveConfig } from "../../domain/configs/resolve-config.ts";
 import { type Checked, ClawAdapterError, type ClawIssue, type KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { ConfigQuestion } from "../ports/instances/claw-programs.ts";
 import type { SecretCipher } from "../ports/secrets/secret-cipher.ts";
-import { openTemplate } from "../secrets/seal-config.ts";
+import { openAt, openTemplate } from "../secrets/seal-config.ts";
 import type { UsedVersion } from "./template-users.ts";
 
 interface TemplateOf {
@@ -39,7 +39,14 @@ export async function unusableKeys(spec: ConfigTemplateSpec, of: TemplateOf): Pr
   return config.issues.length > 0 ? config.issues : (await validate(config, of)).filter(({ isHopeless }) => isHopeless);
 }
 
-const SAMPLES: Readonly<Record<ConfigVariable["type"], unknown>> = { string: "sample", number: 1, boolean: true, object: {}, array: [] };
+const SAMPLES: Readonly<Record<ConfigVariable["type"], unknown>> = {
+  string: "sample",
+  number: 1,
+  boolean: true,
+  object: {},
+  array: [],
+  secretRef: { secretRef: "sample" },
+};
 
 function unconstrained({ name, type, required, secret, description }: ConfigVariable): ConfigVariable {
   return { name, type, required, secret, description };
@@ -47,13 +54,19 @@ function unconstrained({ name, type, required, secret, description }: ConfigVari
 
 function resolveTemplate(spec: ConfigTemplateSpec, { adapter, cipher }: TemplateOf, values: Readonly<Record<string, unknown>>) {
   const sealed = new Set<string>();
+  const opening = { cipher, meaning: () => SAMPLES.string };
+  const note = (key: string) => sealed.add(key);
   return resolveConfig({
-    template: openTemplate(spec, { cipher, meaning: () => SAMPLES.string }, (key) => sealed.add(key)),
+    template: openTemplate(spec, opening, note),
     defaults: adapter.defaults,
     secretKeys: adapter.secretKeys,
     plainKeys: adapter.plainKeys,
     values: [],
-    overrides: Object.entries(values).map(([key, value]) => ({ key, value })),
+    overrides: Object.entries(values).map(([key, value]) => ({
+      key,
+      value: isSecretRef(value) ? openAt(key, value, opening, note) : value,
+      refers: isSecretRef(value),
+    })),
     sealed,
   });
 }

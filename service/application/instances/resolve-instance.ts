@@ -3,6 +3,7 @@ import {
   type ClusterSpec,
   formatConfigKey,
   type InstanceId,
+  isSecretRef,
   type ProjectId,
   type ResolvedInstance,
   type TenantId,
@@ -338,7 +339,7 @@ function openValues({ name, spec, settings }: StoredConfigValues, opening: Openi
   const level = levelOf(spec.at);
   const values = spec.values.map(({ key, value, secret, locked }) => {
     const open = openAt(key, value, opening, (at) => sealed.push(at));
-    return { level, key, value: open, secret, locked, of: name, setting: settings[key] };
+    return { level, key, value: open, secret, locked, of: name, setting: settings[key], refers: isSecretRef(value) };
   });
   return { values, sealed };
 }
@@ -392,6 +393,7 @@ function configOf(
       key,
       value: openAt(key, value, sources.own, note),
       setting: instance.settings[key],
+      refers: isSecretRef(value),
     })),
     sealed,
   });

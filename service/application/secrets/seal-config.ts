@@ -3,6 +3,7 @@ import {
   type ConfigValuesSpec,
   formatConfigKey,
   type InstanceSpec,
+  isSecretVariable,
   parseConfigKey,
 } from "../../../sdk/contract/index.ts";
 import { SecretRules } from "../../domain/configs/secret-rules.ts";
@@ -74,9 +75,10 @@ export function sealValues(
   const rules = new SecretRules({
     secretKeys: adapters.flatMap(({ secretKeys }) => secretKeys),
     plainKeys: adapters.flatMap(({ plainKeys = [] }) => plainKeys),
-    declared: [...variables, ...spec.values.map(({ key, secret }) => ({ name: key, secret }))].flatMap(({ name, secret }) =>
-      secret ? [name] : [],
-    ),
+    declared: [
+      ...variables.filter(isSecretVariable).map(({ name }) => name),
+      ...spec.values.flatMap(({ key, secret }) => (secret ? [key] : [])),
+    ],
   });
   const sealing = { isSecret: (path: readonly string[], value: unknown) => rules.isSecret(path, value), former: places, cipher };
   const values = spec.values.map((entry, index) => ({
@@ -103,7 +105,7 @@ export function openAt<T>(key: string, value: T, opening: Opening, note: Note): 
 }
 
 function secrecyOf({ secretKeys, plainKeys }: KnownClawType, variables: Variables): Sealing["isSecret"] {
-  const declared = variables.filter(({ secret }) => secret).map(({ name }) => name);
+  const declared = variables.filter(isSecretVariable).map(({ name }) => name);
   const rules = new SecretRules({ secretKeys, plainKeys, declared });
   return (path, value) => rules.isSecret(path, value);
 }

@@ -241,7 +241,10 @@ function Setting({
   return (
     <Field
       label={`${name}${isRequired ? ` (${t("create.required")})` : ""}`}
-      help={[description, isSecret ? t("create.secret") : ""].filter(Boolean).join(" · ") || undefined}
+      help={
+        [description, isSecret ? t("create.secret") : "", type === "secretRef" ? t("create.secretRef") : ""].filter(Boolean).join(" · ") ||
+        undefined
+      }
       error={isOdd ? t("create.notOfType", { type }) : undefined}
     >
       {control}

@@ -33,7 +33,7 @@ export function variablesOf(schema: Readonly<Record<string, unknown>>): readonly
   return Object.entries((schema["properties"] as Readonly<Record<string, Property>> | undefined) ?? {})
     .map(([name, property]) => ({
       name,
-      type: String(property["type"] ?? "string"),
+      type: String(property["x-type"] ?? property["type"] ?? "string"),
       description: String(property["description"] ?? ""),
       isRequired: required.has(name),
       isSecret: property["writeOnly"] === true || property["format"] === "password",
@@ -54,6 +54,8 @@ export function typedValue({ type }: Pick<Variable, "type">, text: string): unkn
     case "object":
     case "array":
       return parsed(text);
+    case "secretRef":
+      return isName(text) ? { secretRef: text } : undefined;
     default:
       return text;
   }

@@ -24,6 +24,7 @@ export const create = {
   settings: ["Settings", "设置"],
   settingsNone: ["The template has no variables.", "该模板没有变量。"],
   required: ["required", "必填"],
+  secretRef: ["the name of a secret", "密钥的名称"],
   secret: ["kept sealed, shown to nobody again", "加密保存，不再显示"],
   notOfType: ["This is no {type}.", "不是有效的 {type}。"],
   byDefault: ["{value} unless given", "默认 {value}"],

@@ -36,6 +36,8 @@ export interface ConfigValue {
   /** The name of what it is of; undefined for an instance's overrides. */
   readonly of: string | undefined;
   readonly setting: Setting | undefined;
+  /** It named a secret: what that is stands in its place. */
+  readonly refers?: boolean;
 }
 
 export function levelOf(at: ConfigValuesSpec["at"]): ConfigLevel {

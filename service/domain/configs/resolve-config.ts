@@ -6,6 +6,7 @@ import {
   type Issue,
   isKeyWithin,
   isSecretRef,
+  isSecretVariable,
   matchesVariableType,
   parseConfigKey,
 } from "../../../sdk/contract/index.ts";
@@ -61,6 +62,7 @@ export interface Override {
   readonly key: string;
   readonly value: unknown;
   readonly setting?: ConfigValue["setting"];
+  readonly refers?: boolean;
 }
 
 export interface ResolvedConfig {
@@ -103,11 +105,11 @@ export function resolveConfig(input: ResolveConfigInput): ResolvedConfig {
     merge.lock(own);
   }
   const overrides = input.overrides.toSorted(byKey);
-  for (const [index, { key, value, setting }] of overrides.entries()) {
+  for (const [index, { key, value, setting, refers = false }] of overrides.entries()) {
     if (overrides[index - 1]?.key === key) {
       merge.issues.push({ path: key, message: `'${key}' is overridden twice`, fix: "keep one of the overrides" });
     }
-    const from = { level: ConfigLevel.Instance, key, value, secret: false, locked: false, of: undefined, setting };
+    const from = { level: ConfigLevel.Instance, key, value, secret: false, locked: false, of: undefined, setting, refers };
     merge.set(key, value, ConfigLevel.Instance, from);
   }
   return merge.finish();
@@ -154,7 +156,7 @@ class Merge {
     this.#variables = new Map(variables.map((variable) => [variable.name, variable]));
     const declared = [
       ...sealed,
-      ...variables.filter((variable) => variable.secret).map((variable) => variable.name),
+      ...variables.filter(isSecretVariable).map((variable) => variable.name),
       ...values.filter((value) => value.secret).map((value) => value.key),
     ];
     this.#rules = new SecretRules({ secretKeys, plainKeys, declared });
@@ -199,7 +201,7 @@ class Merge {
     const kept = [...this.#locked.values()]
       .filter((locked) => isKeyWithin(locked.key, key))
       .map((locked) => ({ locked, value: valueAt(this.#unified, locked.key) }));
-    const problem = keyProblem(key) ?? this.#typeProblem(key, given);
+    const problem = keyProblem(key) ?? this.#typeProblem(contribution);
     if (problem !== undefined) {
       this.issues.push(typeof problem === "string" ? { path: key, message: problem } : problem);
       return;
@@ -262,7 +264,7 @@ class Merge {
           path: variable.name,
           message: `the required variable '${variable.name}' has no value${variable.description && ` (${variable.description})`}`,
           fix: `set it for the instance (spec.config.overrides), its project, its tenant or globally`,
-          ...(variable.secret && { pending: true }),
+          ...(isSecretVariable(variable) && { pending: true }),
         });
       }
     }
@@ -321,12 +323,16 @@ class Merge {
     return problem && { path: variable.name, message: `${problem.message}${whose}`, fix: problem.fix };
   }
 
-  #typeProblem(key: string, value: unknown): ConfigIssue | undefined {
+  #typeProblem({ key, value, origin, from }: Contribution): ConfigIssue | undefined {
     const variable = this.#variables.get(key);
     if (variable === undefined || value === null || value === undefined || isSecretRef(value)) {
       return undefined;
     }
     const { type } = variable;
+    if (type === "secretRef") {
+      // A template's own default can be nothing else.
+      return from?.refers || origin === "template" ? undefined : noReference(key);
+    }
     if (matchesVariableType(type, value)) {
       return undefined;
     }
@@ -342,6 +348,16 @@ class Merge {
 function missingSecret(path: string, name: string): ConfigIssue {
   const message = `waits for the secret '${name}', which is not there or has no value yet`;
   return { path, message, fix: `see why: claw secrets get ${name}; or make it: claw secrets set ${name}`, pending: true };
+}
+
+/** What was given may be a secret in clear: it is not repeated. */
+function noReference(key: string): ConfigIssue {
+  const message = `'${key}' is a value, the template wants the name of a secret`;
+  return {
+    path: key,
+    message,
+    fix: `make a secret, and name it: {"secretRef": "<name>"}; claw values set <values> --secret-ref ${key}=<name>`,
+  };
 }
 
 function nameOfType(value: unknown): string {

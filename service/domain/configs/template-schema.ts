@@ -17,9 +17,18 @@ export function templateSchema(name: string, spec: ConfigTemplateSpec): Record<s
   };
 }
 
+const SECRET_REF = {
+  type: "object",
+  properties: { secretRef: { type: "string", description: "the name of a Secret" } },
+  required: ["secretRef"],
+  additionalProperties: false,
+  "x-type": "secretRef",
+};
+
 function schemaOf(variable: ConfigVariable): Record<string, unknown> {
-  const { name: _, required: _required, secret, items, merge, message, group, description, default: value, ...rest } = variable;
+  const { name: _, type, required: _required, secret, items, merge, message, group, description, default: value, ...rest } = variable;
   return {
+    ...(type === "secretRef" ? SECRET_REF : { type }),
     ...rest,
     ...(description !== "" && { description }),
     ...(value !== undefined && !secret && { default: maskLeaves(value) }),

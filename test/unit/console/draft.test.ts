@@ -7,7 +7,10 @@ import { aPresentedInstance } from "../../support/builders/presented-instance.ts
 
 const draft: Draft = {
   ...{ name: "web", type: "Echo", template: "greeter", project: "", cpu: "500m", memory: "1Gi", storage: "5Gi" },
-  ...{ labels: "team=red, env=prod", values: { "reply.prefix": "hi", "reply.wordDelayMs": "20", "reply.list": "[1]", other: "" } },
+  ...{
+    labels: "team=red, env=prod",
+    values: { "reply.prefix": "hi", "reply.wordDelayMs": "20", "reply.list": "[1]", account: "openai", other: "" },
+  },
 };
 const schema = {
   required: ["reply.wordDelayMs"],
@@ -16,13 +19,14 @@ const schema = {
     "reply.wordDelayMs": { type: "number" },
     "reply.list": { type: "array" },
     key: { type: "string", writeOnly: true },
+    account: { type: "object", "x-type": "secretRef" },
   },
 };
 
 describe("a form for a new instance", () => {
   it("asks for a template's variables, those first that have to be given", ({ expect }) => {
     const variables = variablesOf(schema);
-    expect(variables.map(({ name }) => name)).toEqual(["reply.wordDelayMs", "reply.prefix", "reply.list", "key"]);
+    expect(variables.map(({ name }) => name)).toEqual(["reply.wordDelayMs", "reply.prefix", "reply.list", "key", "account"]);
     expect(variables.find(({ name }) => name === "key")).toMatchObject({ isSecret: true, isRequired: false });
   });
 
@@ -35,6 +39,7 @@ describe("a form for a new instance", () => {
         { key: "reply.wordDelayMs", value: 20 },
         { key: "reply.prefix", value: "hi" },
         { key: "reply.list", value: [1] },
+        { key: "account", value: { secretRef: "openai" } },
       ],
     });
   });

@@ -96,6 +96,43 @@ describe("a secret that configurations name", () => {
     await acme.secrets.delete("openai");
   });
 
+  it("is what a variable of the type secretRef names, and nothing else can stand there", async ({ expect }) => {
+    const { acme } = await aPlace();
+    const variables = [{ name: "environment.API_KEY", type: "secretRef", required: true, description: "The model's key" }];
+    await acme.configs.create(aTemplate("keyed", { variables }));
+    await acme.configs.publish("keyed");
+    expect((await acme.configs.schema("keyed"))["properties"]).toMatchObject({
+      "environment.API_KEY": { type: "object", required: ["secretRef"], "x-type": "secretRef", description: "The model's key" },
+    });
+    const named = { "environment.API_KEY": { secretRef: "openai" } };
+    expect(await acme.configs.validate("keyed", { values: named })).toMatchObject({
+      issues: [{ path: "environment.API_KEY", message: "there is no secret 'openai'", fix: "claw secrets set openai" }],
+    });
+    const clear = "k-in-clear-1414";
+    const refusal = { code: "config.invalid", issues: [{ message: expect.stringContaining("the template wants the name of a secret") }] };
+    const by = (value: unknown) => anEcho("keyed", { config: { template: "keyed", overrides: [{ key: "environment.API_KEY", value }] } });
+    await expect(acme.instances.create(by(clear))).rejects.toMatchObject(refusal);
+    expect(JSON.stringify(await acme.configs.validate("keyed", { values: { "environment.API_KEY": clear } }))).not.toContain(clear);
+    // One that is missing is waited for, as anywhere; what is named for all of a level is a reference there, too.
+    await acme.instances.create(by({ secretRef: "openai" }));
+    await app.settle();
+    expect((await acme.instances.get("keyed")).status.phase).not.toBe("Running");
+    await acme.secrets.create(aSecret("openai", { value: "k-there-1732" }));
+    await app.settle();
+    expect((await acme.instances.get("keyed")).status.phase).toBe("Running");
+    expect(await acme.configs.validate("keyed", { values: named })).toEqual({ valid: true, issues: [] });
+    await acme.instances.create(anEcho("by-level", { config: { template: "keyed" } }));
+    await acme.values.create(aSetOfValues("keys", [{ key: "environment.API_KEY", value: { secretRef: "openai" } }]));
+    await app.settle();
+    expect((await acme.instances.get("by-level")).status.phase).toBe("Running");
+    await expect(acme.values.replace("keys", aSetOfValues("keys", [{ key: "environment.API_KEY", value: clear }]))).rejects.toMatchObject({
+      code: "config.invalid",
+      issues: [refusal.issues[0], refusal.issues[0]],
+    });
+    const chosen = { ...variables[0], enum: [{ secretRef: "openai" }] };
+    expect(() => aTemplate("chosen", { variables: [chosen] })).toThrow("is of variables that have a value themselves");
+  });
+
   it("is found wherever it is named: overrides, values of each level, the version of the template in use", async ({ expect }) => {
     const { acme } = await aPlace();
     await acme.secrets.create(aSecret("key"));
