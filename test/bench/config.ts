@@ -6,6 +6,7 @@ import type { Claw } from "../../sdk/client/index.ts";
 import type { ConfigTemplateInput } from "../../sdk/contract/index.ts";
 import { anEcho, aTemplate, aTenant } from "../support/builders/manifests.ts";
 import { createEmptyDatabase } from "../support/postgres.ts";
+import { aSecret } from "../support/sample-requests.ts";
 import { type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
 import { setup } from "../support/services.ts";
 import { atMost, type Figure, percentile, shown } from "./figure.ts";
@@ -75,6 +76,7 @@ async function deliveries(size: number): Promise<Figure[]> {
       }
       checkedS.push((performance.now() - begunMs) / 1000);
     }
+    const rotatedS = await rotations(claw, settled);
     const of = `publish → applied, ${size} live`;
     return [
       shown(`${of}: p50`, percentile(tookMs, 0.5) / 1000, "s"),
@@ -82,12 +84,34 @@ async function deliveries(size: number): Promise<Figure[]> {
       atMost(`${of}: p99`, percentile(tookMs, 0.99) / 1000, "s", 1),
       shown(`${of}: the stack has followed (median)`, percentile(followedMs, 0.5) / 1000, "s"),
       shown(`what ${size} claws run with, each asked (median)`, percentile(checkedS, 0.5), "s"),
+      shown(`another value of a secret: written, with ${size} that name it (median)`, percentile(rotatedS.written, 0.5), "s"),
+      shown(`… and had by all of them, restarted with it (median)`, percentile(rotatedS.had, 0.5), "s"),
     ];
   } finally {
     await rows.end();
     await service.stop();
     await database.drop();
   }
+}
+
+/** A secret that all of them name, given another value. */
+async function rotations(claw: Claw, settled: () => Promise<void>) {
+  const rotate = (round: number) => aSecret("key", { value: `k-${round}` });
+  await claw.secrets.create(rotate(0));
+  const variables = [{ name: "environment.API_KEY", type: "secretRef", default: { secretRef: "key" } }];
+  await claw.configs.replace(TEMPLATE, aTemplate(TEMPLATE, { variables }));
+  await claw.configs.publish(TEMPLATE, {});
+  await settled();
+  const written: number[] = [];
+  const had: number[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    const begunMs = performance.now();
+    await claw.secrets.replace("key", rotate(round));
+    written.push((performance.now() - begunMs) / 1000);
+    await settled();
+    had.push((performance.now() - begunMs) / 1000);
+  }
+  return { written, had };
 }
 
 function template(prefix: string): ConfigTemplateInput {

@@ -1,8 +1,10 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pino } from "pino";
 import { describe, it } from "vitest";
 import { type SecretInput, stackNameOf } from "../../../../sdk/contract/index.ts";
-import { readSecret } from "../../../../service/application/configs/read-secret.ts";
+import { type ReadSecretDependencies, readSecret } from "../../../../service/application/configs/read-secret.ts";
+import { startSecretReader } from "../../../../service/workers/secret-reader.ts";
 import { anApplication } from "../../../support/application.ts";
 import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { uniqueName } from "../../../support/builders/tenancy.ts";
@@ -31,6 +33,35 @@ async function readDue(tenant: string) {
     await readSecret(home, id, { ...app.dependencies, sources: app.dependencies.secretSources });
   }
   return claimed.filter((each) => each.tenant.name === tenant).length;
+}
+
+/** What the worker stands on, which dies before or behind one of its steps: each transaction is one, and so is reading a source. */
+function killedAt(cut: number) {
+  let left = cut;
+  let isDead = false;
+  const die = () => {
+    isDead ||= left-- === 0;
+    if (isDead) {
+      throw new Error("killed");
+    }
+  };
+  const step = async <T>(run: () => Promise<T>): Promise<T> => {
+    die();
+    const result = await run();
+    die();
+    return result;
+  };
+  const { transactions, secretSources } = app.dependencies;
+  const deps: ReadSecretDependencies = {
+    ...app.dependencies,
+    transactions: {
+      ...transactions,
+      platform: (work) => step(() => transactions.platform(work)),
+      tenant: (id, work) => step(() => transactions.tenant(id, work)),
+    },
+    sources: { ...secretSources, read: (source, tenant) => step(() => secretSources.read(source, tenant)) },
+  };
+  return { deps, isDead: () => isDead };
 }
 
 const makeDue = (name: string) =>
@@ -214,6 +245,43 @@ describe("a secret that is kept elsewhere", () => {
     await app.settle();
     expect(made()).toContain("k-kept-2");
     expect(await app.tablesWith("k-kept-")).toEqual([]);
+  });
+
+  it("reaches all who use it, once, wherever the worker that reads it is killed", async ({ expect }) => {
+    const { acme, made } = await aPlace();
+    const file = join(await tempDir(), "key");
+    const name = uniqueName("killed");
+    await writeFile(file, "k-0-of-many");
+    await acme.secrets.create(aSecret(name, { source: { file } }));
+    await acme.instances.create(using("web", name));
+    await acme.instances.create(using("other", name));
+    await acme.secrets.refresh(name);
+    await app.database.pool.query(`update secrets set due_at = now() + interval '1 hour' where name <> $1`, [name]);
+    const generations = async () => (await acme.instances.list()).items.map(({ metadata }) => metadata.generation);
+    const told = async () => (await app.published("secret.changed")).filter(({ data }) => data["name"] === name).length;
+    let isDead = true;
+    for (let cut = 0; isDead; cut++) {
+      await app.settle();
+      const [before, toldBefore] = [await generations(), await told()];
+      await writeFile(file, `k-${cut + 1}-of-many`);
+      await makeDue(name);
+      const mortal = killedAt(cut);
+      await startSecretReader({ ...mortal.deps, log: pino({ level: "silent" }) }).stop();
+      isDead = mortal.isDead();
+      // All of them or none: what it had done by then it had done whole.
+      const after = await generations();
+      expect(new Set(after.map((generation, index) => generation - (before[index] ?? 0))).size).toBe(1);
+      await makeDue(name);
+      await startSecretReader({ ...killedAt(Number.POSITIVE_INFINITY).deps, log: pino({ level: "silent" }) }).stop();
+      expect([cut, await generations(), await told()]).toEqual([cut, before.map((generation) => generation + 1), toldBefore + 1]);
+      await app.settle();
+      expect(made()).toContain(`k-${cut + 1}-of-many`);
+      expect(cut).toBeLessThan(20);
+      if (!isDead) {
+        // Claiming, looking, reading and writing, before and behind each.
+        expect(cut).toBe(8);
+      }
+    }
   });
 
   it("is written as it was read by whoever read what is wanted now, and by nobody else", async ({ expect }) => {
