@@ -135,13 +135,14 @@ export default {
     ),
     arrow("engine-contract-alone", engineContract, [], "the engine's contract knows nothing else"),
     arrow("engine-alone", "^adapters/engine/", [], "the engine runs any stack: it knows nothing of the service and its claws"),
-    ...["automation", "claws", "folder-store", "identity", "kubernetes", "nats", "objectstore", "postgres", "telemetry"].map((name) =>
-      arrow(
-        `adapter-${name}`,
-        `^adapters/${name}/`,
-        ["^service/application/ports/", "^service/domain/", contract, engineContract],
-        "adapters implement application's ports and import nothing of one another but the engine's contract",
-      ),
+    ...["automation", "claws", "folder-store", "identity", "kubernetes", "nats", "objectstore", "postgres", "relay", "telemetry"].map(
+      (name) =>
+        arrow(
+          `adapter-${name}`,
+          `^adapters/${name}/`,
+          ["^service/application/ports/", "^service/domain/", contract, engineContract],
+          "adapters implement application's ports and import nothing of one another but the engine's contract",
+        ),
     ),
     arrow(
       "adapter-providers",

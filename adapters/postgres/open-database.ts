@@ -71,6 +71,7 @@ import { ListChatSessions1700000000054 } from "./migrations/0054-list-chat-sessi
 import { ExpireRecordings1700000000056 } from "./migrations/0056-expire-recordings.ts";
 import { MeasurePreviews1700000000057 } from "./migrations/0057-measure-previews.ts";
 import { RenewAgentTokens1700000000059 } from "./migrations/0059-renew-agent-tokens.ts";
+import { ReachReplicas1700000000060 } from "./migrations/0060-reach-replicas.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
 
@@ -157,6 +158,7 @@ export const migrations = [
   ExpireRecordings1700000000056,
   MeasurePreviews1700000000057,
   RenewAgentTokens1700000000059,
+  ReachReplicas1700000000060,
 ];
 
 export interface Database {

@@ -15,6 +15,8 @@ export interface Environment {
   readonly dataDir: string;
   readonly host: string;
   readonly port: number;
+  /** Where other replicas reach this one. */
+  readonly replicaUrl: string | undefined;
   /** Undefined: one is made at the first start and kept in the data folder. */
   readonly adminToken: string | undefined;
   /** Encrypts secrets at rest; 32 bytes. Undefined: one is made at the first start and kept in the data folder. */
@@ -115,6 +117,9 @@ const EnvironmentSchema = z
     XDG_DATA_HOME: z.string().optional(),
     CLAW_HOST: z.string().regex(/^\S+$/, "is not a host name or address").default("127.0.0.1"),
     CLAW_PORT: whole(0, 65_535).default(8787),
+    CLAW_REPLICA_URL: url("http", "https")
+      .refine((text) => new URL(text).pathname === "/" && new URL(text).username === "", { error: "is more than an address" })
+      .optional(),
     CLAW_ADMIN_TOKEN: z.string().min(20, "is shorter than 20 characters").regex(/^\S+$/, "holds white space").optional(),
     CLAW_MASTER_KEY: z
       .string()
@@ -212,6 +217,7 @@ const fixes: Readonly<Record<string, string>> = {
   CLAW_ENGINE: "set `embedded` (needs npm alone) or `cli` (the Pulumi CLI)",
   CLAW_HOST: "set an address to listen on, like 127.0.0.1 or 0.0.0.0",
   CLAW_PORT: "set a TCP port, like 8787, or 0 for any free one",
+  CLAW_REPLICA_URL: "set where other replicas reach this one, like http://10.0.0.7:8787, or unset it",
   CLAW_ADMIN_TOKEN: "set one made by `openssl rand -hex 24`, or unset it to have one made",
   CLAW_MASTER_KEY: "set one made by `openssl rand -base64 32`, or unset it to have one made",
   CLAW_MASTER_KEY_FORMER: "set the keys that CLAW_MASTER_KEY had before, newest first, with commas between, or unset it",
@@ -270,6 +276,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     dataDir: resolve(env.CLAW_DATA_DIR ?? join(dataHome, "open-cluster-claw")),
     host: env.CLAW_HOST,
     port: env.CLAW_PORT,
+    replicaUrl: env.CLAW_REPLICA_URL?.replace(/\/$/, ""),
     adminToken: env.CLAW_ADMIN_TOKEN,
     masterKey: env.CLAW_MASTER_KEY,
     formerMasterKeys: env.CLAW_MASTER_KEY_FORMER,

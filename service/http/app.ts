@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import fp from "fastify-plugin";
 import { BODY_BYTES_MAX, newId } from "../../sdk/contract/index.ts";
 import { type AgentSocketOptions, agentSocket } from "./agents/agent-socket.ts";
+import { type RelaySocketOptions, relaySocket } from "./agents/relay-socket.ts";
 import { type AuditOptions, audit } from "./plugins/audit.ts";
 import { type BrowserRuleOptions, browserRules } from "./plugins/browser-rules.ts";
 import { type IdempotencyOptions, idempotency } from "./plugins/idempotency.ts";
@@ -37,6 +38,7 @@ export interface ApiOptions {
   readonly routes: ContractRouteOptions;
   readonly streams: StreamOptions;
   readonly agents: AgentSocketOptions;
+  readonly relay: RelaySocketOptions;
 }
 
 /** All that is served, in the order in which a request meets it. */
@@ -60,6 +62,7 @@ export const api = fp<ApiOptions>(async (app, options) => {
   await app.register(contractRoutes, options.routes);
   await app.register(streams, options.streams);
   await app.register(agentSocket, options.agents);
+  await app.register(relaySocket, options.relay);
 });
 
 export interface AppOptions extends ApiOptions {

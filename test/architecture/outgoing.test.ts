@@ -25,6 +25,7 @@ const OUTGOING: Readonly<Record<string, string>> = {
     "a platform administrator, by a claw type; what it leads to is looked at as a cluster's address is, each time; see reachable-address.ts",
   "adapters/providers/clusterclaw/npm-install.ts":
     "npm's settings of the service; packages and versions by name alone, which can't be a URL (PackageNameSchema, VersionSchema)",
+  "adapters/relay/replica-relay.ts": "CLAW_REPLICA_URL of the other replicas, as they have written it to the database",
   "service/agent/channels/chat.ts": "nobody: its claw, on the loopback",
   "service/agent/channels/http.ts": "the same",
   "service/agent/channels/tcp.ts": "the same",

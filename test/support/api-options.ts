@@ -15,6 +15,7 @@ export function withoutUseCases(over: Partial<ApiOptions> = {}): ApiOptions {
     routes: { handlers: {} },
     streams: {},
     agents: {},
+    relay: {},
   };
   return { ...(none as ApiOptions), ...over };
 }

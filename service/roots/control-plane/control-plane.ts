@@ -22,6 +22,7 @@ import { listen } from "../../../adapters/postgres/listen.ts";
 import { localLauncher, reviveAgents, warmAgents } from "../../../adapters/providers/clusterclaw/agent-client.ts";
 import { createHostedInstances } from "../../../adapters/providers/clusterclaw/hosted-instances.ts";
 import { registryCircuits } from "../../../adapters/providers/clusterclaw/registry-circuit.ts";
+import { ReplicaRelay } from "../../../adapters/relay/replica-relay.ts";
 import { instanceRoot } from "../../../components/claw-instance/instance-dirs.ts";
 import { adoptionOf, runtimeComponents } from "../../../components/claw-instance/runtimes.ts";
 import { createStoredLogs } from "../../agent/stored-logs.ts";
@@ -38,7 +39,9 @@ import { createConfigChecks } from "../../application/instances/config-checks.ts
 import { Deliveries } from "../../application/instances/deliveries.ts";
 import { Entries } from "../../application/instances/entries.ts";
 import { createChannelOpener } from "../../application/instances/open-channel.ts";
+import { relayedAgents } from "../../application/instances/relayed-agents.ts";
 import { createVisits } from "../../application/instances/visits.ts";
+import { RELAY_PURPOSE } from "../../application/ports/instances/relay.ts";
 import type { Host } from "../../application/ports/runtimes/host.ts";
 import type { Vitals } from "../../application/ports/service/vitals.ts";
 import { createRuntimes } from "../../application/runtimes/runtimes.ts";
@@ -70,6 +73,7 @@ import { startKeyWatcher } from "../../workers/key-watcher.ts";
 import { startOutboxRelay } from "../../workers/outbox-relay.ts";
 import { startReconciler } from "../../workers/reconciler.ts";
 import { startRefresher } from "../../workers/refresher.ts";
+import { startReplicaTeller } from "../../workers/replica-teller.ts";
 import { startRolloutDriver } from "../../workers/rollouts/rollout-driver.ts";
 import { startSecretReader } from "../../workers/secret-reader.ts";
 import { createClusterSweeper, startHostSweeper } from "../../workers/sweeper.ts";
@@ -174,6 +178,14 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     clock,
     log,
   });
+  const relayToken = cipher.derive(RELAY_PURPOSE);
+  const agents = relayedAgents(
+    hub,
+    new ReplicaRelay({
+      token: relayToken,
+      urls: async () => (await transactions.reads.platform((tx) => tx.replicas.urls())).filter((url) => url !== env.replicaUrl),
+    }),
+  );
   const host: Host = {
     storedLogs: createStoredLogs(env.dataDir),
     removeData: (tenant, uid) => removeClawFolder(instanceRoot(env.dataDir, tenant, uid)),
@@ -181,7 +193,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const runtimes = createRuntimes({
     local,
     host,
-    agents: hub,
+    agents,
     clusters,
     transactions,
     cipher,
@@ -236,7 +248,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     secretSources,
     runtimes,
     clock,
-    agents: hub,
+    agents,
     openChannel,
     origins,
     unconfined,
@@ -284,7 +296,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       targetOf,
       visibleTo,
       changes,
-      agents: hub,
+      agents,
       openChannel,
       entries,
       refusals,
@@ -295,6 +307,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
       unconfined,
     },
     agents: { hub },
+    relay: { agents: hub, token: relayToken },
   });
   closers.push(() => app.close().finally(listener.close));
   closers.push(() => hub.close());
@@ -332,6 +345,7 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
     startRefresher(env.refreshSeconds, { ...dependencies, log }),
     startHostSweeper(`${hostname()}:${env.dataDir}`, createHostedInstances(env.dataDir, localLauncher), sweeping),
     startSecretReader({ transactions, cipher, sources: secretSources, clock, tallies, wake, log }),
+    ...(env.replicaUrl === undefined ? [] : [startReplicaTeller({ url: env.replicaUrl, transactions, log })]),
     startTokenRenewer({ transactions, clock, wake, log }),
     startOutboxRelay({ transactions, bus, log }),
     startAuditTeller([refusals, entries], log),

@@ -80,6 +80,7 @@ describe("schema", () => {
         "ExpireRecordings1700000000056",
         "MeasurePreviews1700000000057",
         "RenewAgentTokens1700000000059",
+        "ReachReplicas1700000000060",
       ]);
   });
 

@@ -6,10 +6,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, type ExpectStatic, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import type { Claw } from "../../../sdk/client/index.ts";
 import type { ClawInstance } from "../../../sdk/contract/index.ts";
 import { sendSignal } from "../../../service/agent/processes.ts";
 import { processesIn } from "../../support/agent/harness.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
+import { freePort } from "../../support/free-port.ts";
 import { createEmptyDatabase } from "../../support/postgres.ts";
 import { eventually } from "../../support/service.ts";
 import { type ServiceProcess, startServiceProcess } from "../../support/service-process.ts";
@@ -194,28 +196,28 @@ describe("a control plane that is killed at any point", () => {
     await claw().instances.create(anEcho("talker", slow));
     await claw().instances.wait("talker", { until: "Ready" });
     const words = Array.from({ length: 150 }, (_, index) => `w${index}`).join(" ");
-    const chat = await claw().instances.chat("talker");
-    let answer = "";
-    let last: string | undefined;
-    let hasBeenKilled = false;
-    for await (const event of chat.send(words)) {
-      answer += event.type === "delta" ? event.text : "";
-      last = event.type;
-      if (!hasBeenKilled && answer.includes("w20 ")) {
-        hasBeenKilled = true;
-        service().signal("SIGKILL");
-        void service().restart();
-      }
-    }
-    chat.close();
-    expect(hasBeenKilled).toBe(true);
-    expect(last).toBe("done");
-    expect(answer).toBe(words);
+    const answer = await answerOf(claw(), words, () => {
+      service().signal("SIGKILL");
+      void service().restart();
+    });
+    expect(answer).toEqual({ text: words, last: "done" });
   });
 
   it("leaves its work to another on the same database: two at once do it once", { timeout: 120_000 }, async ({ expect }) => {
-    services.push(await startServiceProcess({ CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1", CLAW_DATA_DIR: service().dataDir }));
+    const port = String(await freePort());
+    const settings = { CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1", CLAW_DATA_DIR: service().dataDir };
+    services.push(await startServiceProcess({ ...settings, CLAW_PORT: port, CLAW_REPLICA_URL: `http://127.0.0.1:${port}` }));
     const [first, second] = services.map((item) => item.claw("acme"));
+    // Who starts last has all agents dial it: the first asks there, and goes on with an answer when the other is killed and back.
+    await claw().instances.wait("talker", { until: "Ready" });
+    const words = Array.from({ length: 40 }, (_, index) => `w${index}`).join(" ");
+    let isBack: Promise<void> | undefined;
+    const answer = await answerOf(claw(), words, () => {
+      services[1]?.signal("SIGKILL");
+      isBack = services[1]?.restart();
+    });
+    expect(answer).toEqual({ text: words, last: "done" });
+    await isBack;
     const names = Array.from({ length: 6 }, (_, index) => `twin-${index}`);
     await Promise.all(names.map((name, index) => (index % 2 === 0 ? first : second)?.instances.create(anEcho(name))));
     await allSettled();
@@ -292,6 +294,24 @@ describe("a control plane that is killed at any point", () => {
     await expectExactly(after, expect);
   });
 });
+
+/** What the slow claw says. @param onWord20 called once so much of it has come */
+async function answerOf(client: Claw, words: string, onWord20: () => void): Promise<{ text: string; last: string | undefined }> {
+  const chat = await client.instances.chat("talker");
+  let text = "";
+  let last: string | undefined;
+  let isTold = false;
+  for await (const event of chat.send(words)) {
+    text += event.type === "delta" ? event.text : "";
+    last = event.type;
+    if (!isTold && text.includes("w20 ")) {
+      isTold = true;
+      onWord20();
+    }
+  }
+  chat.close();
+  return { text, last };
+}
 
 async function query<R extends object>(sql: string, values: unknown[] = []): Promise<R[]> {
   const client = new Client(database.url);
