@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Check, Pause, Play, X } from "lucide-react";
 import { useState } from "react";
-import type { Me, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
+import type { Me, RolloutReason, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
 import { allows, claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
@@ -64,7 +64,9 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
       }
     >
       <p className="border-b border-line px-4 py-2.5 text-sm">
-        <span className="font-medium">{status.phase}</span> <span className="text-ink-soft">{status.message}</span>
+        <span className="font-medium">{t(`resources.phase_${status.phase}`)}</span>{" "}
+        <span className="text-ink-soft">{t(`resources.why_${status.reason as RolloutReason}`)}</span>
+        {status.message !== "" && <span className="block text-ink-faint">{status.message}</span>}
       </p>
       <ol>
         {status.waves.map((wave) => (
@@ -75,7 +77,7 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
             <div className="min-w-0 flex-1">
               <p className="flex flex-wrap items-baseline gap-x-2">
                 <span className="font-medium">{wave.name}</span>
-                <span className="text-ink-soft">{wave.phase}</span>
+                <span className="text-ink-soft">{t(`resources.wave_${wave.phase}`)}</span>
                 <span className="tabular text-ink-soft">{t("resources.waveOf", { updated: wave.updated, count: wave.instances })}</span>
                 {wave.phase === "Baking" && wave.bakesUntil !== undefined && (
                   <span className="text-ink-faint">
@@ -87,7 +89,7 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
                 {wave.gates.map(({ gate, verdict, value, threshold, source }) => (
                   <li key={gate} className="flex flex-wrap items-center gap-x-2 text-xs text-ink-soft">
                     <ToneIcon tone={VERDICTS[verdict]} size={12} />
-                    <span className="font-medium">{gate}</span>
+                    <span className="font-medium">{t(`resources.gate_${gate}`)}</span>
                     <span>
                       {value} / {threshold}
                     </span>

@@ -429,26 +429,35 @@ describe("what keeps a platform going", () => {
     await page.getByRole("button", { name: "Side by side" }).click();
     await page.getByRole("button", { name: "One under the other" }).waitFor();
     await page.screenshot({ path: join(pictures, "preview-side-by-side.png") });
-    await claw.rollouts.create({
-      apiVersion: "clusterclaw.io/v1",
-      kind: "Rollout",
-      metadata: { name: "gently" },
-      spec: { change: { config: { template: "greeter", version } }, bakeSeconds: 1, approval: "each-wave" },
-    });
-    await page.goto(`${service.url}/t/acme/rollouts/gently`);
+    const begin = async (name: string) => {
+      await claw.rollouts.create({
+        apiVersion: "clusterclaw.io/v1",
+        kind: "Rollout",
+        metadata: { name },
+        spec: { change: { config: { template: "greeter", version } }, bakeSeconds: 1, approval: "each-wave" },
+      });
+      await page.goto(`${service.url}/t/acme/rollouts/${name}`);
+    };
+    await begin("given-up");
     const act = async (button: string, confirm: string) => {
       await page.getByRole("button", { name: button, exact: true }).click();
       await dialog.getByRole("button", { name: confirm }).click();
       await dialog.waitFor({ state: "detached" });
     };
+    await act("Abort", "Abort given-up");
+    await page
+      .getByText(/^(Aborted|Rolled back)$/)
+      .first()
+      .waitFor({ timeout: 30_000 });
+    await begin("gently");
     await act("Pause", "Pause gently");
     await page.getByText("Paused", { exact: true }).first().waitFor();
     await act("Go on", "Go on with gently");
-    await page.getByText("AwaitingApproval", { exact: true }).first().waitFor({ timeout: 30_000 });
+    await page.getByText("Waits for approval", { exact: true }).first().waitFor({ timeout: 30_000 });
     await page.screenshot({ path: join(pictures, "rollout.png") });
     await act("Approve", "Approve gently");
     await page
-      .getByText(/^(Progressing|Completed)$/)
+      .getByText(/^(Under way|Completed)$/)
       .first()
       .waitFor();
     expect(complaints).toEqual([]);
