@@ -37,6 +37,8 @@ installPrograms(
   ...(whyNoCluster({ real: true }) ? [] : absent("buildah", "tini")),
   ...(findProgram("bwrap") ? [] : ["bubblewrap"]),
   ...absent("chromium", "curl"),
+  // Without one the console's Chinese pictures are boxes.
+  ...(existsSync("/usr/share/fonts/truetype/wqy") ? [] : ["fonts-wqy-zenhei"]),
 );
 // Hundreds of services, workers and commands load the same code.
 process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "../.toolchain/compile-cache");

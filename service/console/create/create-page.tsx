@@ -1,7 +1,8 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { stringify } from "yaml";
+import { amountOf } from "../../../sdk/contract/quantity.ts";
 import { allows, claw, meQuery } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { nameTakenQuery } from "../instances/queries.ts";
@@ -9,10 +10,11 @@ import { Button } from "../parts/button.tsx";
 import { Code } from "../parts/code.tsx";
 import { Field, Input, Select } from "../parts/field.tsx";
 import { PageHead, Panel } from "../parts/panel.tsx";
+import { useSettled } from "../parts/settled.ts";
 import { Failure, Skeleton } from "../parts/states.tsx";
 import { tell } from "../parts/toasts.tsx";
 import { PlanDialog } from "../plans/plan-dialog.tsx";
-import { type Draft, isName, labelsOf, manifestOf, typedValue, type Variable, variablesOf } from "./draft.ts";
+import { type Draft, faultOf, isName, labelsOf, manifestOf, typedValue, type Variable, valuesOf, variablesOf } from "./draft.ts";
 
 const EMPTY: Draft = { name: "", type: "", template: "", project: "", cpu: "1", memory: "2Gi", storage: "10Gi", labels: "", values: {} };
 
@@ -41,6 +43,15 @@ export function CreatePage() {
     enabled: draft.template !== "",
   });
   const me = useQuery(meQuery(tenant)).data;
+  const settled = useSettled(draft);
+  const given = settled.template === draft.template ? valuesOf(settled, schema.data ?? []) : {};
+  const checked = useQuery({
+    queryKey: [tenant, "template-check", draft.template, given],
+    queryFn: ({ signal }) => claw(tenant).configs.validate(draft.template, { values: given }, { signal }),
+    enabled: draft.template !== "" && Object.keys(given).length > 0,
+    placeholderData: keepPreviousData,
+    gcTime: 0,
+  });
   const isTaken = useQuery({ ...nameTakenQuery(tenant, draft.name), enabled: isName(draft.name) }).data ?? false;
   if (!types.data || !me) {
     return types.error ? <Failure error={types.error} onRetry={() => void types.refetch()} /> : <Skeleton lines={8} />;
@@ -138,6 +149,7 @@ export function CreatePage() {
                       key={variable.name}
                       variable={variable}
                       text={draft.values[variable.name] ?? ""}
+                      fault={faultOf(variable.name, checked.data?.issues ?? [])}
                       onChange={(text) => set({ values: { ...draft.values, [variable.name]: text } })}
                     />
                   ))}
@@ -148,7 +160,11 @@ export function CreatePage() {
           <Panel title={t("create.size")}>
             <div className="grid gap-4 sm:grid-cols-3">
               {(["cpu", "memory", "storage"] as const).map((name) => (
-                <Field key={name} label={t(`create.size_${name}`)}>
+                <Field
+                  key={name}
+                  label={t(`create.size_${name}`)}
+                  error={amountOf(draft[name]) === undefined ? t("create.sizeBad") : undefined}
+                >
                   {(ids) => (
                     <Input
                       {...ids}
@@ -203,10 +219,13 @@ function masked(config: unknown, variables: readonly Variable[]): unknown {
 function Setting({
   variable,
   text,
+  fault,
   onChange,
 }: {
   readonly variable: Variable;
   readonly text: string;
+  /** What the service says of it. */
+  readonly fault: string | undefined;
   readonly onChange: (text: string) => void;
 }) {
   const t = useTexts();
@@ -245,7 +264,7 @@ function Setting({
         [description, isSecret ? t("create.secret") : "", type === "secretRef" ? t("create.secretRef") : ""].filter(Boolean).join(" · ") ||
         undefined
       }
-      error={isOdd ? t("create.notOfType", { type }) : undefined}
+      error={isOdd ? t("create.notOfType", { type }) : text === "" ? undefined : fault}
     >
       {control}
     </Field>

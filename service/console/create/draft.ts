@@ -1,4 +1,4 @@
-import type { ClawInstanceInput } from "../../../sdk/contract/index.ts";
+import type { ClawInstanceInput, Issue } from "../../../sdk/contract/index.ts";
 
 /** A variable of a template, as a form asks for it. */
 export interface Variable {
@@ -83,13 +83,26 @@ export function isName(name: string): boolean {
   return name.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name);
 }
 
+/** What was given for the variables, and is of their types. */
+export function valuesOf({ values }: Pick<Draft, "values">, variables: readonly Variable[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    variables.flatMap((variable) => {
+      const text = values[variable.name] ?? "";
+      const value = text === "" ? undefined : typedValue(variable, text);
+      return value === undefined ? [] : [[variable.name, value]];
+    }),
+  );
+}
+
+/** What the service has against one of the values. */
+export function faultOf(name: string, issues: readonly Issue[]): string | undefined {
+  const found = issues.find(({ path }) => path === name || path.startsWith(`${name}.`) || path.startsWith(`${name}[`));
+  return found && [found.message, found.fix].filter(Boolean).join("; ");
+}
+
 /** The manifest that a draft stands for. */
 export function manifestOf(draft: Draft, variables: readonly Variable[]): ClawInstanceInput {
-  const overrides = variables.flatMap((variable) => {
-    const text = draft.values[variable.name] ?? "";
-    const value = text === "" ? undefined : typedValue(variable, text);
-    return value === undefined ? [] : [{ key: variable.name, value }];
-  });
+  const overrides = Object.entries(valuesOf(draft, variables)).map(([key, value]) => ({ key, value }));
   const labels = labelsOf(draft.labels) ?? {};
   return {
     apiVersion: "clusterclaw.io/v1",

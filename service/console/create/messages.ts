@@ -18,6 +18,7 @@ export const create = {
   size_cpu: ["CPU", "CPU"],
   size_memory: ["Memory", "内存"],
   size_storage: ["Storage", "存储"],
+  sizeBad: ["Not an amount: write 500m, 2 or 4Gi.", "不是有效的数量：请写 500m、2 或 4Gi。"],
   labels: ["Labels", "标签"],
   labelsHelp: ["team=red, env=prod", "team=red, env=prod"],
   labelsBad: ["Write them as key=value, with commas between.", "格式为 key=value，用逗号分隔。"],

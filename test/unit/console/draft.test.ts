@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 import { ClawInstanceInputSchema, resourceKinds } from "../../../sdk/contract/index.ts";
-import { type Draft, isName, labelsOf, manifestOf, typedValue, variablesOf } from "../../../service/console/create/draft.ts";
+import { type Draft, faultOf, isName, labelsOf, manifestOf, typedValue, variablesOf } from "../../../service/console/create/draft.ts";
 import { type AnyResource, KINDS } from "../../../service/console/resources/kinds.ts";
 import { exampleOf, read, textOf } from "../../../service/console/resources/manifest.ts";
 import { aPresentedInstance } from "../../support/builders/presented-instance.ts";
@@ -28,6 +28,15 @@ describe("a form for a new instance", () => {
     const variables = variablesOf(schema);
     expect(variables.map(({ name }) => name)).toEqual(["reply.wordDelayMs", "reply.prefix", "reply.list", "key", "account"]);
     expect(variables.find(({ name }) => name === "key")).toMatchObject({ isSecret: true, isRequired: false });
+  });
+
+  it("shows what the service has against a value beside it, and against what is in it", ({ expect }) => {
+    const issues = [
+      { path: "reply.list[0]", message: "is no text", fix: "give a text" },
+      { path: "reply.prefixes", message: "is unknown" },
+    ];
+    expect(faultOf("reply.list", issues)).toBe("is no text; give a text");
+    expect(faultOf("reply.prefix", issues)).toBeUndefined();
   });
 
   it("is a manifest that the contract takes, of what was given and nothing else", ({ expect }) => {
