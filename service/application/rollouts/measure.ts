@@ -12,6 +12,7 @@ import type { Actor } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
 import { maskText } from "../../domain/diff.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
+import { instances } from "../../domain/rollouts/gates.ts";
 import type { Member, StoredRollout } from "../../domain/rollouts/rollout.ts";
 import { addressOf, type OpenChannel } from "../instances/open-channel.ts";
 import { readLines } from "../instances/read-lines.ts";
@@ -168,7 +169,7 @@ async function readLogs(
   const threshold = `${max} lines with ${texts.map((text) => `'${text}'`).join(" or ")} in one log`;
   const of = (verdict: RolloutEvidence["verdict"], value: string): RolloutEvidence => ({
     ...{ gate: "log-errors", verdict, value, threshold, measuredAt: deps.clock().toISOString() },
-    source: `the logs of ${read.length} instances since each came up`,
+    source: `the logs of ${instances(read)} since each came up`,
   });
   let most = { count: 0, name: "", line: "" };
   for (const { member, instance, secretValues } of read) {

@@ -3,7 +3,7 @@ import { Check, Pause, Play, X } from "lucide-react";
 import { useState } from "react";
 import type { Me, RolloutReason, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
 import { allows, claw } from "../app/claw.ts";
-import { useTexts } from "../app/preferences.ts";
+import { useLanguage, useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Panel } from "../parts/panel.tsx";
@@ -39,6 +39,8 @@ const VERDICTS = { passed: "good", waiting: "busy", failed: "bad" } as const;
 /** How far a rollout is, wave by wave, with what its gates found, and what somebody may do about it. */
 export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyResource; readonly tenant: string; readonly me: Me }) {
   const t = useTexts();
+  // The service's own words are English: what they are about is said in the reader's.
+  const isTranslated = useLanguage() !== "en";
   const cache = useQueryClient();
   const { name } = rollout.metadata;
   const status = rollout.status as unknown as RolloutStatus;
@@ -65,8 +67,8 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
     >
       <p className="border-b border-line px-4 py-2.5 text-sm">
         <span className="font-medium">{t(`resources.phase_${status.phase}`)}</span>{" "}
-        <span className="text-ink-soft">{t(`resources.why_${status.reason as RolloutReason}`)}</span>
-        {status.message !== "" && <span className="block text-ink-faint">{status.message}</span>}
+        {isTranslated && <span className="text-ink-soft">{t(`resources.why_${status.reason as RolloutReason}`)} </span>}
+        <span className={isTranslated ? "block text-ink-faint" : "text-ink-soft"}>{status.message}</span>
       </p>
       <ol>
         {status.waves.map((wave) => (

@@ -58,6 +58,11 @@ export function verdictOf({ member }: Looked, seen: Observation, { gates }: Pick
 
 const NAMED_MAX = 5;
 
+/** How many they are, in words. */
+export function instances({ length }: { readonly length: number }): string {
+  return length === 1 ? "1 instance" : `${length} instances`;
+}
+
 /** What was seen of the instances that have the change, gate by gate. */
 export function evidenceOf(changed: readonly Looked[], { gates }: Pick<RolloutSpec, "gates">, now: Date): readonly RolloutEvidence[] {
   const looked = changed.flatMap(({ member, seen }) => (seen ? [{ member, seen }] : []));
@@ -82,12 +87,12 @@ export function evidenceOf(changed: readonly Looked[], { gates }: Pick<RolloutSp
   const most = looked.reduce((max, { member, seen }) => Math.max(max, seen.restarts - member.restarts), 0);
   const { max } = gates.restarts;
   return [
-    gate("ready", ({ seen }) => seen.ready || !seen.running, "all", `the condition Ready of ${looked.length} instances`),
+    gate("ready", ({ seen }) => seen.ready || !seen.running, "all", `the condition Ready of ${instances(looked)}`),
     gate(
       "config-synced",
       ({ seen }) => seen.config === "used" || seen.config === "untold" || !seen.running,
       "all that tell",
-      `the condition ConfigSynced of ${looked.length} instances`,
+      `the condition ConfigSynced of ${instances(looked)}`,
     ),
     {
       gate: "restarts",
@@ -95,7 +100,7 @@ export function evidenceOf(changed: readonly Looked[], { gates }: Pick<RolloutSp
       value: `${most} at most`,
       threshold: `${max}`,
       measuredAt,
-      source: `restarts of ${looked.length} instances since each came up`,
+      source: `restarts of ${instances(looked)} since each came up`,
     },
   ];
 }
