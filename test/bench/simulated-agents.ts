@@ -1,13 +1,13 @@
 // `node simulated-agents.ts HOST_DIR`, forked: the agents of all instances of a host in one process, without claws. Control sockets, connection and
 // deliveries are the agent's own code; what there is of a claw is its files and what is said of it.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFiles } from "../../adapters/confinement/claw-files.ts";
 import { type AgentStatus, NO_CONTROL_PLANE, type ProcessSpec } from "../../sdk/contract/index.ts";
 import type { AttendedClaw } from "../../service/agent/attended-claw.ts";
 import { tryClaim } from "../../service/agent/claims.ts";
 import { serveControl } from "../../service/agent/control-server.ts";
-import { selfIdentity } from "../../service/agent/processes.ts";
+import { selfIdentity, sendSignal } from "../../service/agent/processes.ts";
 import type { Supervisor } from "../../service/agent/supervisor.ts";
 import { Uplink } from "../../service/agent/uplink.ts";
 
@@ -21,6 +21,7 @@ export type Asked =
 /** What it is told: when each agent had its files, in milliseconds of the clock. */
 export type Told = { readonly ready: true } | { readonly tookAt: readonly number[] };
 
+const FAREWELL_MS = 20_000;
 const hostDir = process.argv[2] ?? "";
 const agents: SimulatedAgent[] = [];
 let awaited: { readonly text: string; readonly of: number; readonly tookAt: number[] } | undefined;
@@ -140,5 +141,11 @@ process.on("message", (asked: Asked) => {
     }
   }
 });
-process.on("disconnect", () => process.exit(0));
+// A bench that was killed leaves its service, which would start a real agent for each of these.
+process.on("disconnect", () => {
+  const { pid } = JSON.parse(readFileSync(join(hostDir, "access.json"), "utf8"));
+  sendSignal(pid, "SIGKILL");
+  // Its worker goes on for as long as one operation.
+  setTimeout(() => process.exit(0), FAREWELL_MS);
+});
 process.send?.({ ready: true } satisfies Told);
