@@ -16,11 +16,14 @@ import { createEmptyDatabase } from "../../support/postgres.ts";
 import { eventually } from "../../support/service.ts";
 import { type ServiceProcess, startServiceProcess } from "../../support/service-process.ts";
 
+/** Two of them on one folder find each other's address in what agents have: that is not what these tests are about. */
+const SETTINGS = { CLAW_WORKERS: "1", CLAW_REFRESH_SECONDS: "86400" };
+
 let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
 let services: ServiceProcess[];
 beforeAll(async () => {
   database = await createEmptyDatabase();
-  services = [await startServiceProcess({ CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1" })];
+  services = [await startServiceProcess({ ...SETTINGS, CLAW_DATABASE_URL: database.url })];
   await services[0]?.claw().tenants.create(aTenant("acme"));
 });
 afterAll(async () => {
@@ -205,7 +208,7 @@ describe("a control plane that is killed at any point", () => {
 
   it("leaves its work to another on the same database: two at once do it once", { timeout: 120_000 }, async ({ expect }) => {
     const port = String(await freePort());
-    const settings = { CLAW_DATABASE_URL: database.url, CLAW_WORKERS: "1", CLAW_DATA_DIR: service().dataDir };
+    const settings = { ...SETTINGS, CLAW_DATABASE_URL: database.url, CLAW_DATA_DIR: service().dataDir };
     services.push(await startServiceProcess({ ...settings, CLAW_PORT: port, CLAW_REPLICA_URL: `http://127.0.0.1:${port}` }));
     const [first, second] = services.map((item) => item.claw("acme"));
     // Who starts last has all agents dial it: the first asks there, and goes on with an answer when the other is killed and back.
