@@ -126,7 +126,8 @@ async function affectedOf(
       afterOf.set(resolution.instance.name, outcomeOf(resolution, await judgementsOf(tx, tenant, resolution), deps));
     }
   }
-  return [...names].map((name) => ({
+  // By name: rows come in any order, which is not the same when they are read again.
+  return [...names].sort().map((name) => ({
     tenantId,
     tenant,
     name,

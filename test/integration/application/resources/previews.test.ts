@@ -216,6 +216,20 @@ describe("a plan", () => {
     expect((await claw.instances.get("following")).spec.resources.cpu).toBe("200m");
   });
 
+  it("is none the staler for what agents report meanwhile of one of several", async ({ expect }) => {
+    const names = ["several-1", "several-2", "several-3"];
+    for (const name of names) {
+      await claw.instances.create(anEcho(name));
+    }
+    await app.settle();
+    // Of a small table that PostgreSQL has looked at, rows that are not asked for in an order come in the one in which they were written last.
+    await app.database.pool.query("analyze instances");
+    const { planId = "" } = await claw.previews.create({ manifests: names.map((name) => anEcho(name, prefix("together: "))) });
+    await app.database.pool.query("update instances set last_transition_time = last_transition_time where name = 'several-2'");
+    await claw.previews.apply(planId);
+    expect((await claw.instances.get("several-1")).metadata.generation).toBe(2);
+  });
+
   it("is stale an hour later, and another tenant's is none at all", async ({ expect }) => {
     const { planId = "" } = await claw.previews.create({ manifests: [anEcho("late")] });
     await app.admin().tenants.create(aTenant("other"));
