@@ -50,6 +50,10 @@ async function serveRelay(socket: WebSocket, instance: InstanceId, agents: Pick<
         hasAsked = true;
         return agents.open(instance, request.open).then(
           async (opened) => {
+            if (socket.readyState !== socket.OPEN) {
+              // Whoever asked went away while its agent took its time: nobody else would close it.
+              return opened.close({ keep: true });
+            }
             channel = opened;
             await say({ type: "opened" });
             opened.onData((text) => say({ type: "data", data: text }));

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { describe, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
@@ -16,8 +17,10 @@ const opened: ChannelOpen = { channel: "console", cols: 80, rows: 24 };
 /** A replica, with an agent that answers what it is sent in capitals, and what came of its channels. */
 async function aReplica(...instances: readonly string[]) {
   const said: string[] = [];
+  const agent = { isReady: Promise.resolve() };
   const open: Agents["open"] = async (id, channel) => {
     said.push(`${id} ${channel.channel}`);
+    await agent.isReady;
     if (channel.channel === "chat") {
       throw new ClawError("instance.unreachable", "this type of claw can't be talked to");
     }
@@ -39,7 +42,7 @@ async function aReplica(...instances: readonly string[]) {
   const app = await buildApp({ log: pino({ level: "silent" }), ...withoutUseCases({ relay: { agents: { status, open }, token: TOKEN } }) });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   onTestFinished(() => app.close());
-  return { url, said, app };
+  return { url, said, app, agent };
 }
 
 const among = (...urls: string[]) => new ReplicaRelay({ urls: async () => urls, token: TOKEN });
@@ -81,6 +84,20 @@ describe("a channel on an agent that is connected to another replica", () => {
     await holder.app.close();
     expect(await end).toMatchObject({ isLost: true });
     await expect.poll(() => holder.said.slice(3)).toEqual(["closed, kept"]);
+  });
+
+  it("is closed though its agent opened it long after the replica that asked was gone", async ({ expect }) => {
+    const { url, said, agent } = await aReplica("ins_1");
+    // Longer than what a socket has sent is waited for once it has closed.
+    agent.isReady = delay(6_000);
+    const socket = new WebSocket(`${url.replace("http", "ws")}${RELAY_PATH}?instance=ins_1`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    await once(socket, "open");
+    socket.send(JSON.stringify({ type: "open", open: opened }));
+    await expect.poll(() => said).toEqual(["ins_1 console"]);
+    socket.terminate();
+    await expect.poll(() => said, { timeout: 10_000 }).toEqual(["ins_1 console", "closed, kept"]);
   });
 
   it("is for replicas alone, and ends with what is no request of theirs", async ({ expect }) => {
