@@ -46,11 +46,18 @@ export function openCustomResources(connect: () => Promise<ApiClient>): CustomRe
       const isOfThat = ({ held, status }: CustomResource) =>
         held && (textAt(status as PropertyMap, "carried", "cluster") || cluster) === cluster;
       const client = await connect();
-      for (const [kind, plural] of PLURALS) {
-        const { items = [] } = (await orGone(client.request({ path: `${ROOT}/${plural}` }))) ?? {};
-        for (const resource of (items as PropertyMap[]).map((object) => toResource(kind, object)).filter(isOfThat)) {
-          await hold(resource, false);
-        }
+      // A kind that its role does not let us look at keeps none of another.
+      const kinds = await Promise.allSettled(
+        [...PLURALS].map(async ([kind, plural]) => {
+          const { items = [] } = (await orGone(client.request({ path: `${ROOT}/${plural}` }))) ?? {};
+          for (const resource of (items as PropertyMap[]).map((object) => toResource(kind, object)).filter(isOfThat)) {
+            await hold(resource, false);
+          }
+        }),
+      );
+      const failed = kinds.find((kind) => kind.status === "rejected");
+      if (failed) {
+        throw failed.reason;
       }
     },
     writeStatus: (resource, status) => patch(resource, { status: status as PropertyMap }, "/status"),

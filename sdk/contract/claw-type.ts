@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { Audited } from "./audited.ts";
 import { boundedRecord, DisplayNameSchema, JsonValueSchema, SPEC_BYTES_MAX, TextSchema } from "./bounds.ts";
+import { ConditionType } from "./conditions.ts";
 import { PlainVariableSchema } from "./config-template.ts";
 import { ArchiveUrlSchema, EnvNameSchema, PackageNameSchema, RelativePathSchema, Sha256Schema, VersionSchema } from "./identifiers.ts";
 import type { Id } from "./ids.ts";
-import type { KindFacts } from "./kind.ts";
+import { carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, pageOf, resourceOf } from "./meta.ts";
 import { HttpProbeSchema } from "./runtime.ts";
 
@@ -210,6 +211,19 @@ export const clawTypeFacts = {
   actions: [],
   input: ClawTypeInputSchema,
   schema: ClawTypeSchema,
+  customResource: {
+    plural: "clawtypes",
+    shortNames: [],
+    spec: ClawTypeSpecSchema,
+    status: z.object(carriedStatus),
+    columns: [
+      ["Version", "string", ".spec.version"],
+      ["Source", "string", ".spec.software.source"],
+      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
+    ],
+    rules: {},
+    keys: { "spec.variables": "name" },
+  },
   errors: {
     in_use: { status: 409, title: "The claw type is in use", retryable: false, fault: "caller" },
   },

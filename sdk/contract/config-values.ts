@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { Audited } from "./audited.ts";
 import { DisplayNameSchema, JsonValueSchema } from "./bounds.ts";
+import { ConditionType } from "./conditions.ts";
 import { ConfigKeySchema } from "./config-key.ts";
 import { VersionNumberSchema } from "./config-template.ts";
 import type { Id } from "./ids.ts";
-import type { KindFacts } from "./kind.ts";
+import { carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
 /** Where a value of a config may come from, weakest first: the claw type, the template, a level. An instance's overrides are of its own level. */
@@ -47,14 +48,11 @@ const setSchema = {
   setAt: z.iso.datetime().optional(),
 };
 
-export const ConfigValuesSchema = resourceOf(
-  "ConfigValues",
-  ConfigValuesSpecSchema,
-  z.object({
-    values: z.array(z.object({ key: z.string(), ...setSchema })),
-    conditions: z.array(ConditionSchema),
-  }),
-);
+const ConfigValuesStatusSchema = z.object({
+  values: z.array(z.object({ key: z.string(), ...setSchema })),
+  conditions: z.array(ConditionSchema),
+});
+export const ConfigValuesSchema = resourceOf("ConfigValues", ConfigValuesSpecSchema, ConfigValuesStatusSchema);
 export type ConfigValues = z.infer<typeof ConfigValuesSchema>;
 export const ConfigValuesPageSchema = pageOf(ConfigValuesSchema);
 
@@ -69,6 +67,15 @@ export const configValuesFacts = {
   actions: [],
   input: ConfigValuesInputSchema,
   schema: ConfigValuesSchema,
+  customResource: {
+    plural: "configvalues",
+    shortNames: ["clawvalues"],
+    spec: ConfigValuesSpecSchema,
+    status: ConfigValuesStatusSchema.partial().extend(carriedStatus),
+    columns: [["Accepted", "string", conditionPath(ConditionType.Accepted, "status")]],
+    rules: {},
+    keys: { "spec.values": "key" },
+  },
   errors: {},
   audited: {
     description: "track",

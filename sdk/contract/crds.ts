@@ -100,18 +100,22 @@ function toStructural(
   keys: Readonly<Record<string, string>>,
 ): Json {
   const inner = (value: unknown, name: string) => toStructural(value as Json, `${path}.${name}`, rules, keys);
-  const { properties, items, additionalProperties, anyOf } = schema;
-  if (Array.isArray(anyOf) && anyOf.length === 2) {
+  const branches = (schema["anyOf"] ?? schema["oneOf"]) as Json[] | undefined;
+  if (branches?.every(({ type }) => type === "object")) {
+    return toStructural(merged(branches), path, rules, keys);
+  }
+  if (branches?.every(({ type }) => ["integer", "number", "string"].includes(String(type)))) {
+    const { pattern, maxLength } = branches.find(({ type }) => type === "string") ?? {};
     return {
       "x-kubernetes-int-or-string": true,
       anyOf: [{ type: "integer" }, { type: "string" }],
-      pattern: quantityPattern,
-      maxLength: 32,
+      ...(pattern === undefined ? { pattern: quantityPattern, maxLength: 32 } : { pattern, maxLength }),
     };
   }
+  const { properties, items, additionalProperties } = schema;
   if (schema["type"] === undefined) {
-    // Any JSON.
-    return { "x-kubernetes-preserve-unknown-fields": true };
+    // Any JSON, null with it; or of several kinds, which a structural schema can't tell apart.
+    return { "x-kubernetes-preserve-unknown-fields": true, ...(!branches && { nullable: true }) };
   }
   const kept = Object.fromEntries(KEPT.filter((key) => schema[key] !== undefined).map((key) => [key, schema[key]]));
   if (schema["type"] === "integer") {
@@ -133,6 +137,18 @@ function toStructural(
     ...(listKey !== undefined && { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [listKey] }),
     ...(rules[path] !== undefined && { "x-kubernetes-validations": rules[path] }),
   };
+}
+
+/** Objects told apart by a field, as one that has what any of them has: a structural schema knows no alternatives of its own. */
+function merged(branches: readonly Json[]): Json {
+  const properties: Json = {};
+  for (const [name, value] of branches.flatMap((branch) => Object.entries(branch["properties"] as Json))) {
+    const { enum: former } = (properties[name] ?? {}) as { enum?: unknown[] };
+    const { enum: values } = value as { enum?: unknown[] };
+    properties[name] = former && values ? { ...(value as Json), enum: [...former, ...values] } : value;
+  }
+  const [first = [], ...others] = branches.map(({ required }) => (required ?? []) as string[]);
+  return { type: "object", properties, required: first.filter((name) => others.every((required) => required.includes(name))) };
 }
 
 const quantityPattern = (z.toJSONSchema(QuantitySchema, { io: "output" }) as { pattern?: string }).pattern;

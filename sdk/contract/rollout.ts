@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { Audited } from "./audited.ts";
 import { issueOf, TextSchema } from "./bounds.ts";
+import { ConditionType } from "./conditions.ts";
 import { VersionNumberSchema } from "./config-template.ts";
 import { TypeNameSchema, VersionSchema } from "./identifiers.ts";
 import type { Id } from "./ids.ts";
-import { actionOf, type KindFacts } from "./kind.ts";
+import { actionOf, carriedStatus, conditionPath, type KindFacts } from "./kind.ts";
 import { auditedHours, maintenanceHours } from "./maintenance.ts";
 import { ConditionSchema, ListQuerySchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
@@ -227,6 +228,25 @@ export const rolloutFacts = {
   actions: [pauseAction, resumeAction, approveAction, abortAction, retryAction],
   input: RolloutInputSchema,
   schema: RolloutSchema,
+  customResource: {
+    plural: "rollouts",
+    shortNames: ["clawrollout"],
+    spec: RolloutSpecSchema,
+    status: RolloutStatusSchema.partial().extend(carriedStatus),
+    columns: [
+      ["Phase", "string", ".status.phase"],
+      ["Done", "integer", ".status.counts.updated"],
+      ["Of", "integer", ".status.counts.total"],
+      ["Failed", "integer", ".status.counts.failed"],
+      ["Accepted", "string", conditionPath(ConditionType.Accepted, "status")],
+      ["Message", "string", ".status.message", 1],
+    ],
+    rules: {
+      spec: [{ rule: "self == oldSelf", message: "a rollout is what it was begun as; begin another" }],
+      "spec.change": [{ rule: "has(self.config) != has(self.software)", message: "give either 'config' or 'software'" }],
+    },
+    keys: {},
+  },
   errors: {
     overlaps: { status: 409, title: "Another rollout has the instance", retryable: false, fault: "caller" },
     empty: { status: 422, title: "The rollout is about no instance", retryable: false, fault: "caller" },

@@ -12,13 +12,19 @@ import { toTenant } from "./tenants.ts";
  * column of ours does. A tenant's status has its instances' number.
  */
 const VERSIONS: Readonly<Record<CustomKind, string>> = {
-  ClawInstance: `select a.key, i.xmin::text as version
-    from asked a join tenants t on t.name = a.tenant join instances i on i.tenant_id = t.id and i.name = a.name`,
-  ConfigTemplate: `select a.key, c.xmin::text as version
-    from asked a join tenants t on t.name = a.tenant join config_templates c on c.tenant_id = t.id and c.name = a.name`,
+  ClawInstance: versionsIn("instances"),
+  ClawType: versionsIn("claw_types"),
+  ConfigTemplate: versionsIn("config_templates"),
+  ConfigValues: versionsIn("config_values"),
+  Rollout: versionsIn("rollouts"),
   Tenant: `select a.key, t.xmin::text || '/' || (select count(*) from instances i where i.tenant_id = t.id) as version
     from asked a join tenants t on t.name = a.name`,
 };
+
+function versionsIn(table: string): string {
+  return `select a.key, r.xmin::text as version
+    from asked a join tenants t on t.name = a.tenant join ${table} r on r.tenant_id = t.id and r.name = a.name`;
+}
 
 export class PostgresWorkRepository implements WorkRepository {
   readonly #scope: Scope;

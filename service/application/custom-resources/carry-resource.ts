@@ -53,7 +53,10 @@ export function createCarrier(deps: CarryDependencies) {
       const tenant = await tx.tenants.find(homeOfCustom(resource));
       const actor = relaying(`cluster:${cluster.name}`);
       const ctx = { actor, tenant: tenant && { id: tenant.id, name: tenant.name }, requestId: uid, ifMatch: undefined };
-      return { ctx, current: tenant && (await kindOf(resource).look(tx, tenant, name)) };
+      const found = tenant && (await kindOf(resource).look(tx, tenant, name));
+      // Values of every tenant have names that each tenant sees: they are the shared tenant's own still.
+      const isOwn = (found?.metadata.namespace ?? resource.namespace) === resource.namespace;
+      return { ctx, current: isOwn ? found : undefined };
     });
 
   /** @returns what it says here now */

@@ -3,10 +3,11 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { aClusterManifest } from "../../support/builders/cluster.ts";
-import { anEcho, aTenant } from "../../support/builders/manifests.ts";
+import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { findProgram } from "../../support/find-program.ts";
 import { findBinaries } from "../../support/kubernetes/binaries.ts";
 import { useCluster } from "../../support/kubernetes/use-cluster.ts";
+import { aClawType } from "../../support/sample-requests.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 const { cluster } = useCluster();
@@ -88,7 +89,8 @@ beforeAll(async () => {
 afterAll(async () => {
   if (service) {
     // Whoever holds them must let them go.
-    await kubectl("delete", "clawinstances.clusterclaw.io,configtemplates.clusterclaw.io", "--all", "--all-namespaces", "--timeout=120s");
+    const kinds = ["rollouts", "configvalues", "clawinstances", "configtemplates", "clawtypes"].map((kind) => `${kind}.clusterclaw.io`);
+    await kubectl("delete", kinds.join(), "--all", "--all-namespaces", "--timeout=120s");
     await kubectl("delete", "tenants.clusterclaw.io", "--all", "--timeout=120s");
     await service.stop();
   }
@@ -178,6 +180,48 @@ describe("kubectl", () => {
     const { metadata, spec } = await tenant.instances.get("shared");
     expect(spec.resources.cpu).toBe("103m");
     expect(metadata.uid).toBe(created?.metadata.uid);
+  });
+
+  it("writes values, claw types and rollouts, and sees there what becomes of them", async ({ expect }) => {
+    const { api } = cluster();
+    const tenant = claw("tenant-a");
+    const pathOf = (plural: string) => RESOURCES.replace("clawinstances", plural);
+    const written = (kind: string, name: string, spec: object) => ({
+      ...{ apiVersion: "clusterclaw.io/v1", kind, metadata: { name, namespace: "tenant-a" }, spec },
+    });
+    const becomes = (plural: string, name: string, is: (status: { phase?: string; carried?: object }) => boolean) =>
+      eventually(
+        () => api.get(`${pathOf(plural)}/${name}`),
+        ({ status }) => status !== undefined && is(status),
+      );
+    // Null is a value of its own: it takes away what weaker levels say.
+    const values = [
+      { key: "reply.prefix", value: null },
+      { key: "reply.wordDelayMs", value: 5, locked: true },
+    ];
+    await api.create(pathOf("configvalues"), written("ConfigValues", "replies", { at: "tenant", values }));
+    await api.create(pathOf("clawtypes"), written("ClawType", "homemade", aClawType("homemade").spec));
+    const { status } = await becomes("configvalues", "replies", ({ carried: done }) => done !== undefined);
+    expect(status.values).toMatchObject(values.map(({ key }) => ({ key, setBy: "cluster:here" })));
+    expect((await tenant.values.get("replies")).spec.values).toMatchObject(values);
+    expect(acceptedOf(await becomes("clawtypes", "homemade", ({ carried: done }) => done !== undefined))).toMatchObject({ status: "True" });
+
+    await tenant.configs.create(aTemplate("rolled"));
+    await tenant.configs.publish("rolled");
+    await tenant.instances.create(anEcho("rolled", { running: false, config: { template: "rolled" } }));
+    await tenant.configs.replace("rolled", aTemplate("rolled", { description: "next" }));
+    await tenant.configs.publish("rolled", { hold: true });
+    const waves = [{ name: "all", selector: "!unwanted", approval: true }];
+    const spec = { change: { config: { template: "rolled", version: 2 } }, strategy: { waves }, maxUnavailable: "20%" };
+    const refused = await api.send("POST", pathOf("rollouts"), written("Rollout", "next", { ...spec, change: {} }));
+    expect(refused.body.message).toContain("give either 'config' or 'software'");
+    await api.create(pathOf("rollouts"), written("Rollout", "next", spec));
+    await becomes("rollouts", "next", ({ phase }) => phase === "AwaitingApproval");
+    const other = await api.send("PATCH", `${pathOf("rollouts")}/next`, { spec: { bakeSeconds: 5 } }, "application/merge-patch+json");
+    expect(other.body.message).toContain("a rollout is what it was begun as");
+    await tenant.rollouts.abort("next");
+    await becomes("rollouts", "next", ({ phase }) => phase === "Aborted");
+    expect((await kubectl("get", "clawrollout", "-n", "tenant-a")).split("\n")[1]).toMatch(/^next +Aborted +0 +1 +0 +True +\d/);
   });
 
   it("leaves the finalizers of others alone", async ({ expect }) => {

@@ -1,16 +1,16 @@
 import { describe, it } from "vitest";
-import type { ClawInstance, ClawInstanceInput } from "../../../../sdk/contract/index.ts";
+import { type ClawInstance, type ClawInstanceInput, writeRank } from "../../../../sdk/contract/index.ts";
 import { Refusals } from "../../../../service/application/audit/refusals.ts";
 import { createCarrier } from "../../../../service/application/custom-resources/carry-resource.ts";
 import { PlayedCustomResources, type WrittenResource } from "../../../support/application/custom-resources.ts";
 import { anApplication } from "../../../support/application.ts";
 import { aClusterManifest } from "../../../support/builders/cluster.ts";
-import { aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { anEcho, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
+import { aClawType, aSetOfValues } from "../../../support/sample-requests.ts";
 
 const PROJECT = "clusterclaw.io/project";
 const TOOLS = "tool.example.com/tracking-id";
 const TURNS_MAX = 20;
-const ORDER = ["Tenant", "ConfigTemplate", "ClawInstance"];
 
 const app = await anApplication();
 await app.admin().clusters.create(aClusterManifest("here", { crds: true }));
@@ -27,11 +27,9 @@ async function carried(): Promise<void> {
       throw new Error(`after ${TURNS_MAX} turns the two sides still write to each other`);
     }
     before = remote.writes;
-    for (const kind of ORDER) {
-      for (const { name, namespace } of remote.list().filter((resource) => resource.kind === kind)) {
-        const resource = remote.get(kind as WrittenResource["kind"], name, namespace);
-        await (resource && carry(here, resource, remote));
-      }
+    for (const { kind, name, namespace } of remote.list().toSorted((a, b) => writeRank(a.kind) - writeRank(b.kind))) {
+      const resource = remote.get(kind, name, namespace);
+      await (resource && carry(here, resource, remote));
     }
   }
 }
@@ -252,6 +250,87 @@ describe("a custom resource", () => {
     await carried();
     expect(remote.get("ConfigTemplate", "common", "acme")).toBeUndefined();
     expect((await acme.configs.get("common")).spec.description).toBe("shared");
+  });
+
+  it("of values is edited on both sides, its secrets unseen, and is never the one of every tenant's that has its name", async ({
+    expect,
+  }) => {
+    const values = [
+      { key: "reply.prefix", value: "sk-secret-123", secret: true },
+      { key: "reply.wordDelayMs", value: null },
+    ];
+    const theirs = () => remote.get("ConfigValues", "replies", "acme");
+    remote.apply({ kind: "ConfigValues", metadata: { name: "replies", namespace: "acme" }, spec: { values } });
+    await carried();
+    const { metadata, spec, status } = await acme.values.get("replies");
+    expect(spec.values.map(({ value }) => value)).toEqual(["[secret]", null]);
+    expect(theirs()?.status["values"]).toEqual(status.values);
+    expect(status.values).toMatchObject([{ key: "reply.prefix", setBy: "cluster:here" }, {}]);
+    const changed = [spec.values[0], { key: "reply.wordDelayMs", value: 7 }];
+    await acme.values.replace("replies", aSetOfValues("replies", changed as typeof spec.values));
+    await carried();
+    expect(theirs()?.spec).toEqual({ values: [values[0], { key: "reply.wordDelayMs", value: 7 }] });
+    expect((await acme.values.get("replies")).metadata.uid).toBe(metadata.uid);
+
+    const everyones = aSetOfValues("everyones", [{ key: "reply.prefix", value: "all" }]);
+    await app.admin("default").values.create({ ...everyones, spec: { ...everyones.spec, at: "global" } });
+    remote.apply({ kind: "ConfigValues", metadata: { name: "everyones", namespace: "acme" }, spec: { values: [] } });
+    await carried();
+    const refused = remote.get("ConfigValues", "everyones", "acme");
+    expect(refused && acceptedOf(refused)).toMatchObject({ status: "False", reason: "AuthForbidden" });
+    expect(refused?.held).toBe(false);
+    for (const name of ["everyones", "replies"]) {
+      remote.remove("ConfigValues", name, "acme");
+    }
+    await carried();
+    await carried();
+    expect(remote.list().filter(({ kind }) => kind === "ConfigValues")).toEqual([]);
+    expect(await app.admin("default").values.get("everyones")).toMatchObject({ spec: { at: "global" } });
+    await expect(acme.values.get("replies")).rejects.toMatchObject({ code: "values.not_found" });
+  });
+
+  it("of a claw type defines it, but for what the control plane's host would fetch", async ({ expect }) => {
+    const { spec } = aClawType("homemade");
+    remote.apply({ kind: "ClawType", metadata: { name: "homemade", namespace: "acme" }, spec });
+    const fetched = { ...spec, software: { source: "npm", package: "left-pad" } };
+    remote.apply({ kind: "ClawType", metadata: { name: "fetched", namespace: "acme" }, spec: fetched });
+    await carried();
+    expect((await acme.clawTypes.get("homemade")).spec).toMatchObject(spec);
+    const refused = remote.get("ClawType", "fetched", "acme");
+    expect(refused && acceptedOf(refused)).toMatchObject({ status: "False", reason: "AuthForbidden" });
+    await acme.clawTypes.delete("homemade");
+    remote.remove("ClawType", "fetched", "acme");
+    await carried();
+    expect(remote.list().filter(({ kind }) => kind === "ClawType")).toEqual([]);
+  });
+
+  it("of a rollout begins it, tells how it goes, and goes when that has ended", async ({ expect }) => {
+    await acme.configs.create(aTemplate("rolled"));
+    await acme.configs.publish("rolled");
+    await acme.instances.create(anEcho("rolled", { running: false, config: { template: "rolled" }, placement: { cluster: "local" } }));
+    await acme.configs.replace("rolled", aTemplate("rolled", { description: "next" }));
+    await acme.configs.publish("rolled", { hold: true });
+    const theirs = () => remote.get("Rollout", "next", "acme");
+    const spec = { change: { config: { template: "rolled", version: 2 } }, approval: "each-wave" };
+    remote.apply({ kind: "Rollout", metadata: { name: "next", namespace: "acme" }, spec });
+    await carried();
+    expect(theirs()).toMatchObject({ spec, status: { phase: "Progressing", actor: "cluster:here", counts: { total: 1 } } });
+    await acme.rollouts.pause("next");
+    await carried();
+    expect(theirs()).toMatchObject({ status: { phase: "Paused" } });
+    // What is written in a cluster may be anybody's: nothing that goes on for it is the host's.
+    const [{ actor } = { actor: {} }] = (await app.database.pool.query("select state->'actor' as actor from rollouts")).rows;
+    expect(actor).toMatchObject({ subject: "cluster:here", everything: true, relays: true });
+
+    remote.remove("Rollout", "next", "acme");
+    await carried();
+    expect(theirs()).toMatchObject({ deleting: true, held: true });
+    expect(acceptedOf(theirs() ?? { status: {} })).toMatchObject({ status: "False", reason: "RolloutActive" });
+    await acme.rollouts.abort("next");
+    await carried();
+    await carried();
+    expect(theirs()).toBeUndefined();
+    await expect(acme.rollouts.get("next")).rejects.toMatchObject({ code: "rollout.not_found" });
   });
 
   it("goes only after what it made is gone, and with what is destroyed here", async ({ expect }) => {
