@@ -1,12 +1,14 @@
 // One file, though a long one: the rules of rollouts, told on one application whose fleet they share.
+import { randomBytes } from "node:crypto";
 import { describe, it } from "vitest";
 import type { Claw } from "../../../../sdk/client/index.ts";
 import { ClawTypeInputSchema, type InstanceId, type RolloutInput } from "../../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../../../../service/application/dependencies.ts";
 import type { AgentChannel } from "../../../../service/application/ports/instances/agents.ts";
+import type { KnownClawType } from "../../../../service/application/ports/instances/claw-adapter.ts";
 import { driveRollout } from "../../../../service/application/rollouts/drive-rollout.ts";
 import { anAgentStatus } from "../../../support/application/agents.ts";
-import { anApplication } from "../../../support/application.ts";
+import { anApplication, anApplicationOn } from "../../../support/application.ts";
 import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { aRolloutSpec } from "../../../support/builders/rollouts.ts";
 import { aClawType, aPolicy, aRoleBinding, aServiceAccount } from "../../../support/sample-requests.ts";
@@ -479,5 +481,27 @@ describe("a gate that asks claws", () => {
       issues: [{ path: "spec.gates.probe", message: expect.stringContaining("capability 'chat'") }],
     };
     await expect(claw.rollouts.create(aRollout("asking", { gates }), { preview: true })).rejects.toMatchObject(refused);
+  });
+
+  it("is refused at once to count the tokens of those that don't tell them", async ({ expect }) => {
+    const echo = app.dependencies.types.builtIn.find(({ type }) => type === "Echo") as KnownClawType;
+    const { usage: _, ...capabilities } = echo.capabilities;
+    const packaged = [{ ...echo, type: "Untelling", name: "UntellingAdapter", capabilities }];
+    const replica = anApplicationOn(app.database, randomBytes(32), { packaged });
+    await replica.admin().tenants.create(aTenant("untelling"));
+    const claw = replica.admin("untelling");
+    await claw.instances.create(anInstance("web", { type: "Untelling" }));
+    const change = { software: { type: "Untelling", version: "2.0.0" } };
+    const counting = (maxTokens?: number) =>
+      claw.rollouts.create(
+        aRollout("counting", { change, gates: { probe: { message: "who are you?", expect: "nobody", ...(maxTokens && { maxTokens }) } } }),
+        { preview: true },
+      );
+    await expect(counting(100)).rejects.toMatchObject({
+      code: "request.invalid",
+      issues: [{ path: "spec.gates.probe.maxTokens", message: expect.stringContaining("capability 'usage'"), fix: "leave it out" }],
+    });
+    // They can be talked to: it is the bound that is refused.
+    expect((await counting()).items).toContainEqual(expect.objectContaining({ kind: "Rollout", op: "create" }));
   });
 });
