@@ -3,6 +3,8 @@ import type { PodReport } from "../../service/domain/instances/pod.ts";
 
 /** What a pod is made anew for when a restart is asked for. */
 const RESTARTED_AT = "clusterclaw.io/restarted-at";
+/** The container of the claw itself. */
+const CLAW = "claw";
 
 /** The part of every object that is read here. */
 export interface WithMetadata {
@@ -60,7 +62,9 @@ export function toPodReport(pod: Pod, unhealthy: string | undefined): PodReport 
   };
 }
 
-function whyNotReady({ metadata, status = {} }: Pod, unhealthy: string | undefined): { reason: string; message: string } {
+type Trouble = Pick<PodReport, "reason" | "message" | "exit">;
+
+function whyNotReady({ metadata, status = {} }: Pod, unhealthy: string | undefined): Trouble {
   if (metadata.deletionTimestamp !== undefined) {
     return { reason: PodReason.Terminating, message: "its pod is being stopped" };
   }
@@ -84,17 +88,19 @@ function whyNotReady({ metadata, status = {} }: Pod, unhealthy: string | undefin
     : { reason: PodReason.ProbeFailed, message: unhealthy };
 }
 
-function troubleOf({ name, state, lastState }: ContainerStatus): { reason: string; message: string } | undefined {
+function troubleOf({ name, state, lastState }: ContainerStatus): Trouble | undefined {
   const last = lastState?.terminated;
   const { waiting, terminated } = state ?? {};
   const ended = terminated ?? last;
   // What it wrote to its termination log, such as why it refuses its configuration.
   const lastWord = ended?.message ? `. ${ended.message}` : "";
+  const own = name === CLAW && ended && { exit: { code: ended.exitCode, explained: lastWord !== "" } };
   const exit = ended && `container '${name}' ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ""}`;
   if (waiting?.reason === PodReason.CrashLoopBackOff) {
     return {
       reason: last?.reason === PodReason.OOMKilled ? PodReason.OOMKilled : PodReason.CrashLoopBackOff,
       message: `${exit ?? `container '${name}' keeps ending`}; it is started again with growing delays${lastWord}`,
+      ...own,
     };
   }
   if (waiting && !["ContainerCreating", "PodInitializing"].includes(waiting.reason ?? "")) {
@@ -104,6 +110,6 @@ function troubleOf({ name, state, lastState }: ContainerStatus): { reason: strin
     };
   }
   return terminated && terminated.exitCode !== 0
-    ? { reason: terminated.reason ?? PodReason.Error, message: `${exit ?? ""}${lastWord}` }
+    ? { reason: terminated.reason ?? PodReason.Error, message: `${exit ?? ""}${lastWord}`, ...own }
     : undefined;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
-import { createReports } from "../application/instances/report-status.ts";
+import { createPodReports } from "../application/instances/pod-reports.ts";
 import type { ClusterListener } from "../application/ports/clusters/clusters.ts";
 import { everyOf } from "../application/resources/pages.ts";
 import type { Cluster } from "../domain/clusters/cluster.ts";
@@ -35,7 +35,7 @@ export function createClusterWatcher(deps: DriftWatcherDependencies): ClusterPar
  * written as soon as the database lets it.
  */
 function createListener(cluster: Cluster, deps: DriftWatcherDependencies) {
-  const reports = createReports(deps);
+  const reportPod = createPodReports(deps);
   const tenants = new Map<string, TenantId>();
   const latest = new Map<string, Parameters<ClusterListener["pod"]>[1]>();
   const writing = new Map<string, Promise<void>>();
@@ -60,7 +60,7 @@ function createListener(cluster: Cluster, deps: DriftWatcherDependencies) {
       const report = latest.get(uid);
       try {
         const tenantId = await tenantOf(id);
-        await (tenantId && reports.pod(tenantId, id, cluster.name, report));
+        await (tenantId && reportPod(tenantId, id, cluster.name, report));
         if (latest.get(uid) === report) {
           latest.delete(uid);
         }

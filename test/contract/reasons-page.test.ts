@@ -43,7 +43,7 @@ const sections: readonly Section[] = [
   },
   {
     title: "What is seen of a pod",
-    text: "Reasons of `PodReady`, and of `Ready`, of an instance on a cluster. What else a scheduler or a kubelet says is told as it is.",
+    text: "Reasons of `PodReady`, and of `Ready`, of an instance on a cluster. What its claw type says of a claw's exit is told as on a host; what else a scheduler or a kubelet says as it is.",
     head: "reason",
     names: podReasons,
   },

@@ -22,6 +22,7 @@ import { createSecretSources } from "../../service/application/configs/secret-so
 import type { ApplicationDependencies } from "../../service/application/dependencies.ts";
 import { createConfigChecks } from "../../service/application/instances/config-checks.ts";
 import type { Unconfined } from "../../service/application/instances/host-use.ts";
+import { createPodReports } from "../../service/application/instances/pod-reports.ts";
 import { createReports } from "../../service/application/instances/report-status.ts";
 import type { KnownClawType } from "../../service/application/ports/instances/claw-adapter.ts";
 import type { Runtimes } from "../../service/application/ports/runtimes/runtime.ts";
@@ -82,7 +83,7 @@ export interface TestApplication {
   /** Uids of instances of which something still ends by itself, until a test takes them out. */
   readonly stillEnding: Set<string>;
   /** What agents and clusters tell of instances. */
-  readonly reports: ReturnType<typeof createReports>;
+  readonly reports: ReturnType<typeof createReports> & { readonly pod: ReturnType<typeof createPodReports> };
 }
 
 /**
@@ -107,7 +108,8 @@ export function anApplicationOn(
   let offsetMs = 0;
   const clock = () => new Date(Date.now() + offsetMs);
   const log = pino({ level: process.env["CLAW_TEST_LOG_LEVEL"] ?? "silent" });
-  const reports = createReports({ transactions, clock });
+  const types = createClawTypes({ packaged });
+  const reports = { ...createReports({ transactions, clock }), pod: createPodReports({ transactions, types, clock }) };
   const agents = new PlayedAgents();
   const stacks = new PlayedStacks(async (operation, made, gone) => {
     const tenantId = operation.tenantId as TenantId;
@@ -165,7 +167,7 @@ export function anApplicationOn(
     stacks,
     administration: stacks,
     adoptionOf,
-    types: createClawTypes({ packaged }),
+    types,
     checks: createConfigChecks({ transactions, programs, clock }),
     cipher,
     secretSources: createSecretSources({ transactions, runtimes, host: hostSecrets, vault: undefined }),

@@ -42,6 +42,7 @@ export function manifestAdapter(described: DescribedType, origin: ClawAdapter["o
       ...spec.variables.flatMap(({ env }) => env ?? []),
       ...(spec.chat?.tokenEnv ? [spec.chat.tokenEnv] : []),
     ],
+    exitCodes: spec.exitCodes,
     capabilities: capabilitiesOf(spec),
     parseConfig: (unified, secrets) => parseConfig(variables, unified, secrets),
     generateConfig,

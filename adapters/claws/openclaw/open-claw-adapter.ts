@@ -45,6 +45,8 @@ export function openClawAdapter(): ClawAdapter {
     plainKeys: PLAIN_KEYS,
     platformKeys: [],
     managedEnv: ["OPENCLAW_*"],
+    // It says why of a configuration; without a word it may be its data.
+    exitCodes: { "78": { ...CONFIG_ERROR, explained: true } },
     capabilities: CAPABILITIES,
     parseConfig: (unified, secrets) => {
       const parsed = parseOpenClawConfig(unified, secrets);
@@ -132,6 +134,7 @@ const DEFAULTS = Object.fromEntries(
 );
 
 const SECONDS_TO_DRAIN = 330;
+const CONFIG_ERROR = { reason: AgentReason.ConfigError, message: "OpenClaw refused its configuration.", restart: false };
 
 const CAPABILITIES: ClawAdapter["capabilities"] = {
   "hot-reload": {
@@ -192,13 +195,7 @@ function runtimeOf(config: ParsedConfig, { spec, instanceToken }: RuntimeInfo): 
     // Its own shutdown lets turns in flight finish for up to 325 s.
     stop: { signal: "SIGTERM", graceSeconds: SECONDS_TO_DRAIN },
     restartSignal: "SIGUSR2",
-    exitCodes: {
-      "78": {
-        reason: AgentReason.ConfigError,
-        message: "OpenClaw refused its configuration.",
-        restart: false,
-      },
-    },
+    exitCodes: { "78": CONFIG_ERROR },
     // Since 2026.8 it exits with 78 then; versions of before with 1, as for anything else.
     lastWords: [
       {

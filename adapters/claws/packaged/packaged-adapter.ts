@@ -35,6 +35,7 @@ const DescriptionSchema = z.object({
   plainKeys: texts.optional(),
   platformKeys: texts.default([]),
   managedEnv: texts.optional(),
+  exitCodes: ClawRuntimeSchema.shape.exitCodes.optional(),
   capabilities: z.partialRecord(z.enum(CAPABILITIES), z.object({ how: z.string().max(512), keys: texts.optional() })).default({}),
 });
 const variables = z.record(z.string(), z.string());

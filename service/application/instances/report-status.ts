@@ -12,8 +12,7 @@ import {
   type TenantId,
 } from "../../../sdk/contract/index.ts";
 import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
-import { afterDisconnect, afterPodReport, afterReport, afterStop } from "../../domain/instances/phase.ts";
-import type { PodReport } from "../../domain/instances/pod.ts";
+import { afterDisconnect, afterReport, afterStop } from "../../domain/instances/phase.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
 
 /** Writes what became of instances, and an event of each whose phase changed. Statuses, events and their publication are one transaction. */
@@ -140,7 +139,7 @@ export function recordEvent(tx: TenantTransaction, instance: InstanceId, event: 
   return recordEvents(tx, [{ instance, ...event }], now);
 }
 
-/** What agents and clusters tell of instances. */
+/** What agents tell of instances. */
 export function createReports(deps: { readonly transactions: Transactions; readonly clock: () => Date }) {
   const write = (tenantId: TenantId, id: InstanceId, change: (instance: Instance, now: string) => InstanceState) => {
     const now = deps.clock().toISOString();
@@ -149,11 +148,6 @@ export function createReports(deps: { readonly transactions: Transactions; reado
   return {
     status: (tenantId: TenantId, id: InstanceId, status: AgentStatus) =>
       write(tenantId, id, (instance, now) => afterReport(instance, status, now)),
-    /** Of a pod that a cluster has; one that is on its way to or from another cluster is told of by that one. */
-    pod: (tenantId: TenantId, id: InstanceId, cluster: string, pod: PodReport | undefined) =>
-      write(tenantId, id, (instance, now) =>
-        (instance.movedFrom ?? instance.cluster) === cluster ? afterPodReport(instance, pod, now) : instance.status,
-      ),
     /** Of a claw of a host that is to be stopped, and was found to be. */
     stopped: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterStop),
     disconnected: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterDisconnect),

@@ -1,4 +1,5 @@
 import type { CapabilityName, ClawRuntime, ClawTypeSpec, InstanceSpec, Issue } from "../../../../sdk/contract/index.ts";
+import type { ExitMeaning } from "../../../domain/instances/pod.ts";
 import type { TenantTransaction } from "../transactions.ts";
 import type { ClawSchema, ConfigQuestion } from "./claw-programs.ts";
 
@@ -115,6 +116,8 @@ export interface ClawAdapter {
   readonly platformKeys: readonly string[];
   /** Environment variables that it sets itself, so that nobody else does; a `*` at the end stands for any rest. */
   readonly managedEnv?: readonly string[] | undefined;
+  /** What its exits mean whatever it is configured with, for clusters, which show an exit alone; as `injectRuntime` has them. */
+  readonly exitCodes?: Readonly<Record<string, ExitMeaning>> | undefined;
   /** What its claws can do; what is absent they can't, and whoever asks for it is told so. */
   readonly capabilities: Readonly<Partial<Record<CapabilityName, Capability>>>;
   /** Unified → the claw's own config; secret values become references. @param secrets dotted keys of single values that are secret, indexes of lists as segments */

@@ -152,6 +152,25 @@ describe("a cluster", () => {
     expect(await operations()).toBe(before);
   });
 
+  it("shows how a claw ended, which is told as on a host: by what its type says of it", async ({ expect }) => {
+    await admin.clusters.create(aClusterManifest("refusing"));
+    await app.answers("refusing");
+    const { metadata } = await acme.instances.create(anEcho("refused", { placement: { cluster: "refusing" } }));
+    await app.settle();
+    const tenantId = (await app.database.transactions.platform((tx) => tx.work.findTenantOf(metadata.uid as InstanceId))) ?? "ten_none";
+    const message = "container 'claw' ended with exit code 78 (Error)";
+    const pod = { name: "refused-0", ready: false, restarts: 0, reason: "Error", message };
+    const told = async (code: number) => {
+      await app.reports.pod(tenantId, metadata.uid as InstanceId, "refusing", { ...pod, exit: { code, explained: false } });
+      const { phase, conditions } = (await acme.instances.get("refused")).status;
+      return { phase, ...conditions.find(({ type }) => type === "Ready") };
+    };
+    expect(await told(1)).toMatchObject({ reason: "Error" });
+    expect(await told(78)).toMatchObject({
+      ...{ phase: "Failed", reason: "ConfigError", message: `config.json is not valid; the log says why: ${message}` },
+    });
+  });
+
   it("that is lost lets go of an instance when it is told to forget it, and nobody says that it is ready", async ({ expect }) => {
     const { metadata } = await admin.clusters.create(aClusterManifest("lost"));
     await app.answers("lost");
