@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import type { InstanceId, TenantId } from "../../sdk/contract/index.ts";
-import { CHANGE_CHANNEL, WORK_CHANNEL } from "./channels.ts";
+import { AGENT_CHANNEL, CHANGE_CHANNEL, WORK_CHANNEL } from "./channels.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const AGAIN_MS = 1_000;
@@ -10,6 +10,8 @@ interface Listener {
   onWork(): void;
   /** An instance is another than it was, or gone. */
   onChange(tenantId: TenantId, id: InstanceId): void;
+  /** An agent has come with a newer token. */
+  onAgent(id: InstanceId): void;
   /** It is listened from now on: what was told before may not have been heard. */
   onBegin(): void;
 }
@@ -18,7 +20,7 @@ interface Listener {
  * Calls back whenever any replica has committed a change, on a connection of its own. While that is lost, and where a pooler between lets nobody listen,
  * whoever waits for it looks by themselves: later, never not at all.
  */
-export function listen(url: string, { onWork, onChange, onBegin }: Listener): { close(): Promise<void> } {
+export function listen(url: string, { onWork, onChange, onAgent, onBegin }: Listener): { close(): Promise<void> } {
   let closed = false;
   let client: Client | undefined;
   let again: NodeJS.Timeout | undefined;
@@ -29,6 +31,8 @@ export function listen(url: string, { onWork, onChange, onBegin }: Listener): { 
     fresh.on("notification", ({ channel, payload = "" }) => {
       if (channel === WORK_CHANNEL) {
         onWork();
+      } else if (channel === AGENT_CHANNEL) {
+        onAgent(payload as InstanceId);
       } else {
         const [tenantId, id] = payload.split(" ");
         onChange(tenantId as TenantId, id as InstanceId);
@@ -42,6 +46,7 @@ export function listen(url: string, { onWork, onChange, onBegin }: Listener): { 
     await fresh.connect();
     await fresh.query(`listen ${WORK_CHANNEL}`);
     await fresh.query(`listen ${CHANGE_CHANNEL}`);
+    await fresh.query(`listen ${AGENT_CHANNEL}`);
     onBegin();
   };
   const start = () => void connect().catch(() => client?.end().catch(() => undefined));

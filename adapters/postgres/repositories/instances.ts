@@ -13,7 +13,7 @@ import type { InstanceRepository, InstanceUse, ResourceUsage } from "../../../se
 import type { Page, PageQuery, Ref, Selection } from "../../../service/application/ports/resources/page.ts";
 import { DELIVERY_SECONDS } from "../../../service/domain/instances/delivery.ts";
 import type { ConfiguredMark, Instance, InstanceState } from "../../../service/domain/instances/instance.ts";
-import { WORK_CHANNEL } from "../channels.ts";
+import { AGENT_CHANNEL, WORK_CHANNEL } from "../channels.ts";
 import { fromMetadata, toMetadata } from "../entities/columns.ts";
 import { InstanceEntity, type InstanceRow } from "../entities/instance.ts";
 import { type Listing, listPage, readPage } from "../list-page.ts";
@@ -151,7 +151,9 @@ export class PostgresInstanceRepository implements InstanceRepository {
     // Of a database that was put back to an earlier state, agents have newer ones than it knows of.
     await this.#scope.run((manager) =>
       manager.query(
-        `update instances set agent_token_taken = $2, agent_token = greatest(agent_token, $2) where id = $1 and agent_token_taken < $2`,
+        `with taken as (
+           update instances set agent_token_taken = $2, agent_token = greatest(agent_token, $2) where id = $1 and agent_token_taken < $2 returning id)
+         select pg_notify('${AGENT_CHANNEL}', id) from taken`,
         [id, number],
       ),
     );

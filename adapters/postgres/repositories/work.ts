@@ -185,14 +185,18 @@ export class PostgresWorkRepository implements WorkRepository {
     return row?.tenant_id;
   }
 
-  async findAgentToken(instanceId: InstanceId): Promise<{ tenantId: TenantId; taken: number } | undefined> {
+  async findAgentToken(instanceId: InstanceId): Promise<{ tenantId: TenantId; taken: number; askedAt: string } | undefined> {
     const [row] = await this.#scope.run((manager) =>
-      manager.query<{ tenant_id: TenantId; agent_token_taken: number }[]>(
-        "select tenant_id, agent_token_taken from instances where id = $1",
+      manager.query<{ tenant_id: TenantId; agent_token_taken: number; asked_at: string }[]>(
+        // Later than any connection that is known, also after a clock that was set back.
+        `select tenant_id, agent_token_taken, to_char(
+           greatest(clock_timestamp(), (agent->>'connectedAt')::timestamptz + interval '1 microsecond') at time zone 'utc',
+           'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as asked_at
+         from instances where id = $1`,
         [instanceId],
       ),
     );
-    return row && { tenantId: row.tenant_id, taken: row.agent_token_taken };
+    return row && { tenantId: row.tenant_id, taken: row.agent_token_taken, askedAt: row.asked_at };
   }
 
   async listOldTokens(days: number, limit: number): Promise<readonly { tenantId: TenantId; id: InstanceId }[]> {

@@ -9,10 +9,15 @@ interface AgentDependencies {
 }
 
 /**
- * Whether the token is that instance's, and the instance there; a wrong token takes the same time, whatever is wrong with it. Once an agent has come with
+ * When a connection began whose token is that instance's, by the database's clock; undefined where it is not, or the instance is gone. A wrong token takes the same
+ * time, whatever is wrong with it. Once an agent has come with
  * a renewed token, those before are no good; until then the last one is, or it could never be handed the new one.
  */
-export async function verifyAgent({ transactions, cipher }: AgentDependencies, uid: InstanceId, token: string): Promise<boolean> {
+export async function verifyAgent(
+  { transactions, cipher }: AgentDependencies,
+  uid: InstanceId,
+  token: string,
+): Promise<string | undefined> {
   const number = agentTokenNumber(token);
   if (
     !isSameToken(
@@ -20,15 +25,15 @@ export async function verifyAgent({ transactions, cipher }: AgentDependencies, u
       agentTokenOf(uid, number, (purpose) => cipher.derive(purpose)),
     )
   ) {
-    return false;
+    return undefined;
   }
   // Tokens are derived of ids, and an id is known for ever.
   const known = await transactions.reads.platform((tx) => tx.work.findAgentToken(uid));
   if (!known || number < known.taken) {
-    return false;
+    return undefined;
   }
   if (number > known.taken) {
     await transactions.tenant(known.tenantId, (tx) => tx.instances.takeAgentToken(uid, number));
   }
-  return true;
+  return known.askedAt;
 }

@@ -1,12 +1,13 @@
-import type { AgentStatus, InstanceId, TenantId } from "../../../sdk/contract/index.ts";
+import type { InstanceId, TenantId } from "../../../sdk/contract/index.ts";
+import type { AgentReport } from "../../domain/instances/instance.ts";
 import type { Transactions } from "../ports/transactions.ts";
 import { createReports } from "./report-status.ts";
 
 /** Takes what agents tell of their instances, whose tenants they don't name. What is of an instance that is gone is dropped. */
 export interface AgentReports {
-  status(uid: InstanceId, status: AgentStatus): Promise<void>;
-  /** Its agent's connection was lost. */
-  disconnected(uid: InstanceId): Promise<void>;
+  status(uid: InstanceId, report: AgentReport): Promise<void>;
+  /** Its agent's connection was lost, which began at that time by the database's clock. */
+  disconnected(uid: InstanceId, connectedAt?: string): Promise<void>;
 }
 
 export function createAgentReports(deps: { readonly transactions: Transactions; readonly clock: () => Date }): AgentReports {
@@ -16,7 +17,7 @@ export function createAgentReports(deps: { readonly transactions: Transactions; 
     await (tenantId && write(tenantId));
   };
   return {
-    status: (uid, status) => inItsTenant(uid, (tenantId) => reports.status(tenantId, uid, status)),
-    disconnected: (uid) => inItsTenant(uid, (tenantId) => reports.disconnected(tenantId, uid)),
+    status: (uid, report) => inItsTenant(uid, (tenantId) => reports.status(tenantId, uid, report)),
+    disconnected: (uid, connectedAt) => inItsTenant(uid, (tenantId) => reports.disconnected(tenantId, uid, connectedAt)),
   };
 }

@@ -1,5 +1,4 @@
 import {
-  type AgentStatus,
   ConditionReason,
   ConditionType,
   EventReason,
@@ -11,7 +10,7 @@ import {
   redact,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
-import type { Instance, InstanceState } from "../../domain/instances/instance.ts";
+import type { AgentReport, Instance, InstanceState } from "../../domain/instances/instance.ts";
 import { afterDisconnect, afterReport, afterStop } from "../../domain/instances/phase.ts";
 import type { TenantTransaction, Transactions } from "../ports/transactions.ts";
 
@@ -146,10 +145,11 @@ export function createReports(deps: { readonly transactions: Transactions; reado
     return deps.transactions.tenant(tenantId, (tx) => recordStates(tx, [id], (instance) => change(instance, now), now));
   };
   return {
-    status: (tenantId: TenantId, id: InstanceId, status: AgentStatus) =>
-      write(tenantId, id, (instance, now) => afterReport(instance, status, now)),
+    status: (tenantId: TenantId, id: InstanceId, report: AgentReport) =>
+      write(tenantId, id, (instance, now) => afterReport(instance, report, now)),
     /** Of a claw of a host that is to be stopped, and was found to be. */
     stopped: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterStop),
-    disconnected: (tenantId: TenantId, id: InstanceId) => write(tenantId, id, afterDisconnect),
+    disconnected: (tenantId: TenantId, id: InstanceId, connectedAt?: string) =>
+      write(tenantId, id, (instance, now) => afterDisconnect(instance, now, connectedAt)),
   };
 }

@@ -71,6 +71,11 @@ export interface Delivery {
   readonly generation: number;
 }
 
+/** What an agent says, and when the connection began over which it says so, by the database's clock. */
+export interface AgentReport extends AgentStatus {
+  readonly connectedAt?: string;
+}
+
 /** What is known of an instance: written by the reconciler and by what its agent reports. */
 export interface InstanceState {
   readonly phase: InstancePhase;
@@ -78,7 +83,7 @@ export interface InstanceState {
   readonly lastTransitionTime: string;
   readonly conditions: readonly Condition[];
   /** The agent's last report; undefined before the first. */
-  readonly agent: AgentStatus | undefined;
+  readonly agent: AgentReport | undefined;
   /** Its pod as its cluster shows it; undefined when there is none, or it needs none. */
   readonly pod: PodReport | undefined;
   /** What somebody changed of its resources, by resource. */

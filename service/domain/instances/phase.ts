@@ -13,7 +13,7 @@ import { withChannels } from "./channels-condition.ts";
 import { type NewCondition, notProvisioned, withCondition } from "./conditions.ts";
 import { FOLLOW_SECONDS, isDelivered, OWN_WORD, syncedCondition, type Wanted, wayOf } from "./delivery.ts";
 import type { Findings } from "./findings.ts";
-import type { Instance, InstanceMark, InstanceState } from "./instance.ts";
+import type { AgentReport, Instance, InstanceMark, InstanceState } from "./instance.ts";
 import type { PodReport } from "./pod.ts";
 
 /** Back-off of failed attempts: 2 s doubling to 5 min. */
@@ -187,7 +187,10 @@ export function hasLeft({ status: { conditions, attempts } }: Instance): boolean
 }
 
 /** The state after its agent reported. */
-export function afterReport(instance: Instance, agent: AgentStatus, now: string): InstanceState {
+export function afterReport(instance: Instance, agent: AgentReport, now: string): InstanceState {
+  if (isOfBefore(instance, agent.connectedAt)) {
+    return instance.status;
+  }
   const conditions = withCondition(
     instance.status.conditions,
     { type: ConditionType.AgentConnected, status: "True", reason: ConditionReason.Connected, message: "" },
@@ -200,6 +203,11 @@ export function afterReport(instance: Instance, agent: AgentStatus, now: string)
   // Until then the stack's operation was put off.
   const nextAttemptAt = isNewlyDelivered ? inSeconds(now, FOLLOW_SECONDS) : next.nextAttemptAt;
   return derive(instance, { ...next, nextAttemptAt }, now);
+}
+
+/** What is told of a connection that its agent has since replaced by another, which may be to another replica. */
+function isOfBefore({ status }: Instance, connectedAt: string | undefined): boolean {
+  return connectedAt !== undefined && connectedAt < (status.agent?.connectedAt ?? "");
 }
 
 /** What the claw last said of its configuration is not about the files that it has now. */
@@ -256,8 +264,8 @@ export function afterChecked(instance: Instance, consistency: Findings, now: str
 }
 
 /** The state after its agent's connection was lost: what it last said still stands, since instances outlive connections. */
-export function afterDisconnect(instance: Instance, now: string): InstanceState {
-  if (isDown(instance, instance.status.phase)) {
+export function afterDisconnect(instance: Instance, now: string, connectedAt?: string): InstanceState {
+  if (isDown(instance, instance.status.phase) || isOfBefore(instance, connectedAt)) {
     return instance.status;
   }
   const conditions = withCondition(

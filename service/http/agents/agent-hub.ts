@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import type { WebSocket } from "ws";
 import {
@@ -7,12 +8,14 @@ import {
   type AgentStatus,
   ClawError,
   digestOfHanding,
+  errorCatalogue,
   type InstanceId,
   readFrame,
   type ServerFrame,
 } from "../../../sdk/contract/index.ts";
 import type { AgentLink, Deliveries } from "../../application/instances/deliveries.ts";
 import type { Agents, UsageSample } from "../../application/ports/instances/agents.ts";
+import type { AgentReport } from "../../domain/instances/instance.ts";
 import { Channel, UNREADABLE } from "./agent-channel.ts";
 import { itemsOfText } from "./items-of-text.ts";
 import { Places } from "./places.ts";
@@ -27,12 +30,15 @@ const REPORTS_MAX = 32;
  * connection to the database would be refused it, and the report be lost.
  */
 const AT_ONCE = 4;
+/** A report that could not be written now is tried again: first after so long, then after twice that, and so on. */
+const RETRY_MS = 500;
+const RETRY_MS_MAX = 10_000;
 
 export interface AgentHubOptions {
-  /** Whether the token is that instance's; takes the same time for any wrong one. */
-  readonly verifyAgent: (uid: InstanceId, token: string) => Promise<boolean>;
-  readonly onStatus: (uid: InstanceId, status: AgentStatus) => Promise<unknown>;
-  readonly onDisconnect: (uid: InstanceId) => Promise<unknown>;
+  /** When a connection began whose token is that instance's, and undefined where it is not; takes the same time for any wrong one. */
+  readonly verifyAgent: (uid: InstanceId, token: string) => Promise<string | undefined>;
+  readonly onStatus: (uid: InstanceId, report: AgentReport) => Promise<unknown>;
+  readonly onDisconnect: (uid: InstanceId, connectedAt: string) => Promise<unknown>;
   /** Where those are told of that take deliveries. */
   readonly deliveries: Pick<Deliveries, "arrived" | "left" | "pulled">;
   readonly clock: () => Date;
@@ -43,12 +49,17 @@ export interface AgentHubOptions {
 export interface AgentHub extends Agents {
   /** Takes over a socket of `GET /agent/v1`. */
   accept(socket: WebSocket, uid: string, token: string): Promise<void>;
+  /** Lets go of an agent that is connected by a token which is no good any more; of all such, where none is named. */
+  recheck(uid?: InstanceId): Promise<void>;
   /** Lets the agents go, and resolves when what they reported is written. */
   close(): Promise<void>;
 }
 
 interface Connection {
   readonly socket: WebSocket;
+  readonly token: string;
+  /** By the database's clock. */
+  readonly connectedAt: string;
   readonly channels: Map<string, Channel>;
   status: AgentStatus | undefined;
   /** Whether the agent grants credit. */
@@ -66,7 +77,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
   let samples = new Map<InstanceId, UsageSample>();
   const verifying = new Places(AT_ONCE);
   const reporting = new Places(AT_ONCE);
-  let closing = false;
+  const stopping = new AbortController();
   return {
     takeUsage() {
       const taken = [...samples.values()];
@@ -103,19 +114,14 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
     async accept(socket, uid, token) {
       // What it says meanwhile waits.
       socket.pause();
-      const isItself = await verifying
-        .run(() => options.verifyAgent(uid as InstanceId, token))
-        .catch((err: unknown) => {
-          options.log.error({ err, instance: uid }, "whether an agent is who it says could not be asked");
-          return undefined;
-        });
+      const verified = await verify(uid as InstanceId, token);
       socket.resume();
-      if (isItself === undefined || closing) {
+      if (verified === undefined || stopping.signal.aborted) {
         socket.close(1013, "come again");
         return;
       }
-      if (!isItself) {
-        socket.close(4401, "the token is of no instance here");
+      if (verified.connectedAt === undefined) {
+        refuse(socket);
         return;
       }
       if (socket.readyState !== socket.OPEN) {
@@ -124,6 +130,8 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       connections.get(uid)?.socket.terminate();
       const connection: Connection = {
         socket,
+        token,
+        connectedAt: verified.connectedAt,
         channels: new Map(),
         status: undefined,
         isGranting: false,
@@ -133,14 +141,39 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       connections.set(uid, connection);
       serve(connection, uid as InstanceId);
     },
+    async recheck(uid) {
+      const checked = [...connections].filter(([id]) => uid === undefined || id === uid);
+      await Promise.all(
+        checked.map(async ([id, { socket, token }]) => {
+          const verified = await verify(id as InstanceId, token);
+          if (verified && verified.connectedAt === undefined) {
+            refuse(socket);
+          }
+        }),
+      );
+    },
     async close() {
-      closing = true;
+      stopping.abort();
       for (const { socket } of connections.values()) {
         socket.close(1001, "the service is stopping");
       }
       await Promise.all(writing.values());
     },
   };
+
+  /** Undefined where that could not be asked. */
+  function verify(uid: InstanceId, token: string): Promise<{ readonly connectedAt: string | undefined } | undefined> {
+    return verifying
+      .run(async () => ({ connectedAt: await options.verifyAgent(uid, token) }))
+      .catch((err: unknown) => {
+        options.log.error({ err, instance: uid }, "whether an agent is who it says could not be asked");
+        return undefined;
+      });
+  }
+
+  function refuse(socket: WebSocket): void {
+    socket.close(4401, "the token is of no instance here");
+  }
 
   function linkTo(connection: Connection): AgentLink {
     const { socket } = connection;
@@ -152,21 +185,36 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
     return connection.link;
   }
 
+  /** Writes a report however long the database is away: nobody says it again. */
+  async function persist(work: () => Promise<unknown>, uid: InstanceId): Promise<unknown> {
+    for (let waitMs = RETRY_MS; ; waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
+      try {
+        return await reporting.run(work);
+      } catch (err) {
+        if (!(err instanceof ClawError) || !errorCatalogue[err.code].retryable) {
+          throw err;
+        }
+        options.log.warn({ err, instance: uid }, "a report of an agent is not written yet");
+        await delay(waitMs, undefined, { signal: stopping.signal });
+      }
+    }
+  }
+
   function serve(connection: Connection, uid: InstanceId): void {
-    const { socket } = connection;
+    const { socket, connectedAt } = connection;
     let alive = true;
     let isUnderstood = true;
     let reports = 0;
     const write = (work: () => Promise<unknown>) => {
       // That the service stops says nothing of an agent.
-      if (closing) {
+      if (stopping.signal.aborted) {
         return;
       }
       if (++reports === REPORTS_MAX) {
         socket.pause();
       }
       const written = Promise.resolve(writing.get(uid))
-        .then(() => reporting.run(work))
+        .then(() => persist(work, uid))
         .catch((err: unknown) => options.log.error({ err, instance: uid }, "a report of an agent was not written"))
         .finally(() => {
           if (reports-- === REPORTS_MAX) {
@@ -212,7 +260,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
           connection.isGranting ||= frame.type === "hello" && frame.grants === true;
           connection.isResuming ||= frame.type === "hello" && frame.resumes === true;
           connection.status = frame.status;
-          write(() => options.onStatus(uid, frame.status));
+          write(() => options.onStatus(uid, { ...frame.status, connectedAt }));
           if (frame.type === "hello" && frame.delivers && !connection.link) {
             // Once it is written what it has: that is what it is compared with.
             write(async () => options.deliveries.arrived(uid, linkTo(connection)));
@@ -240,7 +288,7 @@ export function createAgentHub(options: AgentHubOptions): AgentHub {
       if (connections.get(uid) === connection) {
         connections.delete(uid);
         options.deliveries.left(uid);
-        write(() => options.onDisconnect(uid));
+        write(() => options.onDisconnect(uid, connectedAt));
       }
     });
   }

@@ -230,8 +230,10 @@ async function start(env: Environment, version: string, log: Logger, closers: Cl
   const others = listen(stores.serviceUrl, {
     onWork: wake,
     onChange: (tenantId, id) => changes.tell(tenantId, id),
+    onAgent: (id) => void hub.recheck(id),
     onBegin() {
       wake();
+      void hub.recheck();
       changes.tellAll();
     },
   });

@@ -49,8 +49,13 @@ export interface WorkRepository {
   listToCheck(ids: readonly InstanceId[]): Promise<readonly ToCheck[]>;
   /** Whose instance it is; undefined when it is gone. */
   findTenantOf(instanceId: InstanceId): Promise<TenantId | undefined>;
-  /** Whose instance it is, and the number of the newest token that its agent has come with; undefined when it is gone. */
-  findAgentToken(instanceId: InstanceId): Promise<{ readonly tenantId: TenantId; readonly taken: number } | undefined>;
+  /**
+   * Whose instance it is, the number of the newest token that its agent has come with, and when this was asked, by the one clock that all replicas have, in
+   * microseconds; undefined when it is gone.
+   */
+  findAgentToken(
+    instanceId: InstanceId,
+  ): Promise<{ readonly tenantId: TenantId; readonly taken: number; readonly askedAt: string } | undefined>;
   /** Running instances whose agents have taken their last token, which is as old: the oldest first. */
   listOldTokens(days: number, limit: number): Promise<readonly { readonly tenantId: TenantId; readonly id: InstanceId }[]>;
   /** Those of the instances that exist, of any tenant and in any state. */

@@ -116,6 +116,16 @@ describe("instance phase", () => {
     expect(reported(running, report("Failed", "ConfigError")).status.phase).toBe("Failed");
   });
 
+  it("is what its agent's newest connection tells, and not what is told late of one before", ({ expect }) => {
+    const over = (connectedAt: string) => ({ ...report("Ready"), connectedAt });
+    const running = reported(applied(anInstance()), over("2026-01-01T00:00:02.000000Z"));
+    const [before, same] = ["2026-01-01T00:00:01.999999Z", "2026-01-01T00:00:02.000000Z"] as const;
+    expect(afterDisconnect(running, NOW, before)).toBe(running.status);
+    expect(afterReport(running, { ...report("BackOff", "Crashed"), connectedAt: before }, NOW)).toBe(running.status);
+    const gone = afterDisconnect(running, NOW, same);
+    expect(gone.conditions.find(({ type }) => type === "AgentConnected")).toMatchObject({ status: "False" });
+  });
+
   it("keeps phase and readiness when only the agent's connection is lost", ({ expect }) => {
     const running = reported(applied(anInstance()), report("Ready"));
     const status = afterDisconnect(running, NOW);

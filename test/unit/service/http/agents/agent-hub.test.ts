@@ -7,6 +7,7 @@ import {
   AgentFrameSchema,
   type AgentStatus,
   CHANNEL_WINDOW,
+  ClawError,
   type InstanceId,
   type ServerFrame,
 } from "../../../../../sdk/contract/index.ts";
@@ -26,17 +27,21 @@ const status = (phase: AgentStatus["phase"]): AgentStatus => ({
 });
 
 /** A gateway that is slow to write what it is told, until it may. */
-async function aSlowGateway() {
+async function aSlowGateway({ failures = 0, isKnown = (): boolean => true } = {}) {
+  let left = failures;
   const { promise: mayWrite, resolve: writeNow } = Promise.withResolvers<void>();
   const begun: string[] = [];
   const written: string[] = [];
   const write = async (what: string) => {
     begun.push(what);
     await mayWrite;
+    if (left-- > 0) {
+      throw new ClawError("service.unavailable", "the database can't be reached now; try again");
+    }
     written.push(what);
   };
   const gateway = createAgentHub({
-    verifyAgent: async () => true,
+    verifyAgent: async () => (isKnown() ? "2026-01-01T00:00:00.000000Z" : undefined),
     onStatus: (_uid, { phase }) => write(phase),
     onDisconnect: () => write("disconnected"),
     deliveries: new Deliveries(),
@@ -104,6 +109,39 @@ describe("the agents' gateway", () => {
     expect(begun.length).toBe(4);
     writeNow();
     await expect.poll(() => written.length, PATIENCE).toBe(100);
+  });
+
+  it("loses no report of an agent that came and went while the database was away", async ({ expect }) => {
+    const { gateway, dial, written, writeNow } = await aSlowGateway({ failures: 2 });
+    writeNow();
+    const socket = await dial("Ready");
+    await expect.poll(() => gateway.status("ins_1")?.phase, PATIENCE).toBe("Ready");
+    socket.close();
+    await expect.poll(() => written, PATIENCE).toEqual(["Ready", "disconnected"]);
+  });
+
+  it("lets go of an agent whose token is no good any more, and of no other", async ({ expect }) => {
+    let isKnown = true;
+    const { gateway, dial, writeNow } = await aSlowGateway({ isKnown: () => isKnown });
+    writeNow();
+    const socket = await dial("Ready");
+    await expect.poll(() => gateway.status("ins_1")?.phase, PATIENCE).toBe("Ready");
+    const closed = once(socket, "close");
+    await gateway.recheck();
+    isKnown = false;
+    await gateway.recheck("ins_2" as InstanceId);
+    expect(socket.readyState).toBe(WebSocket.OPEN);
+    await gateway.recheck("ins_1" as InstanceId);
+    expect((await closed)[0]).toBe(4401);
+  });
+
+  it("stops while a report can't be written", async ({ expect }) => {
+    const { gateway, dial, begun, written, writeNow } = await aSlowGateway({ failures: Number.POSITIVE_INFINITY });
+    writeNow();
+    await dial("Ready");
+    await expect.poll(() => begun, PATIENCE).toEqual(["Ready"]);
+    await gateway.close();
+    expect(written).toEqual([]);
   });
 
   it("ends the channel alone whose reader can't take what an agent sent", async ({ expect }) => {
