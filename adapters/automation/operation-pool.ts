@@ -1,11 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { ClawError, clusterOf, type StackIdentity } from "../../sdk/contract/index.ts";
-import type {
-  StackOperation,
-  StackOperations,
-  StackResult,
-  StackScan,
-  TenantStack,
+import {
+  type OnProgress,
+  OperationLostError,
+  type StackOperation,
+  type StackOperations,
+  type StackResult,
+  type StackScan,
+  type TenantStack,
 } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StateJobs } from "./stack-state.ts";
 import { type OperationKind, type WorkerReply, WorkerReplySchema, type WorkerRequest } from "./worker-messages.ts";
@@ -40,6 +42,7 @@ const LARGE_IDLE_MS = 5_000;
 
 interface Job {
   readonly request: WorkerRequest;
+  readonly onProgress: OnProgress | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -89,6 +92,9 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
       }
       if (reply.type === "ready") {
         worker.ready = true;
+      } else if (reply.type === "progress") {
+        worker.job?.onProgress?.(reply.news);
+        return;
       } else {
         finish(worker, reply);
       }
@@ -101,7 +107,7 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
       const job = worker.job;
       worker.job = undefined;
       if (job) {
-        const failure = new ClawError("engine.failed", `the operation's process ended (${how}); it is tried again`);
+        const failure = new OperationLostError(how);
         void options
           .onLost(stackOf(job.request))
           .catch(() => undefined)
@@ -195,7 +201,7 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     }
   };
 
-  const finish = (worker: Worker, reply: Exclude<WorkerReply, { type: "ready" }>) => {
+  const finish = (worker: Worker, reply: Extract<WorkerReply, { type: "result" | "error" }>) => {
     const job = worker.job;
     worker.job = undefined;
     clearTimeout(worker.idleTimer);
@@ -227,13 +233,13 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     fill();
   };
 
-  const submit = <T>(request: WorkerRequest) =>
+  const submit = <T>(request: WorkerRequest, onProgress?: OnProgress) =>
     new Promise<T>((resolve, reject) => {
       if (closed) {
         reject(new ClawError("service.unavailable", "the service is shutting down"));
         return;
       }
-      const job = { request, resolve: resolve as Job["resolve"], reject };
+      const job = { request, onProgress, resolve: resolve as Job["resolve"], reject };
       if (request.type === "operation" && queue.filter((other) => tenantOf(other) === tenantOf(job)).length >= WAITING_PER_TENANT_MAX) {
         reject(
           new ClawError("request.rate_limited", `${WAITING_PER_TENANT_MAX} operations of the tenant wait already; come again in a moment`),
@@ -245,8 +251,8 @@ export function createOperationPool(options: PoolOptions): StackOperations & Sta
     });
   const run =
     <T = StackResult>(kind: OperationKind) =>
-    (operation: StackOperation) =>
-      submit<T>({ type: "operation", kind, operation });
+    (operation: StackOperation, onProgress?: OnProgress) =>
+      submit<T>({ type: "operation", kind, operation }, onProgress);
   const state =
     <J extends keyof StateJobs>(job: J) =>
     (stack: TenantStack, ...args: unknown[]) =>

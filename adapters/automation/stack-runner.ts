@@ -7,12 +7,13 @@ import {
 } from "@pulumi/pulumi/automation/index.js";
 import type { PropertyDiff, ResourceChange, StackIdentity, StackSpec } from "../../sdk/contract/index.ts";
 import { ClawError } from "../../sdk/contract/index.ts";
-import type { StackFailure, StackOperation, StackResult } from "../../service/application/ports/stacks/stack-operations.ts";
+import type { OnProgress, StackFailure, StackOperation, StackResult } from "../../service/application/ports/stacks/stack-operations.ts";
 import { valueAt } from "../engine/contract/property-path.ts";
 import { parseUrn } from "../engine/contract/urn.ts";
 import { type PropertyMap, SIGNATURE_KEY } from "../engine/contract/values.ts";
 import { settleInterrupted } from "./interrupted.ts";
 import { openStack, type StackAccess, type TakenEvents } from "./open-stack.ts";
+import { createProgress, OPS } from "./progress.ts";
 import type { OperationKind } from "./worker-messages.ts";
 
 export interface RunnerOptions extends StackAccess {
@@ -39,8 +40,9 @@ export async function runStackOperation(
   kind: Exclude<OperationKind, "scan">,
   operation: StackOperation,
   options: RunnerOptions,
+  onProgress?: OnProgress,
 ): Promise<StackResult> {
-  const collector = createCollector(operation, options);
+  const collector = createCollector(operation, options, onProgress);
   const name = options.stackName(operation.spec);
   const tenantStack = { tenantId: operation.tenantId, stack: name };
   const command = await options.commandFor(tenantStack, collector.taken);
@@ -86,6 +88,7 @@ export async function runStackOperation(
       });
     }
   } finally {
+    collector.flush();
     if (kind === "preview" && created) {
       // Somebody may have begun to use it meanwhile: then it stays.
       await stack.workspace.removeStack(name).catch(() => undefined);
@@ -144,14 +147,17 @@ async function present(
 }
 
 /** Collects what an operation's events say of its resources. */
-export function createCollector(operation: StackOperation, options: RunnerOptions) {
+export function createCollector(operation: StackOperation, options: RunnerOptions, onProgress?: OnProgress) {
   const owners = new Map<string, string>();
+  const expected: string[] = [];
   for (const instance of operation.instances ?? []) {
     const { declared, undeclared } = options.instanceUrns(operation.spec, instance);
     for (const urn of [...declared, ...undeclared]) {
       owners.set(urn, instance.name);
     }
+    expected.push(...declared);
   }
+  const progress = onProgress && createProgress(owners, expected, onProgress);
   const changes = new Map<string, ResourceChange>();
   const failures: StackFailure[] = [];
   let lastError: string | undefined;
@@ -159,7 +165,7 @@ export function createCollector(operation: StackOperation, options: RunnerOption
     const instance = owners.get(urn);
     return instance === undefined ? {} : { instance };
   };
-  const onEvent = (event: EngineEvent) => {
+  const collect = (event: EngineEvent) => {
     // What a refresh found is known only when it has read.
     const metadata = event.resourcePreEvent?.metadata ?? event.resOutputsEvent?.metadata;
     const op = metadata && OPS[metadata.op];
@@ -182,22 +188,29 @@ export function createCollector(operation: StackOperation, options: RunnerOption
       }
     }
   };
+  const onEvent = (event: EngineEvent) => {
+    progress?.onEvent(event);
+    collect(event);
+  };
   /**
    * Takes what the collector reads from the engine itself: the stream would have it as text, twice for each resource. A refresh says only with
    * its outputs what it found; everything else is told when a step begins.
    */
   const taken: TakenEvents = (event, kind) => {
-    const { resourcePreEvent, resOutputsEvent, diagnosticEvent } = event;
-    if (!resourcePreEvent && !resOutputsEvent && !diagnosticEvent) {
+    const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent } = event;
+    if (!resourcePreEvent && !resOutputsEvent && !resOpFailedEvent && !diagnosticEvent) {
       return event;
     }
+    progress?.onEvent(event as unknown as EngineEvent);
     if (!resOutputsEvent || kind === "refresh") {
-      onEvent(event as unknown as EngineEvent);
+      collect(event as unknown as EngineEvent);
     }
     return undefined;
   };
   return {
     onEvent,
+    /** Tells what there is to tell of the progress. */
+    flush: () => progress?.flush(),
     taken,
     ownerOf,
     failures,
@@ -218,18 +231,6 @@ function splitReason(text: string): { reason?: string; message: string } {
   const match = /(?:^|\s)([A-Z][a-z]+(?:[A-Z][a-z]+)*): (.*)$/s.exec(text);
   return match?.[1] && match[2] ? { reason: match[1], message: match[2] } : { message: text };
 }
-
-const OPS: Readonly<Record<string, ResourceChange["op"]>> = {
-  same: "same",
-  create: "create",
-  update: "update",
-  delete: "delete",
-  replace: "replace",
-  "create-replacement": "replace",
-  "delete-replaced": "replace",
-  read: "read",
-  import: "import",
-};
 
 type StepMetadata = NonNullable<EngineEvent["resourcePreEvent"]>["metadata"];
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ErrorCode, errorCatalogue, IssueSchema } from "../../sdk/contract/index.ts";
+import { type ErrorCode, errorCatalogue, IssueSchema, ResourceProgressSchema } from "../../sdk/contract/index.ts";
 import type { StackOperation, TenantStack } from "../../service/application/ports/stacks/stack-operations.ts";
 import type { StateJobs } from "./stack-state.ts";
 
@@ -34,6 +34,8 @@ const residentBytes = z.number().nonnegative();
 /** What a worker process says. */
 export const WorkerReplySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
+  /** Of the operation that it is in. */
+  z.object({ type: z.literal("progress"), news: z.array(ResourceProgressSchema.extend({ instance: z.string() })) }),
   z.object({ type: z.literal("result"), result: z.unknown(), residentBytes }),
   z.object({
     type: z.literal("error"),

@@ -72,6 +72,7 @@ import { ExpireRecordings1700000000056 } from "./migrations/0056-expire-recordin
 import { MeasurePreviews1700000000057 } from "./migrations/0057-measure-previews.ts";
 import { RenewAgentTokens1700000000059 } from "./migrations/0059-renew-agent-tokens.ts";
 import { ReachReplicas1700000000060 } from "./migrations/0060-reach-replicas.ts";
+import { FollowOperations1700000000061 } from "./migrations/0061-follow-operations.ts";
 import { SeeMoreVersions1700000000062 } from "./migrations/0062-see-more-versions.ts";
 import { connectionName } from "./repositories/replicas.ts";
 import { PostgresTransactions } from "./transactions.ts";
@@ -160,6 +161,7 @@ export const migrations = [
   MeasurePreviews1700000000057,
   RenewAgentTokens1700000000059,
   ReachReplicas1700000000060,
+  FollowOperations1700000000061,
   SeeMoreVersions1700000000062,
 ];
 

@@ -28,6 +28,7 @@ import { PostgresInstanceEventRepository } from "./repositories/instance-events.
 import { PostgresInstanceRepository } from "./repositories/instances.ts";
 import { PostgresKeyringRepository } from "./repositories/keyring.ts";
 import { PostgresLeftoverRepository } from "./repositories/leftovers.ts";
+import { PostgresOperationRepository } from "./repositories/operations.ts";
 import { PostgresOutboxRepository } from "./repositories/outbox.ts";
 import { PostgresPlanRepository } from "./repositories/plans.ts";
 import { PostgresPolicyRepository } from "./repositories/policies.ts";
@@ -161,6 +162,7 @@ function tenantTransaction(session: Unit, tenantId: TenantId): TenantTransaction
     secrets: new PostgresSecretRepository(scope, session.platform),
     plans: new PostgresPlanRepository(scope),
     events: new PostgresInstanceEventRepository(scope, tenantId),
+    operations: new PostgresOperationRepository(scope, tenantId),
     chatSessions: new PostgresChatSessionRepository(scope, tenantId),
     recordings: new PostgresRecordingRepository(scope, tenantId),
     idempotency: new PostgresIdempotencyRepository(scope, tenantId),

@@ -11,6 +11,7 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   kill: () => import("./commands/kill.ts").then(({ killCommand }) => [killCommand]),
   logs: () => import("./commands/logs.ts").then(({ logsCommand }) => [logsCommand]),
   events: () => import("./commands/events.ts").then(({ eventsCommand }) => [eventsCommand]),
+  operations: () => import("./commands/operations.ts").then(({ operationsCommand }) => [operationsCommand]),
   apply: () => import("./commands/apply.ts").then(({ applyCommand }) => [applyCommand]),
   diff: () => import("./commands/diff.ts").then(({ diffCommand }) => [diffCommand]),
   delete: () => import("./commands/delete.ts").then(({ deleteCommand }) => [deleteCommand]),

@@ -65,6 +65,7 @@ const table = {
   "instances.logs": ["GET", "/instances/:id/logs", "query", "json"],
   "instances.events": ["GET", "/instances/:id/events", "query", "page"],
   "instances.config": ["GET", "/instances/:id/config", "query", "json"],
+  "instances.operations": ["GET", "/instances/:id/operations", "none", "json"],
   "instances.chatSessions": ["GET", "/instances/:id/chat-sessions", "none", "json"],
   "instances.console": ["POST", "/instances/:id/console", "body", "json"],
   "instances.open": ["POST", "/instances/:id/open", "body", "json"],

@@ -27,6 +27,7 @@ export * from "./local.ts";
 export * from "./maintenance.ts";
 export * from "./meta.ts";
 export * from "./nearest-key.ts";
+export * from "./operation.ts";
 export * from "./paths.ts";
 export * from "./permissions.ts";
 export * from "./pod.ts";

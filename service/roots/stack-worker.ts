@@ -26,7 +26,7 @@ import { openPool } from "../../adapters/postgres/open-pool.ts";
 import { PostgresStackStore } from "../../adapters/postgres/stack-store.ts";
 import { ClawError, redact, type StackEngine } from "../../sdk/contract/index.ts";
 import { instanceUrns, PROJECT_NAME, sharedUrns, stackName, tenantProgram } from "../../stacks/tenant/program.ts";
-import type { TenantStack } from "../application/ports/stacks/stack-operations.ts";
+import type { OnProgress, TenantStack } from "../application/ports/stacks/stack-operations.ts";
 import { packageOf, resourceProviders } from "./packages.ts";
 
 const CONNECTIONS = 4;
@@ -146,7 +146,11 @@ async function run(message: unknown): Promise<unknown> {
   const request = WorkerRequestSchema.parse(message);
   if (request.type === "operation") {
     const { kind, operation } = request;
-    return kind === "scan" ? scanStack({ instances: [], ...operation }, options) : runStackOperation(kind, operation, options);
+    if (kind === "scan") {
+      return scanStack({ instances: [], ...operation }, options);
+    }
+    const onProgress: OnProgress = (news) => reply({ type: "progress", news: [...news] });
+    return runStackOperation(kind, operation, options, kind === "up" ? onProgress : undefined);
   }
   const job = jobs[request.job] as (stack: TenantStack, ...args: readonly unknown[]) => Promise<unknown>;
   return job(request.stack, ...request.args);

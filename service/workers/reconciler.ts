@@ -7,13 +7,20 @@ import {
   type InstanceId,
   type StackTarget,
   stackNameOf,
+  type TenantId,
 } from "../../sdk/contract/index.ts";
 import { wantedOf } from "../application/instances/deliver.ts";
 import { isLost } from "../application/instances/lost.ts";
 import { recordEvent, recordStates } from "../application/instances/report-status.ts";
 import { type Resolution, type ResolveDependencies, resolveInstances } from "../application/instances/resolve-instance.ts";
 import type { Runtime, Runtimes } from "../application/ports/runtimes/runtime.ts";
-import type { StackAdministration, StackOperation, StackOperations, StackResult } from "../application/ports/stacks/stack-operations.ts";
+import {
+  OperationLostError,
+  type StackAdministration,
+  type StackOperation,
+  type StackOperations,
+  type StackResult,
+} from "../application/ports/stacks/stack-operations.ts";
 import type { TenantTransaction, Transactions } from "../application/ports/transactions.ts";
 import { inTurns } from "../application/resources/in-turns.ts";
 import type { Wanted } from "../domain/instances/delivery.ts";
@@ -22,6 +29,7 @@ import { afterBegin, afterOperation, hasLeft, isFinal, type OperationOutcome } f
 import { rulesAt } from "../domain/runtimes/runtimes.ts";
 import type { Tenant } from "../domain/tenancy/tenant.ts";
 import { type Loop, startLoop } from "./loop.ts";
+import { followOperation, type OperationEnd } from "./operation-follower.ts";
 
 /** Instances of one stack that one operation takes. */
 const BATCH = 100;
@@ -290,11 +298,16 @@ async function runOperation(
     final: isFinal(item.instance, reason),
     ...frameLeft(item),
   });
+  const followed = ready.map(({ instance }) => ({ ...instance, kind: leaves(instance) ? ("remove" as const) : ("apply" as const) }));
+  const follower = followOperation(operation.tenantId as TenantId, followed, deps);
   let result: StackResult;
   try {
-    result = await deps.stacks.up(operation);
+    result = await deps.stacks.up(operation, follower.onProgress);
   } catch (err) {
-    if (err instanceof ClawError && err.code === "stack.locked") {
+    const isLocked = err instanceof ClawError && err.code === "stack.locked";
+    const end: OperationEnd = err instanceof OperationLostError ? "interrupted" : "failed";
+    await follower.end(() => (isLocked ? undefined : end));
+    if (isLocked) {
       return (item) => ({
         ok: false,
         waitsFor: ConditionReason.StackLocked,
@@ -306,6 +319,9 @@ async function runOperation(
     const message = err instanceof ClawError ? err.message : "the operation failed; see the service's log";
     return (item) => failed(item, ConditionReason.OperationFailed, message);
   }
+  const failureOf = (name: string) =>
+    result.failures.find(({ instance }) => instance === name) ?? result.failures.find(({ instance }) => instance === undefined);
+  await follower.end((name) => (failureOf(name) ? "failed" : "succeeded"));
   const { target } = operation.spec;
   const lacking = ready.flatMap(({ instance, resolution, wanted }) =>
     resolution?.resolved && instance.status.agent?.stored !== wanted?.handed ? [resolution.resolved] : [],
@@ -316,8 +332,7 @@ async function runOperation(
     .catch((err: unknown) => deps.log.warn({ err, cluster: clusterOf(target) }, "changed files reach their claws within a minute"));
   return (item) => {
     const { instance, resolution, wanted } = item;
-    const failure =
-      result.failures.find((item) => item.instance === instance.name) ?? result.failures.find((item) => item.instance === undefined);
+    const failure = failureOf(instance.name);
     return failure
       ? failed(item, failure.reason ?? ConditionReason.ResourceFailed, failure.message)
       : { ok: true, generation: instance.generation, ...configOf(resolution), frame: wanted?.frame };

@@ -144,6 +144,7 @@ export function sampleRequests({
     "instances.kill": { id: instance },
     "instances.logs": { id: instance },
     "instances.events": { id: instance },
+    "instances.operations": { id: instance },
     "instances.chatSessions": { id: instance },
     "instances.pin": { id: instance, body: { version: null } },
     "instances.config": { id: instance },

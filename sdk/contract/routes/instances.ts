@@ -22,6 +22,7 @@ import {
   stopAction,
 } from "../instance.ts";
 import { ListQuerySchema } from "../meta.ts";
+import { InstanceOperationsSchema } from "../operation.ts";
 import { admission, idParams as id, placing, type Route, writeQuery } from "../route.ts";
 import { TailLinesSchema } from "../streams.ts";
 
@@ -207,6 +208,17 @@ export const instanceRoutes = {
     permission: "instances.read",
     success: 200,
     response: InstanceEventPageSchema,
+    errors: ["instance.not_found"],
+  },
+  "instances.operations": {
+    method: "GET",
+    path: "/instances/:id/operations",
+    summary: "List what the engine has lately done for an instance, resource by resource, the newest and so the running one first",
+    params: id,
+    scope: "tenant",
+    permission: "instances.read",
+    success: 200,
+    response: InstanceOperationsSchema,
     errors: ["instance.not_found"],
   },
   "instances.chatSessions": {

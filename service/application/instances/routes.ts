@@ -82,6 +82,10 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
       const page = await deps.transactions.reads.tenant(instance.tenantId, (tx) => tx.events.list(instance.id, query.limit, query.cursor));
       return { ...page, items: [...page.items] };
     },
+    "instances.operations": async (ctx, { params }) => {
+      const { id, tenantId } = await find(ctx, params.id);
+      return { items: [...(await deps.transactions.reads.tenant(tenantId, (tx) => tx.operations.list(id)))] };
+    },
     "instances.chatSessions": async (ctx, { params }) => listChatSessions(ctx, await find(ctx, params.id), deps),
     "instances.config": async (ctx, { params, query }) => effectiveConfig(await find(ctx, params.id), query, deps),
     "instances.console": async (ctx, { params, body }) => {

@@ -16,6 +16,7 @@ import type { ChatSessionRepository } from "./instances/chat-session-repository.
 import type { ClaimRepository } from "./instances/claim-repository.ts";
 import type { ClawKnowledgeRepository } from "./instances/claw-programs.ts";
 import type { InstanceEventRepository } from "./instances/event-repository.ts";
+import type { OperationRepository } from "./instances/operation-repository.ts";
 import type { OldRecordings, RecordingRepository } from "./instances/recording-repository.ts";
 import type { InstanceRepository } from "./instances/repository.ts";
 import type { VisitRepository } from "./instances/visits.ts";
@@ -96,6 +97,7 @@ export interface TenantTransaction {
   readonly secrets: SecretRepository;
   readonly plans: PlanRepository;
   readonly events: InstanceEventRepository;
+  readonly operations: OperationRepository;
   readonly chatSessions: ChatSessionRepository;
   readonly recordings: RecordingRepository;
   readonly idempotency: IdempotencyRepository;

@@ -76,6 +76,9 @@ async function aFullTenant(): Promise<TenantId> {
     const recording = { id: newId("rec"), instance: { name: "a", uid: id }, actor: "a", startedAt: now, bytes: 0 };
     await tx.recordings.insert(recording);
     await tx.recordings.append(recording.id, 1, "sealed", 6);
+    await tx.operations.write([
+      { id: newId("opn"), instance: id, kind: "apply", generation: 1, state: "running", startedAt: now, resources: [] },
+    ]);
     await tx.chatSessions.note({ instanceId: id, subject: "a", name: "notes", usedAt: now }, 200);
     tx.audit.append(entryOf({ time: now, by: { subject: "a" }, action: "test.write" }));
     await tx.publish({ id: newId("evt"), event: "cluster.reachable", time: now, data: { uid: "cls_1", name: "east" } });

@@ -81,6 +81,7 @@ describe("schema", () => {
         "MeasurePreviews1700000000057",
         "RenewAgentTokens1700000000059",
         "ReachReplicas1700000000060",
+        "FollowOperations1700000000061",
         "SeeMoreVersions1700000000062",
       ]);
   });

@@ -40,6 +40,23 @@ describe("an operation's process that is killed", () => {
   });
 });
 
+describe("an operation whose process is killed half-way", () => {
+  it("is seen while it runs, is interrupted then, and is followed by one that succeeds", { timeout: 90_000 }, async ({ expect }) => {
+    const claw = service.claw("acme");
+    await claw.instances.create(anEcho("followed"));
+    const isRunning = async () => (await claw.instances.operations("followed")).items[0]?.state === "running";
+    await expect.poll(isRunning, { interval: 10, timeout: 30_000 }).toBe(true);
+    spawnSync("pkill", ["-KILL", "-P", String(process.pid), "-f", "stack-worker"]);
+    const { items } = await eventually(
+      () => claw.instances.operations("followed"),
+      ({ items: [newest] }) => newest?.state === "succeeded",
+      60_000,
+    );
+    expect(items.at(-1)?.state).toBe("interrupted");
+    expect(items.flatMap(({ resources }) => resources).filter(({ state }) => state === "running")).toEqual([]);
+  });
+});
+
 describe("an instance that is destroyed when the process that was making it has been killed", () => {
   it("leaves no agent, no claw, no folder and no port behind", { timeout: 90_000 }, async ({ expect }) => {
     const claw = service.claw("acme");

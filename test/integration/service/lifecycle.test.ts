@@ -71,6 +71,17 @@ describe.each(engines)("the life of an instance, with CLAW_ENGINE=$engine", (set
     const running = await phase("alive", "Running");
     expect(running.status).toMatchObject({ observedGeneration: 1, readyReplicas: 1, restarts: 0 });
 
+    const [made] = (await claw.instances.operations("alive")).items;
+    expect(made).toMatchObject({ kind: "apply", generation: 1, state: "succeeded" });
+    expect(made?.resources.map(({ level, name, op, state }) => `${level} ${name} ${op} ${state}`)).toEqual([
+      "0 alive create done",
+      "1 alive-software create done",
+      "1 alive-config create done",
+      "1 alive-data create done",
+      "1 alive-files create done",
+      "1 alive-process create done",
+    ]);
+
     const chat = await claw.instances.chat("alive");
     let answer = "";
     for await (const event of chat.send("hello there")) {

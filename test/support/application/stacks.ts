@@ -13,6 +13,7 @@ import {
 import type { DeclaredResource, Deviation } from "../../../service/application/ports/clusters/clusters.ts";
 import type {
   HeldResource,
+  OnProgress,
   StackAdministration,
   StackFailure,
   StackOperation,
@@ -109,9 +110,16 @@ export class PlayedStacks implements StackOperations, StackAdministration {
     return { changes: changesOf(operation, stack?.resources ?? new Map()), failures: [] };
   }
 
-  async up(operation: StackOperation): Promise<StackResult> {
+  async up(operation: StackOperation, onProgress: OnProgress = () => {}): Promise<StackResult> {
     return this.#exclusively(operation, async (stack) => {
       const changes = changesOf(operation, stack.resources);
+      const tell = (state: "running" | "done" | "failed", isTold: (change: ResourceChange) => boolean) =>
+        onProgress(
+          changes
+            .filter(isTold)
+            .flatMap(({ instance, type, name, op }) => (instance ? [{ instance, type, name, op, level: 1, state }] : [])),
+        );
+      tell("running", () => true);
       const isHere = ({ name }: { readonly name: string }) => operation.instances?.some((item) => item.name === name) ?? true;
       const failures = (operation.instances ?? operation.spec.instances).flatMap(({ name }): StackFailure[] => {
         const fault = this.#faults.get(name);
@@ -140,6 +148,8 @@ export class PlayedStacks implements StackOperations, StackAdministration {
       const meanwhile = this.#meanwhile;
       this.#meanwhile = async () => {};
       await meanwhile();
+      tell("failed", ({ instance }) => isFailed(instance));
+      tell("done", ({ instance }) => !isFailed(instance));
       await this.#onApplied(
         operation,
         made,

@@ -1,4 +1,11 @@
-import type { ResourceChange, StackEngine, StackSpec, StackUpdate } from "../../../../sdk/contract/index.ts";
+import {
+  ClawError,
+  type ResourceChange,
+  type ResourceProgress,
+  type StackEngine,
+  type StackSpec,
+  type StackUpdate,
+} from "../../../../sdk/contract/index.ts";
 import type { Deviation } from "../clusters/clusters.ts";
 
 /** One stack of a tenant. */
@@ -49,13 +56,23 @@ export interface StackFailure {
   readonly instance?: string;
 }
 
+/** How far an operation is with the resources of its instances, each by its instance's name: those of which there is news. */
+export type OnProgress = (news: readonly (ResourceProgress & { readonly instance: string })[]) => void;
+
+/** Whoever ran the operation has died or hung. What became of it is found out by the next one. */
+export class OperationLostError extends ClawError {
+  constructor(how: string) {
+    super("engine.failed", `the operation's process ended (${how}); it is tried again`);
+  }
+}
+
 /**
  * Runs Pulumi operations on tenants' stacks, each in a process of its own. One mutating operation at a time per stack (a lease);
- * previews need none. @throws {ClawError} `stack.locked`, `engine.failed`
+ * previews need none. @throws {ClawError} `stack.locked`, `engine.failed` {@link OperationLostError}
  */
 export interface StackOperations {
   preview(operation: StackOperation): Promise<StackResult>;
-  up(operation: StackOperation): Promise<StackResult>;
+  up(operation: StackOperation, onProgress?: OnProgress): Promise<StackResult>;
   refresh(operation: StackOperation): Promise<StackResult>;
   destroy(operation: StackOperation): Promise<StackResult>;
   /** Reads what there is of the operation's instances and of what they share. Nothing is written, neither there nor in the stack. */
