@@ -18,6 +18,7 @@ import { ConfigTab } from "./config-tab.tsx";
 import { EventsTab } from "./events-tab.tsx";
 import { LogsTab } from "./logs-tab.tsx";
 import { openPage } from "./open-page.ts";
+import { OperationsTab } from "./operations-tab.tsx";
 import type { Action } from "./outcome.ts";
 import { instanceQuery } from "./queries.ts";
 import { InstanceStatus } from "./standing.tsx";
@@ -39,6 +40,7 @@ const PERMISSIONS = {
   config: "instances.read",
   consistency: "instances.read",
   spec: "instances.read",
+  operations: "instances.read",
   events: "instances.read",
 } as const satisfies Record<Tab, string>;
 
@@ -101,6 +103,7 @@ function Loaded({
     config: () => <ConfigTab instance={instance} tenant={tenant} />,
     consistency: () => <ConsistencyTab key={uid} instance={instance} tenant={tenant} me={me} />,
     spec: () => <SpecTab key={uid} instance={instance} tenant={tenant} me={me} />,
+    operations: () => <OperationsTab instance={instance} tenant={tenant} />,
     events: () => <EventsTab id={uid} tenant={tenant} />,
   };
   return (

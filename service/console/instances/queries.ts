@@ -11,6 +11,8 @@ export const FLEET_MAX = 10_000;
 const FLUSH_MS = 250;
 /** What the stream of an instance tells nothing of is looked at by itself. */
 const LOOK_MS = 15_000;
+/** How often one looks at what is being done while it is. */
+const LIVE_MS = 1_000;
 
 /** The instances that are looked at. */
 export interface Fleet {
@@ -123,6 +125,17 @@ export const eventsQuery = (tenant: string, id: string) =>
     queryKey: [tenant, "instance", id, "events"],
     queryFn: async ({ signal }) => (await claw(tenant).instances.events(id, { limit: 100 }, { signal })).items,
     refetchInterval: LOOK_MS,
+  });
+
+/** What is being done is looked at closely for as long as it is, or is about to be; the stream of the instance tells of the rest. */
+export const operationsQuery = (tenant: string, { metadata, status }: ClawInstance) =>
+  queryOptions({
+    queryKey: [tenant, "instance", metadata.uid, "operations"],
+    queryFn: async ({ signal }) => (await claw(tenant).instances.operations(metadata.uid, { signal })).items,
+    refetchInterval: ({ state: { data } }) => {
+      const isDue = status.observedGeneration < metadata.generation && status.phase !== "Failed";
+      return isDue || data?.[0]?.state === "running" ? LIVE_MS : false;
+    },
   });
 
 export const configQuery = (tenant: string, id: string) =>

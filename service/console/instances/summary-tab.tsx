@@ -11,6 +11,7 @@ import type { Tone } from "../parts/tone.ts";
 import { Properties } from "../plans/plan-view.tsx";
 import { EventList } from "./events-tab.tsx";
 import { nextStepOf } from "./next-steps.ts";
+import { OperationPanel } from "./operations-tab.tsx";
 import { eventsQuery } from "./queries.ts";
 
 const LATELY = 6;
@@ -40,6 +41,7 @@ export function SummaryTab({ instance, tenant }: { readonly instance: ClawInstan
             ))}
           </ul>
         </Panel>
+        <OperationPanel instance={instance} tenant={tenant} />
         <Panel
           title={t("instances.recent")}
           padded={false}

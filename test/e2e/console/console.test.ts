@@ -1,5 +1,5 @@
 // One file, though a long one: all that people do in a browser, on one service and in one browser.
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -93,6 +93,11 @@ async function writeContactSheet(): Promise<void> {
   await page.goto(pathToFileURL(join(pictures, "index.html")).href);
   await page.screenshot({ path: join(pictures, SHEET), fullPage: true });
   await page.close();
+}
+
+/** To the processes that run stack operations. */
+function signalWorkers(signal: "STOP" | "CONT"): void {
+  spawnSync("pkill", [`-${signal}`, "-P", String(process.pid), "-f", "stack-worker"]);
 }
 
 /** What axe finds of WCAG 2.2 AA. */
@@ -305,6 +310,27 @@ describe("a declaration", () => {
     await colleague.getByText("ClawInstance/made-here").waitFor();
     await colleague.screenshot({ path: join(pictures, "preview.png"), fullPage: true });
     await colleague.getByRole("button", { name: "Apply exactly this" }).click();
+    // Held where it is, the engine is seen at work: what is done, what is under way.
+    const isRunning = async () => {
+      const operations = await service
+        .claw("acme")
+        .instances.operations("made-here")
+        .catch(() => ({ items: [] }));
+      return operations.items[0]?.resources.find(({ name }) => name === "made-here-process")?.state === "running";
+    };
+    await expect.poll(isRunning, { interval: 10, timeout: 30_000 }).toBe(true);
+    signalWorkers("STOP");
+    onTestFinished(() => signalWorkers("CONT"));
+    await page.goto(`${service.url}/t/acme/instances/made-here/operations`);
+    const resources = page.getByRole("listitem").filter({ hasText: "made-here-process" });
+    await resources.getByText("create: under way").first().waitFor();
+    await page.getByText("create: done").first().waitFor();
+    await page.screenshot({ path: join(pictures, "instance-operations-running.png") });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.screenshot({ path: join(pictures, "instance-operations-running-dark.png") });
+    signalWorkers("CONT");
+    await resources.getByText("create: done").first().waitFor();
+    await page.getByText("Apply generation 1").waitFor();
     await colleague.getByText("Applied: exactly what was shown.").waitFor();
     await page.goto(`${service.url}/t/acme/instances/made-here/config`);
     await page.getByText("Good day").waitFor();
@@ -491,6 +517,7 @@ describe("the console", () => {
     ["instance", "/instances/assistant-1", /AgentConnected/],
     ["instance-metrics", "/instances/assistant-1/metrics", /CPU/],
     ["instance-config", "/instances/assistant-1/config", /Configuration|配置/],
+    ["instance-operations", "/instances/assistant-1/operations", /assistant-1-process/],
     ["instance-events", "/instances/assistant-1/events", /PhaseChanged/],
     ["instance-chat", "/instances/assistant-1/chat", /assistant-1/],
     ["instance-logs", "/instances/assistant-1/logs", /assistant-1/],
