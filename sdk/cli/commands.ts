@@ -75,7 +75,15 @@ const modules: Readonly<Record<string, () => Promise<readonly CommandDefinition[
   },
   secrets: async () => {
     const module = await import("./commands/secrets.ts");
-    return [module.secretsList, module.secretsGet, module.secretsSet, module.secretsWhereUsed, module.secretsRefresh, module.secretsDelete];
+    return [
+      module.secretsList,
+      module.secretsGet,
+      module.secretsSet,
+      module.secretsRotate,
+      module.secretsWhereUsed,
+      module.secretsRefresh,
+      module.secretsDelete,
+    ];
   },
   clusters: async () => {
     const module = await import("./commands/clusters.ts");

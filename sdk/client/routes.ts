@@ -87,6 +87,7 @@ const table = {
   "secrets.replace": ["PUT", "/secrets/:id", "body", "json"],
   "secrets.delete": ["DELETE", "/secrets/:id", "none", "none"],
   "secrets.users": ["GET", "/secrets/:id/users", "query", "page"],
+  "secrets.rotate": ["POST", "/secrets/:id/rotate", "body", "json"],
   "secrets.refresh": ["POST", "/secrets/:id/refresh", "none", "json"],
   "values.list": ["GET", "/config-values", "query", "page"],
   "values.create": ["POST", "/config-values", "body", "json"],

@@ -22,6 +22,7 @@ export const InstancePhase = {
 export type InstancePhase = (typeof InstancePhase)[keyof typeof InstancePhase];
 
 const IGNORED_MAX = 200;
+const HELD_SECRETS_MAX = 100;
 const TimeSchema = z.iso.datetime().max(64);
 
 export const InstanceSpecSchema = z.strictObject({
@@ -39,6 +40,11 @@ export const InstanceSpecSchema = z.strictObject({
       template: NameSchema.optional(),
       /** The version of the template that it is held to; the newest when absent. */
       version: z.int().min(1).optional(),
+      /** Values of secrets that it has before everybody does, by their numbers: rollouts hold it to them. One that everybody has by now says nothing. */
+      secrets: z
+        .array(z.strictObject({ name: NameSchema, number: z.int().min(1) }))
+        .max(HELD_SECRETS_MAX)
+        .optional(),
       /**
        * The instance's own values, strongest of all; null takes one away. In a text `${NAME}` stands for an environment variable of the claw, which
        * `environment.NAME` sets; `$${NAME}` is that text itself.
@@ -126,8 +132,11 @@ export const startAction = actionOf("start", "instances.operate");
 export const stopAction = actionOf("stop", "instances.operate");
 export const restartAction = actionOf("restart", "instances.operate");
 export const killAction = actionOf("kill", "instances.operate");
-/** The version of its template that an instance is held to; null for the newest, whichever that is. */
-export const PinRequestSchema = z.strictObject({ version: z.int().min(1).nullable() });
+/**
+ * The version of its template that an instance is held to; null for the newest, whichever that is. With `secret` the number of that secret's value
+ * instead; null for the one that everybody has.
+ */
+export const PinRequestSchema = z.strictObject({ version: z.int().min(1).nullable(), secret: NameSchema.optional() });
 export const pinAction = actionOf("pin", "instances.write", PinRequestSchema);
 /** The version of the claw's program; null for its type's. */
 export const UpgradeRequestSchema = z.strictObject({ version: VersionSchema.nullable() });
@@ -171,7 +180,7 @@ export const instanceFacts = {
       spec: [{ rule: "self.type.lowerAscii() == oldSelf.type.lowerAscii()", message: "an instance can't change its type; create another" }],
       "spec.placement": [PLACEMENT_RULE],
     },
-    keys: { "spec.config.overrides": "key", "spec.config.ignored": "key" },
+    keys: { "spec.config.secrets": "name", "spec.config.overrides": "key", "spec.config.ignored": "key" },
   },
   errors: {
     unknown_type: { status: 422, title: "Unknown claw type", retryable: false, fault: "caller" },
@@ -189,6 +198,7 @@ export const instanceFacts = {
     config: {
       template: "track",
       version: "track",
+      secrets: { name: "track", number: "track" },
       overrides: { key: "track", value: "track" },
       ignored: { key: "track", until: "track" },
     },

@@ -27,8 +27,13 @@ const RolloutChangeSchema = z
     config: z.strictObject({ template: NameSchema, version: VersionNumberSchema }).optional(),
     /** A version of the program of a claw type. */
     software: z.strictObject({ type: TypeNameSchema, version: VersionSchema }).optional(),
+    /** A secret's value that is to come, by its number: see `claw secrets set --hold`. */
+    secret: z.strictObject({ name: NameSchema, number: VersionNumberSchema }).optional(),
   })
-  .refine((change) => Object.values(change).filter((part) => part !== undefined).length === 1, "give either 'config' or 'software'");
+  .refine(
+    (change) => Object.values(change).filter((part) => part !== undefined).length === 1,
+    "give one of 'config', 'software' and 'secret'",
+  );
 export type RolloutChange = z.infer<typeof RolloutChangeSchema>;
 
 const WaveSchema = z.strictObject({
@@ -243,7 +248,12 @@ export const rolloutFacts = {
     ],
     rules: {
       spec: [{ rule: "self == oldSelf", message: "a rollout is what it was begun as; begin another" }],
-      "spec.change": [{ rule: "has(self.config) != has(self.software)", message: "give either 'config' or 'software'" }],
+      "spec.change": [
+        {
+          rule: "[has(self.config), has(self.software), has(self.secret)].filter(given, given).size() == 1",
+          message: "give one of 'config', 'software' and 'secret'",
+        },
+      ],
     },
     keys: {},
   },
@@ -256,7 +266,11 @@ export const rolloutFacts = {
   },
   audited: {
     description: "track",
-    change: { config: { template: "track", version: "track" }, software: { type: "track", version: "track" } },
+    change: {
+      config: { template: "track", version: "track" },
+      software: { type: "track", version: "track" },
+      secret: { name: "track", number: "track" },
+    },
     selector: "track",
     strategy: "track",
     bakeSeconds: "track",

@@ -3,7 +3,7 @@ import type { Audited } from "./audited.ts";
 import { DisplayNameSchema } from "./bounds.ts";
 import { EnvNameSchema } from "./identifiers.ts";
 import type { Id } from "./ids.ts";
-import type { KindFacts } from "./kind.ts";
+import { actionOf, type KindFacts } from "./kind.ts";
 import { ConditionSchema, manifestOf, NameSchema, pageOf, resourceOf } from "./meta.ts";
 
 /** What a secret may be long: a certificate with its chain is shorter. */
@@ -49,6 +49,8 @@ export const SecretSpecSchema = z.strictObject({
   description: DisplayNameSchema.optional(),
   /** The secret itself, kept sealed and never shown again. Either this or `source`. */
   value: z.string().min(1).max(SECRET_BYTES_MAX).optional(),
+  /** The value that is to come, kept as the other: it reaches nobody until a rollout brings it, or `rotate` lets everybody have it. Beside `value` alone. */
+  next: z.string().min(1).max(SECRET_BYTES_MAX).optional(),
   source: SecretSourceSchema.optional(),
   /** How often the source is read. */
   refreshSeconds: z.int().min(10).max(86_400).default(300),
@@ -62,6 +64,9 @@ export const SecretSchema = resourceOf(
   "Secret",
   SecretSpecSchema,
   z.object({
+    /** Numbers of its value, and of the one that is to come: what rollouts call them by. */
+    number: z.int(),
+    nextNumber: z.int().optional(),
     /** When its source was read last, and when that gave another value. */
     readAt: z.iso.datetime().optional(),
     changedAt: z.iso.datetime().optional(),
@@ -71,6 +76,10 @@ export const SecretSchema = resourceOf(
 export type Secret = z.infer<typeof SecretSchema>;
 export const SecretPageSchema = pageOf(SecretSchema);
 
+/** Lets everybody who uses a secret have the value that is to come. */
+export const RotateRequestSchema = z.strictObject({ to: z.int().min(1).max(2_147_483_647) });
+export const rotateAction = actionOf("rotate", "secrets.write", RotateRequestSchema);
+
 export const secretFacts = {
   kind: "Secret",
   noun: "secret",
@@ -79,7 +88,7 @@ export const secretFacts = {
   configures: true,
   scope: "tenant",
   access: { read: "secrets.read", write: "secrets.write" },
-  actions: [],
+  actions: [rotateAction],
   input: SecretInputSchema,
   schema: SecretSchema,
   errors: {
@@ -88,6 +97,7 @@ export const secretFacts = {
   audited: {
     description: "track",
     value: "secret",
+    next: "secret",
     source: {
       env: "track",
       file: "track",

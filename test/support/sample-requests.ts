@@ -221,6 +221,7 @@ export function sampleRequests({
     "secrets.replace": { id: secret, body: aSecret(secret, { value: "s3cr3t-2" }) },
     "secrets.delete": { id: secret },
     "secrets.users": { id: secret },
+    "secrets.rotate": { id: secret, body: { to: 1 } },
     "secrets.refresh": { id: secret },
     "values.list": {},
     "values.create": { body: aSetOfValues("more", [{ key: "greeting", value: "more" }]) },

@@ -1,4 +1,4 @@
-import { ClawError, type InstanceId, type RolloutId, type TenantId } from "../../../sdk/contract/index.ts";
+import { ClawError, type InstanceId, type RolloutChange, type RolloutId, type TenantId } from "../../../sdk/contract/index.ts";
 import type { Page } from "../../../service/application/ports/resources/page.ts";
 import type { RolloutClaims, RolloutRepository } from "../../../service/application/ports/rollouts/rollout-repository.ts";
 import { hasEnded, type Member, type StoredRollout } from "../../../service/domain/rollouts/rollout.ts";
@@ -117,12 +117,16 @@ export class PostgresRolloutRepository extends PlainRows<Omit<RolloutRow, "fence
     );
   }
 
-  async leftHeld(instances: readonly InstanceId[]): Promise<ReadonlyMap<InstanceId, readonly string[]>> {
+  async leftHeld(
+    instances: readonly InstanceId[],
+    { secret }: Pick<RolloutChange, "secret">,
+  ): Promise<ReadonlyMap<InstanceId, readonly string[]>> {
     const rows = await this.scope.run((manager) =>
       manager.query<{ instance_id: InstanceId; versions: string[] }[]>(
-        `select instance_id, array_agg(distinct data ->> 'to') as versions from rollout_members
-         where instance_id = any($1) and not active group by instance_id`,
-        [instances],
+        `select m.instance_id, array_agg(distinct m.data ->> 'to') as versions
+         from rollout_members m join rollouts r on r.id = m.rollout_id
+         where m.instance_id = any($1) and not m.active and coalesce(r.spec #>> '{change,secret,name}', '') = $2 group by m.instance_id`,
+        [instances, secret?.name ?? ""],
       ),
     );
     return new Map(rows.map(({ instance_id, versions }) => [instance_id, versions]));

@@ -24,20 +24,22 @@ type Spec = RolloutInput["spec"];
 export const rolloutsCreate = defineCommand({
   path: "rollouts create",
   group: "Resources",
-  summary: "Bring a config version, or a version of a claw's program, to instances in waves",
+  summary: "Bring a config version, a version of a claw's program or a secret's new value to instances in waves",
   details:
     "Shows what each instance would get and asks; what begins is bound to that. Waves: 'all-at-once', 'one-then-rest', or how far each goes in percent, '5,25,100'. Waves by labels, windows, freezes and gates are written in a manifest: 'claw apply -f'.",
   examples: [
     "claw rollouts create base-13 --config base --to 13",
     "claw rollouts create base-13 --config base --to 13 --waves 5,25,100 --bake 10m --max-unavailable 20%",
+    "claw rollouts create new-key --secret openai --to 2",
     "claw rollouts create newer --type OpenClaw --version 2026.9.6 -l ring=canary --on-failure rollback --yes",
   ],
   syntax: (command) =>
     command
       .argument("<rollout>", "its name")
       .addOption(new Option("--config <template>", "a config template"))
-      .addOption(new Option("--to <version>", "its version, of 'claw configs versions'").argParser(parseVersion))
-      .addOption(new Option("--type <type>", "a claw type").conflicts("config"))
+      .addOption(new Option("--secret <secret>", "a secret with a value that is to come").conflicts("config"))
+      .addOption(new Option("--to <version>", "its version, of 'claw configs versions', or the value's number").argParser(parseVersion))
+      .addOption(new Option("--type <type>", "a claw type").conflicts(["config", "secret"]))
       .addOption(new Option("--version <version>", "a version of its program"))
       .addOption(selectorOption)
       .addOption(new Option("--waves <waves>", "in which waves").argParser(parseWaves).default("one-then-rest" as Waves, "one-then-rest"))
@@ -73,6 +75,7 @@ export const rolloutsCreate = defineCommand({
 
 interface Given {
   readonly config?: string | undefined;
+  readonly secret?: string | undefined;
   readonly to?: number | undefined;
   readonly type?: string | undefined;
   readonly version?: string | undefined;
@@ -108,14 +111,20 @@ function specOf(given: Given): Spec {
   };
 }
 
-function changeOf({ config, to, type, version }: Given): Spec["change"] {
+function changeOf({ config, secret, to, type, version }: Given): Spec["change"] {
+  if (secret !== undefined && to !== undefined) {
+    return { secret: { name: secret, number: to } };
+  }
   if (config !== undefined && to !== undefined) {
     return { config: { template: config, version: to } };
   }
   if (type !== undefined && version !== undefined) {
     return { software: { type, version } };
   }
-  throw usageError("it is not said what is rolled out", "give '--config <template> --to <version>' or '--type <type> --version <version>'");
+  throw usageError(
+    "it is not said what is rolled out",
+    "give '--config <template> --to <version>', '--secret <secret> --to <number>' or '--type <type> --version <version>'",
+  );
 }
 
 function parseWaves(text: string): Waves {

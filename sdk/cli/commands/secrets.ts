@@ -13,6 +13,7 @@ import type { View } from "../output/printer.ts";
 import { showPlan } from "../preview.ts";
 import { askSecret } from "../prompt.ts";
 import { remove } from "../removal.ts";
+import { parseVersion } from "./pin.ts";
 
 export const secretsList = defineList("secrets", secretKind);
 export const secretsGet = defineGet("secrets", secretKind);
@@ -25,6 +26,7 @@ export const secretsSet = defineCommand({
     'Without an option the value is read from stdin, or asked for at a terminal: it is no argument, which others of this machine could see. A configuration names the secret in the place of a value: {"secretRef": "<name>"}.',
   examples: [
     "claw secrets set openai < key.txt",
+    "claw secrets set openai --hold < next-key.txt",
     "claw secrets set openai --vault team/openai#apiKey",
     "claw secrets set openai --cluster-secret east/openai#api-key --refresh 60",
     "claw secrets set openai --env OPENAI_API_KEY",
@@ -44,16 +46,21 @@ export const secretsSet = defineCommand({
       )
       .addOption(new Option("--env <name>", "kept in the control plane's environment").conflicts("file"))
       .addOption(new Option("--file <path>", "kept in a file of the control plane's host"))
+      .addOption(new Option("--hold", "nobody has it before a rollout brings it").conflicts(["env", "file", "clusterSecret", "vault"]))
       .addOption(new Option("--refresh <seconds>", "how often the source is read").argParser(parseCount(10, 86_400)))
       .addOption(new Option("--description <text>", "what it is for"))
       .addOption(previewOption)
       .addOption(writeOutputOption),
-  async run(context, { vault, clusterSecret, env, file, refresh, description, preview, output }, name) {
+  async run(context, { vault, clusterSecret, env, file, hold, refresh, description, preview, output }, name) {
     const { claw, io, out, signal } = context;
     const source = sourceOf({ vault, clusterSecret, env, file });
     const former = await existing(context, name);
     const about = description ?? former?.spec.description;
-    const given = source ? { source } : { value: await valueFrom(io, name) };
+    const { value: held, next } = former?.spec ?? {};
+    if (hold && held === undefined) {
+      throw usageError(`secret/${name} has no value of its own that another could come after`, `claw secrets set ${name} < key.txt`);
+    }
+    const given = source ? { source } : valuesOf(await valueFrom(io, name), hold ? held : undefined, next);
     const spec: SecretInput["spec"] = {
       ...(about !== undefined && { description: about }),
       refreshSeconds: refresh ?? former?.spec.refreshSeconds ?? REFRESH_SECONDS,
@@ -68,7 +75,37 @@ export const secretsSet = defineCommand({
       return showPlan(context, plan, output);
     }
     const written = former ? await claw.secrets.replace(name, manifest, { signal }) : await claw.secrets.create(manifest, { signal });
-    return output ? out.item(written, secretKind, output) : out.line(`secret/${name} ${former ? "changed" : "created"}`);
+    if (output) {
+      return out.item(written, secretKind, output);
+    }
+    const { nextNumber } = written.status;
+    return out.line(
+      hold
+        ? `secret/${name} has value ${nextNumber} to come: claw rollouts create NAME --secret ${name} --to ${nextNumber}`
+        : `secret/${name} ${former ? "changed" : "created"}`,
+    );
+  },
+});
+
+export const secretsRotate = defineCommand({
+  path: "secrets rotate",
+  group: "Resources",
+  summary: "Let everybody who uses a secret have the value that is to come",
+  details: "At once: 'claw rollouts create' brings it in waves.",
+  examples: ["claw secrets rotate openai --to 2 --preview", "claw secrets rotate openai --to 2"],
+  syntax: (command) =>
+    command
+      .argument("<secret>", "its name")
+      .addOption(new Option("--to <number>", "the number of that value").argParser(parseVersion).makeOptionMandatory())
+      .addOption(previewOption)
+      .addOption(writeOutputOption),
+  async run(context, { to, preview, output }, name) {
+    const { claw, out, signal } = context;
+    if (preview) {
+      return showPlan(context, await claw.secrets.rotate(name, { to }, { preview: true, signal }), output);
+    }
+    const secret = await claw.secrets.rotate(name, { to }, { signal });
+    return output ? out.item(secret, secretKind, output) : out.line(`secret/${name} has value ${secret.status.number} for everybody`);
   },
 });
 
@@ -125,6 +162,11 @@ export const secretsDelete = defineCommand({
 });
 
 const REFRESH_SECONDS = 300;
+
+/** What a secret is to have: a new value, or one that comes after the one that it has. */
+function valuesOf(given: string, held: string | undefined, next: string | undefined): Pick<SecretInput["spec"], "value" | "next"> {
+  return held === undefined ? { value: given, ...(next !== undefined && { next }) } : { value: held, next: given };
+}
 
 interface Sources {
   readonly vault: SecretSource | undefined;

@@ -1,7 +1,7 @@
 import type { Rollout } from "../../contract/index.ts";
 import { ageColumn, type Fact, nameColumn, type ResourceKind, wideColumns } from "./kind.ts";
 
-/** Rollouts of config versions and of claws' programs. */
+/** Rollouts of config versions, of claws' programs and of secrets' values. */
 export const rolloutKind: ResourceKind<Rollout> = {
   kind: "Rollout",
   scope: "tenant",
@@ -62,6 +62,9 @@ export const rolloutKind: ResourceKind<Rollout> = {
 };
 
 function changeOf({ spec: { change } }: Rollout): string {
+  if (change.secret) {
+    return `secret/${change.secret.name} #${change.secret.number}`;
+  }
   return change.config
     ? `config/${change.config.template} v${change.config.version}`
     : `${change.software?.type} ${change.software?.version}`;

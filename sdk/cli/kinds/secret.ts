@@ -14,6 +14,10 @@ export const secretKind: ResourceKind<Secret> = {
     nameColumn,
     { header: "SOURCE", value: ({ spec: { source } }) => sourceOf(source) },
     {
+      header: "VALUE",
+      value: ({ status: { number, nextNumber } }) => `#${number}${nextNumber === undefined ? "" : `, #${nextNumber} to come`}`,
+    },
+    {
       header: "AVAILABLE",
       value: ({ status }) => status.conditions.map(({ status: is, reason }) => (is === "True" ? "yes" : reason)).join(),
     },

@@ -1,6 +1,14 @@
 import { ListQuerySchema } from "../meta.ts";
-import { admission, idParams, type Route } from "../route.ts";
-import { SecretInputSchema, SecretPageSchema, SecretSchema, SecretUserPageSchema, secretFacts } from "../secret.ts";
+import { admission, idParams, type Route, writeQuery } from "../route.ts";
+import {
+  RotateRequestSchema,
+  rotateAction,
+  SecretInputSchema,
+  SecretPageSchema,
+  SecretSchema,
+  SecretUserPageSchema,
+  secretFacts,
+} from "../secret.ts";
 import { plainRoutes } from "./plain-routes.ts";
 
 export const secretRoutes = {
@@ -9,7 +17,7 @@ export const secretRoutes = {
     "/secrets",
     secretFacts,
     { input: SecretInputSchema, one: SecretSchema, page: SecretPageSchema },
-    ["cluster.not_found", ...admission],
+    ["cluster.not_found", "secret.in_use", ...admission],
     ["secret.in_use"],
   ),
   "secrets.users": {
@@ -23,6 +31,19 @@ export const secretRoutes = {
     success: 200,
     response: SecretUserPageSchema,
     errors: ["secret.not_found"],
+  },
+  "secrets.rotate": {
+    method: "POST",
+    path: "/secrets/:id/rotate",
+    summary: "Let everybody who uses a secret have the value that is to come",
+    scope: "tenant",
+    permission: rotateAction.permission,
+    params: idParams,
+    query: writeQuery,
+    body: RotateRequestSchema,
+    success: 200,
+    response: SecretSchema,
+    errors: ["secret.not_found", ...admission],
   },
   "secrets.refresh": {
     method: "POST",

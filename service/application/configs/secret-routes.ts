@@ -17,6 +17,8 @@ export function secretRoutes(kind: ResourceKind<"Secret", StoredSecret>, deps: A
     "secrets.create": own.create,
     "secrets.replace": own.replace,
     "secrets.delete": own.delete,
+    "secrets.rotate": async (ctx, input) =>
+      own.write(ctx, input.query, { action: "rotate", name: await own.nameOf(ctx, input), ...input.body, tenant: tenantIn(ctx).name }),
     "secrets.users": async (ctx, { params, query: { limit, cursor } }) => {
       const secret = await kind.get(ctx, deps.transactions, params.id);
       const home = tenantIn(ctx);

@@ -240,6 +240,9 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
         : { ...before, spec: { ...before.spec, running }, ...(running && before.spec.running && { restartedAt: now }) };
     }
     case "pin": {
+      if (change.secret !== undefined) {
+        return heldToSecret(before, { name: change.secret, number: change.version });
+      }
       const { version: former, ...config } = before.spec.config;
       const version = change.version ?? undefined;
       return former === version
@@ -256,6 +259,18 @@ function requested(before: Instance, change: PlannedChange, now: string): Instan
     default:
       return before;
   }
+}
+
+/** The instance with a value of a secret; with what everybody has for null. */
+function heldToSecret(before: Instance, { name, number }: { readonly name: string; readonly number: number | null }): Instance {
+  const { secrets = [], ...config } = before.spec.config;
+  const former = secrets.find((held) => held.name === name)?.number ?? null;
+  if (former === number) {
+    return before;
+  }
+  const others = secrets.filter((held) => held.name !== name);
+  const next = number === null ? others : [...others, { name, number }];
+  return { ...before, spec: { ...before.spec, config: { ...config, ...(next.length > 0 && { secrets: next }) } } };
 }
 
 /** What was asked of an instance, and by whom: what its next transition comes from. */

@@ -14,12 +14,13 @@ import type { ConfigTemplate, ConfigVersion } from "../../domain/configs/config-
 import { type ConfigValue, levelOf, type StoredConfigValues } from "../../domain/configs/config-values.ts";
 import { takeEnvironment, withEnvironment } from "../../domain/configs/environment.ts";
 import { type ConfigIssue, type ResolvedConfig, resolveConfig } from "../../domain/configs/resolve-config.ts";
+import { digestOf } from "../../domain/digest.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
 import { allowedModels, allowedSkills } from "../../domain/policies/allowed.ts";
 import { isAbout, type Policy, policiesOf } from "../../domain/policies/policy.ts";
 import { rulesAt } from "../../domain/runtimes/runtimes.ts";
 import { isSealed, type Opening } from "../../domain/sealed.ts";
-import { type StoredSecret, secretRefsAt } from "../../domain/secrets/secret.ts";
+import { type StoredSecret, secretRefsAt, valueFor } from "../../domain/secrets/secret.ts";
 import {
   ClawAdapterError,
   type ClawTypes,
@@ -87,7 +88,7 @@ interface OpenValues {
   readonly sealed: readonly string[];
 }
 
-/** What instances of one tenant resolve from, loaded once for all of them. */
+/** What instances of one tenant that are held to the same values of secrets resolve from, loaded once for all of them. */
 interface Sources {
   /** By type; undefined for one that is not known. */
   readonly adapters: ReadonlyMap<string, KnownClawType | undefined>;
@@ -102,6 +103,8 @@ interface Sources {
   clusterOf(name: string): Promise<Pick<ClusterSpec, "networkPolicy"> | undefined>;
   /** What instances of the tenant have to comply with. */
   readonly policies: readonly Policy[];
+  /** Values of secrets that they are held to and that there are not. */
+  readonly unmet: readonly ConfigIssue[];
 }
 
 /**
@@ -120,8 +123,31 @@ export async function resolveInstances(
   if (instances.length === 0) {
     return [];
   }
-  const sources = await sourcesOf(tx, scope, instances, deps, valuesAt);
-  return inTurns(instances, (instance) => resolveInstance(sources, tenant, instance, deps));
+  return withSources(tx, scope, instances, deps, valuesAt, (sources, instance) => resolveInstance(sources, tenant, instance, deps));
+}
+
+/**
+ * Loads sources once for all instances that have the same values of secrets: what is opened for one is the same for the others. In a rollout of a
+ * secret some are held to what is to come.
+ */
+async function withSources<T>(
+  tx: Pick<PlatformTransaction, "clusters">,
+  scope: TenantTransaction,
+  instances: readonly Instance[],
+  deps: Pick<ResolveDependencies, "types" | "cipher">,
+  valuesAt: string | undefined,
+  work: (sources: Sources, instance: Instance) => Promise<T>,
+): Promise<T[]> {
+  const results = new Map<Instance, T>();
+  for (const alike of Map.groupBy(instances, ({ spec }) => digestOf(spec.config.secrets ?? [])).values()) {
+    const sources = await sourcesOf(tx, scope, alike, deps, valuesAt);
+    const done = await inTurns(alike, async (instance) => ({ instance, result: await work(sources, instance) }));
+    for (const { instance, result } of done) {
+      results.set(instance, result);
+    }
+  }
+  // In the order in which they were asked for.
+  return instances.flatMap((instance) => (results.has(instance) ? [results.get(instance) as T] : []));
 }
 
 async function sourcesOf(
@@ -160,7 +186,14 @@ async function sourcesOf(
       [...versions.values()].map(({ spec }) => ({ tenantId: template.tenantId, spec })),
     ),
   ]);
-  const openingOf = (tenantId: TenantId): Opening => ({ cipher, meaning: (name) => meaningOf(named(tenantId, name), cipher) });
+  const heldTo = instances[0]?.spec.config.secrets ?? [];
+  // Of the tenant's own: what the platform's secrets are, the platform says.
+  const numberOf = (tenantId: TenantId, name: string) =>
+    tenantId === scope.tenantId ? heldTo.find((held) => held.name === name)?.number : undefined;
+  const openingOf = (tenantId: TenantId): Opening => ({
+    cipher,
+    meaning: (name) => meaningOf(named(tenantId, name), cipher, numberOf(tenantId, name)),
+  });
   const byOwner = Map.groupBy(values, ({ instanceId, projectId }) => instanceId ?? projectId);
   const opened = new Map([...byOwner].map(([owner, sets]) => [owner, sets.map((set) => openValues(set, openingOf(set.tenantId)))]));
   const of = (owner: string | undefined) => opened.get(owner as ProjectId | InstanceId | undefined) ?? [];
@@ -169,6 +202,14 @@ async function sourcesOf(
     templates,
     openingOf,
     own: openingOf(scope.tenantId),
+    unmet: heldTo.flatMap(({ name, number }, index): ConfigIssue[] => {
+      const secret = named(scope.tenantId, name);
+      const message = `secret '${name}' has no value ${number}`;
+      const fix = "let it have the one that everybody has: claw pin --newest --secret";
+      return secret && valueFor(secret, number) === undefined && secret.spec.source === undefined
+        ? [{ path: `spec.config.secrets[${index}]`, message, fix }]
+        : [];
+    }),
     policies: policiesOf(await scope.tenants.get(scope.tenantId), await scope.policies.inForce()),
     clusterOf: async (name) => (await tx.clusters.find(name))?.spec,
     valuesOf: ({ projectId, id }) => [...of(undefined), ...of(projectId), ...of(id)],
@@ -262,8 +303,8 @@ async function resolveWith(sources: OfOne, tenant: string, instance: Instance, d
   }
 
   const config = configOf(sources, instance, { adapter, template, published });
-  if (config.issues.length > 0) {
-    return failed(config.issues, configVersion);
+  if (sources.unmet.length > 0 || config.issues.length > 0) {
+    return failed(sources.unmet.length > 0 ? sources.unmet : config.issues, configVersion);
   }
   const { unified, environment } = takeEnvironment(config, adapter);
   const own = withEnvironment(await adapter.parseConfig(unified, config.secrets), environment);
@@ -369,8 +410,8 @@ async function secretsNamedBy(
 }
 
 /** What a secret is in plain. */
-function meaningOf(secret: StoredSecret | undefined, cipher: SecretCipher): unknown {
-  const value: unknown = secret?.spec.value ?? secret?.state.value;
+function meaningOf(secret: StoredSecret | undefined, cipher: SecretCipher, number: number | undefined): unknown {
+  const value = secret && valueFor(secret, number);
   return isSealed(value) ? JSON.parse(cipher.decrypt(value.$sealed)) : undefined;
 }
 
@@ -413,8 +454,7 @@ export async function deriveInstances(
   instances: readonly Instance[],
   { types, cipher }: Pick<ResolveDependencies, "types" | "cipher">,
 ): Promise<ReadonlyMap<InstanceId, Derivation>> {
-  const sources = await sourcesOf(tx, scope, instances, { types, cipher });
-  const derived = await inTurns(instances, async (instance): Promise<readonly [InstanceId, Derivation][]> => {
+  const derive = async (sources: Sources, instance: Instance): Promise<readonly [InstanceId, Derivation][]> => {
     const adapter = sources.adapters.get(instance.spec.type);
     if (!adapter) {
       return [];
@@ -435,8 +475,8 @@ export async function deriveInstances(
       }
       throw error;
     }
-  });
-  return new Map(derived.flat());
+  };
+  return new Map((await withSources(tx, scope, instances, { types, cipher }, undefined, derive)).flat());
 }
 
 /** What an instance is configured with, and from where; undefined for a type that is not known any more. @param valuesAt as above */

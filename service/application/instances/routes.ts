@@ -60,7 +60,7 @@ export function instanceRoutes(kind: ResourceKind<"ClawInstance", Instance>, dep
     "instances.restart": act("restart"),
     "instances.kill": act("kill"),
     "instances.pin": async (ctx, input) => {
-      const change = { action: "pin", name: await own.nameOf(ctx, input), version: input.body.version } as const;
+      const change = { action: "pin", name: await own.nameOf(ctx, input), ...input.body } as const;
       return own.write(ctx, input.query, { ...change, tenant: tenantIn(ctx).name });
     },
     "instances.revert": act("revert"),

@@ -130,8 +130,11 @@ function boundTo({ stamp }: Pick<TenantWriter, "stamp">, selection: Selection): 
   };
 }
 
-/** Who can't let everybody have a template's version could begin what they can't end. */
-async function assertMayFinish({ at, home, stamp }: TenantWriter, { config }: StoredRollout["spec"]["change"]): Promise<void> {
+/** Who can't let everybody have a template's version, or a secret's value, could begin what they can't end. */
+async function assertMayFinish({ at, home, stamp }: TenantWriter, { config, secret }: StoredRollout["spec"]["change"]): Promise<void> {
+  if (secret) {
+    assertAllows(stamp.actor, "secrets.write", { tenantId: home.id });
+  }
   if (config && (await templateOf(at, config.template)).tenantId === home.id) {
     assertAllows(stamp.actor, "configs.write", { tenantId: home.id });
   }

@@ -5,8 +5,9 @@ import type { Instance } from "../../domain/instances/instance.ts";
 import type { Held, Member, RolloutState } from "../../domain/rollouts/rollout.ts";
 import type { PlannedWave } from "../../domain/rollouts/waves.ts";
 import { planWaves } from "../../domain/rollouts/waves.ts";
+import { FIRST_NUMBER } from "../../domain/secrets/secret.ts";
 import { versionOf } from "../configs/config-template-kind.ts";
-import type { ClawTypes } from "../ports/instances/claw-adapter.ts";
+import type { ClawTypes, KnownClawType } from "../ports/instances/claw-adapter.ts";
 import type { TenantTransaction } from "../ports/transactions.ts";
 import { everyOf } from "../resources/pages.ts";
 import { invalid, unknownType } from "../resources/refusals.ts";
@@ -30,15 +31,35 @@ interface Candidate {
 
 /** What of an instance a change is about. */
 export interface Subject {
-  readonly fieldSelector: string;
+  readonly fieldSelector?: string;
+  /** Where no selector tells which use it. */
+  readonly users?: ReadonlySet<InstanceId>;
   readonly to: string | number;
   heldOf(instance: Instance): Held;
   /** What it has by now, held to it or not. */
   effective(instance: Instance): Held;
 }
 
-/** @throws {ClawError} `config.not_found`, `config.version_not_found`, `instance.unknown_type` */
+/** @throws {ClawError} `config.not_found`, `config.version_not_found`, `instance.unknown_type`, `secret.not_found` */
 export async function subjectOf(at: TenantTransaction, change: RolloutChange, types: ClawTypes): Promise<Subject> {
+  if (change.secret) {
+    const { name, number } = change.secret;
+    const { state } = await at.secrets.get(name);
+    const { number: current = FIRST_NUMBER, nextNumber } = state;
+    if (number !== nextNumber && number !== current) {
+      const message = `secret '${name}' has no value ${number} that is to come`;
+      throw invalid("spec.change.secret.number", message, `give it one: claw secrets set ${name} --hold`);
+    }
+    return {
+      users: await usersOf(at, name),
+      to: number,
+      heldOf: (instance) => heldTo(instance, change),
+      effective: (instance) => {
+        const held = heldTo(instance, change);
+        return held === nextNumber && held !== undefined ? held : current;
+      },
+    };
+  }
   if (change.config) {
     const { template: name, version } = change.config;
     const template = await templateOf(at, name);
@@ -67,10 +88,34 @@ export async function subjectOf(at: TenantTransaction, change: RolloutChange, ty
   };
 }
 
+/** The instances that name a secret of their tenant's own. */
+export async function usersOf(at: TenantTransaction, secret: string): Promise<ReadonlySet<InstanceId>> {
+  const users = new Set<InstanceId>();
+  for await (const { id } of everyOf((page) => at.instances.listMarks({ secret, shared: false }, page))) {
+    users.add(id);
+  }
+  return users;
+}
+
 /** Refuses to ask claws that can't be talked to. @throws {ClawError} `request.invalid` */
-export async function assertCanBeAsked(at: TenantTransaction, { change, gates }: RolloutSpec, types: ClawTypes): Promise<void> {
-  const called = change.config ? (await templateOf(at, change.config.template)).spec.adapter : change.software?.type;
-  const adapter = gates.probe && called !== undefined ? await types.find(called, at) : undefined;
+export async function assertCanBeAsked(at: TenantTransaction, { change, gates, selector }: RolloutSpec, types: ClawTypes): Promise<void> {
+  if (gates.probe) {
+    for (const called of await typesOf(at, change, selector)) {
+      assertTypeCanBeAsked(await types.find(called, at), gates);
+    }
+  }
+}
+
+async function typesOf(at: TenantTransaction, change: RolloutChange, selector: string | undefined): Promise<Iterable<string>> {
+  if (change.secret) {
+    const users = await listed(at, { users: await usersOf(at, change.secret.name) }, selector);
+    return new Set(users.map(({ spec }) => spec.type));
+  }
+  return change.config ? [(await templateOf(at, change.config.template)).spec.adapter] : [change.software?.type ?? ""];
+}
+
+/** @throws {ClawError} `request.invalid` */
+function assertTypeCanBeAsked(adapter: KnownClawType | undefined, gates: RolloutSpec["gates"]): void {
   if (adapter && !adapter.capabilities.chat) {
     throw invalid(
       "spec.gates.probe",
@@ -85,7 +130,10 @@ export async function assertCanBeAsked(at: TenantTransaction, { change, gates }:
 }
 
 /** What an instance is held to; a text that is no version where it uses another template by now. */
-export function heldTo({ spec }: Instance, { config }: RolloutChange): Held {
+export function heldTo({ spec }: Instance, { config, secret }: RolloutChange): Held {
+  if (secret) {
+    return spec.config.secrets?.find(({ name }) => name === secret.name)?.number ?? null;
+  }
   if (!config) {
     return spec.version ?? null;
   }
@@ -100,11 +148,14 @@ export async function templateOf(at: TenantTransaction, name: string): Promise<C
 /** The instances that a rollout would change, by name, and those that it leaves as they are. @throws {ClawError} `request.invalid` for more than one takes */
 export async function select(at: TenantTransaction, spec: RolloutSpec, types: ClawTypes): Promise<Selection> {
   const subject = await subjectOf(at, spec.change, types);
-  const found = await listed(at, subject.fieldSelector, spec.selector);
+  const found = await listed(at, subject, spec.selector);
   const differing = found.filter((instance) => subject.effective(instance) !== subject.to);
-  const held = differing.filter((instance) => spec.change.config && subject.heldOf(instance) !== null);
+  const held = differing.filter((instance) => !spec.change.software && subject.heldOf(instance) !== null);
   // What a rollout holds, another one may move on; what somebody holds by hand stays.
-  const left = await at.rollouts.leftHeld(held.map(({ id }) => id));
+  const left = await at.rollouts.leftHeld(
+    held.map(({ id }) => id),
+    spec.change,
+  );
   const byHand = new Set(held.filter((instance) => !left.get(instance.id)?.includes(String(subject.heldOf(instance)))));
   const candidates = differing
     .filter((instance) => !byHand.has(instance))
@@ -124,20 +175,24 @@ export async function select(at: TenantTransaction, spec: RolloutSpec, types: Cl
   };
 }
 
-async function selectedBy(at: TenantTransaction, { strategy, selector }: RolloutSpec, { fieldSelector }: Subject): Promise<Set<string>[]> {
+async function selectedBy(at: TenantTransaction, { strategy, selector }: RolloutSpec, subject: Subject): Promise<Set<string>[]> {
   const selected: Set<string>[] = [];
   for (const wave of typeof strategy === "object" && "waves" in strategy ? strategy.waves : []) {
     const both = selector === undefined ? wave.selector : `${selector},${wave.selector}`;
-    selected.push(new Set((await listed(at, fieldSelector, both)).map(({ name }) => name)));
+    selected.push(new Set((await listed(at, subject, both)).map(({ name }) => name)));
   }
   return selected;
 }
 
-async function listed(at: TenantTransaction, fieldSelector: string, labelSelector: string | undefined): Promise<Instance[]> {
-  const query = { fieldSelector, ...(labelSelector !== undefined && { labelSelector }) };
+async function listed(
+  at: TenantTransaction,
+  { fieldSelector, users }: Pick<Subject, "fieldSelector" | "users">,
+  labelSelector: string | undefined,
+): Promise<Instance[]> {
+  const query = { ...(fieldSelector !== undefined && { fieldSelector }), ...(labelSelector !== undefined && { labelSelector }) };
   const found: Instance[] = [];
   for await (const instance of everyOf((page) => at.instances.list({ ...page, ...query }))) {
-    if (instance.deletedAt === undefined) {
+    if (instance.deletedAt === undefined && (users?.has(instance.id) ?? true)) {
       found.push(instance);
     }
   }
@@ -174,6 +229,9 @@ function membersOf(waves: readonly PlannedWave[], candidates: readonly Candidate
 
 /** The change that holds an instance to a version, or lets it go. */
 export function holdTo(change: RolloutChange, { name }: Pick<Member, "name">, to: Held, tenant: string): PlannedChange {
+  if (change.secret) {
+    return { action: "pin", name, secret: change.secret.name, version: to === null ? null : Number(to), tenant };
+  }
   return change.config
     ? { action: "pin", name, version: to === null ? null : Number(to), tenant }
     : { action: "upgrade", name, version: to === null ? null : String(to), tenant };

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Check, Pause, Play, X } from "lucide-react";
 import { useState } from "react";
-import type { Me, RolloutReason, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
+import type { Me, RolloutReason, RolloutSpec, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
 import { allows, claw } from "../app/claw.ts";
 import { useLanguage, useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
@@ -36,6 +36,14 @@ const TONES: Readonly<Record<RolloutWave["phase"], Tone>> = {
 };
 const VERDICTS = { passed: "good", waiting: "busy", failed: "bad" } as const;
 
+/** What it brings, as the command line names it. */
+function subjectOf({ change: { config, software, secret } }: RolloutSpec): string {
+  if (secret) {
+    return `secret/${secret.name} #${secret.number}`;
+  }
+  return config ? `config/${config.template} v${config.version}` : `${software?.type} ${software?.version}`;
+}
+
 /** How far a rollout is, wave by wave, with what its gates found, and what somebody may do about it. */
 export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyResource; readonly tenant: string; readonly me: Me }) {
   const t = useTexts();
@@ -66,6 +74,7 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
       }
     >
       <p className="border-b border-line px-4 py-2.5 text-sm">
+        <code className="mr-2">{subjectOf(rollout.spec as unknown as RolloutSpec)}</code>
         <span className="font-medium">{t(`resources.phase_${status.phase}`)}</span>{" "}
         {isTranslated && <span className="text-ink-soft">{t(`resources.why_${status.reason as RolloutReason}`)} </span>}
         <span className={isTranslated ? "block text-ink-faint" : "text-ink-soft"}>{status.message}</span>

@@ -7,6 +7,7 @@ import {
   type SecretSpec,
   type TenantId,
 } from "../../../sdk/contract/index.ts";
+import { digestOf } from "../digest.ts";
 import type { StoredResource } from "../resource.ts";
 import type { Sealed } from "../sealed.ts";
 
@@ -26,6 +27,10 @@ export interface SecretState {
   readonly readAt?: string | undefined;
   readonly changedAt?: string | undefined;
   readonly failure?: (SourceFailure & { readonly since: string }) | undefined;
+  /** The number of its value, which is the first where there is none; of the one that is to come; and the last that was given. */
+  readonly number?: number | undefined;
+  readonly nextNumber?: number | undefined;
+  readonly lastNumber?: number | undefined;
 }
 
 /** A secret at rest: its own value, and what its source gave, are sealed. */
@@ -37,6 +42,33 @@ export interface StoredSecret extends StoredResource {
   /** Whether it is the platform's, which configurations of the platform name wherever they hold. */
   readonly shared: boolean;
   readonly state: SecretState;
+}
+
+export const FIRST_NUMBER = 1;
+
+type Valued = Pick<StoredSecret, "spec" | "state">;
+
+/** The sealed value of whoever is held to a number: what is to come, by its number; else what everybody has. Undefined for a number that is not given yet. */
+export function valueFor({ spec, state }: Valued, number = FIRST_NUMBER): unknown {
+  if (number === state.nextNumber) {
+    return spec.next;
+  }
+  return number <= (state.number ?? FIRST_NUMBER) ? (spec.value ?? state.value) : undefined;
+}
+
+/** The state with numbers for the values that are new: none is given twice. */
+export function numbered(state: SecretState, before: SecretSpec | undefined, { value, next }: SecretSpec): SecretState {
+  const isNew = (now: unknown, former: unknown) => now !== undefined && digestOf(now) !== digestOf(former);
+  const { number = FIRST_NUMBER, nextNumber, lastNumber = FIRST_NUMBER } = state;
+  const own = before && isNew(value, before.value) ? lastNumber + 1 : number;
+  const last = Math.max(lastNumber, own);
+  const coming = isNew(next, before?.next) ? last + 1 : nextNumber;
+  return { ...state, number: own, nextNumber: next === undefined ? undefined : coming, lastNumber: Math.max(last, coming ?? last) };
+}
+
+/** The secret once everybody has what was to come. */
+export function rotated({ spec: { next, ...spec }, state }: Valued): Valued {
+  return { spec: { ...spec, value: next }, state: { ...state, number: state.nextNumber, nextNumber: undefined } };
 }
 
 /** Where something names secrets, at any depth. */
@@ -58,7 +90,7 @@ export function afterReading(state: SecretState, given: { readonly value: Sealed
     return { ...state, failure: { reason, message, since } };
   }
   const isChanged = state.value?.$sealed !== given.value.$sealed;
-  return { value: given.value, readAt: now, changedAt: isChanged ? now : state.changedAt, failure: undefined };
+  return { ...state, value: given.value, readAt: now, changedAt: isChanged ? now : state.changedAt, failure: undefined };
 }
 
 /** Whether those who use it have a value. */

@@ -112,7 +112,7 @@ it("runs the guide of secrets", { timeout: 120_000 }, async ({ expect, onTestFin
   onTestFinished(() => service.stop());
   const said = await runGuide("docs/guides/secrets.md", service);
   expect(said).toContain("secret/openai created");
-  expect(said).toMatch(/openai +given +yes/);
+  expect(said).toMatch(/openai +given +#1 +yes/);
   expect(said).toMatch(/secrets-guide +asker +default/);
   expect(said).toMatch(/~ instance\/asker/);
   expect(said).toContain("secret/openai changed");

@@ -214,7 +214,7 @@ describe("kubectl", () => {
     const waves = [{ name: "all", selector: "!unwanted", approval: true }];
     const spec = { change: { config: { template: "rolled", version: 2 } }, strategy: { waves }, maxUnavailable: "20%" };
     const refused = await api.send("POST", pathOf("rollouts"), written("Rollout", "next", { ...spec, change: {} }));
-    expect(refused.body.message).toContain("give either 'config' or 'software'");
+    expect(refused.body.message).toContain("give one of 'config', 'software' and 'secret'");
     await api.create(pathOf("rollouts"), written("Rollout", "next", spec));
     await becomes("rollouts", "next", ({ phase }) => phase === "AwaitingApproval");
     const other = await api.send("PATCH", `${pathOf("rollouts")}/next`, { spec: { bakeSeconds: 5 } }, "application/merge-patch+json");

@@ -1,4 +1,4 @@
-import type { InstanceId, ListQuery, RolloutId, TenantId } from "../../../../sdk/contract/index.ts";
+import type { InstanceId, ListQuery, RolloutChange, RolloutId, TenantId } from "../../../../sdk/contract/index.ts";
 import type { Member, StoredRollout } from "../../../domain/rollouts/rollout.ts";
 import type { Page, Ref } from "../resources/page.ts";
 
@@ -20,8 +20,8 @@ export interface RolloutRepository {
   save(rollout: StoredRollout, members: readonly Member[]): Promise<void>;
   /** The rollouts that have any of these instances, with the name of one each. */
   holders(instances: readonly InstanceId[]): Promise<readonly { readonly rollout: string; readonly instance: string }[]>;
-  /** Those of these instances that a rollout which has ended left held to the version that it brought, as text. */
-  leftHeld(instances: readonly InstanceId[]): Promise<ReadonlyMap<InstanceId, readonly string[]>>;
+  /** Those of these instances that a rollout which has ended left held to the version that it brought, as text. @param change whose secret it was about, if it was about one */
+  leftHeld(instances: readonly InstanceId[], change: Pick<RolloutChange, "secret">): Promise<ReadonlyMap<InstanceId, readonly string[]>>;
 }
 
 /** Rollouts of all tenants, for who drives them. */

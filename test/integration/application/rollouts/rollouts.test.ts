@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, it } from "vitest";
 import type { Claw } from "../../../../sdk/client/index.ts";
-import { ClawTypeInputSchema, type InstanceId, type RolloutInput } from "../../../../sdk/contract/index.ts";
+import { ClawTypeInputSchema, type InstanceId, type RolloutInput, SECRET_MASK } from "../../../../sdk/contract/index.ts";
 import type { ApplicationDependencies } from "../../../../service/application/dependencies.ts";
 import type { AgentChannel } from "../../../../service/application/ports/instances/agents.ts";
 import type { KnownClawType } from "../../../../service/application/ports/instances/claw-adapter.ts";
@@ -11,7 +11,7 @@ import { anAgentStatus } from "../../../support/application/agents.ts";
 import { anApplication, anApplicationOn } from "../../../support/application.ts";
 import { anEcho, anInstance, aTemplate, aTenant } from "../../../support/builders/manifests.ts";
 import { aRolloutSpec } from "../../../support/builders/rollouts.ts";
-import { aClawType, aPolicy, aRoleBinding, aServiceAccount } from "../../../support/sample-requests.ts";
+import { aClawType, aPolicy, aRoleBinding, aSecret, aServiceAccount } from "../../../support/sample-requests.ts";
 
 const app = await anApplication();
 
@@ -386,6 +386,106 @@ describe("a rollout of a config version", () => {
   });
 });
 
+/** A tenant whose instances name a secret that has another value to come. */
+async function aFleetWithSecret(tenant: string, count: number): Promise<Claw> {
+  await app.admin().tenants.create(aTenant(tenant));
+  const claw = app.admin(tenant);
+  await claw.secrets.create(aSecret("key", { value: "hunter2-1" }));
+  const overrides = [{ key: "environment.API_KEY", value: { secretRef: "key" } }];
+  for (let index = 1; index <= count; index++) {
+    await claw.instances.create(anEcho(`web-${index}`, { config: { overrides } }, { labels: { ring: index === 1 ? "canary" : "rest" } }));
+  }
+  await app.settle();
+  await hold(claw, "hunter2-2");
+  return claw;
+}
+
+/** Gives the secret another value, which nobody has yet. */
+async function hold(claw: Claw, next: string): Promise<number | undefined> {
+  const { status } = await claw.secrets.replace("key", aSecret("key", { value: SECRET_MASK, next }));
+  return status.nextNumber;
+}
+
+/** Which value of the secret each instance's claw was given last. */
+async function given(claw: Claw): Promise<Record<string, string | undefined>> {
+  const all: Record<string, string | undefined> = {};
+  await app.settle();
+  for await (const { metadata } of claw.instances.list()) {
+    const made = app.stacks.made(metadata.namespace ?? "", metadata.name);
+    all[metadata.name] = JSON.stringify(made?.runtime.secretEnv ?? {}).match(/hunter2-\d+/)?.[0];
+  }
+  return all;
+}
+
+const toNumber = (number: number | undefined, spec: object = {}) => ({ change: { secret: { name: "key", number } }, ...spec });
+
+describe("a rollout of a secret's value", () => {
+  it("goes wave by wave, ends with the value for everybody, and shows it to nobody", async ({ expect }) => {
+    const claw = await aFleetWithSecret("rotating", 3);
+    expect((await claw.secrets.get("key")).status).toMatchObject({ number: 1, nextNumber: 2 });
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-1", "web-2": "hunter2-1", "web-3": "hunter2-1" });
+    const plan = await claw.rollouts.create(aRollout("new", toNumber(2)), { preview: true });
+    expect(plan.summary).toMatchObject({ update: 3 });
+    expect(plan.items.filter(({ kind }) => kind === "ClawInstance").map(({ effect }) => effect)).toEqual(["restart", "restart", "restart"]);
+    await plan.apply();
+    await turn();
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-2", "web-2": "hunter2-1", "web-3": "hunter2-1" });
+    // What an instance has already does not become something else behind the rollout's back.
+    await expect(hold(claw, "hunter2-9")).rejects.toMatchObject({ code: "secret.in_use", issues: [{ path: "spec.next" }] });
+    for (let turns = 0; turns < 6; turns++) {
+      await turn(11);
+    }
+    expect((await claw.rollouts.get("new")).status).toMatchObject({
+      phase: "Completed",
+      message: "3 instances have it, and value 2 is what everybody has who uses 'key'",
+    });
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-2", "web-2": "hunter2-2", "web-3": "hunter2-2" });
+    const { spec, status } = await claw.secrets.get("key");
+    expect(spec).toMatchObject({ value: SECRET_MASK });
+    expect(spec.next).toBeUndefined();
+    expect(status).toMatchObject({ number: 2 });
+    expect((await claw.instances.get("web-1")).spec.config.secrets).toBeUndefined();
+    expect(JSON.stringify([plan, (await claw.instances.events("web-1")).items, (await claw.audit.list()).items])).not.toContain("hunter2");
+    expect(await app.tablesWith("hunter2")).toEqual([]);
+  });
+
+  it("gives back what instances had, and leaves the value to come for another", async ({ expect }) => {
+    const claw = await aFleetWithSecret("returning", 2);
+    await claw.rollouts.create(aRollout("new", toNumber(2)));
+    await turn();
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-2", "web-2": "hunter2-1" });
+    await claw.rollouts.abort("new", { rollback: true });
+    await turn();
+    await turn();
+    expect((await claw.rollouts.get("new")).status.phase).toBe("RolledBack");
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-1", "web-2": "hunter2-1" });
+    expect(await hold(claw, "hunter2-3")).toBe(3);
+    const stale = claw.rollouts.create(aRollout("stale", toNumber(2)));
+    await expect(stale).rejects.toMatchObject({ issues: [{ path: "spec.change.secret.number" }] });
+  });
+
+  it("leaves others alone: its instances stay held, until everybody has the value", async ({ expect }) => {
+    const claw = await aFleetWithSecret("partial", 2);
+    await claw.rollouts.create(aRollout("new", toNumber(2, { selector: "ring=canary", bakeSeconds: 0 })));
+    for (let turns = 0; turns < 4; turns++) {
+      await turn();
+    }
+    expect((await claw.rollouts.get("new")).status).toMatchObject({ phase: "Completed", message: expect.stringContaining("web-2") });
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-2", "web-2": "hunter2-1" });
+    // A value that everybody is given meanwhile is not for those who have the one to come.
+    await claw.secrets.replace("key", aSecret("key", { value: "hunter2-7", next: SECRET_MASK }));
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-2", "web-2": "hunter2-7" });
+    await claw.secrets.rotate("key", { to: 2 });
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-2", "web-2": "hunter2-2" });
+    // Held to what has come long since, it has what everybody has.
+    await claw.secrets.replace("key", aSecret("key", { value: "hunter2-8" }));
+    expect(await given(claw)).toEqual({ "web-1": "hunter2-8", "web-2": "hunter2-8" });
+    await expect(claw.instances.pin("web-2", { secret: "key", version: 99 })).rejects.toMatchObject({
+      issues: [{ message: "secret 'key' has no value 99" }],
+    });
+  });
+});
+
 describe("a driver that dies", () => {
   it("writes nothing any more once another has its rollout", async ({ expect }) => {
     const claw = await aFleet("fenced", 1);
@@ -431,38 +531,58 @@ describe("a driver that dies", () => {
     return { deps, died: () => count >= n };
   }
 
-  it("at whichever of its steps leaves a rollout that another goes on with, and no instance changed twice", { timeout: 240_000 }, async ({
-    expect,
-  }) => {
-    const claw = await aFleet("dying", 4);
-    for (let n = 1, version = 2; ; n++, version++) {
-      const name = `at-${n}`;
-      await claw.rollouts.create(
-        aRollout(name, { bakeSeconds: 0, strategy: { percentages: [50, 100] }, change: { config: { template: "base", version } } }),
-      );
-      const { deps, died } = dyingAt(n);
-      for (let index = 0; index < 12 && (await claw.rollouts.get(name)).status.phase !== "Completed"; index++) {
-        await app.pass(index % 2 === 0 ? 2 : 31);
-        await drive(deps).catch((error: unknown) => {
-          expect(error).toMatchObject({ message: "killed" });
-        });
-        await app.settle();
+  const subjects = [
+    {
+      what: "a config version",
+      aFleet,
+      change: (version: number) => ({ config: { template: "base", version } }),
+      has: async (claw: Claw, version: number) => Object.values(await held(claw)).every((number) => number === -version),
+      async next(claw: Claw, version: number) {
+        const prefix = { name: "reply.prefix", type: "string" as const, default: `${version} ` };
+        await claw.configs.replace("base", aTemplate("base", { variables: [prefix] }));
+        await claw.configs.publish("base", { hold: true });
+      },
+    },
+    {
+      what: "a secret's value",
+      aFleet: aFleetWithSecret,
+      change: (version: number) => ({ secret: { name: "key", number: version } }),
+      has: async (claw: Claw, version: number) => Object.values(await given(claw)).every((value) => value === `hunter2-${version}`),
+      next: async (claw: Claw, version: number) => void (await hold(claw, `hunter2-${version}`)),
+    },
+  ];
+  it.for(subjects)(
+    "at whichever of its steps leaves a rollout of $what that another goes on with, and no instance changed twice",
+    {
+      timeout: 240_000,
+    },
+    async ({ what, aFleet: found, change, has, next }, { expect }) => {
+      const claw = await found(`dying-${what.split(" ")[1]?.replace(/\W/g, "")}`, 4);
+      for (let n = 1, version = 2; ; n++, version++) {
+        const name = `at-${n}`;
+        await claw.rollouts.create(aRollout(name, { bakeSeconds: 0, strategy: { percentages: [50, 100] }, change: change(version) }));
+        const { deps, died } = dyingAt(n);
+        for (let index = 0; index < 12 && (await claw.rollouts.get(name)).status.phase !== "Completed"; index++) {
+          await app.pass(index % 2 === 0 ? 2 : 31);
+          await drive(deps).catch((error: unknown) => {
+            expect(error).toMatchObject({ message: "killed" });
+          });
+          await app.settle();
+        }
+        expect((await claw.rollouts.get(name)).status).toMatchObject({ phase: "Completed", counts: { updated: 4 } });
+        expect(await has(claw, version)).toBe(true);
+        for (const { name: instance } of (await claw.rollouts.instances(name)).items) {
+          // Once to hold it, and once to let it go.
+          const { items } = await claw.instances.events(instance, { limit: 100 });
+          expect(items.filter(({ message }) => message === `pin of rollout '${name}'`).length).toBe(2);
+        }
+        if (!died()) {
+          return;
+        }
+        await next(claw, version + 1);
       }
-      expect((await claw.rollouts.get(name)).status).toMatchObject({ phase: "Completed", counts: { updated: 4 } });
-      expect(Object.values(await held(claw))).toEqual([-version, -version, -version, -version]);
-      for (const { name: instance } of (await claw.rollouts.instances(name)).items) {
-        // Once to hold it, and once to let it go.
-        const { items } = await claw.instances.events(instance, { limit: 100 });
-        expect(items.filter(({ message }) => message === `pin of rollout '${name}'`).length).toBe(2);
-      }
-      if (!died()) {
-        return;
-      }
-      const prefix = { name: "reply.prefix", type: "string", default: `${version + 1} ` };
-      await claw.configs.replace("base", aTemplate("base", { variables: [prefix] }));
-      await claw.configs.publish("base", { hold: true });
-    }
-  });
+    },
+  );
 });
 
 describe("a gate that asks claws", () => {
