@@ -116,7 +116,8 @@ it("runs the guide of secrets", { timeout: 120_000 }, async ({ expect, onTestFin
   expect(said).toMatch(/secrets-guide +asker +default/);
   expect(said).toMatch(/~ instance\/asker/);
   expect(said).toContain("secret/openai changed");
-  expect(said).toMatch(/secrets-guide +bot +default/);
+  expect(said).toMatch(/openai +given +#2, #3 to come +yes/);
+  expect(said).toContain("value 3 is what everybody has who uses 'openai'");
   expect(said).not.toMatch(/sk-0123456789|sk-9876543210|sk-1111111111/);
 });
 
