@@ -57,8 +57,8 @@ export class PostgresOperationRepository implements OperationRepository {
     await this.#scope.run((manager) =>
       manager.query(
         `delete from instance_operations o using unnest($1::text[]) as i (id)
-         where o.instance_id = i.id and o.id in
-           (select id from instance_operations where instance_id = i.id order by id desc offset $2)`,
+         cross join lateral (select id from instance_operations where instance_id = i.id order by id desc offset $2) old
+         where o.instance_id = i.id and o.id = old.id`,
         [instances, keep],
       ),
     );
