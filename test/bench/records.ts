@@ -3,7 +3,7 @@ import type { Claw } from "../../sdk/client/index.ts";
 import { entryOf } from "../../service/domain/audit/chain.ts";
 import { anEcho, aTenant } from "../support/builders/manifests.ts";
 import { createEmptyDatabase, testSigner } from "../support/postgres.ts";
-import { cpuSeconds, type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
+import { ownCpuSeconds, type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
 import { setup } from "../support/services.ts";
 import { type Figure, percentile, shown } from "./figure.ts";
 
@@ -85,7 +85,7 @@ async function policies(service: ServiceProcess, claw: Claw): Promise<Figure[]> 
       await write(n);
     }
     tookMs.splice(0);
-    const cpu = () => cpuSeconds(service.pid, () => false);
+    const cpu = () => ownCpuSeconds(service.pid);
     const before = await cpu();
     for (let n = 0; n < WRITES; n++) {
       await write(n);

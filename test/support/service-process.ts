@@ -103,28 +103,32 @@ export async function stopAgents(dataDir: string): Promise<void> {
   );
 }
 
+/** CPU time that a process has used by itself: nothing of those that it started. */
+export async function ownCpuSeconds(pid: number): Promise<number> {
+  const [user = 0, system = 0] = statOf(await readFile(`/proc/${pid}/stat`, "utf8")).times;
+  return (user + system) / TICKS_PER_SECOND;
+}
+
+/** After the name, which may hold anything: state, parent, and from the 12th on user, system, and both of its ended children. */
+function statOf(stat: string): { readonly parent: number | undefined; readonly times: readonly number[] } {
+  const fields = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .map(Number);
+  return { parent: fields[1], times: fields.slice(11, 15) };
+}
+
 /** CPU time that a process and its descendants have used, ended ones too. @param counts whether a process, and those below it, are counted */
 export async function cpuSeconds(pid: number, counts: (command: string) => boolean = () => true): Promise<number> {
-  const stats = await Promise.all(
+  const processes = await Promise.all(
     (await readdir("/proc"))
       .filter((name) => /^\d+$/.test(name))
-      // After the name, which may hold anything: state, parent, and from the 12th on user, system, and both of its ended children.
-      .map(async (name) => ({
-        id: Number(name),
-        fields: await readFile(`/proc/${name}/stat`, "utf8").catch(() => ""),
-        command: await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => ""),
-      })),
+      .map(async (name) => {
+        const { parent, times } = statOf(await readFile(`/proc/${name}/stat`, "utf8").catch(() => ""));
+        const command = (await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
+        return { id: Number(name), parent, command, ticks: times.reduce((sum, ticks) => sum + ticks, 0) };
+      }),
   );
-  const processes = stats
-    .map(({ id, fields, command }) => ({
-      id,
-      command: command.replaceAll("\0", " "),
-      fields: fields
-        .slice(fields.lastIndexOf(")") + 2)
-        .split(" ")
-        .map(Number),
-    }))
-    .map(({ fields, ...of }) => ({ ...of, parent: fields[1], ticks: fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) }));
   const sum = (id: number): number =>
     processes
       .filter(({ parent, command }) => parent === id && counts(command))
