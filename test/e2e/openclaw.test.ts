@@ -110,6 +110,11 @@ async function running(): Promise<{ pid: number; startTime: string; port: number
   return JSON.parse(await readFile(join(await runDir(), "state.json"), "utf8")).claw;
 }
 
+async function environmentOf(pid: number): Promise<Record<string, string>> {
+  const entries = (await readFile(`/proc/${pid}/environ`, "utf8")).split("\0").map((entry) => /^([^=]*)=(.*)$/s.exec(entry));
+  return Object.fromEntries(entries.flatMap((match) => (match ? [[match[1], match[2]]] : [])));
+}
+
 function cli(argv: readonly string[], options: Parameters<typeof runCli>[1] = {}) {
   return runCli(argv, { ...options, url: service.url, env: { CLAW_TOKEN: service.adminToken } });
 }
@@ -250,6 +255,34 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
     expect({ pid, startTime }).toEqual({ pid: before.pid, startTime: before.startTime });
     await claw.instances.replace("gateway", aGateway({ "model.name": "standin-2" }));
     await settled("Running");
+  });
+
+  it("says itself what it runs with: what somebody changes in its file is found in both, and undone without a restart", async ({
+    expect,
+  }) => {
+    const before = await running();
+    const consistency = () => claw.instances.consistency("gateway");
+    expect(await consistency()).toMatchObject({ state: "consistent", live: "applied", differences: [] });
+    const { OPENCLAW_CONFIG_PATH: file = "" } = await environmentOf(before.pid);
+    await writeFile(file, (await readFile(file, "utf8")).replaceAll("standin-2", "standin-3"));
+    const { differences } = await eventually(
+      consistency,
+      (found) => found.differences.some(({ disk, live }) => disk !== undefined && live === disk),
+      60_000,
+    );
+    expect(differences).toContainEqual(
+      expect.objectContaining({
+        declared: expect.stringContaining("standin-2"),
+        disk: expect.stringContaining("standin-3"),
+        live: expect.stringContaining("standin-3"),
+        state: "differs",
+      }),
+    );
+    await claw.instances.revert("gateway");
+    await eventually(consistency, ({ state, live }) => state === "consistent" && live === "applied", 60_000);
+    expect((await say("Who are you now?")).answer).toContain("I am standin-2");
+    const { pid, startTime } = await running();
+    expect({ pid, startTime }).toEqual({ pid: before.pid, startTime: before.startTime });
   });
 
   it("restarts in the same process for a setting that needs it, as the preview said", async ({ expect }) => {

@@ -115,7 +115,8 @@ export function toBeReverted(before: Instance, by: string, now: string): Instanc
     const message = `the agent of instance '${before.name}' does not say what stands in its files`;
     throw new ClawError("instance.unsupported", `${message}; restart the instance once for one that does`);
   }
-  const isAltered = (agent?.disk?.altered.length ?? 0) > 0;
+  // Whoever asks for what is there may see it before the agent says so by itself.
+  const isAltered = (agent?.disk?.altered.length ?? 0) > 0 || (consistency?.files.length ?? 0) > 0;
   if (!isAltered || consistency?.revert) {
     return before;
   }

@@ -284,6 +284,17 @@ describe("reverting what somebody changed", () => {
     expect(await app.dependencies.transactions.platform((tx) => tx.work.listToCheck([web.id]))).toEqual([]);
   });
 
+  it("is wanted as soon as it is seen, before the agent says by itself that its files are others", async ({ expect }) => {
+    const web = await aRunning("sooner");
+    await web.asDeclared();
+    const { agent } = (await web.stored()).status;
+    await web.changed({ reply: { prefix: "no: ", wordDelayMs: 0 } });
+    await web.check();
+    await app.reports.status(web.tenantId, web.id, agent as AgentStatus);
+    await web.claw.instances.revert("web");
+    expect(await web.check()).toMatchObject({ reverting: { by: "alice" } });
+  });
+
   it("follows by itself where the instance says so", async ({ expect }) => {
     const web = await aRunning("repairs", anEcho("web", { drift: "repair" }));
     await web.changed({ reply: { prefix: "no: ", wordDelayMs: 0 } });
