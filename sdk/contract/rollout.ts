@@ -134,13 +134,43 @@ export const RolloutPhase = {
 } as const;
 export type RolloutPhase = keyof typeof RolloutPhase;
 
+/** What was found at a gate, for programs and for people of any language; its numbers and names are in `params`. */
+export const EvidenceCode = {
+  /** `met` of `of` instances are as wanted; `missing` names those that are not. */
+  Counted: "Counted",
+  /** No instance ended by itself more often than `most` times, of `max`. */
+  Restarts: "Restarts",
+  /** `count` lines in the log of `name`, of `max`, the last of which is `line`. */
+  LogLines: "LogLines",
+  /** `count` instances answered as wanted, with at most `tokens`, where that is bounded. */
+  Answered: "Answered",
+  /** There is nobody to ask: no instance of the wave runs. */
+  NobodyRuns: "NobodyRuns",
+  /** `name` answered with `answer`. */
+  AnsweredOtherwise: "AnsweredOtherwise",
+  /** `name` took `tokens`. */
+  TokensTooMany: "TokensTooMany",
+  /** `name` did not say what it took. */
+  TokensUntold: "TokensUntold",
+  /** By whose leave it goes on may not ask: `permission` is missing. */
+  NotAllowed: "NotAllowed",
+  /** `name` could not be asked or read: `message` says why. */
+  Unanswered: "Unanswered",
+  NotMeasured: "NotMeasured",
+} as const;
+export type EvidenceCode = keyof typeof EvidenceCode;
+
 /** What was found when a gate was looked at. */
 export const RolloutEvidenceSchema = z.object({
   gate: z.enum(["ready", "config-synced", "restarts", "log-errors", "probe"]),
   /** `waiting`: nothing can be said yet. */
   verdict: z.enum(["passed", "waiting", "failed"]),
+  /** In words. */
   value: z.string(),
   threshold: z.string(),
+  /** The same as a code with what belongs to it, and to what was wanted; what was found before there were codes has none. */
+  code: z.enum(EvidenceCode).optional(),
+  params: z.record(z.string(), z.string()).optional(),
   measuredAt: z.iso.datetime(),
   /** What was looked at. */
   source: z.string(),

@@ -1,6 +1,7 @@
 import {
   ChatEventSchema,
   ClawError,
+  type EvidenceCode,
   endsTurn,
   newId,
   type Permission,
@@ -12,7 +13,7 @@ import type { Actor } from "../../domain/access/actor.ts";
 import { allows } from "../../domain/access/grants.ts";
 import { maskText } from "../../domain/diff.ts";
 import type { Instance } from "../../domain/instances/instance.ts";
-import { instances } from "../../domain/rollouts/gates.ts";
+import { instances, paramsOf } from "../../domain/rollouts/gates.ts";
 import type { Member, StoredRollout } from "../../domain/rollouts/rollout.ts";
 import { addressOf, type OpenChannel } from "../instances/open-channel.ts";
 import { readLines } from "../instances/read-lines.ts";
@@ -86,44 +87,52 @@ export async function measure(asking: Asking, deps: MeasureDependencies): Promis
 type Gates = StoredRollout["spec"]["gates"];
 type Probe = NonNullable<Gates["probe"]>;
 type LogErrors = NonNullable<Gates["logErrors"]>;
+type Params = Parameters<typeof paramsOf>[0];
 
 async function probe(asking: Asking, gate: Probe, deps: MeasureDependencies): Promise<RolloutEvidence> {
   const asked = asking.up.filter(({ instance }) => instance.spec.running).slice(0, gate.instances);
   const { maxTokens } = gate;
   const cost = maxTokens === undefined ? "" : `, of at most ${maxTokens} tokens`;
   const threshold = `an answer with '${gate.expect}' within ${gate.withinSeconds} s${cost}`;
-  const of = (verdict: RolloutEvidence["verdict"], value: string): RolloutEvidence => ({
-    ...{ gate: "probe", verdict, value, threshold, measuredAt: deps.clock().toISOString() },
-    source: `a message to ${asked.map(({ instance }) => instance.name).join(", ")}`,
+  const names = asked.map(({ instance }) => instance.name).join(", ");
+  const wanted = { expect: gate.expect, withinSeconds: gate.withinSeconds, maxTokens, names };
+  const of = (verdict: RolloutEvidence["verdict"], code: EvidenceCode, params: Params, value: string): RolloutEvidence => ({
+    ...{ gate: "probe", verdict, value, threshold, code, params: paramsOf({ ...wanted, ...params }) },
+    ...{ measuredAt: deps.clock().toISOString(), source: `a message to ${names}` },
   });
   if (asked.length === 0) {
-    return of("passed", "nobody runs who could be asked");
+    return of("passed", "NobodyRuns", {}, "nobody runs who could be asked");
   }
   let most = 0;
   for (const { instance, secretValues } of asked) {
+    const { name } = instance;
     const refused = mayNot(asking, instance, "instances.chat");
     if (refused !== undefined) {
-      return of("failed", refused);
+      return of("failed", "NotAllowed", { name, permission: "instances.chat" }, refused);
     }
     try {
       const { answer, tokens } = await ask(asking, instance, gate, deps);
       if (!answer.toLowerCase().includes(gate.expect.toLowerCase())) {
-        return of("failed", `${instance.name} answered '${shown(answer, secretValues)}'`);
+        const said = shown(answer, secretValues);
+        return of("failed", "AnsweredOtherwise", { name, answer: said }, `${name} answered '${said}'`);
       }
-      if (maxTokens !== undefined && (tokens === undefined || tokens > maxTokens)) {
-        return of("failed", `${instance.name} ${tokens === undefined ? "did not say how many tokens it took" : `took ${tokens} tokens`}`);
+      if (maxTokens !== undefined && tokens === undefined) {
+        return of("failed", "TokensUntold", { name }, `${name} did not say how many tokens it took`);
+      }
+      if (maxTokens !== undefined && tokens !== undefined && tokens > maxTokens) {
+        return of("failed", "TokensTooMany", { name, tokens }, `${name} took ${tokens} tokens`);
       }
       most = Math.max(most, tokens ?? 0);
     } catch (error) {
       // Its agent may be another replica's: that one asks it when its turn comes.
       const isAway = error instanceof ClawError && error.code === "instance.unreachable";
-      return of(
-        isAway ? "waiting" : "failed",
-        `${instance.name}: ${error instanceof Error ? shown(error.message, secretValues) : "no answer"}`,
-      );
+      const message = error instanceof Error ? shown(error.message, secretValues) : "no answer";
+      return of(isAway ? "waiting" : "failed", "Unanswered", { name, message }, `${name}: ${message}`);
     }
   }
-  return of("passed", `${asked.length} of ${asked.length} answered so${maxTokens === undefined ? "" : `, with ${most} tokens at most`}`);
+  const count = asked.length;
+  const took = maxTokens === undefined ? "" : `, with ${most} tokens at most`;
+  return of("passed", "Answered", { count, tokens: took === "" ? undefined : most }, `${count} of ${count} answered so${took}`);
 }
 
 async function ask({ tenant }: Asking, instance: Instance, { message, withinSeconds }: Probe, { openChannel }: MeasureDependencies) {
@@ -167,15 +176,17 @@ async function readLogs(
 ): Promise<RolloutEvidence> {
   const read = asking.up.slice(0, LOGS_MAX);
   const threshold = `${max} lines with ${texts.map((text) => `'${text}'`).join(" or ")} in one log`;
-  const of = (verdict: RolloutEvidence["verdict"], value: string): RolloutEvidence => ({
-    ...{ gate: "log-errors", verdict, value, threshold, measuredAt: deps.clock().toISOString() },
+  const wanted = { max, texts: texts.join(", "), of: read.length };
+  const of = (verdict: RolloutEvidence["verdict"], code: EvidenceCode, params: Params, value: string): RolloutEvidence => ({
+    ...{ gate: "log-errors", verdict, value, threshold, code, params: paramsOf({ ...wanted, ...params }) },
+    measuredAt: deps.clock().toISOString(),
     source: `the logs of ${instances(read)} since each came up`,
   });
   let most = { count: 0, name: "", line: "" };
   for (const { member, instance, secretValues } of read) {
     const refused = mayNot(asking, instance, "instances.logs");
     if (refused !== undefined) {
-      return of("failed", refused);
+      return of("failed", "NotAllowed", { name: instance.name, permission: "instances.logs" }, refused);
     }
     try {
       const isMarked = member.logMark !== undefined && !MARKS.has(member.logMark);
@@ -192,11 +203,12 @@ async function readLogs(
       const bad = found.lines.slice(-lines).filter((line) => texts.some((text) => line.toLowerCase().includes(text.toLowerCase())));
       most = bad.length > most.count ? { count: bad.length, name: instance.name, line: shown(bad.at(-1) ?? "", secretValues) } : most;
     } catch (error) {
-      return of("waiting", `${instance.name}: ${error instanceof Error ? redact(error.message) : "it can't be read"}`);
+      const message = error instanceof Error ? redact(error.message) : "it can't be read";
+      return of("waiting", "Unanswered", { name: instance.name, message }, `${instance.name}: ${message}`);
     }
   }
   const value = most.count === 0 ? "0" : `${most.count} of ${most.name}: '${most.line}'`;
-  return of(most.count > max ? "failed" : "passed", value);
+  return of(most.count > max ? "failed" : "passed", "LogLines", most, value);
 }
 
 /** What a claw has said, as evidence keeps it: a secret of several lines is looked for line by line, and before anything is cut. */

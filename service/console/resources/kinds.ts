@@ -1,5 +1,5 @@
 import type { Claw } from "../../../sdk/client/index.ts";
-import type { Resource } from "../../../sdk/contract/index.ts";
+import type { ClusterPhase, ClusterStatus, PolicySpec, Resource, RolloutPhase } from "../../../sdk/contract/index.ts";
 import type { Permission } from "../../../sdk/contract/permissions.ts";
 import type { TextKey } from "../app/catalogue.ts";
 
@@ -28,6 +28,8 @@ interface Reads {
 interface Column {
   readonly text: TextKey;
   readonly of: (resource: AnyResource) => string;
+  /** Where values are words of the API: their texts, by them. */
+  readonly words?: Readonly<Record<string, TextKey>>;
 }
 
 /** How a kind of resources is shown. */
@@ -53,6 +55,34 @@ const spec = (name: string) => (resource: AnyResource) => text(resource.spec[nam
 const status = (name: string) => (resource: AnyResource) => text(resource.status[name]);
 const count = (name: string) => (resource: AnyResource) => String((resource.spec[name] as readonly unknown[] | undefined)?.length ?? 0);
 const description: Column = { text: "resources.col_description", of: spec("description") };
+
+const ROLLOUT_PHASES: Readonly<Record<RolloutPhase, TextKey>> = {
+  Progressing: "resources.phase_Progressing",
+  AwaitingApproval: "resources.phase_AwaitingApproval",
+  Paused: "resources.phase_Paused",
+  RollingBack: "resources.phase_RollingBack",
+  Completed: "resources.phase_Completed",
+  Aborted: "resources.phase_Aborted",
+  RolledBack: "resources.phase_RolledBack",
+};
+const CLUSTER_PHASES: Readonly<Record<ClusterPhase, TextKey>> = {
+  Pending: "resources.cluster_Pending",
+  Ready: "resources.cluster_Ready",
+  Cordoned: "resources.cluster_Cordoned",
+  Unreachable: "resources.cluster_Unreachable",
+};
+const MODES: Readonly<Record<PolicySpec["mode"], TextKey>> = {
+  enforce: "resources.mode_enforce",
+  warn: "resources.mode_warn",
+  audit: "resources.mode_audit",
+};
+
+/** What a column says of a resource, in the reader's words. */
+export function toldOf({ of, words }: Column, resource: AnyResource, t: (key: TextKey) => string): string {
+  const value = of(resource);
+  const word = words?.[value];
+  return word === undefined ? value : t(word);
+}
 
 /** Where a value, a binding or a policy holds: `tenant`, `project web`. */
 export function placeOf(at: unknown): string {
@@ -114,7 +144,7 @@ export const KINDS: readonly KindView[] = [
     noun: "rollouts",
     reads: (claw) => claw.rollouts as unknown as Reads,
     columns: [
-      { text: "resources.col_phase", of: status("phase") },
+      { text: "resources.col_phase", of: status("phase"), words: ROLLOUT_PHASES },
       { text: "resources.col_progress", of: (resource) => progressOf(resource) },
       description,
     ],
@@ -163,7 +193,7 @@ export const KINDS: readonly KindView[] = [
     noun: "policies",
     reads: (claw) => claw.policies as unknown as Reads,
     columns: [
-      { text: "resources.col_mode", of: spec("mode") },
+      { text: "resources.col_mode", of: spec("mode"), words: MODES },
       { text: "resources.col_at", of: (resource) => placeOf(resource.spec["at"]) },
       {
         text: "resources.col_rule",
@@ -240,7 +270,12 @@ export const KINDS: readonly KindView[] = [
     write: "clusters.write",
     noun: "clusters",
     reads: (claw) => claw.clusters as unknown as Reads,
-    columns: [{ text: "resources.col_instances", of: status("instances") }],
+    columns: [
+      { text: "resources.col_phase", of: status("phase"), words: CLUSTER_PHASES },
+      { text: "resources.col_instances", of: ({ status: { allocated } }) => text((allocated as ClusterStatus["allocated"]).instances) },
+      { text: "resources.col_nodes", of: status("nodes") },
+      { text: "resources.col_version", of: status("version") },
+    ],
     example: {
       credentials: { source: "inCluster" },
       agentUrl: "wss://claw.example.com/agent/v1",

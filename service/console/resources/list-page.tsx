@@ -14,7 +14,7 @@ import { NotFoundPage } from "../parts/not-found.tsx";
 import { PageHead } from "../parts/panel.tsx";
 import { Empty, Failure, Skeleton } from "../parts/states.tsx";
 import { Ago } from "../parts/time.tsx";
-import { type KindView, kindByPath } from "./kinds.ts";
+import { type KindView, kindByPath, toldOf } from "./kinds.ts";
 import { exampleOf } from "./manifest.ts";
 import { ManifestEditor } from "./manifest-editor.tsx";
 import { resourcesQuery } from "./queries.ts";
@@ -108,9 +108,13 @@ function Listed({ view, tenant }: { readonly view: KindView; readonly tenant: st
                         {resource.metadata.name}
                       </Link>
                     </td>
-                    {view.columns.map(({ text, of }) => (
-                      <td key={text} className="max-w-md truncate px-2 text-ink-soft max-md:hidden" title={of(resource)}>
-                        {of(resource)}
+                    {view.columns.map((column) => (
+                      <td
+                        key={column.text}
+                        className="max-w-md truncate px-2 text-ink-soft max-md:hidden"
+                        title={toldOf(column, resource, t)}
+                      >
+                        {toldOf(column, resource, t)}
                       </td>
                     ))}
                     <td className="px-4 text-right text-ink-faint">

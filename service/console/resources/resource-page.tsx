@@ -16,7 +16,7 @@ import { Ago } from "../parts/time.tsx";
 import { tell } from "../parts/toasts.tsx";
 import { PlanDialog } from "../plans/plan-dialog.tsx";
 import { ClusterPanel } from "./cluster-panel.tsx";
-import { type AnyResource, type KindView, kindByPath } from "./kinds.ts";
+import { type AnyResource, type KindView, kindByPath, toldOf } from "./kinds.ts";
 import { textOf } from "./manifest.ts";
 import { ManifestEditor } from "./manifest-editor.tsx";
 import { resourceQuery } from "./queries.ts";
@@ -93,7 +93,7 @@ function Found({ view, tenant, name }: { readonly view: KindView; readonly tenan
         <Panel title={t("instances.facts")}>
           <Facts
             items={[
-              ...view.columns.map(({ text, of }) => [t(text), of(found) || t("app.none")] as const),
+              ...view.columns.map((column) => [t(column.text), toldOf(column, found, t) || t("app.none")] as const),
               ...conditionsOf(found).map(({ type, status, reason, message }) => [type, `${status}: ${message || reason}`] as const),
               [t("resources.created"), <Ago key="created" time={found.metadata.createdAt} />],
               [t("resources.changed"), <Ago key="changed" time={found.metadata.updatedAt} />],

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Check, Pause, Play, X } from "lucide-react";
 import { useState } from "react";
-import type { Me, RolloutReason, RolloutSpec, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
+import type { Me, RolloutEvidence, RolloutReason, RolloutSpec, RolloutStatus, RolloutWave } from "../../../sdk/contract/index.ts";
 import { allows, claw } from "../app/claw.ts";
 import { useLanguage, useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
@@ -12,6 +12,7 @@ import { Ago } from "../parts/time.tsx";
 import { tell } from "../parts/toasts.tsx";
 import type { Tone } from "../parts/tone.ts";
 import { PlanDialog } from "../plans/plan-dialog.tsx";
+import { tellEvidence } from "./evidence.ts";
 import type { AnyResource } from "./kinds.ts";
 
 const ICONS = { approve: Check, pause: Pause, resume: Play, abort: X } as const;
@@ -97,14 +98,11 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
                 )}
               </p>
               <ul className="flex flex-col gap-0.5 pt-1">
-                {wave.gates.map(({ gate, verdict, value, threshold, source }) => (
-                  <li key={gate} className="flex flex-wrap items-center gap-x-2 text-xs text-ink-soft">
-                    <ToneIcon tone={VERDICTS[verdict]} size={12} />
-                    <span className="font-medium">{t(`resources.gate_${gate}`)}</span>
-                    <span>
-                      {value} / {threshold}
-                    </span>
-                    <span className="text-ink-faint">{source}</span>
+                {wave.gates.map((evidence) => (
+                  <li key={evidence.gate} className="flex flex-wrap items-center gap-x-2 text-xs text-ink-soft">
+                    <ToneIcon tone={VERDICTS[evidence.verdict]} size={12} />
+                    <span className="font-medium">{t(`resources.gate_${evidence.gate}`)}</span>
+                    <Found evidence={evidence} />
                   </li>
                 ))}
               </ul>
@@ -138,5 +136,20 @@ export function RolloutPanel({ rollout, tenant, me }: { readonly rollout: AnyRes
         </PlanDialog>
       )}
     </Panel>
+  );
+}
+
+/** What was found, and after it what was wanted: in the reader's language, else in the service's words. */
+function Found({ evidence }: { readonly evidence: RolloutEvidence }) {
+  const t = useTexts();
+  const [found, wanted] = tellEvidence(evidence)?.map(({ text, values }) => t(text, values)) ?? [
+    evidence.value,
+    `${evidence.threshold} · ${evidence.source}`,
+  ];
+  return (
+    <>
+      <span className="min-w-0 break-words">{found}</span>
+      {wanted !== undefined && <span className="text-ink-faint">{wanted}</span>}
+    </>
   );
 }

@@ -74,12 +74,15 @@ export function evidenceOf(changed: readonly Looked[], { gates }: Pick<RolloutSp
     what: string,
   ): RolloutEvidence => {
     const missing = looked.filter((one) => !isPassed(one)).map(({ member }) => member.name);
+    const met = looked.length - missing.length;
     const named = `${missing.slice(0, NAMED_MAX).join(", ")}${missing.length > NAMED_MAX ? ", …" : ""}`;
     return {
       gate: name,
       verdict: missing.length === 0 ? "passed" : "waiting",
-      value: `${looked.length - missing.length} of ${looked.length}${missing.length === 0 ? "" : `; not ${named}`}`,
+      value: `${met} of ${looked.length}${missing.length === 0 ? "" : `; not ${named}`}`,
       threshold,
+      code: "Counted",
+      params: paramsOf({ met, of: looked.length, missing: named === "" ? undefined : named }),
       measuredAt,
       source: what,
     };
@@ -97,12 +100,19 @@ export function evidenceOf(changed: readonly Looked[], { gates }: Pick<RolloutSp
     {
       gate: "restarts",
       verdict: most <= max ? "passed" : "failed",
-      value: `${most} at most`,
-      threshold: `${max}`,
+      value: most === 0 ? "none" : `${most} of one instance`,
+      threshold: max === 0 ? "none" : `at most ${max} of each`,
+      code: "Restarts",
+      params: paramsOf({ most, max, of: looked.length }),
       measuredAt,
       source: `restarts of ${instances(looked)} since each came up`,
     },
   ];
+}
+
+/** What belongs to a code of evidence, as it is answered. */
+export function paramsOf(values: Readonly<Record<string, string | number | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])));
 }
 
 export function heldText(held: Held): string {

@@ -224,6 +224,8 @@ function askedOutside({ gates }: RolloutSpec, measured: readonly RolloutEvidence
       verdict: "waiting",
       value: "not measured yet",
       threshold: "",
+      code: "NotMeasured",
+      params: {},
       measuredAt: now.toISOString(),
       source: "",
     } as const;

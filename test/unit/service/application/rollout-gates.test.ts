@@ -76,6 +76,8 @@ describe("a probe conversation", () => {
       verdict: "passed",
       value: "1 of 1 answered so",
       threshold: "an answer with 'Here' within 1 s",
+      code: "Answered",
+      params: { expect: "Here", withinSeconds: "1", names: "web", count: "1" },
       measuredAt: NOW,
       source: "a message to web",
     });
@@ -111,7 +113,12 @@ describe("a probe conversation", () => {
       value: "1 of 1 answered so, with 100 tokens at most",
       threshold: "an answer with 'Here' within 1 s, of at most 100 tokens",
     });
-    expect(await probe(bounded, said(usage(101)))).toMatchObject({ verdict: "failed", value: "web took 101 tokens" });
+    expect(await probe(bounded, said(usage(101)))).toMatchObject({
+      verdict: "failed",
+      value: "web took 101 tokens",
+      code: "TokensTooMany",
+      params: { name: "web", tokens: "101", maxTokens: "100" },
+    });
     expect(await probe(bounded, said())).toMatchObject({ verdict: "failed", value: "web did not say how many tokens it took" });
   });
 

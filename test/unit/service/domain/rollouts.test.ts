@@ -207,11 +207,13 @@ describe("a rollout", () => {
         verdict: "passed",
         value: "2 of 2",
         threshold: "all",
+        code: "Counted",
+        params: { met: "2", of: "2" },
         measuredAt: "2026-01-05T10:00:01.000Z",
         source: "the condition Ready of 2 instances",
       },
       expect.objectContaining({ gate: "config-synced", verdict: "passed" }),
-      expect.objectContaining({ gate: "restarts", verdict: "passed", value: "0 at most", threshold: "0" }),
+      expect.objectContaining({ gate: "restarts", verdict: "passed", value: "none", threshold: "none", code: "Restarts" }),
     ]);
   });
 
