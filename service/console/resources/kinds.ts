@@ -54,6 +54,7 @@ const text = (value: unknown): string =>
 const spec = (name: string) => (resource: AnyResource) => text(resource.spec[name]);
 const status = (name: string) => (resource: AnyResource) => text(resource.status[name]);
 const count = (name: string) => (resource: AnyResource) => String((resource.spec[name] as readonly unknown[] | undefined)?.length ?? 0);
+const probe = { path: "/healthz", expect: {}, periodSeconds: 10, failureThreshold: 3 };
 const description: Column = { text: "resources.col_description", of: spec("description") };
 
 const ROLLOUT_PHASES: Readonly<Record<RolloutPhase, TextKey>> = {
@@ -165,7 +166,7 @@ export const KINDS: readonly KindView[] = [
       software: { source: "image" },
       image: "registry.example/my-claw:${version}",
       command: ["/claw"],
-      probes: {},
+      probes: { startup: probe, readiness: probe, liveness: probe },
     },
   },
   {

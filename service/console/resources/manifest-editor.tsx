@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { Manifest } from "../../../sdk/contract/index.ts";
 import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
@@ -8,11 +8,14 @@ import { Skeleton } from "../parts/states.tsx";
 import { tell } from "../parts/toasts.tsx";
 import type { Mark } from "../parts/yaml-editor.tsx";
 import { type Fault, PlanDialog } from "../plans/plan-dialog.tsx";
-import { read, type Written } from "./manifest.ts";
+import { type Misfit, read, type Written } from "./manifest.ts";
 import { placeOf } from "./places.ts";
 
 /** Larger than all the rest of a page, and nothing until somebody writes. */
 const YamlEditor = lazy(() => import("../parts/yaml-editor.tsx").then(({ YamlEditor: editor }) => ({ default: editor })));
+
+/** What is typed is checked when somebody pauses, not at each key. */
+const PAUSE_MS = 300;
 
 /** A manifest as text. What it would change is shown before anything happens, and nothing that comes from the service changes what is typed. */
 export function ManifestEditor({
@@ -35,7 +38,10 @@ export function ManifestEditor({
   const noName = t("resources.noName");
   const written = useMemo(() => read(typed, noName), [typed, noName]);
   const fault = "fault" in written ? written.fault : undefined;
-  const marks = useMemo(() => marksOf(typed, written, faults), [typed, written, faults]);
+  const misfits = useMisfits(written);
+  // What the service said of this very text is about more than its schema.
+  const wrong = faults.length > 0 ? faults : misfits;
+  const marks = useMemo(() => marksOf(typed, written, wrong), [typed, written, wrong]);
   const change = (next: string) => {
     setTyped(next);
     // They were said of another text.
@@ -66,7 +72,15 @@ export function ManifestEditor({
           {t("resources.notYaml", { message: fault })}
         </p>
       )}
-      <div className="flex justify-end gap-2">
+      <div className="flex items-start justify-end gap-2">
+        <p role="status" className="min-w-0 flex-1 text-sm break-words text-warn">
+          {fault === undefined && misfits[0] !== undefined && (
+            <>
+              {misfits[0].message}
+              {misfits.length > 1 && <span className="text-ink-faint"> {t("resources.misfits", { count: misfits.length - 1 })}</span>}
+            </>
+          )}
+        </p>
         <Button onClick={onCancel}>{t("app.cancel")}</Button>
         <Button look="primary" type="submit" disabled={fault !== undefined}>
           {t("resources.preview")}
@@ -91,7 +105,31 @@ export function ManifestEditor({
   );
 }
 
-/** What is no YAML, else what the service said of the fields. */
+/** What of a manifest does not fit its kind's schema, as of a moment ago. */
+function useMisfits(written: Written): readonly Misfit[] {
+  const [misfits, setMisfits] = useState<readonly Misfit[]>([]);
+  useEffect(() => {
+    let isOld = false;
+    const timer = setTimeout(() => {
+      void import("./check-manifest.ts")
+        .then(({ checkManifest }) => ("manifest" in written ? checkManifest(written.manifest) : []))
+        // Without a network nothing is checked here: the preview says the same.
+        .catch(() => [])
+        .then((found) => {
+          if (!isOld) {
+            setMisfits(found);
+          }
+        });
+    }, PAUSE_MS);
+    return () => {
+      isOld = true;
+      clearTimeout(timer);
+    };
+  }, [written]);
+  return misfits;
+}
+
+/** What is no YAML, else what is wrong with the fields. */
 function marksOf(text: string, written: Written, faults: readonly Fault[]): readonly Mark[] {
   if ("fault" in written) {
     return written.at ? [{ ...written.at, message: written.fault }] : [];

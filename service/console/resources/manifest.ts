@@ -7,6 +7,12 @@ export type Written =
   | { readonly manifest: { readonly kind: string; readonly metadata: { readonly name: string } } }
   | { readonly fault: string; readonly at?: Place };
 
+/** What a schema finds wrong with a manifest, and where. */
+export interface Misfit {
+  readonly path: string;
+  readonly message: string;
+}
+
 /** A resource as it is edited: what is declared of it, and the version that was read, so that nobody writes over another's change. */
 export function textOf({ apiVersion, kind, metadata, spec }: AnyResource): string {
   const { name, namespace, project, labels, annotations, resourceVersion } = metadata;

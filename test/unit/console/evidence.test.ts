@@ -22,7 +22,7 @@ describe("what a gate of a rollout found", () => {
     ],
     [
       { gate: "restarts", code: "Restarts", params: { most: "0", max: "0", of: "2" } },
-      "no instance ended by itself | none may",
+      "no instance ended by itself | allowed: none",
       /^没有实例自行退出/,
     ],
     [
