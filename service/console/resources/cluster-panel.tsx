@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Truck } from "lucide-react";
+import { DoorClosed, DoorOpen, Truck } from "lucide-react";
 import { useState } from "react";
-import type { ClusterStatus } from "../../../sdk/contract/index.ts";
+import type { ClusterPhase, ClusterStatus, Manifest } from "../../../sdk/contract/index.ts";
 import { claw } from "../app/claw.ts";
 import { useTexts } from "../app/preferences.ts";
 import { Button } from "../parts/button.tsx";
@@ -10,9 +10,13 @@ import { Icon } from "../parts/icon.tsx";
 import { Meter } from "../parts/meter.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { ErrorNote, Skeleton } from "../parts/states.tsx";
+import { Status } from "../parts/status.tsx";
 import { tell } from "../parts/toasts.tsx";
+import type { Tone } from "../parts/tone.ts";
+import { PlanDialog } from "../plans/plan-dialog.tsx";
 import type { AnyResource } from "./kinds.ts";
 
+const TONES: Readonly<Record<ClusterPhase, Tone>> = { Pending: "busy", Ready: "good", Cordoned: "off", Unreachable: "bad" };
 const AMOUNTS = ["instances", "cpu", "memory"] as const;
 
 /** What a cluster has and what is placed on it, and the way to empty it. */
@@ -26,20 +30,32 @@ export function ClusterPanel({
   readonly mayWrite: boolean;
 }) {
   const t = useTexts();
+  const cache = useQueryClient();
   const [isDraining, setDraining] = useState(false);
-  const { nodes, version, capacity, allocated } = cluster.status as unknown as ClusterStatus;
+  const [isClosing, setClosing] = useState(false);
+  const { name } = cluster.metadata;
+  const isClosed = cluster.spec["unschedulable"] === true;
+  const door = isClosed ? "uncordon" : "cordon";
+  const { phase, conditions, nodes, version, capacity, allocated } = cluster.status as unknown as ClusterStatus;
   return (
     <Panel
       title={t("resources.capacity")}
       aside={
-        <Button icon={<Icon of={Truck} size={14} />} disabled={!mayWrite} onClick={() => setDraining(true)}>
-          {t("resources.drain")}
-        </Button>
+        <span className="flex flex-wrap justify-end gap-2">
+          <Button icon={<Icon of={isClosed ? DoorOpen : DoorClosed} size={14} />} disabled={!mayWrite} onClick={() => setClosing(true)}>
+            {t(`resources.door_${door}`)}
+          </Button>
+          <Button icon={<Icon of={Truck} size={14} />} disabled={!mayWrite} onClick={() => setDraining(true)}>
+            {t("resources.drain")}
+          </Button>
+        </span>
       }
     >
-      {nodes !== undefined && (
-        <p className="pb-3 text-sm text-ink-soft">{t("resources.nodes", { count: nodes, version: version ?? "?" })}</p>
-      )}
+      <p className="flex flex-wrap items-center gap-x-3 pb-3 text-sm text-ink-soft">
+        <Status tone={TONES[phase]}>{t(`resources.cluster_${phase}`)}</Status>
+        {nodes !== undefined && <span>{t("resources.nodes", { count: nodes, version: version ?? "?" })}</span>}
+      </p>
+      {phase === "Unreachable" && <p className="pb-3 text-sm break-words text-bad">{conditions.map(({ message }) => message).join(" ")}</p>}
       <div className="grid gap-x-8 gap-y-3 sm:grid-cols-3">
         {AMOUNTS.map((key) => {
           const hard = capacity[key];
@@ -53,9 +69,32 @@ export function ClusterPanel({
           );
         })}
       </div>
-      {isDraining && <DrainDialog name={cluster.metadata.name} tenant={tenant} onClose={() => setDraining(false)} />}
+      {isDraining && <DrainDialog name={name} tenant={tenant} onClose={() => setDraining(false)} />}
+      {isClosing && (
+        <PlanDialog
+          title={t(isClosed ? "resources.askUncordon" : "resources.askCordon", { name })}
+          confirm={t(isClosed ? "resources.doUncordon" : "resources.doCordon", { name })}
+          ask={() => claw(tenant).previews.create({ manifests: [withDoor(cluster, isClosed)] })}
+          onClose={() => setClosing(false)}
+          onApplied={() => {
+            setClosing(false);
+            void cache.invalidateQueries({ queryKey: [tenant] });
+          }}
+        />
+      )}
     </Panel>
   );
+}
+
+/** Its manifest, as it is but for whether it takes new instances. */
+function withDoor({ apiVersion, kind, metadata, spec }: AnyResource, isOpen: boolean): Manifest {
+  const { name, labels, annotations, resourceVersion } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, labels, annotations, resourceVersion },
+    spec: { ...spec, unschedulable: !isOpen },
+  } as unknown as Manifest;
 }
 
 function DrainDialog({ name, tenant, onClose }: { readonly name: string; readonly tenant: string; readonly onClose: () => void }) {

@@ -12,6 +12,7 @@ import { Icon } from "../parts/icon.tsx";
 import { NotFoundPage } from "../parts/not-found.tsx";
 import { Facts, PageHead, Panel } from "../parts/panel.tsx";
 import { Failure, Skeleton } from "../parts/states.tsx";
+import { ToneIcon } from "../parts/status.tsx";
 import { Ago } from "../parts/time.tsx";
 import { tell } from "../parts/toasts.tsx";
 import { PlanDialog } from "../plans/plan-dialog.tsx";
@@ -24,6 +25,9 @@ import { QuotaPanel } from "./quota-panel.tsx";
 import { RolloutPanel } from "./rollout-panel.tsx";
 import { VersionsPanel } from "./versions-panel.tsx";
 import { ViolationsPanel } from "./violations-panel.tsx";
+
+/** All that resources have, beside instances, is good when it is so. */
+const CONDITION_TONES = { True: "good", False: "warn", Unknown: "off" } as const;
 
 /** One resource: what is declared, what is so, and ways to change it. */
 export function ResourcePage() {
@@ -94,7 +98,18 @@ function Found({ view, tenant, name }: { readonly view: KindView; readonly tenan
           <Facts
             items={[
               ...view.columns.map((column) => [t(column.text), toldOf(column, found, t) || t("app.none")] as const),
-              ...conditionsOf(found).map(({ type, status, reason, message }) => [type, `${status}: ${message || reason}`] as const),
+              ...conditionsOf(found).map(
+                ({ type, status, reason, message }) =>
+                  [
+                    type,
+                    <span key={type} className="flex gap-1.5">
+                      <span className="pt-0.5">
+                        <ToneIcon tone={CONDITION_TONES[status]} />
+                      </span>
+                      {message || reason}
+                    </span>,
+                  ] as const,
+              ),
               [t("resources.created"), <Ago key="created" time={found.metadata.createdAt} />],
               [t("resources.changed"), <Ago key="changed" time={found.metadata.updatedAt} />],
               [

@@ -9,8 +9,10 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
 import { type PolicyInput, PolicyInputSchema } from "../../../sdk/contract/index.ts";
 import { aToken } from "../../support/access.ts";
+import { aClusterManifest } from "../../support/builders/cluster.ts";
 import { anEcho, aTemplate, aTenant } from "../../support/builders/manifests.ts";
 import { startChromium } from "../../support/chromium.ts";
+import { useCluster } from "../../support/kubernetes/use-cluster.ts";
 import { eventually, startTestService, type TestService } from "../../support/service.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -347,6 +349,10 @@ describe("a declaration", () => {
     await page.keyboard.press("End");
     await page.keyboard.press("Backspace");
     await page.keyboard.type("seven");
+    // By the schema already while one types.
+    await page.locator(".cm-lintRange-error", { hasText: "seven" }).waitFor();
+    await page.getByRole("status").getByText("spec.replicas: expected number, received string").waitFor();
+    await page.screenshot({ path: join(pictures, "instance-spec-typed.png") });
     await page.getByRole("button", { name: "Preview" }).click();
     // What the service finds wrong stands at its line.
     await page
@@ -486,6 +492,68 @@ describe("what keeps a platform going", () => {
       .getByText(/^(Under way|Completed)$/)
       .first()
       .waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe("a cluster", () => {
+  const { cluster } = useCluster();
+
+  it("shows what it has, and is emptied with what that comes to, closed and opened", async ({ expect }) => {
+    const { page, complaints } = await open();
+    const { kubeconfig } = cluster();
+    const platform = service.claw();
+    const tenant = `shipped-${process.pid}`;
+    const register = (name: string) =>
+      platform.clusters.create(
+        aClusterManifest(
+          name,
+          {
+            ...{ credentials: { source: "kubeconfig", kubeconfig }, capacity: { instances: 20 }, namespacePrefix: `${name}-` },
+            images: { agent: "claw-agent:test", claws: { Echo: "claw-echo:test" } },
+          },
+          { labels: { fleet: "console" } },
+        ),
+      );
+    await register("east");
+    await platform.tenants.create(aTenant(tenant));
+    const claw = service.claw(tenant);
+    onTestFinished(async () => {
+      await claw.instances.delete("may-move");
+      await claw.instances.wait("may-move", { until: "Destroyed" });
+    });
+    const placement = { selector: { fleet: "console" } };
+    await claw.instances.create(anEcho("may-move", { running: false, deletionPolicy: "delete", placement }));
+    const isSettled = (on: string) =>
+      eventually(
+        () => claw.instances.get("may-move"),
+        ({ status }) => status.cluster === on && status.phase === "Stopped" && status.observedGeneration > 0,
+      );
+    await isSettled("east");
+    await register("west");
+    await page.goto(`${service.url}/t/acme/clusters`);
+    await page.getByRole("row", { name: /west/ }).getByText("Ready", { exact: true }).waitFor();
+    await page.screenshot({ path: join(pictures, "clusters.png") });
+    await page.getByRole("link", { name: "east" }).click();
+    await page.getByText(/^\d+ nodes, Kubernetes/).waitFor();
+    await page.getByRole("meter", { name: "Instances" }).waitFor();
+    await page.screenshot({ path: join(pictures, "cluster.png") });
+    expect(await faultsOf(page)).toEqual([]);
+    const dialog = page.getByRole("dialog");
+    await page.getByRole("button", { name: "Drain" }).click();
+    await dialog.getByText(/may-move: its data would be deleted/).waitFor();
+    await dialog.getByRole("checkbox").check();
+    await dialog.getByText(`${tenant}/may-move → west`).waitFor();
+    await page.screenshot({ path: join(pictures, "cluster-drain.png") });
+    expect(await faultsOf(page)).toEqual([]);
+    // Nothing has happened by looking.
+    expect((await platform.clusters.get("east")).status.phase).toBe("Ready");
+    await dialog.getByRole("button", { name: "Drain east" }).click();
+    await page.getByText("Closed for new instances").first().waitFor();
+    await isSettled("west");
+    await page.getByRole("button", { name: "Open for new instances" }).click();
+    await dialog.getByRole("button", { name: "Open east" }).click();
+    await page.getByRole("button", { name: "Close for new instances" }).waitFor();
     expect(complaints).toEqual([]);
   });
 });
