@@ -27,7 +27,7 @@ describe("claw mcp", () => {
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(["list", "get", "types", "explain", "logs", "events", "preview", "changes"]);
     expect(tools.every(({ annotations }) => annotations?.readOnlyHint)).toBe(true);
-    expect(JSON.stringify(tools).length).toBeLessThan(26_000);
+    expect(JSON.stringify(tools).length).toBeLessThan(26_500);
 
     expect(await ask("list", { kind: "ClawInstance" })).toMatchObject({ items: [{ name: "web", tenant: "acme", phase: "Running" }] });
     expect(await ask("get", { kind: "Tenant", name: "acme" })).toMatchObject({ kind: "Tenant", metadata: { name: "acme" } });
