@@ -20,8 +20,18 @@ export async function buildConsole(): Promise<void> {
     logLevel: "warn",
     build: { outDir: fresh, emptyOutDir: true },
   });
-  await rm(built, { recursive: true, force: true });
-  await rename(fresh, built);
+  for (let left = 3; ; left--) {
+    await rm(built, { recursive: true, force: true });
+    try {
+      await rename(fresh, built);
+      break;
+    } catch (error) {
+      // Somebody else who builds it has put theirs there meanwhile.
+      if (left === 0) {
+        throw error;
+      }
+    }
+  }
   await mkdir(dirname(digestFile), { recursive: true });
   await writeFile(digestFile, digest);
 }

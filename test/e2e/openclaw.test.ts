@@ -1,7 +1,7 @@
 // One file, though a long one: one OpenClaw, installed and started once, is what all of it is about.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,8 @@ import { startTelegram } from "../support/telegram.ts";
 /** With an empty npm cache, on a slow network. */
 const INSTALL_TIMEOUT_MS = 540_000;
 
+const root = join(import.meta.dirname, "../..");
+const pictures = join(root, "test-results/console");
 const BOT = "100001:the-token-of-a-bot";
 const UNKNOWN_BOT = "channels.telegram.accounts.unknown";
 
@@ -370,6 +372,40 @@ describe(`a real OpenClaw ${OPENCLAW_VERSION} behind the control plane`, () => {
   it("is opened by claw open at an origin of its own, where its own web console is signed in", async () => {
     const { stdout } = await cli(["open", "gateway", "--print", "--path", "/ui/"]);
     await talkInBrowser(stdout.trim(), "Hello from an origin of its own");
+  });
+
+  it("is talked to in the console, which shows how it does and what it runs with", async ({ expect }) => {
+    await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "deploy/console.ts")]);
+    const headers = { authorization: `Bearer ${service.adminToken}` };
+    const { url } = (await (await fetch(`${service.url}/auth/links`, { method: "POST", headers })).json()) as { url: string };
+    const browser = await startChromium();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1360, height: 850 } });
+      page.setDefaultTimeout(60_000);
+      await page.goto(url);
+      await page.getByRole("heading", { name: "Overview" }).waitFor();
+      await page.goto(`${service.url}/t/acme/instances/gateway/chat`);
+      await page.getByRole("textbox", { name: /Say something/ }).fill("Hello from the console");
+      await page.keyboard.press("Enter");
+      await page.getByText(/tokens in/).waitFor();
+      expect(await page.getByRole("log").textContent()).toContain('You said: "Hello from the console"');
+      await mkdir(pictures, { recursive: true });
+      await page.screenshot({ path: join(pictures, "openclaw-chat.png") });
+      await page.getByRole("link", { name: "Logs" }).click();
+      await page
+        .getByRole("log", { name: "Logs" })
+        .getByText(/gateway/)
+        .first()
+        .waitFor();
+      await page.screenshot({ path: join(pictures, "openclaw-logs.png") });
+      await page.getByRole("link", { name: "Metrics" }).click();
+      await page.getByRole("img", { name: /^CPU: [\d.]+m now/ }).waitFor();
+      await page.goto(`${service.url}/t/acme/instances/gateway/consistency`);
+      await page.getByText("It says that it uses its file as it is.").waitFor();
+      await page.screenshot({ path: join(pictures, "openclaw-consistency.png") });
+    } finally {
+      await browser.close();
+    }
   });
 
   it("is failed and not started again when it refuses its configuration", async ({ expect }) => {
